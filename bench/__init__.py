@@ -1,0 +1,1 @@
+"""Waterspout and its peers under one load, in one run: ``python -m bench``."""

@@ -1,0 +1,38 @@
+"""Starlette."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+
+async def text(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("Hello, World!")
+
+
+async def json(request: Request) -> JSONResponse:
+    return JSONResponse({"message": "Hello, World!"})
+
+
+async def item(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(f"item {request.path_params['number']}")
+
+
+async def traced(request: Request) -> JSONResponse:
+    gc.collect()
+    return JSONResponse({"traced": tracemalloc.get_traced_memory()[0]})
+
+
+app = Starlette(
+    routes=[
+        Route("/", text),
+        Route("/json", json),
+        Route("/item/{number:int}", item),
+        Route("/traced", traced),
+    ]
+)

@@ -1,0 +1,176 @@
+"""What was measured, as text: one line a bar, one table a workload, and RESULTS.md."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .load import CONNECTIONS, THREADS, WRK
+from .servers import LOAD_CORE, SERVER_CORE
+from .throughput import Measured
+
+PACKAGES = (
+    *("waterspout", "uvloop", "httptools", "Werkzeug", "Jinja2", "itsdangerous", "msgspec"),
+    *("Flask", "gunicorn", "granian", "uvicorn"),
+    *("blacksheep", "falcon", "starlette", "sanic", "litestar"),
+)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a figure has to reach: `sign` is ``>=`` or ``<=``."""
+
+    sign: str
+    limit: float
+    unit: str = ""
+
+    def met(self, figure: float) -> bool:
+        """Tell whether the figure reaches the bar."""
+        return figure >= self.limit if self.sign == ">=" else figure <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.sign == '>=' else '≤'} {self.limit:g}{self.unit}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the summary. A `bar` of None is a figure without a bar."""
+
+    name: str
+    figure: str
+    bar: Bar | None
+    verdict: str
+    note: str = ""
+
+
+@dataclass
+class Section:
+    """One workload: its tables and its verdicts."""
+
+    title: str
+    tables: list[str] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    def table(self, name: str, measured: Sequence[Measured]) -> None:
+        """Add a table of requests per second."""
+        head = ("server", "req/s", "spread", "p50 ms", "p99 ms", "server core", "wrk core")
+        rows = [
+            (
+                one.server,
+                f"{one.median():,.0f}",
+                f"{one.spread():.0%}",
+                f"{one.median('p50'):.2f}",
+                f"{one.median('p99'):.2f}",
+                f"{one.median('server_cpu'):.0%}",
+                f"{one.median('load_cpu'):.0%}",
+                f"{one.median('per_cpu'):,.0f}",
+            )
+            if not one.failure
+            else (one.server, "failed", *[""] * 6)
+            for one in measured
+        ]
+        self.tables.append(f"{name}\n\n{markdown((*head, 'req per CPU-second'), rows)}")
+        for one in measured:
+            if one.failure:
+                self.tables.append(f"{one.server} failed:\n\n```\n{one.failure.strip()}\n```")
+
+    def ratio(
+        self, name: str, ours: Measured, theirs: Measured, bar: Bar, *, per_cpu: bool = False
+    ) -> None:
+        """Add the verdict on the ratio of two rates.
+
+        `per_cpu` judges requests per CPU-second instead: the honest figure against a server that
+        wrk on one core cannot keep busy.
+        """
+        if ours.failure or theirs.failure or not theirs.median():
+            self.verdicts.append(Verdict(name, "none", bar, "MISS", "not measured"))
+            return
+        rate = ours.median() / theirs.median()
+        cpu = ours.median("per_cpu") / theirs.median("per_cpu")
+        if per_cpu:
+            self.figure(f"{name}, per CPU-second", cpu, bar, f"by rate {rate:.2f}")
+        else:
+            self.figure(name, rate, bar, f"per CPU-second {cpu:.2f}")
+
+    def figure(self, name: str, figure: float, bar: Bar | None, note: str = "") -> None:
+        """Add the verdict on a figure."""
+        verdict = "" if bar is None else "PASS" if bar.met(figure) else "MISS"
+        unit = bar.unit if bar else ""
+        self.verdicts.append(Verdict(name, f"{figure:.2f}{unit}", bar, verdict, note))
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table, its columns padded so that it reads as plain text too."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
+    out = []
+    for line in lines:
+        cells = [
+            cell.ljust(widths[n]) if n == 0 else cell.rjust(widths[n])
+            for n, cell in enumerate(line)
+        ]
+        out.append(f"| {' | '.join(cells)} |")
+    rule = ["-" * width if n == 0 else "-" * (width - 1) + ":" for n, width in enumerate(widths)]
+    return "\n".join([out[0], f"| {' | '.join(rule)} |", *out[1:]])
+
+
+def summary(sections: Sequence[Section]) -> str:
+    """Return the table of all verdicts."""
+    rows = [
+        (f"{section.title}: {one.name}", one.figure, str(one.bar or "—"), one.verdict, one.note)
+        for section in sections
+        for one in section.verdicts
+    ]
+    return markdown(("what", "figure", "bar", "verdict", "note"), rows)
+
+
+def document(sections: Sequence[Section], rounds: int, seconds: float, args: str) -> str:
+    """Return the whole of RESULTS.md."""
+    now = datetime.datetime.now(datetime.UTC)
+    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    machine = (
+        f"{now:%Y-%m-%d %H:%M} UTC · {platform.python_implementation()} "
+        f"{platform.python_version()} · {platform.system()} {platform.release()} · {_cpu()} · "
+        f"server on core {SERVER_CORE}, load on core {LOAD_CORE} · {_wrk_version()}, "
+        f"{THREADS} thread, {CONNECTIONS} connections, {seconds:g} s a cell, "
+        f"median of {rounds} rounds that take turns"
+    )
+    reading = (
+        "Ratios come from one run. Other work on the machine moves absolute figures and widens "
+        "the spread; the ratio per CPU-second of the server's own time is moved least."
+    )
+    parts = [
+        "# Results",
+        "Written by `python -m bench" + (f" {args}" if args else "") + "`; do not edit.",
+        machine,
+        versions,
+        reading,
+        "## Bars",
+        summary(sections),
+    ]
+    for section in sections:
+        parts += [f"## {section.title}", *section.tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _cpu() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return f"{len(names)} × {names[0]}" if names else platform.machine()
+
+
+def _wrk_version() -> str:
+    # NOTE: wrk -v prints its version and then its usage, and ends with code 1.
+    said = subprocess.run([WRK, "-v"], capture_output=True, text=True, check=False)
+    return " ".join((said.stdout or said.stderr).split()[:2])

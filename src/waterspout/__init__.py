@@ -1,0 +1,86 @@
+"""Waterspout: one web framework for those who write views and those who write handlers.
+
+The public names are imported when they are first used, so that ``import waterspout``
+costs next to nothing; where each one lives is said in one table.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .app import App as App
+    from .blueprints import Blueprint as Blueprint
+    from .config import Config as Config
+    from .context import after_this_request as after_this_request
+    from .context import copy_current_request_context as copy_current_request_context
+    from .context import current_app as current_app
+    from .context import g as g
+    from .context import has_app_context as has_app_context
+    from .context import has_request_context as has_request_context
+    from .context import request as request
+    from .context import session as session
+    from .files import send_file as send_file
+    from .files import send_from_directory as send_from_directory
+    from .flashing import flash as flash
+    from .flashing import get_flashed_messages as get_flashed_messages
+    from .http import Request as Request
+    from .http import Response as Response
+    from .http.sse import ServerSentEvent as ServerSentEvent
+    from .json import jsonify as jsonify
+    from .responding import make_response as make_response
+    from .streaming import sse as sse
+    from .streaming import stream_with_context as stream_with_context
+    from .templating import get_template_attribute as get_template_attribute
+    from .templating import render_block as render_block
+    from .templating import render_template as render_template
+    from .templating import render_template_string as render_template_string
+    from .templating import stream_template as stream_template
+    from .templating import stream_template_string as stream_template_string
+    from .urls import abort as abort
+    from .urls import redirect as redirect
+    from .urls import url_for as url_for
+    from .views import MethodView as MethodView
+    from .views import View as View
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "app": ("App",),
+    "blueprints": ("Blueprint",),
+    "config": ("Config",),
+    "context": (
+        *("after_this_request", "copy_current_request_context", "current_app", "g"),
+        *("has_app_context", "has_request_context", "request", "session"),
+    ),
+    "files": ("send_file", "send_from_directory"),
+    "flashing": ("flash", "get_flashed_messages"),
+    "http": ("Request", "Response"),
+    "http.sse": ("ServerSentEvent",),
+    "json": ("jsonify",),
+    "responding": ("make_response",),
+    "streaming": ("sse", "stream_with_context"),
+    "templating": (
+        *("get_template_attribute", "render_block", "render_template"),
+        *("render_template_string", "stream_template", "stream_template_string"),
+    ),
+    "urls": ("abort", "redirect", "url_for"),
+    "views": ("MethodView", "View"),
+}
+
+_HOME_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604  # names from the table, all str
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

@@ -1,0 +1,509 @@
+"""The application: what Flask's users know as ``Flask``.
+
+`App` puts `registration` (what can be registered) and `pipeline` (one request's way)
+together, and has the doors: it is a WSGI callable and an ASGI callable, runs on the
+native server, and gives test clients. Flask's methods for the stages of a request are
+here, for programs that call or override them; each drives the pipeline's own stage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
+from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, TypeVar, cast
+from urllib.parse import quote
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect
+
+from . import bridge, pipeline
+from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
+from .conversion import to_response
+from .endpoint import SEAMS, Plan, is_async
+from .flashing import get_flashed_messages
+from .http import Request, Response
+from .http.debugging import FormDataRoutingRedirect
+from .lazy import load
+from .pipeline import SYNC, drive
+from .registration import Registration
+from .scaffold import setupmethod
+from .sessions import SecureCookieSessionInterface
+from .templating import fill_context
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from .templating import Environment
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_unset: Any = object()
+
+#: Overriding one of these means that requests must come by the WSGI door.
+_WSGI_SEAMS = ("wsgi_app", "__call__", "request_context", "app_context")
+
+
+class App(Registration):
+    """A web application.
+
+        app = App(__name__)
+
+        @app.get("/hello/<name>")
+        async def hello(name):
+            return {"hello": name}
+
+    *import_name* is the module that the application is defined in, usually ``__name__``:
+    its folder is the root of ``static`` and ``templates``. The constructor takes what
+    Flask's does. The settings are the "modern" preset; ``waterspout.flask.Flask`` is the
+    same class with Flask's.
+    """
+
+    request_class: type[Request] = Request
+    response_class: type[Response] = Response
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: str | os.PathLike[str] | None = "static",
+        static_host: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: str | os.PathLike[str] | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+    ) -> None:
+        #: Names in `SEAMS` that this program overrides.
+        self.overridden: frozenset[str] = frozenset()
+        super().__init__(
+            import_name=import_name,
+            static_url_path=static_url_path,
+            static_folder=static_folder,
+            host_matching=host_matching,
+            subdomain_matching=subdomain_matching,
+            template_folder=template_folder,
+            instance_path=instance_path,
+            instance_relative_config=instance_relative_config,
+            root_path=root_path,
+        )
+        #: Functions called once, before the first request is handled.
+        self.before_first_request_funcs: list[Callable[[], Any]] = []
+        self._first_request: Future[None] | None = None
+        self._first_request_lock = threading.Lock()
+        #: Functions called when a server starts and stops with the app, and contexts that
+        #: are entered and left around both.
+        self.startup_funcs: list[Callable[[], Any]] = []
+        self.shutdown_funcs: list[Callable[[], Any]] = []
+        self.lifespan_funcs: list[Callable[..., Any]] = []
+        self._no_route = Plan(self, None)
+        self.overridden = self._find_overridden()
+        if self.has_static_folder:
+            if bool(static_host) != host_matching:
+                raise AssertionError("Invalid static_host/host_matching combination")
+            # A weak reference, so that app and view form no cycle.
+            app = weakref.ref(self)
+            self.add_url_rule(
+                f"{self.static_url_path}/<path:filename>",
+                endpoint="static",
+                host=static_host,
+                view_func=lambda **kw: cast("App", app()).send_static_file(**kw),
+            )
+
+    # -- what a program overrides ------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _OWN:
+            self._note_overriding()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in _OWN:
+            self._note_overriding()
+
+    def _note_overriding(self) -> None:
+        self.overridden = self._find_overridden()
+        self.revision.advance()
+
+    def _overrides(self, name: str) -> bool:
+        return name in self.__dict__ or getattr(type(self), name) is not _OWN[name]
+
+    def _find_overridden(self) -> frozenset[str]:
+        return frozenset(name for name in SEAMS if self._overrides(name))
+
+    @property
+    def needs_wsgi(self) -> bool:
+        """Whether requests must come by the WSGI door, because the program wrapped or
+        replaced it (``app.wsgi_app = Middleware(app.wsgi_app)``)."""
+        return any(self._overrides(name) for name in _WSGI_SEAMS)
+
+    @property
+    def session_is_lazy(self) -> bool:
+        """Whether the session may be opened on first use: it is read from the request alone,
+        by the interface's original `open_session`."""
+        interface = self.session_interface
+        return (
+            type(interface).open_session is SecureCookieSessionInterface.open_session
+            and "open_session" not in interface.__dict__
+        )
+
+    @property
+    def matches_early(self) -> bool:
+        """Whether a request may be matched before its context is current: no converter and
+        no adapter of the program's own runs for it."""
+        return (
+            "create_url_adapter" not in self.overridden and self.route_table.stock_converters
+        )
+
+    def plan_for(self, rule: Any) -> Plan:
+        """Return what a request that matched *rule* (None: no rule) needs."""
+        plan: Plan | None = self._no_route if rule is None else rule.__dict__.get("_plan")
+        if plan is None or plan.revision != self.revision.number:
+            plan = Plan(self, rule)
+            if rule is None:
+                self._no_route = plan
+            else:
+                rule._plan = plan
+        return plan
+
+    # -- registering what only an application has --------------------------------
+
+    @setupmethod
+    def before_first_request(self, f: F) -> F:
+        """Call *f* once, before the first request is handled; other requests wait for it."""
+        self.before_first_request_funcs.append(f)
+        return f
+
+    @setupmethod
+    def on_startup(self, f: F) -> F:
+        """Call *f*, `def` or `async def`, when a server starts with the app."""
+        self.startup_funcs.append(f)
+        return f
+
+    @setupmethod
+    def on_shutdown(self, f: F) -> F:
+        """Call *f*, `def` or `async def`, when the server stops, last registered first."""
+        self.shutdown_funcs.append(f)
+        return f
+
+    @setupmethod
+    def lifespan(self, f: F) -> F:
+        """Enter ``f(app)``, an async (or sync) context manager or generator function of one,
+        when a server starts, and leave it when the server stops."""
+        self.lifespan_funcs.append(f)
+        return f
+
+    def take_first_request(self) -> tuple[Future[None], list[Callable[[], Any]]]:
+        """Return a future of the once-hooks' end, and the hooks if it is the caller's turn."""
+        with self._first_request_lock:
+            if self._first_request is not None:
+                return self._first_request, []
+            self._first_request = Future()
+            return self._first_request, list(self.before_first_request_funcs)
+
+    # -- files -------------------------------------------------------------------
+
+    def open_instance_resource(
+        self, resource: str, mode: str = "rb", encoding: str | None = "utf-8"
+    ) -> IO[AnyStr]:
+        """Open a file in the instance folder."""
+        path = os.path.join(self.instance_path, resource)
+        return cast("IO[AnyStr]", open(path, mode, encoding=None if "b" in mode else encoding))
+
+    # -- templates -----------------------------------------------------------------
+
+    def create_jinja_environment(self) -> Environment:
+        """Make `jinja_env` of `jinja_options`, with the names that templates know."""
+        options = dict(self.jinja_options)
+        options.setdefault("autoescape", self.select_jinja_autoescape)
+        auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
+        options.setdefault("auto_reload", self.debug if auto_reload is None else auto_reload)
+        made: Environment = self.jinja_environment(self, **options)
+        # The proxies are for imported templates; rendered ones get the objects themselves.
+        made.globals.update(
+            url_for=self.url_for,
+            get_flashed_messages=get_flashed_messages,
+            config=self.config,
+            request=request,
+            session=session,
+            g=g,
+        )
+        made.policies["json.dumps_function"] = self.json.dumps
+        return made
+
+    def update_template_context(self, context: dict[str, Any]) -> None:
+        """Add what context processors give to *context*; its own values win."""
+        fill_context(self, context)
+
+    def make_shell_context(self) -> dict[str, Any]:
+        """Return the names of an interactive shell."""
+        names = {"app": self, "g": g}
+        for processor in self.shell_context_processors:
+            names.update(processor())
+        return names
+
+    # -- URLs ----------------------------------------------------------------------
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Bind the URL map to a request, or to SERVER_NAME outside one (None without it)."""
+        if request is not None:
+            return self.make_adapter(request)
+        config = self.config
+        if config["SERVER_NAME"] is None:
+            return None
+        return self.url_map.bind(
+            config["SERVER_NAME"],
+            script_name=config["APPLICATION_ROOT"],
+            url_scheme=config["PREFERRED_URL_SCHEME"],
+        )
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
+        """Build the URL of *endpoint* (see `waterspout.url_for`)."""
+        ctx = _cv_request.get(None)
+        adapter: MapAdapter | None
+        if ctx is not None:
+            adapter = ctx.url_adapter
+            if endpoint[:1] == ".":
+                blueprint = ctx.request.blueprint
+                endpoint = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
+            if _external is None:
+                _external = _scheme is not None
+        else:
+            outer = _cv_app.get(None)
+            adapter = self.create_url_adapter(None) if outer is None else outer.url_adapter
+            if adapter is None:
+                raise RuntimeError(
+                    "Unable to build URLs outside an active request"
+                    " without 'SERVER_NAME' configured. Also configure"
+                    " 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as"
+                    " needed."
+                )
+            if _external is None:
+                _external = True
+        # An insecure URL must not come of a scheme that is silently dropped.
+        if _scheme is not None and not _external:
+            raise ValueError("When specifying '_scheme', '_external' must be True.")
+        self.inject_url_defaults(endpoint, values)
+        try:
+            url = cast("MapAdapter", adapter).build(
+                endpoint, values, method=_method, url_scheme=_scheme, force_external=_external
+            )
+        except BuildError as error:
+            values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external)
+            return self.handle_url_build_error(error, endpoint, values)
+        if _anchor is not None:
+            anchor = quote(_anchor, safe="%!#$&'()*+,/:;=?@")
+            url = f"{url}#{anchor}"
+        return url
+
+    # -- the stages of a request, for programs that call or override them ----------
+
+    def full_dispatch_request(self) -> Response:
+        """Run hooks, view and error handlers and return the finished response."""
+        return cast("Response", drive(pipeline.full_dispatch(_current(), SYNC)))
+
+    def preprocess_request(self) -> Any:
+        """Run the before-request functions; a value other than None ends the dispatching."""
+        ctx = _current()
+        return drive(pipeline.preprocess(ctx, SYNC, self.plan_for(ctx.request.url_rule)))
+
+    def dispatch_request(self) -> Any:
+        """Call the view that matched and return its value."""
+        return drive(pipeline.dispatch(_current(), SYNC))
+
+    def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
+        """Make the response of a view's value and run the after-request functions."""
+        return drive(pipeline.finalize(_current(), SYNC, rv, from_error_handler))
+
+    def process_response(self, response: Response) -> Response:
+        """Run the after-request functions on *response* and save the session."""
+        return drive(pipeline.process_response(_current(), SYNC, response))
+
+    def make_response(self, rv: Any) -> Response:
+        """Convert a view's value to a response, see `conversion.to_response`."""
+        return to_response(self, _current().request, rv)
+
+    def handle_http_exception(self, e: HTTPException) -> Any:
+        """Return an error handler's value for an HTTP error, or the error."""
+        return drive(pipeline.handle_http_exception(_current(), SYNC, e))
+
+    def handle_user_exception(self, e: Exception) -> Any:
+        """Return an error handler's value for an exception, or raise it on."""
+        return drive(pipeline.handle_user_exception(_current(), SYNC, e))
+
+    def handle_exception(self, e: Exception) -> Response:
+        """Log an exception nobody handled and return the 500 response, or raise it on."""
+        return drive(pipeline.handle_exception(_current(), SYNC, e))
+
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> None:
+        """Log an exception that becomes a 500."""
+        current = _current().request
+        self.logger.error(f"Exception on {current.path} [{current.method}]", exc_info=exc_info)
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """Raise the routing error of *request*; in debug mode a redirect that would lose a
+        form's data is an error that explains itself."""
+        error = request.routing_exception
+        assert error is not None
+        if (
+            not self.debug
+            or not isinstance(error, RequestRedirect)
+            or error.code in {307, 308}
+            or request.method in {"GET", "HEAD", "OPTIONS"}
+        ):
+            raise error
+        raise FormDataRoutingRedirect(request)
+
+    def make_default_options_response(self) -> Response:
+        """Make the automatic answer to OPTIONS."""
+        adapter = cast("MapAdapter", _current().url_adapter)
+        response = self.response_class()
+        response.allow.update(adapter.allowed_methods())
+        return response
+
+    def do_teardown_request(self, exc: BaseException | None = _unset) -> None:
+        """Run the teardown-request functions with *exc* (default: the current exception)."""
+        if exc is _unset:
+            exc = sys.exc_info()[1]
+        drive(pipeline.teardown_request(_current(), SYNC, exc))
+
+    def do_teardown_appcontext(self, exc: BaseException | None = _unset) -> None:
+        """Run the teardown-appcontext functions with *exc* (default: the current exception)."""
+        if exc is _unset:
+            exc = sys.exc_info()[1]
+        drive(pipeline.teardown_appcontext(self, SYNC, exc))
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return *func*, made callable from synchronous code if it is `async def`."""
+        return self.async_to_sync(func) if is_async(func) else func
+
+    def async_to_sync(
+        self, func: Callable[..., Coroutine[Any, Any, Any]]
+    ) -> Callable[..., Any]:
+        """Return a synchronous function that runs the coroutine function *func*: on the
+        server's loop where there is one, else on a private one."""
+        return bridge.async_to_sync(func)
+
+    # -- contexts --------------------------------------------------------------------
+
+    def app_context(self) -> AppContext:
+        """Return an application context for a ``with`` block."""
+        return AppContext(self)
+
+    def request_context(self, environ: WSGIEnvironment) -> RequestContext:
+        """Return the request context of a WSGI environ."""
+        return RequestContext(self, environ)
+
+    def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
+        """Return the context of a made-up request; the arguments are those of Werkzeug's
+        `EnvironBuilder`: path, base_url, method, data, json, headers, …"""
+        builder = load("waterspout.testing:EnvironBuilder")(self, *args, **kwargs)
+        try:
+            return self.request_context(builder.get_environ())
+        finally:
+            builder.close()
+
+    # -- doors -------------------------------------------------------------------------
+
+    def wsgi_app(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a WSGI request. Wrap this with middleware, not the app itself:
+        ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
+        ctx = self.request_context(environ)
+        error: BaseException | None = None
+        keep = False
+        try:
+            try:
+                ctx.push()
+                response = self.full_dispatch_request()
+            except Exception as raised:
+                error = raised
+                response = self.handle_exception(raised)
+            except BaseException as raised:
+                error = raised
+                raise
+            keep = ctx.keep_context and "werkzeug.debug.preserve_context" not in environ
+            body = response(environ, start_response)
+            return ctx.outlive(body) if keep else body
+        finally:
+            if "werkzeug.debug.preserve_context" in environ:
+                environ["werkzeug.debug.preserve_context"](_cv_app.get())
+                environ["werkzeug.debug.preserve_context"](_cv_request.get())
+            if error is not None and self.should_ignore_error(error):
+                error = None
+            if keep and error is None:
+                ctx.leave()
+            else:
+                ctx.pop(error)
+
+    def __call__(self, *args: Any) -> Any:
+        """Answer as a WSGI application ``app(environ, start_response)``, or as an ASGI one
+        ``await app(scope, receive, send)``."""
+        if len(args) == 3:
+            return load("waterspout.asgi:serve")(self, *args)
+        environ, start_response = args
+        return self.wsgi_app(environ, start_response)
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        load_dotenv: bool = True,
+        **options: Any,
+    ) -> None:
+        """Serve the application on our server until it is stopped.
+
+        *host* and *port* default to SERVER_NAME, else 127.0.0.1 and 5000. *debug* adds
+        reloading and the error page. *options* are those of Werkzeug's `run_simple`.
+        """
+        load("waterspout.cli.running:run_app")(
+            self, host, port, debug=debug, load_dotenv=load_dotenv, **options
+        )
+
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:
+        """Return a test client of `test_client_class`. In a ``with`` block it keeps the
+        context of the last request."""
+        cls = self.test_client_class or load("waterspout.testing:FlaskClient")
+        return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
+
+    def test_cli_runner(self, **kwargs: Any) -> Any:
+        """Return a runner for the app's commands, of `test_cli_runner_class`."""
+        cls = self.test_cli_runner_class or load("waterspout.testing:FlaskCliRunner")
+        return cls(self, **kwargs)
+
+
+def _current() -> RequestContext:
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "Working outside of request context: this method belongs to the handling of a"
+            " request. In tests, use 'with app.test_request_context():'."
+        )
+    return ctx
+
+
+#: The methods of our own, as they are before any program replaces one.
+_OWN = {name: getattr(App, name) for name in (*SEAMS, *_WSGI_SEAMS)}

@@ -1,0 +1,149 @@
+"""The commands that look at an application: `routes` and `shell`, and the version option."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__
+from ..context import current_app
+from .groups import with_appcontext
+
+if TYPE_CHECKING:
+    from werkzeug.routing import Rule
+
+SORTS = ("endpoint", "methods", "domain", "rule", "match")
+# Which Flask this is one of, for people and scripts, where that package is not installed.
+FLASK_API = "3.1.3"
+
+
+@click.command("routes", short_help="Show the routes for the app.")
+@click.option(
+    "--sort",
+    "-s",
+    type=click.Choice(SORTS),
+    default="endpoint",
+    help="What to sort by; 'match' is the order in which the rules are tried.",
+)
+@click.option("--all-methods", is_flag=True, help="Show HEAD and OPTIONS methods.")
+@with_appcontext
+def routes_command(sort: str, all_methods: bool) -> None:
+    """Show every rule with its endpoint and its methods."""
+    url_map = current_app.url_map
+    rules = list(url_map.iter_rules())
+    if not rules:
+        click.echo("No routes were registered.")
+        return
+
+    hidden = set() if all_methods else {"HEAD", "OPTIONS"}
+
+    def domain(rule: Rule) -> str:
+        return (rule.host if url_map.host_matching else rule.subdomain) or ""
+
+    columns = {
+        "endpoint": ("Endpoint", [str(rule.endpoint) for rule in rules]),
+        "methods": ("Methods", [_methods(rule, hidden) for rule in rules]),
+        "domain": ("Host" if url_map.host_matching else "Subdomain", list(map(domain, rules))),
+        "rule": ("Rule", [rule.rule for rule in rules]),
+    }
+    if not any(columns["domain"][1]):
+        del columns["domain"]
+    rows = list(zip(*(cells for _, cells in columns.values()), strict=True))
+    if sort in columns:
+        rows.sort(key=itemgetter(list(columns).index(sort)))
+    _print_table([title for title, _ in columns.values()], rows)
+
+
+def _methods(rule: Rule, hidden: set[str]) -> str:
+    return ", ".join(sorted((rule.methods or set()) - hidden))
+
+
+def _print_table(titles: list[str], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, ["-" * width for width in widths], *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+@click.command("shell", short_help="Run a shell in the app context.")
+@with_appcontext
+def shell_command() -> None:
+    """Run an interactive Python shell inside the application's context.
+
+    It knows the names of `app.make_shell_context()`.
+    """
+    import code
+
+    banner = (
+        f"Python {sys.version} on {sys.platform}\n"
+        f"App: {current_app.import_name}\n"
+        f"Instance: {current_app.instance_path}"
+    )
+    names: dict[str, Any] = {}
+    startup = os.environ.get("PYTHONSTARTUP")
+    if startup and os.path.isfile(startup):
+        with open(startup, "rb") as file:
+            exec(compile(file.read(), startup, "exec"), names)
+    names.update(current_app.make_shell_context())
+    _prepare_line_editing(names)
+    code.interact(banner=banner, local=names)
+
+
+def _prepare_line_editing(names: dict[str, Any]) -> None:
+    """Do what the interpreter does at its own prompt: history, and completion of *names*."""
+    hook = getattr(sys, "__interactivehook__", None)
+    if hook is None:
+        return
+    try:
+        import readline
+        from rlcompleter import Completer
+    except ImportError:
+        pass
+    else:
+        readline.set_completer(Completer(names).complete)
+    hook()
+
+
+def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Print the versions that matter to a Flask program, and end."""
+    if value and not ctx.resilient_parsing:
+        try:
+            flask = metadata.version("flask")
+        except metadata.PackageNotFoundError:
+            flask = FLASK_API
+        _print_versions(ctx, f"Flask {flask}")
+
+
+def get_own_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Print the versions that matter to a Waterspout program, and end."""
+    if value and not ctx.resilient_parsing:
+        _print_versions(ctx)
+
+
+def _print_versions(ctx: click.Context, *more: str) -> None:
+    lines = (
+        f"Python {platform.python_version()}",
+        *more,
+        f"Waterspout {__version__}",
+        f"Werkzeug {metadata.version('werkzeug')}",
+    )
+    click.echo("\n".join(lines), color=ctx.color)
+    ctx.exit()
+
+
+def version_option(callback: Any) -> click.Option:
+    """Make the option `--version`."""
+    return click.Option(
+        ["--version"],
+        help="Show the version and end.",
+        expose_value=False,
+        callback=callback,
+        is_flag=True,
+        is_eager=True,
+    )

@@ -1,0 +1,269 @@
+"""From what was typed to an application.
+
+`module`, `module:name`, `module:factory("arg")`, `path/to/file.py:name`, or nothing at all:
+`ScriptInfo.load_app` turns it into the application object, and tells what is wrong in words
+(`NoAppException`) when it cannot. The names are those of `flask.cli`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from types import FunctionType, ModuleType, TracebackType
+from typing import Any, Literal, overload
+
+import click
+
+from ..app import App
+from ..flags import get_debug_flag, get_load_dotenv
+
+# Where an application is looked for, in this order, when nothing names one.
+DEFAULT_FILES = ("wsgi.py", "app.py")
+APP_NAMES = ("app", "application")
+FACTORY_NAMES = ("create_app", "make_app")
+
+_NOTHING_NAMED = (
+    "No application was found. Name one as 'module:name', with the option '--app' or in the"
+    " environment variable WATERSPOUT_APP or FLASK_APP, or put it in 'wsgi.py' or 'app.py' in"
+    " the current directory."
+)
+
+
+class NoAppException(click.UsageError):
+    """Say why an application cannot be found or loaded."""
+
+
+class AppImportError(NoAppException):
+    """The application's module was found, but importing it raised an `ImportError`."""
+
+
+def find_best_app(module: ModuleType) -> App:
+    """Return the application of *module*: by its usual name, the only one there is, or made
+    by a factory with a usual name. Raises `NoAppException`."""
+    for name in APP_NAMES:
+        app = getattr(module, name, None)
+        if isinstance(app, App):
+            return app
+
+    found = {name: value for name, value in vars(module).items() if isinstance(value, App)}
+    if len({id(app) for app in found.values()}) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise NoAppException(
+            f"There are several applications in module {module.__name__!r}:"
+            f" {', '.join(found)}. Choose one with '{module.__name__}:name'."
+        )
+
+    for name in FACTORY_NAMES:
+        factory = getattr(module, name, None)
+        if inspect.isfunction(factory):
+            app = _call_factory(factory, (), {}, module, name)
+            if isinstance(app, App):
+                return app
+
+    raise NoAppException(
+        f"There is no application and no application factory in module {module.__name__!r}."
+        f" Name it with '{module.__name__}:name'.{_hint(vars(module).values())}"
+    )
+
+
+def find_app_by_string(module: ModuleType, app_name: str) -> App:
+    """Return the application that *app_name* means in *module*: a variable, a factory, or a
+    call of a factory with literal arguments. Raises `NoAppException`."""
+    name, args, kwargs = _parse(app_name)
+    try:
+        found = getattr(module, name)
+    except AttributeError as ex:
+        raise NoAppException(f"There is no {name!r} in module {module.__name__!r}.") from ex
+
+    if inspect.isfunction(found):
+        found = _call_factory(found, args, kwargs, module, app_name)
+    if isinstance(found, App):
+        return found
+    raise NoAppException(
+        f"'{module.__name__}:{app_name}' is not an application but"
+        f" {type(found).__name__!r}.{_hint([found])}"
+    )
+
+
+def _parse(app_name: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Split `name` or `name(literal, key=literal)`."""
+    try:
+        expression = ast.parse(app_name.strip(), mode="eval").body
+    except SyntaxError:
+        expression = None
+    match expression:
+        case ast.Name(id=name):
+            return name, [], {}
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+            try:
+                return (
+                    name,
+                    [ast.literal_eval(arg) for arg in args],
+                    {kw.arg: ast.literal_eval(kw.value) for kw in keywords if kw.arg is not None},
+                )
+            except ValueError:
+                raise NoAppException(
+                    f"The arguments in {app_name!r} must be literal values."
+                ) from None
+        case ast.Call():
+            raise NoAppException(f"A factory must be called by a simple name, not {app_name!r}.")
+    raise NoAppException(f"{app_name!r} is neither a name nor a call of a factory.")
+
+
+def _call_factory(
+    factory: FunctionType, args: list[Any] | tuple[()], kwargs: dict[str, Any],
+    module: ModuleType, written: str,
+) -> Any:  # fmt: skip
+    try:
+        return factory(*args, **kwargs)
+    except TypeError as ex:
+        # Only a call that never got into the factory was a call with the wrong arguments.
+        if any(
+            frame.f_code is factory.__code__ for frame, _ in traceback.walk_tb(ex.__traceback__)
+        ):
+            raise
+        raise NoAppException(
+            f"The factory {written!r} in module {module.__name__!r} could not be called with"
+            f" these arguments: {ex}. Give them as"
+            f" '{module.__name__}:{factory.__name__}(args)'."
+        ) from ex
+
+
+def _hint(objects: Any) -> str:
+    """Explain the one mistake people make on the way from Flask."""
+    kinds = {base.__module__ for value in objects for base in type(value).__mro__}
+    if "flask.app" in kinds or "flask.sansio.app" in kinds:
+        return (
+            " The application there is one of the installed package 'flask': write"
+            " 'from waterspout.flask import …', or use the option '--dropin'."
+        )
+    return ""
+
+
+def prepare_import(path: str) -> str:
+    """Return the module name that the file, package or dotted name *path* is imported by.
+
+    The directory to import it from is put first on `sys.path`.
+    """
+    path = os.path.realpath(path)
+    stem, extension = os.path.splitext(path)
+    if extension == ".py":
+        path = stem
+    if os.path.basename(path) == "__init__":
+        path = os.path.dirname(path)
+
+    directory, name = os.path.split(path)
+    parts = [name]
+    while os.path.exists(os.path.join(directory, "__init__.py")):
+        directory, name = os.path.split(directory)
+        parts.append(name)
+
+    if sys.path[0] != directory:
+        sys.path.insert(0, directory)
+    return ".".join(reversed(parts))
+
+
+@overload
+def locate_app(
+    module_name: str, app_name: str | None, raise_if_not_found: Literal[True] = True
+) -> App: ...
+@overload
+def locate_app(
+    module_name: str, app_name: str | None, raise_if_not_found: Literal[False] = ...
+) -> App | None: ...
+def locate_app(
+    module_name: str, app_name: str | None, raise_if_not_found: bool = True
+) -> App | None:
+    """Import *module_name* and return its application *app_name*, or the best one.
+
+    Raises `NoAppException`; a module that does not exist is None instead, if
+    *raise_if_not_found* is false. What the module itself raises, other than an
+    `ImportError`, is passed on.
+    """
+    try:
+        __import__(module_name)
+    except ImportError as ex:
+        # One entry in the traceback is the line above: the module was not found. More of
+        # them are the module's own code.
+        if ex.__traceback__ is not None and ex.__traceback__.tb_next is not None:
+            raise AppImportError(
+                f"While importing {module_name!r}, an ImportError was raised:\n\n"
+                f"{format_user_traceback(ex)}"
+            ) from None
+        if raise_if_not_found:
+            raise NoAppException(
+                f"Could not import {module_name!r}: {ex}. The search started in {sys.path[0]!r}."
+            ) from None
+        return None
+
+    module = sys.modules[module_name]
+    return find_best_app(module) if app_name is None else find_app_by_string(module, app_name)
+
+
+def format_user_traceback(ex: BaseException) -> str:
+    """Format *ex* without the frames of this package and of click above the user's code."""
+    tb: TracebackType | None = ex.__traceback__
+    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").startswith(_OUR_MODULES):
+        tb = tb.tb_next
+    return "".join(traceback.format_exception(type(ex), ex, tb or ex.__traceback__))
+
+
+_OUR_MODULES = ("waterspout.cli", "click.")
+
+
+class ScriptInfo:
+    """What the running command knows of its application; it travels as click's `obj`.
+
+    *app_import_path* is what names the application, *create_app* (called without arguments)
+    makes it instead; with *set_debug_flag* the application's `debug` follows the environment.
+    """
+
+    def __init__(
+        self,
+        app_import_path: str | None = None,
+        create_app: Callable[..., App] | None = None,
+        set_debug_flag: bool = True,
+        load_dotenv_defaults: bool = True,
+    ) -> None:
+        self.app_import_path = app_import_path
+        self.create_app = create_app
+        self.data: dict[Any, Any] = {}
+        """Anything a command wants to keep here."""
+        self.set_debug_flag = set_debug_flag
+        self.load_dotenv_defaults = get_load_dotenv(load_dotenv_defaults)
+        """Whether `.env` and `.flaskenv` are to be loaded; `ScriptInfo` itself loads nothing."""
+        self._loaded_app: App | None = None
+
+    def load_app(self) -> App:
+        """Return the application; it is loaded by the first call. Raises `NoAppException`."""
+        if self._loaded_app is not None:
+            return self._loaded_app
+        app = self.create_app() if self.create_app is not None else self._find_app()
+        if app is None:
+            raise NoAppException(_NOTHING_NAMED)
+        if self.set_debug_flag:
+            app.debug = get_debug_flag()
+        self._loaded_app = app
+        return app
+
+    def _find_app(self) -> App | None:
+        if self.app_import_path:
+            path, name = split_import_path(self.app_import_path)
+            return locate_app(prepare_import(path), name)
+        for path in DEFAULT_FILES:
+            app = locate_app(prepare_import(path), None, raise_if_not_found=False)
+            if app is not None:
+                return app
+        return None
+
+
+def split_import_path(import_path: str) -> tuple[str, str | None]:
+    """Split `module:name` at the first colon that is not a Windows drive's."""
+    path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
+    return path, name[0] if name else None

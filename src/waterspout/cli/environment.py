@@ -1,0 +1,41 @@
+"""Files that add to the environment: `.env`, `.flaskenv`, and the one of `--env-file`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+
+def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool = True) -> bool:
+    """Set environment variables from dotenv files; tell whether there were any in them.
+
+    Variables that are set already stay. Of the files, *path* wins over `.env` and that over
+    `.flaskenv`; the latter two are looked for from the current directory upwards, if
+    *load_defaults*. Without the package python-dotenv nothing is loaded.
+    """
+    try:
+        import dotenv
+    except ImportError:
+        if path or os.path.isfile(".env") or os.path.isfile(".flaskenv"):
+            click.secho(
+                " * Tip: There are .env files present. Install python-dotenv to use them.",
+                fg="yellow",
+                err=True,
+            )
+        return False
+
+    files: list[str | os.PathLike[str]] = []
+    if load_defaults:
+        found = [dotenv.find_dotenv(name, usecwd=True) for name in (".flaskenv", ".env")]
+        files += filter(None, found)
+    if path is not None and os.path.isfile(path):
+        files.append(path)
+
+    values: dict[str, str | None] = {}
+    for file in files:
+        values |= dotenv.dotenv_values(file, encoding="utf-8")
+    for key, value in values.items():
+        if value is not None:
+            os.environ.setdefault(key, value)
+    return bool(values)

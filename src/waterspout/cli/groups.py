@@ -1,0 +1,57 @@
+"""Commands that run inside an application's context: what `app.cli` is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, TypeVar, cast
+
+import click
+
+from ..context import current_app
+from .discovery import ScriptInfo
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
+
+
+def with_appcontext(f: F) -> F:
+    """Run the command *f* inside the context of the command line's application.
+
+    The commands of `app.cli` and `blueprint.cli` do so already.
+    """
+
+    @click.pass_context
+    def in_context(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+        if not current_app:
+            app = ctx.ensure_object(ScriptInfo).load_app()
+            ctx.with_resource(app.app_context())
+        return ctx.invoke(f, *args, **kwargs)
+
+    return cast("F", update_wrapper(in_context, f))
+
+
+class AppGroup(click.Group):
+    """A group whose commands run inside the application's context."""
+
+    def command(  # type: ignore[override]  # narrower: always gives a decorator, as Flask's
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Callable[..., Any]], click.Command]:
+        """Make and add a command; `with_appcontext=False` leaves the context out."""
+        wrap = kwargs.pop("with_appcontext", True)
+        make = super().command
+
+        def decorator(f: Callable[..., Any]) -> click.Command:
+            command: click.Command = make(*args, **kwargs)(with_appcontext(f) if wrap else f)
+            return command
+
+        return decorator
+
+    def group(  # type: ignore[override]  # as for `command`
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Callable[..., Any]], click.Group]:
+        """Make and add a group, by default another `AppGroup`."""
+        kwargs.setdefault("cls", AppGroup)
+        group: Callable[[Callable[..., Any]], click.Group] = super().group(*args, **kwargs)
+        return group

@@ -1,0 +1,179 @@
+"""Whole command-line programs around an application: `flask` and `waterspout`.
+
+A `FlaskGroup` offers the built-in commands, those of installed packages, and the
+application's own. The class name is Flask's, because programs import it.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..context import current_app
+from .commands import get_own_version, get_version, routes_command, shell_command, version_option
+from .discovery import NoAppException, ScriptInfo
+from .groups import AppGroup
+from .options import app_option, debug_option, dropin_option, env_file_option
+from .running import demo_command, run_command, serve_command
+
+if TYPE_CHECKING:
+    from ..app import App
+
+
+class FlaskGroup(AppGroup):
+    """A command-line program around an application.
+
+    *create_app* makes the application; without it, the options and the environment name one.
+    *add_default_commands* and *add_version_option* add `default_commands` and
+    `version_option`; *load_dotenv* reads `.env` and `.flaskenv` first; *set_debug_flag* lets
+    the application's `debug` follow the environment.
+    """
+
+    default_commands: tuple[click.Command, ...] = (run_command, shell_command, routes_command)
+    version_option = version_option(get_version)
+    # The options work by their own callbacks: a user's group callback replaces nothing.
+    options: tuple[click.Option, ...] = (env_file_option, app_option, debug_option)
+
+    def __init__(
+        self,
+        add_default_commands: bool = True,
+        create_app: Callable[..., App] | None = None,
+        add_version_option: bool = True,
+        load_dotenv: bool = True,
+        set_debug_flag: bool = True,
+        **extra: Any,
+    ) -> None:
+        params = [*(extra.pop("params", None) or ()), *self.options]
+        if add_version_option:
+            params.append(self.version_option)
+        extra.setdefault("context_settings", {}).setdefault("auto_envvar_prefix", "FLASK")
+        super().__init__(params=params, **extra)
+
+        self.create_app = create_app
+        self.load_dotenv = load_dotenv
+        self.set_debug_flag = set_debug_flag
+        if add_default_commands:
+            for command in self.default_commands:
+                self.add_command(command)
+        self._loaded_plugin_commands = False
+
+    def plugin_groups(self) -> tuple[str, ...]:
+        """Return the entry point groups whose commands are added."""
+        return ("flask.commands",)
+
+    def _load_plugin_commands(self) -> None:
+        if self._loaded_plugin_commands:
+            return
+        for group in self.plugin_groups():
+            for entry_point in metadata.entry_points(group=group):
+                self.add_command(entry_point.load(), entry_point.name)
+        self._loaded_plugin_commands = True
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the command of that name: built in, of a package, or the application's."""
+        self._load_plugin_commands()
+        command = super().get_command(ctx, name)
+        if command is not None:
+            return command
+
+        try:
+            app = ctx.ensure_object(ScriptInfo).load_app()
+        except NoAppException as ex:
+            _show(f"Error: {ex.format_message()}")
+            return None
+        # Now, so that callbacks of parameters are inside the context as well.
+        if not current_app or current_app != app:
+            ctx.with_resource(app.app_context())
+        app_command: click.Command | None = app.cli.get_command(ctx, name)
+        return app_command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names, sorted; an application that does not load is reported and left out."""
+        self._load_plugin_commands()
+        names = set(super().list_commands(ctx))
+        try:
+            names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
+        except NoAppException as ex:
+            _show(f"Error: {ex.format_message()}")
+        except Exception:  # the user's own, at import: the help must still come
+            _show(traceback.format_exc())
+        return sorted(names)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Make click's context, with a `ScriptInfo` as its object unless there is one."""
+        # An `app.run()` outside of a main guard would serve while the application is loaded
+        # for another command; it looks at this and does nothing.
+        os.environ["FLASK_RUN_FROM_CLI"] = "true"
+        if "obj" not in extra and "obj" not in self.context_settings:
+            extra["obj"] = ScriptInfo(
+                create_app=self.create_app,
+                set_debug_flag=self.set_debug_flag,
+                load_dotenv_defaults=self.load_dotenv,
+            )
+        return super().make_context(info_name, args, parent=parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; when only the help is asked for, take the environment into account first."""
+        if (not args and self.no_args_is_help) or (
+            len(args) == 1 and args[0] in self.get_help_option_names(ctx)
+        ):
+            for option in self.options:
+                if option.is_eager:
+                    option.handle_parse_result(ctx, {}, [])
+        return super().parse_args(ctx, args)
+
+
+def _show(text: str) -> None:
+    click.secho(f"{text}\n", err=True, fg="red")
+
+
+class WaterspoutGroup(FlaskGroup):
+    """The `waterspout` command."""
+
+    default_commands = (serve_command, shell_command, routes_command, demo_command)
+    version_option = version_option(get_own_version)
+    options = (env_file_option, dropin_option, app_option, debug_option)
+
+    def plugin_groups(self) -> tuple[str, ...]:
+        """Return our own group; Flask's too where 'flask' is Waterspout."""
+        # The commands made for Flask import 'flask': without the drop-in that is another
+        # framework, whose context our applications are not in.
+        from ..dropin import installed
+
+        return ("waterspout.commands", *(super().plugin_groups() if installed() else ()))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the command; one that is built in costs no look at installed packages."""
+        return self.commands.get(name) or super().get_command(ctx, name)
+
+
+flask = FlaskGroup(
+    name="flask",
+    help="""\
+Run, inspect and script a Flask application.
+
+The application is named by the option '--app' or the environment variable FLASK_APP, or
+found in 'wsgi.py' or 'app.py' in the current directory.
+""",
+)
+waterspout = WaterspoutGroup(
+    name="waterspout",
+    help="""\
+Run, inspect and script a Waterspout application.
+
+The application is named by the option '--app' or the environment variable WATERSPOUT_APP
+(or FLASK_APP), or found in 'wsgi.py' or 'app.py' in the current directory. Try it:
+'waterspout demo'.
+""",
+)

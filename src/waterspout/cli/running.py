@@ -1,0 +1,312 @@
+"""Start a server: `run` of `waterspout`, `run` of `flask`, `demo`, and `app.run()`.
+
+In reload mode the command runs in two processes (`server/reload.py`): the first opens the
+port and supervises without importing the application, the second comes through here again
+and serves. There, an application that cannot be imported is replaced by one that shows why,
+until the next save.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, cast
+
+import click
+
+from .. import server  # a package of lazy names: what a command does not use is not loaded
+from ..app import App
+from ..flags import get_debug_flag, get_load_dotenv
+from ..http import Response
+from ..server.application import ApplicationError
+from ..server.reload import Watched, is_reload_child, run_with_reload
+from ..server.settings import ServerSettings, SettingsError
+from ..server.sockets import ListenError
+from ..server.tls import TlsError
+from .discovery import (
+    AppImportError,
+    NoAppException,
+    ScriptInfo,
+    format_user_traceback,
+    prepare_import,
+    split_import_path,
+)
+from .environment import load_dotenv as load_dotenv_files
+from .groups import pass_script_info
+from .options import address_options, debug_option, dropin_option, server_options, set_app
+
+Cert = ssl.SSLContext | tuple[str, str | None] | str | None
+RunSimple = Callable[..., None]
+UNIX_PREFIX = "unix://"  # how Werkzeug's run_simple is given the path of a socket
+
+
+def show_server_banner(debug: bool | None, app_import_path: str | None) -> None:
+    """Say what is served, once: a reloaded process is silent."""
+    if is_reload_child():
+        return
+    if app_import_path is not None:
+        click.echo(f" * Serving Flask app '{app_import_path}'")
+    if debug is not None:
+        click.echo(f" * Debug mode: {'on' if debug else 'off'}")
+
+
+@click.command("run", short_help="Serve the application.")
+@click.argument(
+    "import_path", metavar="[MODULE:APP]", required=False, callback=set_app, expose_value=False
+)
+@server_options
+@click.option(
+    "--workers", "-w", type=click.IntRange(1), default=1, show_default=True,
+    envvar="WATERSPOUT_WORKERS", help="The number of processes.",
+)  # fmt: skip
+@click.option("--uds", metavar="PATH", envvar="WATERSPOUT_UDS",
+              help="Listen on a UNIX socket instead of host and port.")  # fmt: skip
+@click.option("--access-log/--no-access-log", default=None,
+              help="Write a line for each request; it does unless told not to.")  # fmt: skip
+@pass_script_info
+def serve_command(
+    info: ScriptInfo,
+    host: str,
+    port: int,
+    cert: Cert,
+    reload: bool | None,
+    extra_files: list[str] | None,
+    exclude_patterns: list[str] | None,
+    workers: int,
+    uds: str | None,
+    access_log: bool | None,
+) -> None:
+    """Serve MODULE:APP, or the application that is named or found otherwise.
+
+    APP is a variable, a factory 'create_app()' or a call 'create_app("argument")'. The
+    server is the same in development and in production; '--debug' adds the reloader and
+    the error page.
+    """
+    debug = get_debug_flag()
+    if reload is None:
+        reload = debug and workers == 1
+    with _errors_in_words():
+        settings = _settings(host, port, cert, workers=workers, debug=debug, reload=reload)
+        if uds:
+            settings = settings.evolve(uds=uds)
+        if access_log is not None or settings.access_log is None:
+            settings = settings.evolve(access_log=None if access_log is False else "-")
+        _supervise_if(reload, settings, info, extra_files, exclude_patterns)
+        # Each of several workers loads the application itself: threads, loops and connections
+        # made while it is imported do not survive a fork.
+        server.serve(_load_app(info) if workers == 1 else _factory(info), settings)
+
+
+serve_command.params += [dropin_option, debug_option]
+
+
+@click.command("run", short_help="Run a development server.")
+@server_options
+@click.option("--debugger/--no-debugger", default=None,
+              help="Show errors in the browser; the default is to do it in debug mode.",
+)  # fmt: skip
+@click.option("--with-threads/--without-threads", default=True,
+              help="Run several views at a time.")  # fmt: skip
+@pass_script_info
+def run_command(
+    info: ScriptInfo,
+    host: str,
+    port: int,
+    cert: Cert,
+    reload: bool | None,
+    debugger: bool | None,
+    with_threads: bool,
+    extra_files: list[str] | None,
+    exclude_patterns: list[str] | None,
+) -> None:
+    """Serve the application.
+
+    Debug mode ('--debug') turns the reloader and the error page on.
+    """
+    debug = get_debug_flag()
+    reload = debug if reload is None else reload
+    run_simple = _run_simple()
+    with _errors_in_words():
+        if run_simple is server.run_simple:
+            settings = _settings(host, port, cert)
+            _supervise_if(reload, settings, info, extra_files, exclude_patterns)
+        app = _load_app(info)
+        show_server_banner(debug, info.app_import_path)
+        run_simple(
+            host,
+            port,
+            app,
+            use_reloader=reload,
+            use_debugger=debug if debugger is None else debugger,
+            threaded=with_threads,
+            ssl_context=cert,
+            extra_files=extra_files,
+            exclude_patterns=exclude_patterns,
+        )
+
+
+run_command.params.insert(0, debug_option)
+
+
+@click.command("demo", short_help="Serve a small guestbook.")
+@address_options
+@click.option("--database", metavar="PATH", help="Keep the entries here.")
+def demo_command(host: str, port: int, database: str | None) -> None:
+    """Serve a small guestbook, to look at and to read."""
+    from ..demo import create_app  # an application: nobody else needs it
+
+    with _errors_in_words():
+        server.serve(create_app(database), _settings(host, port, None))
+
+
+def run_app(
+    app: App,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    debug: bool | None = None,
+    load_dotenv: bool = True,
+    **options: Any,
+) -> None:
+    """Do what `app.run()` promises."""
+    if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+        if not is_reload_child():
+            click.secho(
+                " * Ignoring a call of 'app.run()': the command line is running already.\n"
+                "   Call it below \"if __name__ == '__main__':\" only.",
+                fg="red",
+            )
+        return
+    if get_load_dotenv(load_dotenv):
+        load_dotenv_files()
+        if "FLASK_DEBUG" in os.environ:
+            app.debug = get_debug_flag()
+    if debug is not None:
+        app.debug = bool(debug)
+
+    named_host, _, named_port = (app.config.get("SERVER_NAME") or "").partition(":")
+    if port is None:
+        port = int(named_port or 5000)
+    options.setdefault("use_reloader", app.debug)
+    options.setdefault("use_debugger", app.debug)
+    options.setdefault("threaded", True)
+    show_server_banner(app.debug, app.name)
+    try:
+        with _errors_in_words():
+            _run_simple()(host or named_host or "127.0.0.1", int(port), app, **options)
+    finally:
+        # Set-up is open again for a program that goes on (an interactive one).
+        app._got_first_request = False
+
+
+def _run_simple() -> RunSimple:
+    """Return `werkzeug.serving.run_simple` if somebody replaced it, else our own.
+
+    Programs and tests put theirs there and expect the commands to call it; the drop-in puts
+    ours there.
+    """
+    module = sys.modules.get("werkzeug.serving")
+    found: RunSimple | None = getattr(module, "run_simple", None)
+    if found is None or found.__module__ in {"werkzeug.serving", "waterspout.dropin.removed"}:
+        return cast("RunSimple", server.run_simple)
+    return found
+
+
+def _settings(host: str, port: int, cert: Cert, **more: Any) -> ServerSettings:
+    """Put the options over what the environment says."""
+    values: dict[str, Any] = {"host": host, "port": port, **more}
+    if host.startswith(UNIX_PREFIX):
+        values |= {"host": "", "uds": host.removeprefix(UNIX_PREFIX)}
+    if isinstance(cert, tuple):
+        values["certfile"], values["keyfile"] = cert
+    elif isinstance(cert, str):
+        values["certfile"] = cert
+    elif cert is not None:
+        values["ssl_context"] = cert
+    return ServerSettings.from_env().evolve(**values)
+
+
+def _supervise_if(
+    reload: bool,
+    settings: ServerSettings,
+    info: ScriptInfo,
+    extra_files: list[str] | None,
+    exclude_patterns: list[str] | None,
+) -> None:
+    """Become the supervisor, and end with it, if this is the first process in reload mode."""
+    if not reload or is_reload_child():
+        return
+    show_server_banner(get_debug_flag(), info.app_import_path)
+    directories = [os.getcwd(), *settings.reload_dirs]
+    if info.app_import_path:
+        path, _ = split_import_path(info.app_import_path)
+        directories.append(os.path.dirname(os.path.realpath(path)))
+    sys.exit(
+        run_with_reload(
+            settings,
+            Watched(tuple(directories), tuple(extra_files or ()), tuple(exclude_patterns or ())),
+        )
+    )
+
+
+def _load_app(info: ScriptInfo) -> App:
+    """Load the application. An error in its code ends the command with the traceback; in a
+    reloaded process it becomes what is served."""
+    try:
+        return info.load_app()
+    except Exception as ex:
+        if isinstance(ex, NoAppException) and not isinstance(ex, AppImportError):
+            raise
+        text = ex.message if isinstance(ex, AppImportError) else format_user_traceback(ex)
+        click.echo(text, err=True)
+        if is_reload_child():
+            return _stand_in(text)
+        sys.exit(1)
+
+
+def _factory(info: ScriptInfo) -> Callable[[], App]:
+    """Return the function by which each worker makes the application for itself.
+
+    A module that is not there is reported now; whatever else is wrong, by the workers.
+    """
+    if info.app_import_path:
+        module = prepare_import(split_import_path(info.app_import_path)[0])
+        if find_spec(module.partition(".")[0]) is None:
+            raise NoAppException(f"Could not import {module!r}.")
+
+    def load() -> App:
+        try:
+            return info.load_app()
+        except NoAppException as ex:
+            raise ApplicationError(ex.message) from None
+
+    return load
+
+
+def _stand_in(reason: str) -> App:
+    """Make the application that is served while the real one cannot be loaded."""
+    app = App("waterspout", static_folder=None)
+    # SECURITY: the reloader alone may be in use where strangers look; the traceback is for
+    # debug mode.
+    shown = reason if get_debug_flag() else "The reason is in the log of the server."
+    text = f"The application could not be loaded. Waiting for the next save.\n\n{shown}\n"
+
+    @app.before_request
+    async def show() -> Response:
+        return Response(text, 500, {"Cache-Control": "no-store"}, mimetype="text/plain")
+
+    return app
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    """End with a sentence instead of a traceback when the server cannot be what it is told."""
+    try:
+        yield
+    except (ListenError, TlsError, SettingsError) as ex:
+        click.echo(f"Error: {ex}", err=True)
+        sys.exit(2 if isinstance(ex, SettingsError) else 1)

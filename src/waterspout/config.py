@@ -1,0 +1,324 @@
+"""Settings: what they are, and where a program's values for them come from.
+
+`SETTINGS` is the one table of every setting the framework reads. An app starts from
+`DEFAULT_CONFIG`, with which it behaves as Flask 3.1 does (the "compat" preset), or from
+that plus `MODERN_DEFAULTS` (the "modern" preset). The presets differ in nothing else.
+
+`Config` is the dict an app keeps its settings in, with Flask's ways to fill it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import MappingProxyType, ModuleType
+from typing import IO, Any, Generic, NamedTuple, Self, TypeVar, overload
+
+from werkzeug.utils import import_string
+
+__all__ = ["DEFAULT_CONFIG", "MODERN_DEFAULTS", "SETTINGS", "Config", "ConfigAttribute", "Setting"]
+
+T = TypeVar("T")
+
+_same: Any = object()
+
+
+class Setting(NamedTuple):
+    """One row of `SETTINGS`.
+
+    `default` holds for the compat preset, and for the modern one too unless `modern` says
+    otherwise. `unit` is empty where the value is no quantity.
+    """
+
+    default: Any
+    about: str
+    unit: str = ""
+    modern: Any = _same
+
+
+#: Every setting, by name. The meaning of None is part of each line.
+SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {
+        # -- running and errors
+        "DEBUG": Setting(None, "Explain errors and reload on change; None is off."),
+        "TESTING": Setting(False, "Let exceptions reach the test instead of becoming a 500."),
+        "PROPAGATE_EXCEPTIONS": Setting(
+            None, "Re-raise unhandled exceptions; None means when DEBUG or TESTING is on."
+        ),
+        "TRAP_HTTP_EXCEPTIONS": Setting(
+            False, "Treat HTTP errors as ordinary exceptions, without their pages."
+        ),
+        "TRAP_BAD_REQUEST_ERRORS": Setting(
+            None, "Raise on a missing form or query key; None means when DEBUG is on."
+        ),
+        "STREAM_KEEPS_CONTEXT": Setting(
+            False, "Keep request, session and g readable while a body streams.", modern=True
+        ),
+        # -- secrets and the session cookie
+        "SECRET_KEY": Setting(None, "Signs the session and other cookies; None: no session."),
+        "SECRET_KEY_FALLBACKS": Setting(
+            None, "List of old secret keys, which still verify but no longer sign."
+        ),
+        "PERMANENT_SESSION_LIFETIME": Setting(
+            timedelta(days=31), "How long a permanent session lives.", "timedelta or seconds"
+        ),
+        "SESSION_REFRESH_EACH_REQUEST": Setting(
+            True, "Send a permanent session's cookie with every answer, to move its end."
+        ),
+        "SESSION_COOKIE_NAME": Setting("session", "Name of the session cookie."),
+        "SESSION_COOKIE_DOMAIN": Setting(
+            None, "Domain of the session cookie; None: only the host that set it."
+        ),
+        "SESSION_COOKIE_PATH": Setting(
+            None, "Path of the session cookie; None means APPLICATION_ROOT."
+        ),
+        "SESSION_COOKIE_HTTPONLY": Setting(True, "Hide the session cookie from scripts."),
+        "SESSION_COOKIE_SECURE": Setting(False, "Send the session cookie over HTTPS only."),
+        "SESSION_COOKIE_PARTITIONED": Setting(
+            False, "Keep the session cookie apart per embedding site (CHIPS); implies Secure."
+        ),
+        "SESSION_COOKIE_SAMESITE": Setting(
+            None, "'Strict', 'Lax', 'None', or None to leave it to the browser.", modern="Lax"
+        ),
+        "SESSION_COOKIE_OVERSIZE": Setting(
+            "warn", "'warn' or 'error' above MAX_COOKIE_SIZE; browsers drop it.", modern="error"
+        ),
+        "SESSION_COOKIE_PRIVATE": Setting(
+            False, "Answers that set the session cookie get Cache-Control: private.", modern=True
+        ),
+        "MAX_COOKIE_SIZE": Setting(4093, "Size a Set-Cookie line may have; 0: no check.", "bytes"),
+        # -- addresses
+        "SERVER_NAME": Setting(
+            None, "host[:port] of the site, for URLs made outside a request and subdomains."
+        ),
+        "APPLICATION_ROOT": Setting("/", "Path prefix for URLs made outside a request."),
+        "PREFERRED_URL_SCHEME": Setting("http", "Scheme for URLs made outside a request."),
+        "TRUSTED_HOSTS": Setting(
+            None, "Hosts (or .suffixes) a request may name, others get 400; None: any."
+        ),
+        "PROVIDE_AUTOMATIC_OPTIONS": Setting(True, "Answer OPTIONS for every rule."),
+        # -- bodies
+        "MAX_CONTENT_LENGTH": Setting(
+            None, "Largest request body, above it 413; None: no limit.", "bytes", modern=1024 * 1024
+        ),
+        "MAX_FORM_MEMORY_SIZE": Setting(
+            500_000, "Largest form field that is not a file, above it 413; None: no limit.", "bytes"
+        ),
+        "MAX_FORM_PARTS": Setting(
+            1_000, "Most parts of a multipart form, above it 413; None: no limit.", "parts"
+        ),
+        "JSON_PROVIDER": Setting(
+            "stdlib",
+            "'stdlib' (Flask's output), 'msgspec' (see waterspout.json.fast), or an import name.",
+            modern="msgspec",
+        ),
+        # -- files and templates
+        "SEND_FILE_MAX_AGE_DEFAULT": Setting(
+            None, "Cache lifetime of sent files; None: ask again each time.", "seconds or timedelta"
+        ),
+        "USE_X_SENDFILE": Setting(False, "Let the proxy send files (X-Sendfile header)."),
+        "SEND_FILE_FOLLOW_SYMLINKS": Setting(
+            False, "Let send_from_directory follow links that lead out of its directory."
+        ),
+        "TEMPLATES_AUTO_RELOAD": Setting(
+            None, "Reload changed templates; None means when DEBUG is on."
+        ),
+        "EXPLAIN_TEMPLATE_LOADING": Setting(False, "Log where each template was looked for."),
+        # -- logging
+        "LOG_LEVEL": Setting(
+            None, "Level of app.logger, as a name or number; None: DEBUG in debug mode, else as is."
+        ),
+        "LOG_FILE": Setting(
+            None, "File to log to as well, relative to the instance path; None: no file."
+        ),
+        "LOG_FILE_MAX_BYTES": Setting(
+            10 * 1024 * 1024, "Size at which LOG_FILE is rotated; 0: never.", "bytes"
+        ),
+        "LOG_FILE_BACKUPS": Setting(
+            5, "Rotated files kept beside LOG_FILE (.1 is the newest); 0: none.", "files"
+        ),
+    }
+)
+
+#: The values an app starts from: Flask 3.1.3's defaults, and ours that keep its behaviour.
+DEFAULT_CONFIG: Mapping[str, Any] = MappingProxyType(
+    {name: setting.default for name, setting in SETTINGS.items()}
+)
+
+#: What the modern preset changes in `DEFAULT_CONFIG`.
+MODERN_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {name: setting.modern for name, setting in SETTINGS.items() if setting.modern is not _same}
+)
+
+
+class ConfigAttribute(Generic[T]):
+    """An attribute of the app that is kept in its configuration under *name*.
+
+    *get_converter* is applied to the value when it is read.
+    """
+
+    def __init__(self, name: str, get_converter: Callable[[Any], T] | None = None) -> None:
+        self.__name__ = name
+        self.get_converter = get_converter
+
+    @overload
+    def __get__(self, obj: None, owner: Any = None) -> Self: ...
+
+    @overload
+    def __get__(self, obj: Any, owner: Any = None) -> T: ...
+
+    def __get__(self, obj: Any, owner: Any = None) -> T | Self:
+        if obj is None:
+            return self
+        value: Any = obj.config[self.__name__]
+        convert = self.get_converter
+        if convert is not None:
+            value = convert(value)
+        found: T = value
+        return found
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        obj.config[self.__name__] = value
+
+
+class Config(dict[str, Any]):
+    """A dict of settings, with ways to fill it from files, objects and the environment.
+
+    Only upper-case names count as settings, so a configuration module may have helpers in
+    lower case. Relative file names start at *root_path*.
+
+        app.config.from_object("shop.settings")
+        app.config.from_envvar("SHOP_SETTINGS", silent=True)
+    """
+
+    def __init__(
+        self, root_path: str | os.PathLike[str], defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(defaults or {})
+        self.root_path = root_path
+
+    def from_mapping(self, mapping: Mapping[str, Any] | None = None, **kwargs: Any) -> bool:
+        """Take the upper-case items of *mapping* (or an iterable of pairs) and the keywords.
+
+        Returns True.
+        """
+        for key, value in dict(mapping or {}, **kwargs).items():
+            if key.isupper():
+                self[key] = value
+        return True
+
+    def from_object(self, obj: object | str) -> None:
+        """Take the upper-case attributes of a module, class or instance, or of the object
+        with that import name. Properties of a class need an instance of it."""
+        if isinstance(obj, str):
+            obj = import_string(obj)
+        for name in dir(obj):
+            if name.isupper():
+                self[name] = getattr(obj, name)
+
+    def from_pyfile(self, filename: str | os.PathLike[str], silent: bool = False) -> bool:
+        """Run a Python file and take its upper-case names.
+
+        Returns whether it was loaded: False if the file is missing and *silent* is set;
+        otherwise a missing file raises `OSError`.
+        """
+        module = ModuleType("config")
+
+        def run(file: IO[bytes]) -> ModuleType:
+            exec(compile(file.read(), path, "exec"), module.__dict__)
+            return module
+
+        path = module.__file__ = os.path.join(self.root_path, filename)
+        if _read(path, "rb", run, silent) is None:
+            return False
+        self.from_object(module)
+        return True
+
+    def from_file(
+        self,
+        filename: str | os.PathLike[str],
+        load: Callable[[IO[Any]], Mapping[str, Any]],
+        silent: bool = False,
+        text: bool = True,
+    ) -> bool:
+        """Take the upper-case items of what *load* makes of an open file.
+
+        *text* opens the file as text, else as bytes: ``from_file("site.toml",
+        load=tomllib.load, text=False)``. Returns and raises as `from_pyfile`.
+        """
+        path = os.path.join(self.root_path, filename)
+        mapping = _read(path, "r" if text else "rb", lambda file: load(file) or {}, silent)
+        return mapping is not None and self.from_mapping(mapping)
+
+    def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
+        """Run the Python file that an environment variable names, as `from_pyfile`.
+
+        An unset variable is a `RuntimeError`, or with *silent* the answer False.
+        """
+        filename = os.environ.get(variable_name)
+        if filename:
+            return self.from_pyfile(filename, silent=silent)
+        if silent:
+            return False
+        raise RuntimeError(
+            f"The environment variable {variable_name!r} is not set; make it the path of the"
+            " configuration file to load."
+        )
+
+    def from_prefixed_env(
+        self, prefix: str = "FLASK", *, loads: Callable[[str], Any] = json.loads
+    ) -> bool:
+        """Take the environment variables that begin with *prefix* and an underscore.
+
+        *loads* (JSON by default) turns each text into a value; where it fails, the text is
+        the value. ``FLASK_DB__POOL__size=5`` sets ``config["DB"]["POOL"]["size"]``, making
+        the dicts in between. Variables are taken in sorted order. Returns True.
+        """
+        start = f"{prefix}_"
+        for name in sorted(os.environ):
+            if not name.startswith(start):
+                continue
+            value: Any = os.environ[name]
+            try:
+                value = loads(value)
+            except Exception:  # whatever a loader raises, the text stays
+                pass
+            *parents, last = name[len(start) :].split("__")
+            target: dict[str, Any] = self
+            for parent in parents:
+                target = target.setdefault(parent, {})
+            target[last] = value
+        return True
+
+    def get_namespace(
+        self, namespace: str, lowercase: bool = True, trim_namespace: bool = True
+    ) -> dict[str, Any]:
+        """Collect the settings whose names begin with *namespace*.
+
+        With *trim_namespace* the keys lose that beginning, with *lowercase* they are in
+        lower case: ``Mail(**config.get_namespace("MAIL_"))``.
+        """
+        start = len(namespace) if trim_namespace else 0
+        return {
+            (key[start:].lower() if lowercase else key[start:]): value
+            for key, value in self.items()
+            if key.startswith(namespace)
+        }
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {dict.__repr__(self)}>"
+
+
+def _read(path: str, mode: str, load: Callable[[IO[Any]], T], silent: bool) -> T | None:
+    """Return what *load* makes of the file, None if it is missing and *silent* is set."""
+    try:
+        with open(path, mode) as file:
+            return load(file)
+    except OSError as error:
+        if silent and error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR):
+            return None
+        error.strerror = f"Unable to load configuration file ({error.strerror})"
+        raise

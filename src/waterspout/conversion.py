@@ -1,0 +1,99 @@
+"""From what a view returns to a response object."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+if TYPE_CHECKING:
+    from .app import App
+    from .http import Request, Response
+
+_KINDS = (
+    " The return type must be a string, dict, list, tuple with headers or status,"
+    " Response instance, or WSGI callable, but it was a {}."
+)
+
+
+def to_response(app: App, request: Request, rv: Any) -> Response:
+    """Make a response of *rv*:
+
+    ========================  ====================================================
+    str, bytes                the body
+    dict, list                its JSON
+    iterator, async iterator  a body of str or bytes that is streamed
+    `Response`                itself; another Werkzeug response is converted
+    WSGI callable             what it answers to the request
+    (rv, status)              one of these with a status, int or ``"404 Missing"``
+    (rv, headers)             … with more headers, a dict or list of pairs
+    (rv, status, headers)     … with both
+    ========================  ====================================================
+
+    Raises `TypeError` for anything else.
+    """
+    status: Any = None
+    headers: Any = None
+    if isinstance(rv, tuple):
+        rv, status, headers = _unpack(rv)
+    if rv is None:
+        raise TypeError(
+            f"The view function for {request.endpoint!r} did not"
+            " return a valid response. The function either returned"
+            " None or ended without a return statement."
+        )
+    if not isinstance(rv, app.response_class):
+        if isinstance(rv, str | bytes | bytearray | Iterator) or hasattr(rv, "__aiter__"):
+            # The class sets status and headers itself, it may have a logic of its own.
+            rv = app.response_class(rv, status=status, headers=headers)
+            status = headers = None
+        elif isinstance(rv, dict | list):
+            rv = app.json.response(rv)
+        else:
+            rv = _coerced(app, request, rv)
+    if status is not None:
+        if isinstance(status, str | bytes | bytearray):
+            rv.status = status
+        else:
+            rv.status_code = status
+    if headers:
+        rv.headers.update(headers)
+    response: Response = rv
+    return response
+
+
+def _unpack(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    if len(rv) == 3:
+        return rv
+    if len(rv) == 2:
+        if isinstance(rv[1], Headers | dict | tuple | list):
+            return rv[0], None, rv[1]
+        return rv[0], rv[1], None
+    raise TypeError(
+        "The view function did not return a valid response tuple."
+        " The tuple must have the form (body, status, headers),"
+        " (body, status), or (body, headers)."
+    )
+
+
+def _coerced(app: App, request: Request, rv: Any) -> Any:
+    kind = type(rv).__name__
+    if isinstance(rv, WerkzeugResponse) or callable(rv):
+        try:
+            return app.response_class.force_type(rv, request.environ)
+        except TypeError as error:
+            raise TypeError(
+                f"{error}\nThe view function did not return a valid response."
+                + _KINDS.format(kind)
+            ).with_traceback(sys.exc_info()[2]) from None
+    if iscoroutine(rv):
+        rv.close()
+        raise TypeError(
+            f"The view function for {request.endpoint!r} returned a coroutine that was not"
+            " awaited. Make the function 'async def' and await it there."
+        )
+    raise TypeError("The view function did not return a valid response." + _KINDS.format(kind))

@@ -1,0 +1,101 @@
+"""The drop-in: programs and extensions written for Flask run on Waterspout as they stand.
+
+After `install`, `import flask` gives `waterspout.flask` and `flask.X` gives
+`waterspout.flask.X`: the same module objects, so a class is one class under both names. Werkzeug
+stays the installed package; it gets back the names old programs import, and its `run_simple`
+starts our server.
+
+Ways in:
+
+- `waterspout run --dropin program:app`;
+- `import waterspout.dropin; waterspout.dropin.install()` above every other import;
+- `pytest -p waterspout.dropin.pytest_plugin` for a program's own tests;
+- `python -m waterspout.dropin enable` once, then `WATERSPOUT_DROPIN=1` in the environment of a
+  program: the interpreter installs the drop-in before it runs anything, in subprocesses too.
+
+The `flask` distribution may stay installed: `importlib.metadata.version("flask")` is what it was.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from .finder import OLD_EXTENSION_NAMESPACE, DropinFinder
+from .removed import Patches
+
+__all__ = ["ALIASES", "ENVIRONMENT_VARIABLE", "install", "installed", "uninstall"]
+
+#: Set to `1`, and after `python -m waterspout.dropin enable`: installs the drop-in at start.
+ENVIRONMENT_VARIABLE = "WATERSPOUT_DROPIN"
+
+#: Name that programs import → module of ours that serves it, submodules included.
+ALIASES = {
+    "flask": "waterspout.flask",
+    "flask.scaffold": "waterspout.flask.sansio.scaffold",  # its name in Flask 2.0 to 2.2
+    "flask_script": "waterspout.flask.script",
+    "werkzeug.contrib": "waterspout.dropin.legacy.contrib",
+}
+
+_patches = Patches()
+
+
+def installed() -> bool:
+    """Tell whether `import flask` gives Waterspout."""
+    return _installed_finder() is not None
+
+
+def install() -> None:
+    """Serve `flask` from Waterspout from now on. Doing it twice does nothing.
+
+    :raises RuntimeError: the real Flask has been imported already; its classes are in use and
+        cannot be exchanged any more.
+    """
+    if installed():
+        return
+    _refuse_when_flask_is_loaded()
+    finder = DropinFinder(ALIASES, _patches.by_module())
+    for name, patch in finder.patches.items():
+        if name in sys.modules:
+            patch(sys.modules[name])
+    sys.meta_path.insert(0, finder)
+    importlib.invalidate_caches()
+
+
+def uninstall() -> None:
+    """Take the drop-in out: `import flask` gives the installed Flask again, if there is one.
+
+    Extensions imported meanwhile keep Waterspout's classes; remove them from `sys.modules`
+    yourself, or use a new process, when that matters.
+    """
+    finder = _installed_finder()
+    if finder is None:
+        return
+    sys.meta_path.remove(finder)
+    for name in list(sys.modules):
+        if finder.target_of(name) is not None or _is_below(name, OLD_EXTENSION_NAMESPACE):
+            del sys.modules[name]
+    vars(sys.modules.get(ALIASES["flask"], sys)).pop("ext", None)
+    _patches.undo()
+
+
+def _installed_finder() -> DropinFinder | None:
+    for finder in sys.meta_path:
+        if isinstance(finder, DropinFinder):
+            return finder
+    return None
+
+
+def _is_below(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def _refuse_when_flask_is_loaded() -> None:
+    for name in list(sys.modules):
+        if _is_below(name, "flask"):
+            place = getattr(sys.modules[name], "__file__", None) or "an unknown place"
+            raise RuntimeError(
+                f"The drop-in comes too late: {name!r} is already imported, from {place}. Call"
+                " waterspout.dropin.install() above every import of flask and of Flask extensions,"
+                " or start the program with 'waterspout run --dropin'."
+            )

@@ -1,0 +1,66 @@
+"""`python -m waterspout.dropin enable | disable | status`: the switch for whole environments.
+
+`enable` writes one line into the environment's site-packages (a `.pth` file, which every
+interpreter start reads). The line does nothing until `WATERSPOUT_DROPIN=1` is set, so other
+programs of the same environment keep their Flask.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+import click
+
+from . import ENVIRONMENT_VARIABLE
+
+# Read after the files of editable installs, whose names begin with "_" as a rule.
+PTH_NAME = "waterspout_dropin.pth"
+PTH_LINE = (
+    f"import os; os.environ.get('{ENVIRONMENT_VARIABLE}') == '1'"
+    " and __import__('importlib').import_module('waterspout.dropin').install()\n"
+)
+
+
+def pth_path() -> Path:
+    """Return where this environment's `.pth` file belongs."""
+    return Path(sysconfig.get_path("purelib"), PTH_NAME)
+
+
+@click.group(name="python -m waterspout.dropin")
+def main() -> None:
+    """Let WATERSPOUT_DROPIN=1 run Flask programs of this environment on Waterspout."""
+
+
+@main.command()
+def enable() -> None:
+    """Write the .pth file."""
+    path = pth_path()
+    path.write_text(PTH_LINE, encoding="utf-8")
+    click.echo(
+        f"Wrote {path}. Start a program with {ENVIRONMENT_VARIABLE}=1 to run it on Waterspout."
+    )
+
+
+@main.command()
+def disable() -> None:
+    """Remove the .pth file."""
+    path = pth_path()
+    if path.exists():
+        path.unlink()
+        click.echo(f"Removed {path}.")
+    else:
+        click.echo(f"There is no {path}: nothing to do.")
+
+
+@main.command()
+def status() -> None:
+    """Tell whether the .pth file is there; exit with 1 when it is not."""
+    path = pth_path()
+    click.echo(f"{'enabled' if path.exists() else 'disabled'} ({path})")
+    sys.exit(0 if path.exists() else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Where a route leads, and what a request to it needs: its `Plan`.
+
+Worked out once per rule and made anew only when a registry or an overridable method
+of the app has changed (`registries.Revision`). The plan decides in particular where
+the request runs:
+
+- everything on the way is `def`: the whole pipeline in one worker thread, one hop;
+- anything is `async def`: the pipeline on the event loop, each `def` hopping alone;
+- ``inline=True`` on a route that is all `def`: on the loop, without a thread.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from .http.request import split_blueprint_path
+from .http.response import Response
+from .views import loop_view
+
+if TYPE_CHECKING:
+    from werkzeug.routing import Rule
+
+    from .app import App
+
+Hook = tuple[Callable[..., Any], bool]
+"""A function and whether it is `async def`."""
+
+#: Methods of `App` that programs override in a subclass or replace on the instance. The
+#: pipeline runs its own stage unless the name is in `App.overridden`.
+SEAMS = frozenset(
+    {
+        "create_url_adapter",
+        "dispatch_request",
+        "do_teardown_appcontext",
+        "do_teardown_request",
+        "finalize_request",
+        "full_dispatch_request",
+        "handle_exception",
+        "handle_http_exception",
+        "handle_user_exception",
+        "make_response",
+        "preprocess_request",
+        "process_response",
+    }
+)
+
+#: Those that turn a view's return value into the response sent.
+_FINISHING = frozenset({"finalize_request", "make_response", "process_response"})
+
+
+class Where(IntEnum):
+    """Where a request's pipeline is driven."""
+
+    LOOP = 0
+    THREAD = 1
+    INLINE = 2
+
+
+class Plan:
+    """What a request that matched *rule* (None: no rule) needs."""
+
+    __slots__ = (
+        "after",
+        "before",
+        "closes",
+        "direct",
+        "is_async",
+        "max_content_length",
+        "on_disconnect",
+        "opens_session",
+        "plain_heads",
+        "preprocessors",
+        "revision",
+        "stream",
+        "teardown",
+        "timeout",
+        "view",
+        "where",
+    )
+
+    def __init__(self, app: App, rule: Rule | None) -> None:
+        self.revision = app.revision.number
+        endpoint = None if rule is None else rule.endpoint
+        names = _scope(endpoint)
+        outward = tuple(reversed(names))
+        view = None if endpoint is None else app.view_functions.get(endpoint)
+        self.view: Callable[..., Any] | None = None if view is None else loop_view(view)
+        self.is_async = self.view is not None and is_async(self.view)
+        self.preprocessors = _collect(app.url_value_preprocessors, names)
+        self.before = _collect(app.before_request_funcs, names)
+        self.after = _collect(app.after_request_funcs, outward, newest_first=True)
+        self.teardown = _collect(app.teardown_request_funcs, outward, newest_first=True)
+
+        overridden = app.overridden
+        self.direct = self.view is not None and "dispatch_request" not in overridden
+        self.closes = bool(
+            self.teardown
+            or app.teardown_appcontext_funcs
+            or overridden & {"do_teardown_request", "do_teardown_appcontext"}
+        )
+        self.opens_session = not app.session_is_lazy
+        self.plain_heads = (
+            None if self.after or overridden & _FINISHING else _plain_heads(app)
+        )
+        # A program's own `url_rule_class` may be Werkzeug's, without our options.
+        self.stream: bool = getattr(rule, "stream", False)
+        self.timeout: float | None = getattr(rule, "timeout", None)
+        self.on_disconnect: str | None = getattr(rule, "on_disconnect", None)
+        self.max_content_length: int | None = getattr(rule, "max_content_length", None)
+        self.where = self._place(app, getattr(rule, "inline", False))
+
+    def _place(self, app: App, inline: bool) -> Where:
+        hooks = (*self.preprocessors, *self.before, *self.after, *self.teardown)
+        asynchronous = self.is_async or any(hook[1] for hook in hooks)
+        if any(not is_async(getattr(app, name)) for name in app.overridden):
+            return Where.THREAD  # a `def` stage of the program's own calls the rest
+        if asynchronous:
+            return Where.LOOP
+        if inline:
+            return Where.INLINE
+        if self.view is None and not hooks:
+            return Where.INLINE  # nothing but the default 404, 405 or redirect
+        return Where.THREAD
+
+
+def _scope(endpoint: str | None) -> tuple[str | None, ...]:
+    """List whose hooks apply, outermost first: None for the app, then blueprints inward."""
+    if endpoint is None or "." not in endpoint:
+        return (None,)
+    return (None, *reversed(split_blueprint_path(endpoint.rpartition(".")[0])))
+
+
+def _collect(
+    registry: Any, names: tuple[str | None, ...], *, newest_first: bool = False
+) -> tuple[Hook, ...]:
+    found: list[Hook] = []
+    for name in names:
+        if name in registry:
+            hooks = registry[name]
+            ordered = reversed(hooks) if newest_first else hooks
+            found.extend((hook, is_async(hook)) for hook in ordered)
+    return tuple(found)
+
+
+def _plain_heads(app: App) -> dict[type, tuple[bytes, Callable[[Any], bytes]]] | None:
+    """Return, by type of a view's return value, the head of the answer and the encoder, for
+    answers that need no response object; None if the app's class must make every one.
+
+    PERF: a Werkzeug response costs 5 µs to make and serialise, this 0.3 µs.
+    """
+    cls = app.response_class
+    if cls is not Response and (
+        cls.__init__ is not Response.__init__
+        or cls.get_wsgi_headers is not Response.get_wsgi_headers
+        or cls.default_status != Response.default_status
+        or cls.default_mimetype is None
+    ):
+        return None
+    text = f"{cls.default_mimetype}"
+    if text.startswith("text/"):
+        text += "; charset=utf-8"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: "
+    plain = head % text.encode()
+    heads: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
+        str: (plain, str.encode),
+        bytes: (plain, bytes),
+    }
+    encoder = getattr(app.json, "plain_encoder", None)
+    if encoder is not None:
+        mimetype, encode = encoder()
+        json_head = head % mimetype.encode()
+        heads[dict] = heads[list] = (json_head, encode)
+    return heads
+
+
+_known: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+def is_async(func: Any) -> bool:
+    """Tell whether calling *func* gives a coroutine: `async def` functions, partials and
+    bound methods of them, objects with an `async def __call__`."""
+    try:
+        return _known[func]
+    except (KeyError, TypeError):
+        pass
+    target = func
+    while isinstance(target, functools.partial):
+        target = target.func
+    found = inspect.iscoroutinefunction(target) or (
+        not inspect.isroutine(target)
+        and not inspect.isclass(target)
+        and inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004
+    )
+    try:
+        _known[func] = found
+    except TypeError:
+        pass  # not weakly referable or not hashable: asked again next time
+    return found

@@ -1,0 +1,166 @@
+"""Files as responses: with ETag, date, ranges, and safely from below a folder."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Callable
+from datetime import datetime
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any
+
+import werkzeug.utils
+from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
+from werkzeug.wsgi import FileWrapper
+
+from .context import app_ctx, request
+from .http.ranges import usable_range
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from .app import App
+    from .http import Response
+
+__all__ = ["send_file", "send_from_directory"]
+
+StrPath = os.PathLike[str] | str
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CHUNK = 64 * 1024  # bytes read at a time where the server does not send the file itself
+
+
+def send_file(
+    path_or_file: StrPath | IO[bytes],
+    mimetype: str | None = None,
+    as_attachment: bool = False,
+    download_name: str | None = None,
+    conditional: bool = True,
+    etag: bool | str = True,
+    last_modified: datetime | int | float | None = None,
+    max_age: int | Callable[[str | None], int | None] | None = None,
+) -> Response:
+    """Return a response that sends a file.
+
+    *path_or_file* is a path, relative to the application's root path, or a file open in binary mode
+    at its start. Never pass a path that came from a client: that is what `send_from_directory` is
+    for.
+
+    *mimetype* is guessed from *download_name*, or the path's last part. *as_attachment* makes
+    browsers save the file. *conditional* answers 304, 206 and 416 to requests that ask for them.
+    *etag* and *last_modified* are taken from the file unless given. *max_age* is in seconds, by
+    default what `App.get_send_file_max_age` says; None lets caches keep the file but ask each time.
+
+    Raises `OSError` for a path that cannot be read, `TypeError` where a name or type is needed and
+    missing, `ValueError` for a file in text mode. (Flask's `send_file`.)
+    """
+    app: App = app_ctx.app
+    path = os.fspath(path_or_file) if hasattr(path_or_file, "__fspath__") else path_or_file
+    name = path if download_name is None and isinstance(path, str) else download_name
+    if name is not None and _CONTROL.search(name):
+        # SECURITY: a header cannot carry it (CVE-2022-36359); RFC 6266 section 4.3 lets us replace
+        # it.
+        download_name = _CONTROL.sub("_", os.path.basename(name))
+    environ = request.environ
+    if conditional and "HTTP_RANGE" in environ:
+        environ = _with_usable_range(environ, app, path)
+    response: Any = werkzeug.utils.send_file(
+        path,
+        environ,
+        mimetype=mimetype,
+        as_attachment=as_attachment,
+        download_name=download_name,
+        conditional=conditional,
+        etag=etag,
+        last_modified=last_modified,
+        max_age=app.get_send_file_max_age if max_age is None else max_age,
+        use_x_sendfile=app.config["USE_X_SENDFILE"],
+        response_class=app.response_class,
+        _root_path=app.root_path,
+    )
+    body = getattr(response.response, "iterable", response.response)  # a range wraps the file
+    if isinstance(body, FileWrapper):
+        body.buffer_size = _CHUNK
+    sent: Response = response
+    return sent
+
+
+def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Any) -> Response:
+    """Return a response that sends the file *path*, which may come from a client, from below
+    *directory*, which must not.
+
+    *directory* is relative to the application's root path; *kwargs* are those of `send_file`.
+    Raises 404 `NotFound` unless *path* leads to a regular file inside *directory*. A symbolic link
+    that leads out of it counts as missing, unless the setting SEND_FILE_FOLLOW_SYMLINKS is on.
+    (Flask's `send_from_directory`.)
+    """
+    app: App = app_ctx.app
+    root = os.path.join(app.root_path, os.fspath(directory))
+    full = _find(app, root, os.fspath(path))
+    if full is None:
+        raise NotFound()
+    try:
+        return send_file(full, **kwargs)
+    except FileNotFoundError:  # deleted since we looked
+        raise NotFound() from None
+
+
+def _find(app: App, root: str, path: str) -> str | None:
+    """Return the full path of the regular file that *path* names below *root*, None without one."""
+    full = safe_join(root, path)
+    if full is None:
+        return None
+    if os.name == "nt" and ":" in path:
+        return None  # SECURITY: "x.txt::$DATA" is x.txt under a name no other check knows
+    try:
+        if not stat.S_ISREG(os.stat(full).st_mode):
+            return None
+        if not _leaves(root, path, full) or app.config.get("SEND_FILE_FOLLOW_SYMLINKS", False):
+            return full
+    except (OSError, ValueError):  # missing, too long, or with a NUL
+        return None
+    app.logger.warning(
+        "Not sending %r: a symbolic link leads out of %r. If that is meant, switch"
+        " SEND_FILE_FOLLOW_SYMLINKS on.",
+        full,
+        root,
+    )
+    return None
+
+
+def _leaves(root: str, path: str, full: str) -> bool:
+    """Tell whether a symbolic link below *root* makes *path* end outside of it.
+
+    PERF: one `lstat` for each part of the path; the two `realpath`, ten times dearer, only where
+    there is a link at all. *root* itself may be a link, as deployments like it.
+    """
+    at = root
+    for part in posixpath.normpath(path).split("/"):
+        at = os.path.join(at, part)
+        if stat.S_ISLNK(os.lstat(at).st_mode):
+            inside = os.path.join(os.path.realpath(root), "")
+            return not os.path.realpath(full).startswith(inside)
+    return False
+
+
+def _with_usable_range(environ: WSGIEnvironment, app: App, path: Any) -> WSGIEnvironment:
+    """Return *environ* with a Range that Werkzeug reads as RFC 9110 does, or without one."""
+    if isinstance(path, str):
+        size = os.stat(os.path.join(app.root_path, path)).st_size
+    elif isinstance(path, BytesIO):
+        size = path.getbuffer().nbytes
+    else:
+        return environ  # of unknown size: ranges are not offered
+    wanted = environ["HTTP_RANGE"]
+    usable = usable_range(wanted, environ.get("HTTP_IF_RANGE"), size)
+    if usable == wanted:
+        return environ
+    changed = dict(environ)
+    if usable is None:
+        del changed["HTTP_RANGE"]
+    else:
+        changed["HTTP_RANGE"] = usable
+    return changed

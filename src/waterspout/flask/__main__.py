@@ -1,0 +1,7 @@
+"""`python -m flask` under the drop-in."""
+
+from __future__ import annotations
+
+from .cli import main
+
+main()

@@ -1,0 +1,38 @@
+"""Flask's `flask.signals`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._removed import removed_names
+from ..signals import (
+    Namespace,
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    before_render_template,
+    got_request_exception,
+    message_flashed,
+    request_finished,
+    request_started,
+    request_tearing_down,
+    template_rendered,
+)
+from ._removed import SIGNALS
+
+__all__ = [
+    "Namespace",
+    "appcontext_popped",
+    "appcontext_pushed",
+    "appcontext_tearing_down",
+    "before_render_template",
+    "got_request_exception",
+    "message_flashed",
+    "request_finished",
+    "request_started",
+    "request_tearing_down",
+    "template_rendered",
+]
+
+if not TYPE_CHECKING:  # a removed name is missing to a type checker
+    __getattr__ = removed_names("flask.signals", SIGNALS)

@@ -1,0 +1,69 @@
+"""Plain values that also accept `await`.
+
+Code written for Quart awaits `request.form`, `request.get_json()` and
+`render_template()`. Here these are plain values; subclasses with an `__await__` that
+returns at once let both ways of writing run (demand: no await traps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from werkzeug.datastructures import ImmutableMultiDict
+
+__all__ = ["AwaitableStr", "awaitable"]
+
+
+class _Ready:
+    """Makes `await value` give the value, without suspending."""
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self
+        yield  # makes this a generator function; never reached
+
+
+class AwaitableStr(_Ready, str):
+    """A `str` that also accepts `await`."""
+
+
+class _Bytes(_Ready, bytes):
+    pass
+
+
+class _Dict(_Ready, dict):  # type: ignore[type-arg]  # values of any JSON object
+    pass
+
+
+class _List(_Ready, list):  # type: ignore[type-arg]  # values of any JSON array
+    pass
+
+
+class _Int(_Ready, int):
+    pass
+
+
+class _Float(_Ready, float):
+    pass
+
+
+class _MultiDict(_Ready, ImmutableMultiDict):  # type: ignore[type-arg]  # form or files
+    pass
+
+
+_WRAPPERS: dict[type, Any] = {
+    str: AwaitableStr,
+    bytes: _Bytes,
+    dict: _Dict,
+    list: _List,
+    int: _Int,
+    float: _Float,
+    ImmutableMultiDict: _MultiDict,
+}
+
+
+def awaitable(value: Any) -> Any:
+    """Return *value* as an equal value that also accepts `await`; values of other types
+    (`None`, `bool`, own classes) as they are."""
+    wrap = _WRAPPERS.get(type(value))
+    return value if wrap is None else wrap(value)

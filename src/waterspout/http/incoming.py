@@ -1,0 +1,132 @@
+"""A request message as a server received it, before any framework's view of it.
+
+Holds what the parser gave and nothing derived, but for the decoded path, which
+routing needs for every request. The faces (`http.Request`, Tornado's
+`HTTPServerRequest`) are made over it on demand.
+"""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+__all__ = ["Incoming"]
+
+HeaderList = list[tuple[bytes, bytes]]
+
+
+class Incoming:
+    """One request message (RFC 9110 §6).
+
+    *target* is the request target as sent; *path* its percent-decoded path (UTF-8, bad
+    bytes replaced) without *root_path*; *headers* (name, value) in the order received;
+    *body* the whole body: bytes, or an open binary file where it was spooled; *channel*
+    gives the pieces of a body that is streamed, None where it was buffered; *peer* tells
+    when the client has gone, None where the server cannot.
+    """
+
+    __slots__ = (
+        "body",
+        "channel",
+        "client",
+        "headers",
+        "method",
+        "path",
+        "peer",
+        "query",
+        "root_path",
+        "scheme",
+        "server",
+        "target",
+        "version",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        target: bytes,
+        headers: HeaderList,
+        *,
+        version: str = "1.1",
+        scheme: str = "http",
+        root_path: str = "",
+        client: tuple[str, int] | None = None,
+        server: tuple[str, int | None] | None = None,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.version = version
+        self.scheme = scheme
+        self.root_path = root_path
+        self.client = client
+        self.server = server
+        self.body: bytes | IO[bytes] = b""
+        self.channel: Any = None
+        self.peer: Any = None
+        self.path, self.query = split_target(target)
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the value of *name* (lower case), repeated fields joined by a comma as
+        RFC 9110 §5.3 reads them (Cookie by a semicolon); None if it was not sent."""
+        found: bytes | None = None
+        for key, value in self.headers:
+            if key.lower() == name:
+                if found is None:
+                    found = value
+                else:
+                    found += (b"; " if name == b"cookie" else b",") + value
+        return found
+
+    def to_environ(self) -> WSGIEnvironment:
+        """Make the WSGI environ (PEP 3333) of this message."""
+        path = self.path.encode("utf-8", "surrogateescape").decode("latin-1")
+        name, port = self.server or ("localhost", None)
+        environ: WSGIEnvironment = {
+            "REQUEST_METHOD": self.method,
+            "SCRIPT_NAME": self.root_path.encode().decode("latin-1"),
+            "PATH_INFO": path,
+            "QUERY_STRING": self.query.decode("latin-1"),
+            "REQUEST_URI": self.target.decode("latin-1"),
+            "RAW_URI": self.target.decode("latin-1"),
+            "SERVER_PROTOCOL": f"HTTP/{self.version}",
+            "SERVER_NAME": name,
+            "SERVER_PORT": str(port or (443 if self.scheme == "https" else 80)),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": self.scheme,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "wsgi.input_terminated": True,
+        }
+        if self.client is not None:
+            environ["REMOTE_ADDR"] = self.client[0]
+            environ["REMOTE_PORT"] = str(self.client[1])
+        for raw, value in self.headers:
+            # SECURITY: `X_Forwarded_For` must never pass as `X-Forwarded-For` (CVE-2026-3902).
+            if b"_" in raw:
+                continue
+            key = raw.decode("latin-1").upper().replace("-", "_")
+            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                key = "HTTP_" + key
+            text = value.decode("latin-1")
+            if key in environ:
+                text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+            environ[key] = text
+        return environ
+
+
+def split_target(target: bytes) -> tuple[str, bytes]:
+    """Split a request target (origin or absolute form) into the decoded path and the raw
+    query string."""
+    if target[:1] != b"/" and b"://" in target:
+        rest = target.split(b"://", 1)[1]
+        slash = rest.find(b"/")
+        target = rest[slash:] if slash >= 0 else b"/" + rest[len(rest.partition(b"?")[0]) :]
+    path, _, query = target.partition(b"?")
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+    return path.decode("utf-8", "replace"), query

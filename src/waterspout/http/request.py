@@ -1,0 +1,294 @@
+"""The request as views see it: Werkzeug's and Flask's properties over an `Incoming`
+message or over a WSGI environ.
+
+Werkzeug's class computes its fields in the constructor. Here they are non-data
+descriptors, so that a request from the native server computes only what is asked
+for, and Werkzeug's own constructor still works for an environ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import cached_property, lru_cache
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.wrappers import Request as WerkzeugRequest
+
+from .. import json
+from ..current import current_config
+from .awaitable import awaitable
+from .debugging import attach_enctype_error_multidict
+from .incoming import Incoming
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.exceptions import HTTPException
+    from werkzeug.routing import Rule
+
+__all__ = ["Request", "split_blueprint_path"]
+
+R = TypeVar("R", bound="Request")
+
+
+@lru_cache(maxsize=None)
+def split_blueprint_path(name: str) -> tuple[str, ...]:
+    """List a blueprint's dotted name and those of its parents: ``a.b`` → ``("a.b", "a")``."""
+    parts = [name]
+    while "." in name:
+        name = name.rpartition(".")[0]
+        parts.append(name)
+    return tuple(parts)
+
+
+class _Limit:
+    """A limit of one request: the value set on it, else the application's setting, else
+    Werkzeug's default."""
+
+    def __init__(self, setting: str, default: int | None) -> None:
+        self.setting = setting
+        self.default = default
+        self.__doc__ = (
+            f"The limit {setting} (see the settings) as it holds for this request. Assign to"
+            " change it for this request; None means the application's setting."
+        )
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.slot = f"_{name}"
+
+    def __get__(self, request: Any, owner: type | None = None) -> Any:
+        if request is None:
+            return self
+        own = request.__dict__.get(self.slot)
+        if own is not None:
+            return own
+        config = current_config()
+        return self.default if config is None else config[self.setting]
+
+    def __set__(self, request: Any, value: int | None) -> None:
+        request.__dict__[self.slot] = value
+
+
+class Request(WerkzeugRequest):
+    """A request (Flask's `Request`): Werkzeug's properties, what the URL matched, and
+    body values that are plain in `def` and `async def` views alike.
+
+    In an `async def` view ``form``, ``files`` and the results of `get_json` and `get_data`
+    also accept ``await`` (`None`, `True` and `False` cannot), so that code written for
+    Quart runs.
+    """
+
+    json_module: Any = json
+
+    #: The rule that matched, None if none did.
+    url_rule: Rule | None = None
+    #: The converted variable parts of the URL, None if no rule matched.
+    view_args: dict[str, Any] | None = None
+    #: The error or redirect that routing ended in.
+    routing_exception: HTTPException | None = None
+    #: The message of the native server or ASGI; None for a request from a WSGI environ.
+    incoming: Incoming | None = None
+    #: Whether body values are made to accept ``await``: set for views that are `async def`.
+    awaitable_values = False
+    shallow = False
+
+    max_content_length: int | None = _Limit("MAX_CONTENT_LENGTH", None)  # type: ignore[assignment]
+    max_form_memory_size: int | None = _Limit(  # type: ignore[assignment]
+        "MAX_FORM_MEMORY_SIZE", 500_000
+    )
+    max_form_parts: int | None = _Limit("MAX_FORM_PARTS", 1_000)  # type: ignore[assignment]
+
+    @classmethod
+    def from_incoming(cls: type[R], incoming: Incoming) -> R:
+        """Make the face of a received message. A subclass with a constructor of its own is
+        called with the environ, as Flask calls it."""
+        if cls.__init__ is not WerkzeugRequest.__init__:
+            request = cls(incoming.to_environ())
+            request.incoming = incoming
+            return request
+        request = cls.__new__(cls)
+        request.incoming = incoming
+        return request
+
+    # -- fields that Werkzeug's constructor sets from an environ ---------------
+
+    def _message(self) -> Incoming:
+        incoming = self.incoming
+        if incoming is None:
+            raise AttributeError("this request has neither a message nor an environ")
+        return incoming
+
+    @cached_property
+    def method(self) -> str:  # type: ignore[override]
+        """The request method, upper case."""
+        return self._message().method.upper()
+
+    @cached_property
+    def scheme(self) -> str:  # type: ignore[override]
+        """``http`` or ``https``."""
+        return self._message().scheme
+
+    @cached_property
+    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The address that received the request: (host, port), or (path, None)."""
+        return self._message().server
+
+    @cached_property
+    def root_path(self) -> str:  # type: ignore[override]
+        """The prefix the application is mounted under, without a trailing slash."""
+        return self._message().root_path.rstrip("/")
+
+    @cached_property
+    def path(self) -> str:  # type: ignore[override]
+        """The decoded path below `root_path`, with a leading slash."""
+        return "/" + self._message().path.lstrip("/")
+
+    @cached_property
+    def query_string(self) -> bytes:  # type: ignore[override]
+        """The raw query string, without the question mark."""
+        return self._message().query
+
+    @cached_property
+    def remote_addr(self) -> str | None:  # type: ignore[override]
+        """The peer's address."""
+        client = self._message().client
+        return None if client is None else client[0]
+
+    @cached_property
+    def headers(self) -> Headers:  # type: ignore[override]
+        """The header fields; repeated ones are joined as RFC 9110 §5.3 reads them."""
+        fields: dict[str, str] = {}
+        for raw, value in self._message().headers:
+            if b"_" in raw:  # SECURITY: see Incoming.to_environ
+                continue
+            name = raw.decode("latin-1").title()
+            text = value.decode("latin-1")
+            if name in fields:
+                text = f"{fields[name]}{'; ' if name == 'Cookie' else ','}{text}"
+            fields[name] = text
+        return Headers(list(fields.items()))
+
+    @cached_property
+    def environ(self) -> WSGIEnvironment:  # type: ignore[override]
+        """The WSGI environ, made on demand where a server of ours received the request."""
+        environ = self._message().to_environ()
+        environ["wsgi.input"] = self._body_file()
+        environ["werkzeug.request"] = self
+        return environ
+
+    # -- the body --------------------------------------------------------------
+
+    def _body_file(self) -> IO[bytes]:
+        body = self._message().body
+        if isinstance(body, bytes):
+            return BytesIO(body)
+        if body.seekable():
+            body.seek(0)
+        return body
+
+    @cached_property
+    def stream(self) -> IO[bytes]:  # type: ignore[override]
+        """The body as a binary file. It was received whole (bounded, spooled) before the
+        view ran, unless the route streams. Raises 413 above `max_content_length`."""
+        if self.incoming is None:
+            found: IO[bytes] = WerkzeugRequest.stream.__get__(self)
+            return found
+        limit = self.max_content_length
+        body = self._message().body
+        if limit is not None and (isinstance(body, bytes) or body.seekable()):
+            size = len(body) if isinstance(body, bytes) else body.seek(0, 2)
+            if size > limit:
+                raise RequestEntityTooLarge()
+        return self._body_file()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body piece by piece as it arrives, on a route with ``stream=True``;
+        elsewhere the buffered body in pieces. The sender is paused while you work.
+
+        Raises `ClientDisconnected` (400) if the client goes away first.
+        """
+        channel = None if self.incoming is None else self.incoming.channel
+        if channel is not None:
+            while chunk := await channel.receive():
+                yield chunk
+            return
+        stream = self.stream
+        while chunk := stream.read(65536):
+            yield chunk
+
+    async def disconnected(self) -> None:
+        """Return when the client has gone away; never, where the server cannot tell."""
+        peer = None if self.incoming is None else self.incoming.peer
+        if peer is None:
+            await asyncio.get_running_loop().create_future()
+        await peer.disconnected()
+
+    # -- what the URL matched ----------------------------------------------------
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that matched, None if none did."""
+        rule = self.url_rule
+        return None if rule is None else rule.endpoint
+
+    @property
+    def blueprint(self) -> str | None:
+        """The registered (dotted) name of the blueprint that matched, if any."""
+        endpoint = self.endpoint
+        if endpoint is not None and "." in endpoint:
+            return endpoint.rpartition(".")[0]
+        return None
+
+    @property
+    def blueprints(self) -> list[str]:
+        """The names of the current blueprint and its parents, innermost first."""
+        name = self.blueprint
+        return [] if name is None else list(split_blueprint_path(name))
+
+    # -- body values that also accept await ----------------------------------------
+
+    @property
+    def want_form_data_parsed(self) -> bool:
+        """Whether there is a form to parse: a content type was sent."""
+        return bool(self.headers.get("Content-Type"))
+
+    def _load_form_data(self) -> None:
+        values = self.__dict__
+        if "form" in values:
+            return
+        super()._load_form_data()
+        config = current_config()
+        if (
+            config is not None
+            and config["DEBUG"]
+            and self.mimetype != "multipart/form-data"
+            and not values["files"]
+        ):
+            attach_enctype_error_multidict(self)
+        if self.awaitable_values:
+            values["form"] = awaitable(values["form"])
+            values["files"] = awaitable(values["files"])
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the body as bytes, or as str with ``as_text=True`` (Werkzeug's `get_data`)."""
+        value = super().get_data(*args, **kwargs)
+        return awaitable(value) if self.awaitable_values else value
+
+    def get_json(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the body parsed as JSON (Werkzeug's `get_json`): 415 for another content
+        type, 400 for bad JSON, unless *force* or *silent* say otherwise."""
+        value = super().get_json(*args, **kwargs)
+        return awaitable(value) if self.awaitable_values else value
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Answer 400 for a body that is not JSON; the parser's message only in debug mode."""
+        try:
+            return super().on_json_loading_failed(e)
+        except BadRequest as error:
+            config = current_config()
+            if config is not None and config["DEBUG"]:
+                raise
+            raise BadRequest() from error

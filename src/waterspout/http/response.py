@@ -1,0 +1,95 @@
+"""The response as views and hooks see it: Werkzeug's, with async bodies.
+
+A body may also be an async iterable; the native server and ASGI await it on the
+loop, WSGI reads it through a private loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from .. import json
+from ..current import current_config
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+__all__ = ["Response", "blocking_iterator"]
+
+
+class Response(WerkzeugResponse):
+    """A response (Flask's `Response`): Werkzeug's class with ``text/html`` as the default
+    type, and bodies that may be sync or async iterables of str or bytes."""
+
+    default_mimetype: str | None = "text/html"
+    json_module: Any = json
+    autocorrect_location_header = False
+
+    #: Whether the request's context stays open until the body has been sent; None: as the
+    #: setting STREAM_KEEPS_CONTEXT says.
+    keep_context: bool | None = None
+
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """The setting MAX_COOKIE_SIZE (bytes): `set_cookie` warns above it."""
+        config = current_config()
+        if config is not None:
+            return int(config["MAX_COOKIE_SIZE"])
+        return super().max_cookie_size
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the body is an async iterable."""
+        return hasattr(self.response, "__aiter__")
+
+    def iter_encoded(self) -> Iterator[bytes]:
+        """Iterate over the body as bytes; an async body through a private event loop."""
+        if self.is_async:
+            body: Any = self.response
+            return _encoded(blocking_iterator(body))
+        return super().iter_encoded()
+
+    async def aiter_encoded(self) -> AsyncIterator[bytes]:
+        """Iterate over an async body as bytes."""
+        body: Any = self.response
+        async for item in body:
+            yield item.encode() if isinstance(item, str) else item
+
+
+
+def _encoded(items: Iterator[Any]) -> Iterator[bytes]:
+    try:
+        for item in items:
+            yield item.encode() if isinstance(item, str) else item
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
+
+
+def blocking_iterator(source: Any) -> Iterator[Any]:
+    """Read an async iterable from synchronous code, on an event loop of its own that is
+    closed with the iterator. Context variables are the caller's, and stay changed."""
+    context = contextvars.copy_context()
+    iterator = source.__aiter__()
+
+    async def step() -> Any:
+        return await iterator.__anext__()
+
+    with asyncio.Runner() as runner:
+        try:
+            while True:
+                try:
+                    item = runner.run(step(), context=context)
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            aclose = getattr(iterator, "aclose", None)
+            if aclose is not None:
+                runner.run(aclose(), context=context)

@@ -1,0 +1,75 @@
+"""JSON as the current application writes and reads it (Flask's `flask.json`).
+
+Inside an application context these functions call its provider, `app.json`; outside, they
+are Python's `json` with the same extra types. Values: `provider`; the session's lossless
+format: `tag`; the faster provider on msgspec: `fast`.
+"""
+
+from __future__ import annotations
+
+import json as _json
+from typing import IO, TYPE_CHECKING, Any, AnyStr
+
+from ..current import app_var
+from .provider import JSONProvider, _default, read_json
+
+if TYPE_CHECKING:
+    from ..http import Response
+
+__all__ = ["dump", "dumps", "jsonify", "load", "loads"]
+
+
+def _provider() -> JSONProvider | None:
+    ctx = app_var.get(None)
+    return None if ctx is None else ctx.app.json
+
+
+def dumps(obj: Any, **kwargs: Any) -> str:
+    """Return *obj* as JSON text. *kwargs* go to the provider's `dumps`."""
+    provider = _provider()
+    if provider is not None:
+        return provider.dumps(obj, **kwargs)
+    kwargs.setdefault("default", _default)
+    return _json.dumps(obj, **kwargs)
+
+
+def dump(obj: Any, fp: IO[str], **kwargs: Any) -> None:
+    """Write *obj* as JSON to a text file. *kwargs* go to the provider's `dump`."""
+    provider = _provider()
+    if provider is not None:
+        provider.dump(obj, fp, **kwargs)
+        return
+    kwargs.setdefault("default", _default)
+    _json.dump(obj, fp, **kwargs)
+
+
+def loads(s: str | bytes, **kwargs: Any) -> Any:
+    """Return the value of JSON text or UTF-8 bytes. *kwargs* go to the provider's `loads`.
+
+    Bad JSON, and JSON nested too deeply to read, is a `ValueError`.
+    """
+    provider = _provider()
+    return read_json(s, **kwargs) if provider is None else provider.loads(s, **kwargs)
+
+
+def load(fp: IO[AnyStr], **kwargs: Any) -> Any:
+    """Return the value of the JSON in a text file, or in a binary file of UTF-8."""
+    provider = _provider()
+    return read_json(fp.read(), **kwargs) if provider is None else provider.load(fp, **kwargs)
+
+
+def jsonify(*args: Any, **kwargs: Any) -> Response:
+    """Make a JSON response of one value, a list of several, or a dict of keywords.
+
+    No arguments make ``null``; positional and keyword ones together are a `TypeError`. Needs
+    an application context, whose provider's `response` does the work.
+    """
+    provider = _provider()
+    if provider is None:
+        raise RuntimeError(
+            "Working outside of application context.\n\n"
+            "jsonify() makes a response of the current application. Call it in a view, or"
+            " inside 'with app.app_context():'."
+        )
+    response: Response = provider.response(*args, **kwargs)
+    return response

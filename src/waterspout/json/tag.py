@@ -1,0 +1,267 @@
+"""Tagged JSON: Python types that JSON lacks, written as objects with one marked key.
+
+The session cookie is written in this format (Flask's `flask.json.tag`, byte for byte). A
+tuple becomes ``{" t": [...]}``; a real one-key dict that looks like a tag is itself tagged
+``" di"``, so reading is never ambiguous. Programs add types of their own:
+
+    class TagOrderedDict(JSONTag):
+        key = " od"
+        def check(self, value): return isinstance(value, OrderedDict)
+        def to_json(self, value): return [[k, self.serializer.tag(v)] for k, v in value.items()]
+        def to_python(self, value): return OrderedDict(value)
+
+    app.session_interface.serializer.register(TagOrderedDict, index=0)  # before plain dicts
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from markupsafe import Markup
+from werkzeug.http import http_date, parse_date
+
+from . import dumps, loads
+
+__all__ = ["JSONTag", "TaggedJSONSerializer"]
+
+
+class JSONTag:
+    """One type of value: how it is recognised, written and read back."""
+
+    __slots__ = ("serializer",)
+
+    #: The marking key. Empty: the value stays unmarked, only its parts are tagged.
+    key: str = ""
+
+    def __init__(self, serializer: TaggedJSONSerializer) -> None:
+        self.serializer = serializer
+
+    def check(self, value: Any) -> bool:
+        """Say whether *value* is of this type."""
+        raise NotImplementedError
+
+    def to_json(self, value: Any) -> Any:
+        """Return *value* as JSON can say it, without the mark."""
+        raise NotImplementedError
+
+    def to_python(self, value: Any) -> Any:
+        """Make the value again from what `to_json` returned."""
+        raise NotImplementedError
+
+    def tag(self, value: Any) -> dict[str, Any]:
+        """Return the marked object for *value*."""
+        return {self.key: self.to_json(value)}
+
+
+class TagDict(JSONTag):
+    """A dict whose only key is some tag's key: the key is escaped by two underscores."""
+
+    __slots__ = ()
+    key = " di"
+
+    def check(self, value: Any) -> bool:
+        return (
+            isinstance(value, dict)
+            and len(value) == 1
+            and next(iter(value)) in self.serializer.tags
+        )
+
+    def to_json(self, value: Any) -> Any:
+        ((key, item),) = value.items()
+        return {f"{key}__": self.serializer.tag(item)}
+
+    def to_python(self, value: Any) -> Any:
+        ((key, item),) = value.items()
+        return {key.removesuffix("__"): item}
+
+
+class PassDict(JSONTag):
+    """Any other dict. Keys are not tagged: JSON has only text for them."""
+
+    __slots__ = ()
+
+    def check(self, value: Any) -> bool:
+        return isinstance(value, dict)
+
+    def to_json(self, value: Any) -> Any:
+        tag = self.serializer.tag
+        return {key: tag(item) for key, item in value.items()}
+
+    tag = to_json
+
+
+class TagTuple(JSONTag):
+    """A tuple, as an array."""
+
+    __slots__ = ()
+    key = " t"
+
+    def check(self, value: Any) -> bool:
+        return isinstance(value, tuple)
+
+    def to_json(self, value: Any) -> Any:
+        return list(map(self.serializer.tag, value))
+
+    def to_python(self, value: Any) -> Any:
+        return tuple(value)
+
+
+class PassList(JSONTag):
+    """A list."""
+
+    __slots__ = ()
+
+    def check(self, value: Any) -> bool:
+        return isinstance(value, list)
+
+    def to_json(self, value: Any) -> Any:
+        return list(map(self.serializer.tag, value))
+
+    tag = to_json
+
+
+class TagBytes(JSONTag):
+    """Bytes, in base64."""
+
+    __slots__ = ()
+    key = " b"
+
+    def check(self, value: Any) -> bool:
+        return isinstance(value, bytes)
+
+    def to_json(self, value: Any) -> Any:
+        return b64encode(value).decode("ascii")
+
+    def to_python(self, value: Any) -> Any:
+        return b64decode(value)
+
+
+class TagMarkup(JSONTag):
+    """Whatever has ``__html__()``; read back as `markupsafe.Markup`."""
+
+    __slots__ = ()
+    key = " m"
+
+    def check(self, value: Any) -> bool:
+        return callable(getattr(value, "__html__", None))
+
+    def to_json(self, value: Any) -> Any:
+        return str(value.__html__())
+
+    def to_python(self, value: Any) -> Any:
+        return Markup(value)
+
+
+class TagUUID(JSONTag):
+    """A UUID, as 32 hexadecimal digits."""
+
+    __slots__ = ()
+    key = " u"
+
+    def check(self, value: Any) -> bool:
+        return isinstance(value, UUID)
+
+    def to_json(self, value: Any) -> Any:
+        return value.hex
+
+    def to_python(self, value: Any) -> Any:
+        return UUID(value)
+
+
+class TagDateTime(JSONTag):
+    """A datetime to the second, as an HTTP date; read back in UTC."""
+
+    __slots__ = ()
+    key = " d"
+
+    def check(self, value: Any) -> bool:
+        return isinstance(value, datetime)
+
+    def to_json(self, value: Any) -> Any:
+        return http_date(value)
+
+    def to_python(self, value: Any) -> Any:
+        return parse_date(value)
+
+
+_plain_types = frozenset({str, int, float, bool, type(None)})
+
+
+class TaggedJSONSerializer:
+    """Writes and reads tagged JSON. `tags` maps keys to tags; `order` is how they are tried."""
+
+    __slots__ = ("_untagged", "order", "tags")
+
+    #: The tag classes a new serializer begins with.
+    default_tags = [
+        TagDict,
+        PassDict,
+        TagTuple,
+        PassList,
+        TagBytes,
+        TagMarkup,
+        TagUUID,
+        TagDateTime,
+    ]
+
+    def __init__(self) -> None:
+        self.tags: dict[str, JSONTag] = {}
+        self.order: list[JSONTag] = []
+        # PERF: no tag of ours wants a plain scalar, so those skip the checks (half the time
+        # of a typical session) until a program registers a tag that might.
+        self._untagged = _plain_types
+        for tag_class in self.default_tags:
+            self.register(tag_class)
+
+    def register(
+        self, tag_class: type[JSONTag], force: bool = False, index: int | None = None
+    ) -> None:
+        """Add a tag: last, or before the one at *index* in `order`.
+
+        A key that is taken is a `KeyError` unless *force* replaces it.
+        """
+        tag = tag_class(self)
+        if tag.key:
+            if not force and tag.key in self.tags:
+                raise KeyError(f"Tag '{tag.key}' is already registered.")
+            self.tags[tag.key] = tag
+        self.order.insert(len(self.order) if index is None else index, tag)
+        if tag_class not in TaggedJSONSerializer.default_tags:
+            self._untagged = frozenset()
+
+    def tag(self, value: Any) -> Any:
+        """Return *value* as JSON can say it, marked where needed."""
+        if type(value) in self._untagged:
+            return value
+        for tag in self.order:
+            if tag.check(value):
+                return tag.tag(value)
+        return value
+
+    def untag(self, value: dict[str, Any]) -> Any:
+        """Return what a marked object stands for, and any other dict as it is."""
+        if len(value) == 1:
+            ((key, item),) = value.items()
+            tag = self.tags.get(key)
+            if tag is not None:
+                return tag.to_python(item)
+        return value
+
+    def _untag_scan(self, value: Any) -> Any:
+        # Inside out: the parts of a marked object are values already when it is read.
+        if isinstance(value, dict):
+            return self.untag({key: self._untag_scan(item) for key, item in value.items()})
+        if isinstance(value, list):
+            return [self._untag_scan(item) for item in value]
+        return value
+
+    def dumps(self, value: Any) -> str:
+        """Return *value* as compact tagged JSON."""
+        return dumps(self.tag(value), separators=(",", ":"))
+
+    def loads(self, value: str) -> Any:
+        """Return the value of tagged JSON."""
+        return self._untag_scan(loads(value))

@@ -1,0 +1,442 @@
+"""ONE request's way through an application.
+
+    open → match → before → endpoint → (error handlers) → after, session → close
+
+Each stage is a coroutine over an explicit context and a `Driver`. The driver decides
+how user code is called, and so where synchronous code runs:
+
+- `SYNC`: WSGI, the synchronous test client, and worker threads of the native server
+  drive the coroutine with ``send(None)``. Nothing suspends: `async def` code is run
+  to its end by the app's `ensure_sync`.
+- a `LoopDriver`: native server and ASGI on the event loop. `async def` code is awaited,
+  each `def` function hops to a worker thread.
+
+Flask's methods of the same names on `App` are these stages driven with `SYNC`; a
+program that overrides one has its own called here instead (`App.overridden`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from inspect import isawaitable
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
+from werkzeug.routing import RoutingException
+
+from . import signals
+from .endpoint import Hook, Plan, is_async
+from .lanes import Lanes
+
+if TYPE_CHECKING:
+    from blinker import NamedSignal
+
+    from .app import App
+    from .context import RequestContext
+    from .http import Response
+
+T = TypeVar("T")
+
+Plain = tuple[bytes, bytes]
+"""Head (up to the number of Content-Length) and body of an answer that nobody needs to
+see as a response object."""
+
+
+class Driver(Protocol):
+    """How user code is called by the stages."""
+
+    on_loop: bool
+
+    async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+        """Call a function of the program, `def` or `async def`, and return its result."""
+
+    async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
+        """Call a function of the plan."""
+
+    async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
+        """Call a synchronous function that may wait for a file or a store."""
+
+    async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
+        """Send a signal for *app*."""
+
+
+class SyncDriver:
+    """Calls everything at once, in the current thread."""
+
+    on_loop = False
+
+    async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+        result = app.ensure_sync(func)(*args, **kw)
+        if isawaitable(result):  # a `def` that returns a coroutine, such as a lambda
+            result = app.async_to_sync(_settle)(result)
+        return result
+
+    async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
+        func, asynchronous = hook
+        result = app.ensure_sync(func)(*args) if asynchronous else func(*args)
+        if type(result) is CoroutineType:
+            result = app.async_to_sync(_settle)(result)
+        return result
+
+    async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
+        return func(*args)
+
+    async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
+        signal.send(app, _async_wrapper=app.ensure_sync, **kw)
+
+
+class LoopDriver:
+    """Awaits coroutines on the running loop and sends `def` functions to *lanes*."""
+
+    on_loop = True
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+
+    async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+        if is_async(func):
+            return await func(*args, **kw)
+        result = await self.lanes.views.run(func, *args, **kw)
+        return await result if isawaitable(result) else result
+
+    async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
+        func, asynchronous = hook
+        if asynchronous:
+            return await func(*args)
+        result = await self.lanes.views.run(func, *args)
+        return await result if isawaitable(result) else result
+
+    async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
+        return await self.lanes.files.run(func, *args)
+
+    async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
+        await signal.send_async(app, _sync_wrapper=_as_async, **kw)
+
+
+SYNC = SyncDriver()
+
+
+async def _settle(value: Awaitable[T]) -> T:
+    return await value
+
+
+def _as_async(func: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
+    async def call(*args: Any, **kwargs: Any) -> T:
+        return func(*args, **kwargs)
+
+    return call
+
+
+def drive(stage: Coroutine[Any, Any, T]) -> T:
+    """Run a stage that was given the `SYNC` driver to its end."""
+    try:
+        stage.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    stage.close()
+    raise RuntimeError("A pipeline stage suspended in synchronous code; this is a bug.")
+
+
+# -- the whole way ---------------------------------------------------------------
+
+
+async def respond(ctx: RequestContext, drv: Driver) -> Response | Plain:
+    """Take a context that was just entered to its response; the native server's and ASGI's
+    way. `close` must follow in every case.
+
+    Raises only what asks to be raised (PROPAGATE_EXCEPTIONS) or failed in an error handler.
+    """
+    try:
+        plan = ctx.plan
+        if plan is None:
+            ctx.plan = plan = await find_plan(ctx, drv)
+        elif plan.opens_session:
+            await drv.call_io(ctx.app, ctx.open_session)
+        return await full_dispatch(ctx, drv, plan)
+    except Exception as error:
+        ctx.error = error
+        return await stage_handle_exception(ctx, drv, error)
+
+
+async def find_plan(ctx: RequestContext, drv: Driver) -> Plan:
+    """Match the request in its context, session first, and return the plan."""
+    app = ctx.app
+    if not app.session_is_lazy:
+        await drv.call_io(app, ctx.open_session)
+    if ctx.request.routing_exception is None:
+        ctx.match_request()
+    return app.plan_for(ctx.request.url_rule)
+
+
+async def full_dispatch(
+    ctx: RequestContext, drv: Driver, plan: Plan | None = None
+) -> Response | Plain:
+    """Dispatch the request with hooks and error handlers, and finish the response (Flask's
+    `full_dispatch_request`). With a *plan*, the answer may be a `Plain` one."""
+    app = ctx.app
+    given = plan
+    if plan is None:
+        plan = app.plan_for(ctx.request.url_rule)
+    elif "full_dispatch_request" in app.overridden:
+        response: Response = await drv.call(app, app.full_dispatch_request)
+        return response
+    app._got_first_request = True
+    if app.before_first_request_funcs:
+        await first_request(ctx, drv)
+    try:
+        if signals.request_started.receivers:
+            await drv.send(app, signals.request_started)
+        if "preprocess_request" in app.overridden:
+            rv = await drv.call(app, app.preprocess_request)
+        elif plan.before or plan.preprocessors:
+            rv = await preprocess(ctx, drv, plan)
+        else:
+            rv = None
+        if rv is None:
+            if plan.direct and ctx.is_direct():
+                # PERF: the same as `dispatch`, without a coroutine of its own.
+                view: Any = plan.view
+                if drv.on_loop and not plan.is_async:
+                    rv = await drv.lanes.views.run(view, **ctx.view_args)  # type: ignore[attr-defined]
+                else:
+                    if plan.is_async and not drv.on_loop:
+                        view = app.ensure_sync(view)
+                    rv = view(**ctx.view_args)
+                if type(rv) is CoroutineType:
+                    rv = await rv if drv.on_loop else app.async_to_sync(_settle)(rv)
+            elif "dispatch_request" in app.overridden:
+                rv = await drv.call(app, app.dispatch_request)
+            else:
+                rv = await dispatch(ctx, drv)
+    except Exception as error:
+        rv = await stage_handle_user_exception(ctx, drv, error)
+    if given is not None and plan.plain_heads is not None:
+        plain = plan.plain_heads.get(type(rv))
+        if plain is not None and ctx.is_untouched():
+            head, encode = plain
+            return head, encode(rv)
+    if "finalize_request" in app.overridden:
+        finished: Response = await drv.call(app, app.finalize_request, rv)
+        return finished
+    return await finalize(ctx, drv, rv)
+
+
+async def first_request(ctx: RequestContext, drv: Driver) -> None:
+    """Run the classic once-hooks before the first request; requests beside it wait."""
+    done, funcs = ctx.app.take_first_request()
+    if not funcs:
+        if drv.on_loop:
+            await asyncio.wrap_future(done)
+        else:
+            done.result()
+        return
+    try:
+        for func in funcs:
+            await drv.call(ctx.app, func)
+    finally:
+        ctx.app.before_first_request_funcs.clear()
+        done.set_result(None)
+
+
+async def preprocess(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
+    """Run URL value preprocessors and before-request functions; a value that is not None
+    takes the place of the view's (Flask's `preprocess_request`)."""
+    app = ctx.app
+    request = ctx.request
+    for hook in plan.preprocessors:
+        await drv.call_hook(app, hook, request.endpoint, request.view_args)
+    for hook in plan.before:
+        rv = await drv.call_hook(app, hook)
+        if rv is not None:
+            return rv
+    return None
+
+
+async def dispatch(ctx: RequestContext, drv: Driver) -> Any:
+    """Call the endpoint, or answer OPTIONS, or raise the routing error (Flask's
+    `dispatch_request`)."""
+    app = ctx.app
+    request = ctx.request
+    if request.routing_exception is not None:
+        app.raise_routing_exception(request)
+    rule: Any = request.url_rule
+    if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
+        return app.make_default_options_response()
+    view = app.view_functions[rule.endpoint]
+    return await drv.call(app, view, **(request.view_args or {}))
+
+
+# -- errors ------------------------------------------------------------------------
+
+
+async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
+    """Run `handle_user_exception`, the program's own if it has one."""
+    if "handle_user_exception" in ctx.app.overridden:
+        return await drv.call(ctx.app, ctx.app.handle_user_exception, error)
+    return await handle_user_exception(ctx, drv, error)
+
+
+async def stage_handle_exception(
+    ctx: RequestContext, drv: Driver, error: Exception
+) -> Response | Plain:
+    """Run `handle_exception`, the program's own if it has one."""
+    if "handle_exception" in ctx.app.overridden:
+        response: Response = await drv.call(ctx.app, ctx.app.handle_exception, error)
+        return response
+    return await handle_exception(ctx, drv, error)
+
+
+async def handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
+    """Return an error handler's value for *error*, or raise it on (Flask's
+    `handle_user_exception`)."""
+    app = ctx.app
+    if isinstance(error, BadRequestKeyError) and (
+        app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]
+    ):
+        error.show_exception = True
+    if isinstance(error, HTTPException) and not app.trap_http_exception(error):
+        if "handle_http_exception" in app.overridden:
+            return await drv.call(app, app.handle_http_exception, error)
+        return await handle_http_exception(ctx, drv, error)
+    handler = app._find_error_handler(error, ctx.request.blueprints)
+    if handler is None:
+        _reraise(error)
+    return await drv.call(app, handler, error)
+
+
+async def handle_http_exception(ctx: RequestContext, drv: Driver, error: HTTPException) -> Any:
+    """Return an error handler's value for an HTTP error, or the error itself as the response
+    (Flask's `handle_http_exception`)."""
+    if error.code is None or isinstance(error, RoutingException):
+        return error
+    handler = ctx.app._find_error_handler(error, ctx.request.blueprints)
+    return error if handler is None else await drv.call(ctx.app, handler, error)
+
+
+async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Response:
+    """Log an error that no handler took and make the 500 response, or raise it where
+    PROPAGATE_EXCEPTIONS, TESTING or DEBUG ask for it (Flask's `handle_exception`)."""
+    app = ctx.app
+    if signals.got_request_exception.receivers:
+        await drv.send(app, signals.got_request_exception, exception=error)
+    propagate = app.config["PROPAGATE_EXCEPTIONS"]
+    if propagate is None:
+        propagate = app.testing or app.debug
+    if propagate:
+        _reraise(error)
+    app.log_exception((type(error), error, error.__traceback__))
+    server_error: Any = InternalServerError(original_exception=error)
+    handler = app._find_error_handler(server_error, ctx.request.blueprints)
+    if handler is not None:
+        server_error = await drv.call(app, handler, server_error)
+    if "finalize_request" in app.overridden:
+        response: Response = await drv.call(
+            app, app.finalize_request, server_error, from_error_handler=True
+        )
+        return response
+    return await finalize(ctx, drv, server_error, from_error_handler=True)
+
+
+def _reraise(error: Exception) -> NoReturn:
+    # A bare raise keeps the traceback as the program made it.
+    if sys.exc_info()[1] is error:
+        raise
+    raise error
+
+
+# -- the response --------------------------------------------------------------------
+
+
+async def finalize(
+    ctx: RequestContext, drv: Driver, rv: Any, from_error_handler: bool = False
+) -> Response:
+    """Turn a view's value into a response and run the after-request functions (Flask's
+    `finalize_request`). With *from_error_handler*, errors of these are only logged."""
+    app = ctx.app
+    response = app.make_response(rv)
+    try:
+        if "process_response" in app.overridden:
+            response = await drv.call(app, app.process_response, response)
+        else:
+            response = await process_response(ctx, drv, response)
+        if signals.request_finished.receivers:
+            await drv.send(app, signals.request_finished, response=response)
+    except Exception:
+        if not from_error_handler:
+            raise
+        app.logger.exception("Request finalizing failed with an error while handling an error")
+    return response
+
+
+async def process_response(ctx: RequestContext, drv: Driver, response: Response) -> Response:
+    """Run after-this-request and after-request functions, then save the session (Flask's
+    `process_response`)."""
+    app = ctx.app
+    if ctx._after is not None:
+        for func in ctx._after:
+            response = await drv.call(app, func, response)
+    plan = ctx.plan
+    if plan is None:
+        plan = app.plan_for(ctx.request.url_rule)
+    for hook in plan.after:
+        response = await drv.call_hook(app, hook, response)
+    session = ctx.session_to_save()
+    if session is not None and not app.session_interface.is_null_session(session):
+        if app.session_is_lazy:
+            app.session_interface.save_session(app, session, response)
+        else:
+            await drv.call_io(app, app.session_interface.save_session, app, session, response)
+    return response
+
+
+# -- the end ---------------------------------------------------------------------------
+
+
+async def close(ctx: RequestContext, drv: Driver) -> None:
+    """End a request that `respond` answered: teardown functions of the request, then of the
+    application context; runs exactly once, also after errors and cancellation."""
+    app = ctx.app
+    plan = ctx.plan
+    error = ctx.error
+    if error is not None and app.should_ignore_error(error):
+        error = None
+    try:
+        if plan is None or plan.closes or signals.request_tearing_down.receivers:
+            if "do_teardown_request" in app.overridden:
+                await drv.call(app, app.do_teardown_request, error)
+            else:
+                await teardown_request(ctx, drv, error)
+        if ctx._request is not None:
+            ctx._request.close()
+    finally:
+        ctx.release()
+        if plan is None or plan.closes or signals.appcontext_tearing_down.receivers:
+            if "do_teardown_appcontext" in app.overridden:
+                await drv.call(app, app.do_teardown_appcontext, error)
+            else:
+                await teardown_appcontext(app, drv, error)
+        if signals.appcontext_popped.receivers:
+            await drv.send(app, signals.appcontext_popped)
+
+
+async def teardown_request(
+    ctx: RequestContext, drv: Driver, error: BaseException | None
+) -> None:
+    """Run the teardown-request functions with *error* (Flask's `do_teardown_request`)."""
+    app = ctx.app
+    for hook in app.plan_for(ctx.request.url_rule).teardown:
+        await drv.call_hook(app, hook, error)
+    if signals.request_tearing_down.receivers:
+        await drv.send(app, signals.request_tearing_down, exc=error)
+
+
+async def teardown_appcontext(app: App, drv: Driver, error: BaseException | None) -> None:
+    """Run the teardown-appcontext functions with *error* (Flask's `do_teardown_appcontext`)."""
+    for func in reversed(app.teardown_appcontext_funcs):
+        await drv.call(app, func, error)
+    if signals.appcontext_tearing_down.receivers:
+        await drv.send(app, signals.appcontext_tearing_down, exc=error)

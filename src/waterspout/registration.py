@@ -1,0 +1,450 @@
+"""What an application is made of: settings, routes, blueprints, templates, error
+handlers and the other things that are registered before it serves.
+
+`Registration` is the part of `App` that does no request (Flask's ``flask.sansio.app.App``
+in role). Its registries tell when they change, see `registries`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, ValuesView
+from datetime import timedelta
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError
+from werkzeug.routing import BuildError, Map, MapAdapter
+from werkzeug.routing import Rule as WerkzeugRule
+from werkzeug.utils import redirect as werkzeug_redirect
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from .config import DEFAULT_CONFIG, MODERN_DEFAULTS, Config, ConfigAttribute
+from .context import _AppCtxGlobals
+from .flags import get_debug_flag
+from .http.request import split_blueprint_path
+from .json.provider import JSONProvider, provider_class
+from .lazy import Lazy, load
+from .log import create_logger
+from .paths import find_package
+from .registries import HookList, HookRegistry, Registry, Revision
+from .routing import RouteTable, Rule
+from .routing.subdomain import subdomain_of
+from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
+from .sessions import SecureCookieSessionInterface, SessionInterface
+
+if TYPE_CHECKING:
+    from .blueprints import Blueprint
+    from .endpoint import Plan
+    from .http.incoming import Incoming
+    from .templating import Environment
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Attributes on which plans depend: setting one makes the plans anew.
+_PLANNED = frozenset(
+    {
+        *("json", "request_class", "response_class", "session_interface", "url_map"),
+        *("view_functions", "before_request_funcs", "after_request_funcs"),
+        *("teardown_request_funcs", "teardown_appcontext_funcs", "url_value_preprocessors"),
+    }
+)
+
+
+def _lifetime(value: timedelta | int | None) -> timedelta | None:
+    return timedelta(seconds=value) if isinstance(value, int) else value
+
+
+class Registration(Scaffold):
+    """The registering half of an application."""
+
+    #: What `abort` raises with; makes `aborter`.
+    aborter_class = Aborter
+    #: The class of `jinja_env`.
+    jinja_environment: Any = Lazy("waterspout.templating:Environment")
+    #: The class of `g`.
+    app_ctx_globals_class: type[Any] = _AppCtxGlobals
+    #: The class of `config`.
+    config_class = Config
+    testing = ConfigAttribute[bool]("TESTING")
+    secret_key = ConfigAttribute[str | bytes | None]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute[timedelta](
+        "PERMANENT_SESSION_LIFETIME",
+        get_converter=cast("Callable[[Any], timedelta]", _lifetime),
+    )
+    #: The class of `json`; None: as the setting JSON_PROVIDER says.
+    json_provider_class: type[JSONProvider] | None = None
+    #: Options for `jinja_environment`.
+    jinja_options: dict[str, Any] = {}
+    url_rule_class: type[WerkzeugRule] = Rule
+    url_map_class = Map
+    test_client_class: Any = None
+    test_cli_runner_class: Any = None
+    #: The values `config` starts from: here the "modern" preset.
+    default_config: Any = {**DEFAULT_CONFIG, **MODERN_DEFAULTS}
+    session_interface: SessionInterface = SecureCookieSessionInterface()
+    response_class: Any
+    request_class: Any
+
+    revision: Revision
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: str | os.PathLike[str] | None = "static",
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: str | os.PathLike[str] | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+    ) -> None:
+        self.revision = Revision()
+        super().__init__(
+            import_name=import_name,
+            static_folder=static_folder,
+            static_url_path=static_url_path,
+            template_folder=template_folder,
+            root_path=root_path,
+        )
+        if instance_path is None:
+            instance_path = self.auto_find_instance_path()
+        elif not os.path.isabs(instance_path):
+            raise ValueError(
+                "If an instance path is provided it must be absolute."
+                " A relative path was given instead."
+            )
+        #: The folder for files of this installation.
+        self.instance_path = instance_path
+        #: The settings, see `waterspout.config.SETTINGS`.
+        self.config = self.make_config(instance_relative_config)
+        self.aborter = self.make_aborter()
+        #: The JSON provider.
+        self.json: JSONProvider = (
+            self.json_provider_class or provider_class(self.config["JSON_PROVIDER"])
+        )(self)
+        self.url_build_error_handlers: list[
+            Callable[[Exception, str, dict[str, Any]], str | None]
+        ] = []
+        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
+        self.blueprints: dict[str, Blueprint] = {}
+        #: What extensions keep on the application, by their name.
+        self.extensions: dict[str, Any] = {}
+        self.subdomain_matching = subdomain_matching
+        self.url_map = self.url_map_class(host_matching=host_matching)
+        self._watch_registries()
+        self._got_first_request = False
+
+    def _watch_registries(self) -> None:
+        revision = self.revision
+        self.view_functions = Registry(revision)
+        self.before_request_funcs = HookRegistry(revision)
+        self.after_request_funcs = HookRegistry(revision)
+        self.teardown_request_funcs = HookRegistry(revision)
+        self.url_value_preprocessors = HookRegistry(revision)
+        self.teardown_appcontext_funcs = HookList(revision)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _PLANNED:
+            self.revision.advance()
+            if name == "url_map":
+                object.__setattr__(self, "route_table", RouteTable(value))
+
+    def _check_setup_finished(self, f_name: str) -> None:
+        if self._got_first_request:
+            raise AssertionError(
+                f"The setup method '{f_name}' can no longer be called"
+                " on the application. It has already handled its first"
+                " request, any changes will not be applied"
+                " consistently.\n"
+                "Make sure all imports, decorators, functions, etc."
+                " needed to set up the application are done before"
+                " running it."
+            )
+
+    # -- made once, replaceable ------------------------------------------------
+
+    @cached_property
+    def name(self) -> str:  # type: ignore[override]
+        """The import name; for a script the name of its file."""
+        if self.import_name == "__main__":
+            file = getattr(sys.modules["__main__"], "__file__", None)
+            if file is None:
+                return "__main__"
+            return os.path.splitext(os.path.basename(file))[0]
+        return self.import_name
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """The application's logger, named `name`; see `waterspout.log`."""
+        return create_logger(self)  # type: ignore[arg-type]  # an App, always
+
+    @cached_property
+    def jinja_env(self) -> Environment:
+        """The Jinja environment, made on first use."""
+        return self.create_jinja_environment()
+
+    def create_jinja_environment(self) -> Environment:
+        """Make `jinja_env`."""
+        raise NotImplementedError
+
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """Make `config`; relative file names start at the instance path or the root path."""
+        defaults = dict(self.default_config)
+        defaults["DEBUG"] = get_debug_flag()
+        root = self.instance_path if instance_relative else self.root_path
+        return self.config_class(root, defaults)
+
+    def make_aborter(self) -> Aborter:
+        """Make `aborter`, which `abort` calls."""
+        return self.aborter_class()
+
+    def auto_find_instance_path(self) -> str:
+        """Find the folder ``instance`` beside the package, or below the prefix of an
+        installed one."""
+        prefix, package_path = find_package(self.import_name)
+        if prefix is None:
+            return os.path.join(package_path, "instance")
+        return os.path.join(prefix, "var", f"{self.name}-instance")
+
+    def create_global_jinja_loader(self) -> Any:
+        """Make the loader that looks into the app's and the blueprints' folders."""
+        return load("waterspout.templating:DispatchingJinjaLoader")(self)
+
+    def select_jinja_autoescape(self, filename: str | None) -> bool:
+        """Tell whether a template is escaped: markup by its suffix, strings always."""
+        if filename is None:
+            return True
+        return filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
+
+    @property
+    def debug(self) -> bool:
+        """Whether debug mode is on (the setting DEBUG)."""
+        return cast("bool", self.config["DEBUG"])
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.config["DEBUG"] = value
+        self.revision.advance()
+        if self.config["TEMPLATES_AUTO_RELOAD"] is None:
+            self.jinja_env.auto_reload = value
+
+    # -- registering -----------------------------------------------------------
+
+    @setupmethod
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Add the routes and hooks of *blueprint*; *options* take the place of its own
+        (url_prefix, subdomain, url_defaults, name)."""
+        blueprint.register(self, options)  # type: ignore[arg-type]  # an App, always
+
+    def iter_blueprints(self) -> ValuesView[Blueprint]:
+        """Iterate over the blueprints in the order of their registration."""
+        return self.blueprints.values()
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Add a route: *options* go to the rule (methods, defaults, host, timeout, …)."""
+        if endpoint is None:
+            endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
+        options["endpoint"] = endpoint
+        methods = options.pop("methods", None)
+        if methods is None:
+            methods = getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(methods, str):
+            raise TypeError(
+                "Allowed methods must be a list of strings, for"
+                ' example: @app.route(..., methods=["POST"])'
+            )
+        methods = {item.upper() for item in methods}
+        required = set(getattr(view_func, "required_methods", ()))
+        if provide_automatic_options is None:
+            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
+        if provide_automatic_options is None:
+            provide_automatic_options = (
+                "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+            )
+        if provide_automatic_options:
+            required.add("OPTIONS")
+        made: Any = self.url_rule_class(rule, methods=methods | required, **options)
+        made.provide_automatic_options = provide_automatic_options
+        self.url_map.add(made)
+        if view_func is not None:
+            old = self.view_functions.get(endpoint)
+            if old is not None and old != view_func:
+                raise AssertionError(
+                    "View function mapping is overwriting an existing"
+                    f" endpoint function: {endpoint}"
+                )
+            self.view_functions[endpoint] = view_func
+
+    def _template_decorator(self, add: Callable[..., None], name: Any) -> Any:
+        if callable(name):  # used without parentheses
+            add(name)
+            return name
+
+        def decorator(f: F) -> F:
+            add(f, name=name)
+            return f
+
+        return decorator
+
+    @setupmethod
+    def template_filter(self, name: Any = None) -> Any:
+        """Register a Jinja filter by decorator, under *name* or the function's."""
+        return self._template_decorator(self.add_template_filter, name)
+
+    @setupmethod
+    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+        """Register a Jinja filter."""
+        self.jinja_env.filters[name or f.__name__] = f
+
+    @setupmethod
+    def template_test(self, name: Any = None) -> Any:
+        """Register a Jinja test by decorator, under *name* or the function's."""
+        return self._template_decorator(self.add_template_test, name)
+
+    @setupmethod
+    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+        """Register a Jinja test."""
+        self.jinja_env.tests[name or f.__name__] = f
+
+    @setupmethod
+    def template_global(self, name: Any = None) -> Any:
+        """Register a Jinja global by decorator, under *name* or the function's."""
+        return self._template_decorator(self.add_template_global, name)
+
+    @setupmethod
+    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+        """Register a Jinja global."""
+        self.jinja_env.globals[name or f.__name__] = f
+
+    @setupmethod
+    def teardown_appcontext(self, f: F) -> F:
+        """Call *f* with the error or None when an application context ends."""
+        self.teardown_appcontext_funcs.append(f)
+        return f
+
+    @setupmethod
+    def shell_context_processor(self, f: F) -> F:
+        """Add what *f* returns, a dict, to the names in the shell."""
+        self.shell_context_processors.append(f)
+        return f
+
+    # -- looking up ------------------------------------------------------------
+
+    def _find_error_handler(
+        self, e: Exception, blueprints: list[str]
+    ) -> Callable[..., Any] | None:
+        """Return the handler for *e*: by code before by class, blueprints before the app,
+        the nearest base class first."""
+        exc_class, code = self._get_exc_class_and_code(type(e))
+        names = (*blueprints, None)
+        for wanted in (code, None) if code is not None else (None,):
+            for name in names:
+                handlers = self.error_handler_spec[name][wanted]
+                for cls in exc_class.__mro__ if handlers else ():
+                    handler: Callable[..., Any] | None = handlers.get(cls)
+                    if handler is not None:
+                        return handler
+        return None
+
+    def trap_http_exception(self, e: Exception) -> bool:
+        """Tell whether an HTTP error is treated as an ordinary exception (the settings
+        TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS)."""
+        if self.config["TRAP_HTTP_EXCEPTIONS"]:
+            return True
+        trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
+        if trap_bad_request is None:
+            return self.debug and isinstance(e, BadRequestKeyError)
+        return bool(trap_bad_request) and isinstance(e, BadRequest)
+
+    def should_ignore_error(self, error: BaseException | None) -> bool:
+        """Tell whether teardown functions are not told of *error*; for overriding."""
+        return False
+
+    def redirect(self, location: str, code: int = 302) -> WerkzeugResponse:
+        """Make a redirect to *location*."""
+        return werkzeug_redirect(location, code=code, Response=self.response_class)
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        """Let the `url_defaults` functions of the app and the endpoint's blueprints add to
+        *values*."""
+        names: Any = (None,)
+        if "." in endpoint:
+            from_endpoint = split_blueprint_path(endpoint.rpartition(".")[0])
+            names = chain(names, reversed(from_endpoint))
+        for name in names:
+            if name in self.url_default_functions:
+                for func in self.url_default_functions[name]:
+                    func(endpoint, values)
+
+    def handle_url_build_error(
+        self, error: BuildError, endpoint: str, values: dict[str, Any]
+    ) -> str:
+        """Ask `url_build_error_handlers` for a URL in turn, or raise *error*."""
+        for handler in self.url_build_error_handlers:
+            try:
+                rv = handler(error, endpoint, values)
+            except BuildError as again:
+                error = again
+            else:
+                if rv is not None:
+                    return rv
+        if error is sys.exc_info()[1]:
+            raise
+        raise error
+
+    def find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
+        """Return rule and arguments by the route table, None if Werkzeug must be asked."""
+        if self.subdomain_matching:
+            return None
+        return self.route_table.find(request.method, request.path)
+
+    def match(self, incoming: Incoming) -> tuple[Any, dict[str, Any]] | None:
+        """Return rule and arguments of a message by the route table alone, where no setting
+        wants the host looked at first; None if Werkzeug must be asked."""
+        if self.subdomain_matching or self.config["TRUSTED_HOSTS"] is not None:
+            return None
+        return self.route_table.find(incoming.method, incoming.path)
+
+    def body_limit(self, plan: Plan | None) -> int | None:
+        """Return how many bytes the body of a request may have, None for no limit."""
+        if plan is not None and plan.max_content_length is not None:
+            return plan.max_content_length
+        limit: int | None = self.config["MAX_CONTENT_LENGTH"]
+        return limit
+
+    def make_adapter(self, request: Any) -> MapAdapter:
+        """Bind the URL map to a request's host, scheme, prefix and path."""
+        config = self.config
+        if config["TRUSTED_HOSTS"] is not None:
+            request.trusted_hosts = config["TRUSTED_HOSTS"]
+        host = request.host  # raises SecurityError (400) for a host that is not trusted
+        server_name = config["SERVER_NAME"]
+        if self.url_map.host_matching:
+            server_name = None
+        elif not self.subdomain_matching:
+            return self.url_map.bind(
+                (server_name or host).lower(),
+                script_name=request.root_path,
+                subdomain=self.url_map.default_subdomain or "",
+                url_scheme=request.scheme,
+                default_method=request.method,
+                path_info=request.path,
+                query_args=request.query_string.decode("latin-1"),
+            )
+        subdomain = server_name and subdomain_of(host, server_name, request.scheme)
+        return self.url_map.bind_to_environ(request.environ, server_name, subdomain)
+

@@ -1,0 +1,12 @@
+"""Routing: Werkzeug's rules with a few more options, and a fast table in front of its map.
+
+Converters, the map and the routing exceptions are Werkzeug's own; import them from
+``werkzeug.routing``.
+"""
+
+from __future__ import annotations
+
+from .rule import Rule as Rule
+from .table import RouteTable as RouteTable
+
+__all__ = ["RouteTable", "Rule"]

@@ -1,0 +1,117 @@
+"""The URL rule: Werkzeug's, with what a single route may say about how it is served."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import werkzeug.routing
+
+
+class Rule(werkzeug.routing.Rule):
+    """Hold one URL pattern and the options of its route.
+
+    Takes what :class:`werkzeug.routing.Rule` takes, and by keyword, here or in
+    ``@app.route(...)``:
+
+    ``timeout``
+        Seconds the view may take before the client gets 504. ``None``: as the app is set.
+    ``on_disconnect``
+        What happens to the view when the client goes away: ``"cancel"`` or ``"finish"`` it.
+        ``None``: cancel where the method is safe (RFC 9110, 9.2.1), else finish.
+    ``stream``
+        ``True``: the view starts when the headers are there and reads the body itself.
+        ``False``: the body has arrived, within its limits, before the view starts.
+    ``inline``
+        ``True``: a ``def`` view runs on the event loop instead of in a worker thread. Only
+        for views that never wait. It changes nothing for ``async def`` views.
+    ``max_content_length``
+        Largest body in bytes; a larger one is answered 413. ``None``: as the app is set.
+
+    :raises TypeError: an option has the wrong type.
+    :raises ValueError: an option has the right type and no useful value.
+    """
+
+    # Flask's name; App.add_url_rule sets it on each rule.
+    provide_automatic_options: bool = False
+
+    def __init__(
+        self,
+        string: str,
+        *args: Any,
+        timeout: float | None = None,
+        on_disconnect: Literal["cancel", "finish"] | None = None,
+        stream: bool = False,
+        inline: bool = False,
+        max_content_length: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(string, *args, **options)
+        _check_timeout(string, timeout)
+        _check_max_content_length(string, max_content_length)
+        _check_switch(string, "stream", stream)
+        _check_switch(string, "inline", inline)
+
+        if on_disconnect not in ("cancel", "finish", None):
+            raise ValueError(
+                f"Route '{string}': on_disconnect must be 'cancel', 'finish' or None,"
+                f" not {on_disconnect!r}."
+            )
+        if stream and inline:
+            raise ValueError(
+                f"Route '{string}': stream and inline exclude each other. Reading a body waits"
+                " for the network, and an inline view must never wait: leave out inline=True,"
+                " or make the view 'async def'."
+            )
+
+        self.timeout = timeout
+        self.on_disconnect = on_disconnect
+        self.stream = stream
+        self.inline = inline
+        self.max_content_length = max_content_length
+
+    def get_empty_kwargs(self) -> Mapping[str, Any]:
+        """Return the keyword arguments of a copy (Werkzeug: Submount and its like copy rules)."""
+        return {
+            **super().get_empty_kwargs(),
+            "timeout": self.timeout,
+            "on_disconnect": self.on_disconnect,
+            "stream": self.stream,
+            "inline": self.inline,
+            "max_content_length": self.max_content_length,
+        }
+
+
+def _check_timeout(rule: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(
+            f"Route '{rule}': timeout must be a number of seconds or None, not {value!r}."
+        )
+    if not 0 < value < math.inf:
+        raise ValueError(
+            f"Route '{rule}': timeout must be more than 0 seconds and finite, not {value!r}."
+            " Leave it out to use the app's."
+        )
+
+
+def _check_max_content_length(rule: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(
+            f"Route '{rule}': max_content_length must be a whole number of bytes or None,"
+            f" not {value!r}. For 2 MiB write 2 * 1024 * 1024."
+        )
+    if value < 0:
+        raise ValueError(
+            f"Route '{rule}': max_content_length must not be negative, but is {value!r}."
+            " Leave it out to use the app's, or pass 0 to refuse any body."
+        )
+
+
+def _check_switch(rule: str, option: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"Route '{rule}': {option} must be True or False, not {value!r}.")

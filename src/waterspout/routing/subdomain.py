@@ -1,0 +1,33 @@
+"""Which subdomain a request's host is, where `subdomain_matching` and SERVER_NAME are on."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+#: Matches no rule, so the request becomes a 404 (Werkzeug's value).
+INVALID = "<invalid>"
+
+_standard_ports = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
+_shown: dict[Any, Any] = {}
+
+
+def subdomain_of(host: str, server_name: str, scheme: str) -> str:
+    """Return what stands before *server_name* in *host*, `INVALID` with a warning if *host* is
+    not below it (the server was asked by its address, say)."""
+    host = host.lower()
+    name = server_name.lower().removesuffix(_standard_ports.get(scheme, ""))
+    if host == name:
+        return ""
+    if host.endswith(f".{name}"):
+        return host.removesuffix(f".{name}")
+    # NOTE: Flask's users filter this warning by the module that it came from there.
+    warnings.warn_explicit(
+        f"Current server name {host!r} doesn't match configured server name {name!r}",
+        UserWarning,
+        filename=__file__,
+        lineno=1,
+        module="flask.app",
+        registry=_shown,
+    )
+    return INVALID

@@ -1,0 +1,259 @@
+"""The tree behind the route table: Werkzeug's state machine, frozen for reading.
+
+Theory of operation. ``Map`` keeps its rules in a state machine whose transitions are the
+segments of a path: static ones in a dictionary, dynamic ones (a regular expression) in a list
+sorted by weight. Its ``match`` tries static before dynamic at every state and goes back where a
+branch fails; the first rule met that takes the method is the answer. `compile_tree` turns each
+state into a `Node` and keeps that order exactly, but settles beforehand what does not depend on
+the request:
+
+- which rule answers a method at the end of a path (``Node.ends``), its own or the one that a
+  non-strict trailing slash leads to;
+- which rules need more than a match (a redirect, an alias): their `Leaf` has no rule, which
+  tells the reader to ask Werkzeug;
+- how a segment is tested and its value converted, without a regular expression where the
+  converter is one of the two common ones.
+
+Domains are outside: the tree is that of the map's default subdomain.
+
+This file reads private parts of Werkzeug 3 (``_matcher``, ``State``, ``RulePart``,
+``Rule._converters``); tests/routing compares the outcome with ``MapAdapter.match`` at random.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from werkzeug.routing import BaseConverter, IntegerConverter, Map, Rule, UnicodeConverter
+from werkzeug.routing.converters import NumberConverter
+from werkzeug.routing.matcher import State
+from werkzeug.routing.rules import RulePart
+
+#: The texts found in the dynamic segments, in the order of the path.
+Values = tuple[str, ...]
+
+#: An argument's name; what makes it of the text (``None``: the text as it is).
+Param = tuple[str, Callable[[str], Any] | None]
+
+_GROUP = "__werkzeug_"
+
+
+class Leaf:
+    """What is found at the end of a path: a rule, or the advice to ask Werkzeug (``None``)."""
+
+    __slots__ = ("defaults", "params", "rule", "single")
+
+    def __init__(self, rule: Rule | None) -> None:
+        self.rule = rule
+        #: Names of the arguments and what makes them of the texts.
+        self.params: tuple[Param, ...] = ()
+        #: The only argument, if there is one and no defaults.
+        self.single: Param | None = None
+        self.defaults: dict[str, Any] = {}
+        if rule is not None:
+            self.params = tuple((n, _conversion(c)) for n, c in rule._converters.items())
+            self.defaults = dict(rule.defaults or ())
+            if len(self.params) == 1 and not self.defaults:
+                self.single = self.params[0]
+
+
+#: The path needs more than a match; Werkzeug knows what.
+UNSURE = Leaf(None)
+
+#: Leaves by method. The key ``None`` is a rule that takes any method.
+Ends = dict[str | None, Leaf]
+
+#: What a search comes back with.
+Found = tuple[Leaf, Values] | None
+
+
+class Edge:
+    """A dynamic segment, and where it leads."""
+
+    __slots__ = ("accepts", "final", "groups", "node", "suffixed", "whole")
+
+    def __init__(self, part: RulePart, node: Node) -> None:
+        self.node = node
+        #: The rest of the path is one target (a converter that matches slashes).
+        self.final = part.final
+        #: The rule ends in a slash that the target may lack.
+        self.suffixed = part.suffixed
+        #: The segment is tested without a regular expression and is the value as it stands.
+        self.whole = not part.final and part.content in _WITHOUT_REGEX
+        #: Names of the regular expression's groups that are values.
+        self.groups: tuple[str, ...] = ()
+        #: True, or a match, where the segment fits.
+        self.accepts: Callable[[str], Any]
+
+        if self.whole:
+            self.accepts = _WITHOUT_REGEX[part.content]
+            return
+        try:
+            pattern = re.compile(part.content)
+        except re.error:  # a converter of the program's: Werkzeug raises this when it comes here
+            self.accepts = lambda target: re.match(part.content, target)
+            return
+        self.accepts = pattern.match
+        names = [name for name in pattern.groupindex if name.startswith(_GROUP)]
+        self.groups = tuple(sorted(names, key=lambda name: int(name[len(_GROUP) :])))
+
+
+class Node:
+    """A state: what may follow, and what is found if nothing does."""
+
+    __slots__ = ("edges", "ends", "lone", "loose", "static")
+
+    def __init__(self) -> None:
+        self.static: dict[str, Node] = {}
+        self.edges: tuple[Edge, ...] = ()
+        #: The one edge where there is no other choice, and it takes the segment as it is.
+        self.lone: Edge | None = None
+        #: Found when the path ends here.
+        self.ends: Ends = {}
+        #: Found when only a trailing slash is left: rules that are not strict about it.
+        self.loose: Ends = {}
+
+
+def compile_tree(url_map: Map) -> Node:
+    """Return the node for the start of a path, of the map's default subdomain."""
+    url_map.update()
+    root = url_map._matcher._root.static.get(url_map.default_subdomain)
+    return Node() if root is None else _compile_state(root, url_map)
+
+
+def _compile_state(state: State, url_map: Map) -> Node:
+    node = Node()
+    node.static = {text: _compile_state(after, url_map) for text, after in state.static.items()}
+    node.edges = tuple(Edge(part, _compile_state(after, url_map)) for part, after in state.dynamic)
+
+    for rule in state.rules:
+        _add(node.ends, rule, _leaf(rule, url_map))
+        if not rule.strict_slashes:
+            _add(node.loose, rule, _leaf(rule, url_map))
+    if len(node.edges) == 1 and node.edges[0].whole and not node.loose:
+        node.lone = node.edges[0]
+    branch = state.static.get("")
+    for rule in branch.rules if branch is not None else ():
+        _add(node.ends, rule, UNSURE if rule.strict_slashes else _leaf(rule, url_map))
+    return node
+
+
+def _add(ends: Ends, rule: Rule, leaf: Leaf) -> None:
+    """Enter *leaf* for the methods of *rule* that no earlier rule takes."""
+    if rule.websocket or None in ends:
+        return
+    for method in rule.methods if rule.methods is not None else (None,):
+        ends.setdefault(method, leaf)
+
+
+def _leaf(rule: Rule, url_map: Map) -> Leaf:
+    if rule.redirect_to is not None:
+        return UNSURE
+    if url_map.redirect_defaults:
+        if rule.alias:
+            return UNSURE
+        for other in url_map._rules_by_endpoint[rule.endpoint]:
+            if other is rule:
+                break
+            if other.provides_defaults_for(rule):
+                return UNSURE
+    return Leaf(rule)
+
+
+def is_stock(converter: BaseConverter) -> bool:
+    """Tell whether converting a value runs Werkzeug's code alone."""
+    module: str = type(converter).to_python.__module__
+    return module == "werkzeug.routing.converters" and "to_python" not in vars(converter)
+
+
+def _conversion(converter: BaseConverter) -> Callable[[str], Any] | None:
+    """Return what makes a segment's text the view's value, or ``None`` if nothing has to."""
+    if is_stock(converter):
+        method = type(converter).to_python
+        if method is BaseConverter.to_python:
+            return None
+        if method is NumberConverter.to_python and _is_plain_int(converter):
+            return int
+    return converter.to_python
+
+
+def _is_plain_int(converter: BaseConverter) -> bool:
+    return (
+        isinstance(converter, NumberConverter)
+        and converter.num_convert is int
+        and not converter.fixed_digits
+        and converter.min is None
+        and converter.max is None
+    )
+
+
+def _segment(converter: BaseConverter) -> str:
+    """Return the expression that Werkzeug makes of a segment that is one converter."""
+    return rf"(?P<{_GROUP}0>{converter.regex})\Z"
+
+
+# PERF: a fifth of the regular expression's time. `isdecimal` tests for Unicode category Nd, as
+# `\d` does; a segment contains no slash, so `[^/]{1,}` asks only that it is not empty.
+_WITHOUT_REGEX: dict[str, Callable[[str], Any]] = {
+    _segment(UnicodeConverter(Map())): len,
+    _segment(IntegerConverter(Map())): str.isdecimal,
+}
+
+
+def search(node: Node, method: str, parts: Sequence[str], at: int, values: Values) -> Found:
+    """Find what ``parts[at:]`` leads to from *node*; ``None`` if nothing.
+
+    *values* are those found on the way to *node*. No node is visited twice.
+    """
+    last = len(parts)
+    while at < last:
+        part = parts[at]
+        after = node.static.get(part)
+        if after is not None:
+            # PERF: only a fork needs the recursion; without one the loop goes on.
+            if not node.edges and not node.loose:
+                node = after
+                at += 1
+                continue
+            found = search(after, method, parts, at + 1, values)
+            if found is not None:
+                return found
+        lone = node.lone
+        if lone is not None:
+            if not lone.accepts(part):
+                return None
+            values += (part,)
+            node = lone.node
+            at += 1
+            continue
+        for edge in node.edges:
+            found = _follow(edge, method, parts, at, values)
+            if found is not None:
+                return found
+        return None if part or at + 1 < last else _pick(node.loose, method, values)
+    return _pick(node.ends, method, values)
+
+
+def _follow(edge: Edge, method: str, parts: Sequence[str], at: int, values: Values) -> Found:
+    target = "/".join(parts[at:]) if edge.final else parts[at]
+    match = edge.accepts(target)
+    if not match:
+        return None
+    values += (target,) if edge.whole else tuple([match[name] for name in edge.groups])
+    if not edge.final:
+        return search(edge.node, method, parts, at + 1, values)
+    # The last group of a suffixed expression is the slash at the end, or nothing.
+    rest = ("",) if edge.suffixed and match[match.re.groups] == "/" else ()
+    return search(edge.node, method, rest, 0, values)
+
+
+def _pick(ends: Ends, method: str, values: Values) -> Found:
+    leaf = ends.get(method)
+    if leaf is None:
+        if None not in ends:
+            return None
+        # Werkzeug puts the method in capitals first, and might then take another rule.
+        leaf = ends[None] if method.isupper() else UNSURE
+    return leaf, values

@@ -1,0 +1,1 @@
+"""What protects an application; each subject has its module, such as `signing`."""

@@ -1,0 +1,55 @@
+"""Waterspout's server: HTTP/1.1 on asyncio, its lifecycle, workers, reload.
+
+From the kernel to the application: `sockets` opens the listeners, `accepting` takes
+connections from them, `connection` speaks HTTP/1.1 on each, `serving.Server` owns them all for
+one event loop, from start to graceful stop.  Around it: `running` (one process), `worker` and
+`arbiter` (several, looked after by gunicorn), `reload` (development), `settings`, `tls`,
+`access` (the access log), `lifespan` (the application's start and stop hooks).
+
+The names are loaded when they are first used, so that ``import waterspout.server`` is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .running import serve as serve
+    from .running import serve_in_thread as serve_in_thread
+    from .serving import Server as Server
+    from .settings import Limits as Limits
+    from .settings import ServerSettings as ServerSettings
+    from .settings import SettingsError as SettingsError
+    from .settings import Threads as Threads
+    from .settings import Timeouts as Timeouts
+    from .simple import run_simple as run_simple
+    from .worker import Worker as Worker
+
+_HOMES = {
+    "Limits": "settings",
+    "Server": "serving",
+    "ServerSettings": "settings",
+    "SettingsError": "settings",
+    "Threads": "settings",
+    "Timeouts": "settings",
+    "Worker": "worker",
+    "run_simple": "simple",
+    "serve": "running",
+    "serve_in_thread": "running",
+}
+
+__all__ = [*_HOMES]  # noqa: PLE0604 - the table above is the list
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

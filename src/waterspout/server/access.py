@@ -1,0 +1,241 @@
+"""The access log: one line for each finished request, written beside the hot path.
+
+A `Server` calls its log with plain fields when an answer is complete.  `AccessLog` only queues
+them; a thread of its own formats and writes, in batches.  A sink that blocks or fails (a FIFO
+nobody reads, a full disk) costs log lines, never requests: the queue is bounded, and what does
+not fit is counted and reported (hostile.md X28).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, NamedTuple, Protocol
+
+from .settings import ServerSettings
+
+_logger = logging.getLogger("waterspout.server")
+
+_QUEUE = 20_000  # records kept while the sink does not take them: about 10 MB
+_BATCH_SECONDS = 0.05  # a line is this late at the most, and the writer wakes this rarely
+
+
+class Record(NamedTuple):
+    """One finished request."""
+
+    time: float
+    """When it was finished: seconds since the epoch."""
+    client: str
+    """The peer's address; empty for UNIX sockets."""
+    method: str
+    target: bytes
+    """The request target as it was sent."""
+    version: str
+    """``"1.1"`` or ``"1.0"``."""
+    status: int
+    sent: int
+    """Bytes of the answer's body."""
+    seconds: float
+    """From the first byte of the request to the last of the answer."""
+    headers: Sequence[tuple[bytes, bytes]]
+    """The request's header fields."""
+
+    def header(self, name: bytes) -> str | None:
+        """Return the field `name` (lower case) as text, or None."""
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value.decode("latin-1")
+        return None
+
+
+class Access(Protocol):
+    """What a connection calls once for each finished request."""
+
+    def __call__(
+        self,
+        client: str,
+        method: str,
+        target: bytes,
+        version: str,
+        status: int,
+        sent: int,
+        seconds: float,
+        headers: Sequence[tuple[bytes, bytes]],
+        /,
+    ) -> None: ...
+
+
+class Sink(Protocol):
+    """Where records go.  Called from the log's own thread; may block, may raise."""
+
+    def write(self, records: Iterable[Record], /) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class AccessLog:
+    """Queues records for a sink; the queue is bounded and never waits."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.dropped = 0
+        """Records lost so far because the sink was too slow or failed."""
+        self._sink = sink
+        self._records: deque[Record] = deque()
+        self._wake = threading.Event()
+        self._awake = False
+        self._closing = False
+        self._failing = False
+        self._thread: threading.Thread | None = None
+
+    def __call__(
+        self,
+        client: str,
+        method: str,
+        target: bytes,
+        version: str,
+        status: int,
+        sent: int,
+        seconds: float,
+        headers: Sequence[tuple[bytes, bytes]],
+        /,
+    ) -> None:
+        """Queue one finished request (see `Record` for the fields)."""
+        if len(self._records) >= _QUEUE:
+            self.dropped += 1
+            return
+        self._records.append(
+            Record(time.time(), client, method, target, version, status, sent, seconds, headers)
+        )
+        if not self._awake:
+            self._awake = True
+            if self._thread is None:  # not before: a fork would lose the thread
+                self._thread = threading.Thread(
+                    target=self._work, name="waterspout-access-log", daemon=True
+                )
+                self._thread.start()
+            self._wake.set()
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Write what is queued, waiting `timeout` seconds at the most, and close the sink."""
+        self._closing = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        else:
+            self._sink.close()
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if not self._closing:
+                time.sleep(_BATCH_SECONDS)
+            self._awake = False
+            self._write_queued()
+            if self._closing and not self._records:
+                self._sink.close()
+                return
+
+    def _write_queued(self) -> None:
+        records = []
+        while self._records:
+            records.append(self._records.popleft())
+        if not records:
+            return
+        try:
+            self._sink.write(records)
+        except Exception as ex:
+            self.dropped += len(records)
+            if not self._failing:  # once, not for every batch of a full disk
+                _logger.error("The access log cannot be written, lines are dropped: %s", ex)
+            self._failing = True
+        else:
+            if self._failing or self.dropped:
+                _logger.warning("The access log lost %d lines.", self.dropped)
+            self._failing = False
+            self.dropped = 0
+
+
+class StreamSink:
+    """Writes formatted lines to standard output (``"-"``), a file, or an open text stream."""
+
+    def __init__(self, target: str | IO[str], form: Callable[[Record], str]) -> None:
+        self._target = target
+        self._form = form
+        self._file: IO[str] | None = None
+
+    def write(self, records: Iterable[Record], /) -> None:
+        """Append one line for each record."""
+        file = self._open()
+        file.write("".join([self._form(record) + "\n" for record in records]))
+        file.flush()
+
+    def close(self) -> None:
+        """Close the file, if this sink opened it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> IO[str]:
+        if not isinstance(self._target, str):
+            return self._target
+        if self._target == "-":
+            return sys.stdout
+        if self._file is None:  # in the writer's thread: opening a FIFO may block
+            self._file = open(self._target, "a", encoding="ascii")  # noqa: SIM115 - `close` does
+        return self._file
+
+
+def open_log(settings: ServerSettings) -> AccessLog | None:
+    """Return the log `settings` asks for, or None."""
+    if settings.access_log is None:
+        return None
+    form = format_json if settings.access_format == "json" else format_text
+    return AccessLog(StreamSink(settings.access_log, form))
+
+
+def format_text(record: Record) -> str:
+    """Return the combined log format, and the seconds the request took at the end."""
+    stamp = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(record.time))
+    target = escape(record.target.decode("latin-1"))
+    referer = escape(record.header(b"referer") or "-")
+    agent = escape(record.header(b"user-agent") or "-")
+    return (
+        f'{record.client or "-"} - - [{stamp}] "{escape(record.method)} {target}'
+        f' HTTP/{record.version}" {record.status} {record.sent} "{referer}" "{agent}"'
+        f" {record.seconds:.4f}"
+    )
+
+
+def format_json(record: Record) -> str:
+    """Return one JSON object: time, client, request, answer, request id."""
+    zulu = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.time))
+    fields = {
+        "time": f"{zulu}.{int(record.time % 1 * 1000):03d}Z",
+        "client": record.client,
+        "method": record.method,
+        "target": record.target.decode("latin-1"),
+        "version": record.version,
+        "status": record.status,
+        "bytes": record.sent,
+        "seconds": round(record.seconds, 6),
+        "referer": record.header(b"referer"),
+        "agent": record.header(b"user-agent"),
+        "request_id": record.header(b"x-request-id"),
+    }
+    return json.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+# SECURITY: one line for one request, whatever was sent (hostile.md R07, CVE-2025-48432).
+_UNSAFE = re.compile(r"[^ !#-\[\]-~]")
+
+
+def escape(text: str) -> str:
+    """Write control, non-ASCII, quote and backslash characters as ``\\xNN``."""
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)

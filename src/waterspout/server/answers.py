@@ -1,0 +1,197 @@
+"""What a connection does with an application: run it in a thread, and turn results, errors
+and refusals into answers."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import InternalServerError
+
+from .. import pipeline
+from ..pipeline import SYNC, Driver, drive
+from .outgoing import BadResponse, Outgoing, encode, has_body
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..context import RequestContext
+    from .connection import Connection
+    from .exchange import Exchange
+    from .http1 import ProtocolError
+    from .serving import Server
+
+__all__ = ["has_body"]
+
+_logger = logging.getLogger("waterspout.server")
+
+
+# -- in a worker thread ------------------------------------------------------------
+
+
+def run_in_thread(connection: Connection, exchange: Exchange) -> None:
+    """Run a request that is all `def` to its end in this worker thread."""
+    context = contextvars.copy_context()
+    exchange.context = context
+    lane = connection.server.lanes.views
+
+    def deliver(exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:
+        lane.answer(connection._take_result, exchange, result, outgoing)
+
+    context.run(answer_sync, connection, exchange, deliver)
+
+
+def answer_sync(
+    connection: Connection,
+    exchange: Exchange,
+    deliver: Callable[[Exchange, Any, Outgoing | None], None],
+) -> None:
+    """Drive a request's pipeline synchronously in its own context and deliver the answer."""
+    ctx = exchange.ctx
+    assert ctx is not None
+    app = connection.app
+    ctx.enter()
+    try:
+        result: Any = drive(pipeline.respond(ctx, SYNC))
+    except Exception as error:
+        result = drive(internal_error(app, ctx, error, connection.server))
+    if type(result) is tuple:
+        if ctx.must_close():
+            drive(close_quietly(app, ctx, SYNC))
+        deliver(exchange, result, None)
+        return
+    outgoing = encoded(app, exchange, result)
+    streamed = outgoing.body is None and not exchange.is_head
+    if not (streamed and (ctx.keep_context or app.config["STREAM_KEEPS_CONTEXT"])):
+        drive(close_quietly(app, ctx, SYNC))
+    deliver(exchange, result, outgoing)
+
+
+def run_wsgi(connection: Connection, exchange: Exchange) -> None:
+    """Run a request through the program's own WSGI door in this worker thread."""
+    app = connection.app
+    incoming = exchange.incoming
+    context = contextvars.copy_context()
+    exchange.context = context
+    lane = connection.server.lanes.views
+    environ = incoming.to_environ()
+    body = incoming.body
+    if isinstance(body, bytes):
+        from_bytes: Any = _bytes_input(body)
+        environ["wsgi.input"] = from_bytes
+    else:
+        environ["wsgi.input"] = body
+    environ["wsgi.errors"] = sys.stderr
+    try:
+        response = context.run(app.response_class.from_app, app, environ)
+    except Exception as error:
+        _logger.exception("Error in the application on %s %s", incoming.method, incoming.path)
+        response = error_response(app, error, connection.server)
+    outgoing = encoded(app, exchange, response)
+    lane.answer(connection._take_result, exchange, response, outgoing)
+
+
+def _bytes_input(body: bytes) -> Any:
+    from io import BytesIO
+
+    return BytesIO(body)
+
+
+# -- results -----------------------------------------------------------------------
+
+
+def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
+    """Return the response as bytes; one that must not be sent becomes a logged 500."""
+    try:
+        return encode(response, exchange.incoming)
+    except BadResponse as error:
+        app.logger.error(
+            "The response to %s %s was not sent: %s",
+            exchange.incoming.method,
+            exchange.incoming.path,
+            error,
+        )
+    except Exception:
+        app.logger.exception(
+            "The response to %s %s could not be made",
+            exchange.incoming.method,
+            exchange.incoming.path,
+        )
+    close_response(response)
+    return plain_error(500)
+
+
+def close_response(response: Any) -> None:
+    """Run a response's close functions; their errors are logged."""
+    try:
+        response.close()
+    except Exception:
+        _logger.exception("Error while closing a response")
+
+
+async def close_quietly(app: App, ctx: RequestContext, drv: Driver) -> None:
+    """End a request; errors of teardown functions are logged, the answer is not lost."""
+    try:
+        await pipeline.close(ctx, drv)
+    except Exception:
+        app.logger.exception("Error in a teardown function")
+
+
+async def internal_error(
+    app: App, ctx: RequestContext, error: Exception, server: Server
+) -> Any:
+    """Return the response for an error that the application let out: PROPAGATE_EXCEPTIONS,
+    or a failing error handler."""
+    current = ctx._incoming
+    where = "" if current is None else f" on {current.path} [{current.method}]"
+    app.logger.error(f"Exception{where}", exc_info=(type(error), error, error.__traceback__))
+    return error_response(app, error, server)
+
+
+def error_response(app: App, error: Exception, server: Server) -> Any:
+    """Return a plain 500 response, or in debug mode the page that explains *error*."""
+    debugger = server.debugger
+    if debugger is not None:
+        return debugger.page(error)
+    return app.response_class.force_type(InternalServerError().get_response())
+
+
+# -- answers of the server's own -----------------------------------------------------
+
+
+def _text(status: int, reason: str) -> bytes:
+    return f"{status} {reason}\n".encode("latin-1", "replace")
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
+
+
+def plain_error(status: int) -> Outgoing:
+    """Return a short answer that needs no application."""
+    body = _text(status, _phrase(status))
+    extra = "Retry-After: 1\r\n" if status == 503 else ""
+    head = (
+        f"HTTP/1.1 {status} {_phrase(status)}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"{extra}Content-Length: {len(body)}\r\n"
+    )
+    return Outgoing(status, head.encode(), len(body), body)
+
+
+def refusal(error: ProtocolError, date_line: bytes) -> bytes:
+    """Return the answer to bytes that are no acceptable HTTP."""
+    outgoing = plain_error(error.status)
+    return b"%b%bConnection: close\r\n\r\n%b" % (outgoing.head, date_line, outgoing.body)
+
+
+def log_refused(server: Server, client: tuple[str, int] | None, error: ProtocolError) -> None:
+    """Log a refused request, without anything the client chose."""
+    _logger.info(
+        "Refused a request from %s with %d: %s",
+        client[0] if client else "a local socket",
+        error.status,
+        error.reason,
+    )

@@ -1,0 +1,224 @@
+"""Several workers from the command line: gunicorn's arbiter with our sockets, settings, `Worker`.
+
+What differs from ``gunicorn -k waterspout.server.Worker``:
+
+- the sockets are ours (`sockets.open_listeners`: dual stack, errors in words, at once);
+- SIGHUP starts the new workers, waits until they serve, and only then ends the old ones; if one
+  of the new does not start, all of them go and the old version keeps serving (hostile.md X04);
+- a worker that cannot start again while others serve is tried again, ever more slowly, in place
+  of the whole server ending (X07);
+- SIGINT stops gracefully, like SIGTERM; the second of them ends at once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter as BaseArbiter
+from gunicorn.errors import HaltServer
+
+from .running import explained
+from .settings import ServerSettings
+from .sockets import Listener, open_listeners
+from .tls import ADHOC, make_context
+from .worker import Worker
+
+_logger = logging.getLogger("waterspout.server")
+
+_WORKER_TIMEOUT = 30  # seconds a worker's loop may hang, and a new worker may take to start
+_KILL_AFTER = 2.0  # seconds after the grace time in which a worker has to be gone
+_EARLY_SECONDS = 2.0  # a worker that lives no longer counts as one that did not start
+_FIRST_PAUSE = 0.05  # seconds before such a worker is replaced, doubled each time
+_LONGEST_PAUSE = 10.0
+_TRIES = 5  # workers that may die in a row before the first one serves
+
+
+def run_workers(app: Any, settings: ServerSettings) -> int:
+    """Serve `app` with ``settings.workers`` processes until told to stop; return the status.
+
+    An import string or a factory is loaded by each worker, so that SIGHUP loads new code.  An
+    application object is shared by fork.
+    """
+    with explained() as outcome:
+        if settings.certfile == ADHOC:  # one certificate for all workers
+            settings = settings.evolve(ssl_context=make_context(settings))
+        else:
+            make_context(settings)  # what no worker could use ends the command
+        listeners = open_listeners(settings)
+        for listener in listeners:
+            listener.sock.set_inheritable(True)
+            _logger.info("Listening on %s (pid %d)", listener.url(settings.tls), os.getpid())
+        arbiter = Arbiter(Application(app, settings), listeners)
+        try:
+            arbiter.run()
+        except SystemExit as ex:  # gunicorn's way to return
+            status = ex.code if isinstance(ex.code, int) else 0
+            if os.getpid() != arbiter.pid:
+                _leave_worker(status)
+            outcome.status = status
+    return outcome.status
+
+
+def _leave_worker(status: int) -> None:
+    """End a worker process here: what the caller of `serve` does afterwards (``finally``
+    blocks, temporary directories) is the parent's to do, once."""
+    atexit._run_exitfuncs()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """What the arbiter is told, and what its workers load."""
+
+    def __init__(self, app: Any, settings: ServerSettings) -> None:
+        self.app = app
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set the few settings of gunicorn's that are not ours to look after."""
+        values = {
+            "workers": self.settings.workers,
+            "worker_class": Worker,
+            "timeout": _WORKER_TIMEOUT,
+            "graceful_timeout": int(self.settings.timeouts.graceful + _KILL_AFTER),
+            "loglevel": "warning",
+            "proc_name": "waterspout",
+            "control_socket_disable": True,  # gunicorn 27 would put a socket into the directory
+        }
+        for name, value in values.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Return what the worker is to resolve."""
+        return self.app
+
+
+class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's arbiter with the differences named at the head of this file."""
+
+    pid = 0
+
+    def __init__(self, app: Application, listeners: Sequence[Listener]) -> None:
+        super().__init__(app)
+        self.pid = os.getpid()
+        self.LISTENERS = list(listeners)
+        self.WORKERS: dict[int, Any] = {}  # gunicorn's is one for all arbiters
+        self._ending = False
+        self._reloading = False
+        self._has_served = False
+        self._born: dict[int, float] = {}
+        self._failures = 0  # workers that died early, in a row
+        self._start_again_at = 0.0
+
+    # -- signals ------------------------------------------------------------------
+
+    def signal(self, sig: int, frame: FrameType | None) -> None:
+        """Queue a signal; a second one to stop means "at once"."""
+        if sig in (signal.SIGTERM, signal.SIGINT):
+            if self._ending:
+                sig = signal.SIGQUIT
+            self._ending = True
+        super().signal(sig, frame)
+
+    def handle_int(self) -> None:
+        """Stop gracefully, as for SIGTERM."""
+        raise StopIteration
+
+    def handle_usr2(self) -> None:
+        """Refuse: a new master could not find our sockets."""
+        self.log.warning("SIGUSR2 is not supported here; SIGHUP loads new code without a gap.")
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the workers; the listeners go first, with their UNIX files."""
+        for listener in self.LISTENERS:
+            listener.close()
+        self.LISTENERS = []
+        super().stop(graceful)
+
+    # -- workers ------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Replace all workers, if the new ones start."""
+        self.log.reopen_files()
+        old = set(self.WORKERS)
+        self._reloading = True
+        try:
+            for _ in range(self.num_workers):
+                self.spawn_worker()
+            if self._await_ready(set(self.WORKERS) - old):
+                self.manage_workers()  # ends the oldest, until the number is right
+                return
+            self.log.error("The new workers did not start: the old version keeps serving.")
+            for pid in set(self.WORKERS) - old:
+                self.kill_worker(pid, signal.SIGKILL)
+            while set(self.WORKERS) - old:
+                self.reap_workers()
+                time.sleep(0.01)
+        finally:
+            self._reloading = False
+
+    def _await_ready(self, fresh: set[int]) -> bool:
+        """Return True when all of the `fresh` workers serve, False if one of them cannot."""
+        deadline = time.monotonic() + _WORKER_TIMEOUT
+        while time.monotonic() < deadline and not self._ending:
+            self.reap_workers()
+            if not fresh <= set(self.WORKERS):
+                return False
+            if all(_is_ready(self.WORKERS[pid]) for pid in fresh):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def spawn_worker(self) -> int:
+        """Start one worker."""
+        pid: int = super().spawn_worker()
+        self._born[pid] = time.monotonic()
+        return pid
+
+    def manage_workers(self) -> None:
+        """Start and end workers until their number is right, but not in a crash loop."""
+        if len(self.WORKERS) >= self.num_workers or time.monotonic() >= self._start_again_at:
+            super().manage_workers()
+
+    def reap_workers(self) -> None:
+        """Note dead workers.  One that cannot start ends the server only if no other serves."""
+        before = {pid: _is_ready(worker) for pid, worker in self.WORKERS.items()}
+        self._has_served = self._has_served or any(before.values())
+        try:
+            super().reap_workers()
+        except HaltServer:
+            if not self._reloading and not any(map(_is_ready, self.WORKERS.values())):
+                raise
+        now = time.monotonic()
+        for pid in before.keys() - self.WORKERS.keys():
+            age = now - self._born.pop(pid, now)
+            if not self._reloading and not self._ending:
+                self._note_death(early=not before[pid] or age < _EARLY_SECONDS)
+
+    def _note_death(self, *, early: bool) -> None:
+        self._failures = self._failures + 1 if early else 0
+        if self._failures >= _TRIES and not self._has_served:
+            raise HaltServer(f"{_TRIES} workers died before they served.", self.WORKER_BOOT_ERROR)
+        if self._failures:
+            pause = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
+            self._start_again_at = time.monotonic() + pause
+
+
+def _is_ready(worker: Any) -> bool:
+    """Return True if the worker has left its mark (`Worker._ready`)."""
+    return os.fstat(worker.tmp.fileno()).st_size > 0

@@ -1,0 +1,619 @@
+"""One HTTP/1.1 connection: requests in, answers out, in order.
+
+The parser tells of requests; each becomes an `Exchange`. One is answered at a time,
+and what the client sends ahead waits, bounded. Where a request's pipeline runs was
+decided by its `Plan`: in a task on the loop, in one worker thread, or at once.
+
+The states are in the fields `receiving` (a request whose body still arrives),
+`running` (the one being answered), `waiting` (complete ones behind it) and `closing`
+(no further request is read). What a client may make us wait for is one `deadline`,
+which the server's clock looks at once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from .. import pipeline
+from ..context import RequestContext
+from ..endpoint import Where
+from ..lanes import LaneFull
+from ..pipeline import SYNC, LoopDriver, drive
+from . import answers
+from .exchange import Channel, ChannelReader, Exchange, gone
+from .http1 import ProtocolError, RequestParser
+from .sending import send_stream
+
+if TYPE_CHECKING:
+    from ..http.incoming import Incoming
+    from .outgoing import Outgoing
+    from .serving import Server
+
+_NEVER = float("inf")
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+#: Bytes of answers that may wait for a slow reader before producers pause.
+_HIGH_WATER = 256 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one client connection."""
+
+    def __init__(self, server: Server) -> None:
+        # The connection
+        self.server = server
+        self.app = server.app
+        self.limits = server.settings.limits
+        self.timeouts = server.settings.timeouts
+        self.parser = RequestParser(self, self.limits)
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
+        self.deadline = _NEVER
+        self.idle = True
+        self.idle_since = self.opened = server.loop.time()
+        self.served = 0
+        self.closing = False
+        self.lost = False
+        # Requests
+        self.receiving: Exchange | None = None
+        self.running: Exchange | None = None
+        self.waiting: deque[Exchange] = deque()
+        self._error: ProtocolError | None = None
+        self._continue_due = False
+        # Flow
+        self._read_paused = 0
+        self._can_write: asyncio.Event | None = None
+        self._written_left = 0
+        self._lingering = -1
+        self._body_from = (0.0, 0)
+        self._disconnect: asyncio.Future[None] | None = None
+
+    # -- transport ---------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        # uvloop's transports are of a class of their own.
+        self.transport = transport = cast("asyncio.Transport", transport)
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        parser = self.parser
+        parser.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            parser.client = (peer[0], peer[1])
+        name = transport.get_extra_info("sockname")
+        parser.server = (name[0], name[1]) if isinstance(name, tuple) else (name or "", None)
+        self.deadline = self.opened + self.timeouts.header
+        self.server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed, by either side."""
+        self.lost = self.closing = True
+        self.deadline = _NEVER
+        self.server.connections.discard(self)
+        if self._can_write is not None:
+            self._can_write.set()
+        if self._disconnect is not None and not self._disconnect.done():
+            self._disconnect.set_result(None)
+        for exchange in (self.receiving, *self.waiting):
+            if exchange is not None:
+                exchange.discard_body()
+                if exchange.channel is not None:
+                    exchange.channel.end(gone())
+        self.waiting.clear()
+        running = self.running
+        if running is not None:
+            self._client_gone(running)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self.closing:
+            self._linger(len(data))
+            return
+        try:
+            self.parser.feed(data)
+        except ProtocolError as error:
+            self._refuse(error)
+        else:
+            if self.idle and not self.parser.between:
+                self.idle = False
+                self.deadline = self.server.loop.time() + self.timeouts.header
+            elif self.receiving is not None and not self.receiving.complete:
+                self.deadline = self.server.loop.time() + self.timeouts.body_idle
+
+    def eof_received(self) -> bool:
+        """The client sends no more. What it asked for completely is still answered."""
+        receiving = self.receiving
+        if receiving is not None and receiving.channel is not None:
+            receiving.channel.end(gone())
+        self.receiving = None
+        if self.running is None and not self.waiting:
+            return False
+        self.closing = True
+        if self.running is not None:
+            self.running.keep_alive = False
+        return self.transport.get_extra_info("sslcontext") is None
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly: producers wait."""
+        if self._can_write is None:
+            self._can_write = asyncio.Event()
+        self._can_write.clear()
+        self._written_left = self.transport.get_write_buffer_size()
+        self.deadline = self.server.loop.time() + self.timeouts.write
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        if self._can_write is not None:
+            self._can_write.set()
+        self.deadline = _NEVER
+
+    async def drain(self) -> None:
+        """Wait until more of an answer may be written. Raises `ClientDisconnected`."""
+        if self._can_write is not None and not self._can_write.is_set():
+            await self._can_write.wait()
+        if self.lost:
+            raise gone()
+
+    async def disconnected(self) -> None:
+        """Wait until the client has gone."""
+        if self.lost:
+            return
+        if self._disconnect is None:
+            self._disconnect = self.server.loop.create_future()
+        await asyncio.shield(self._disconnect)
+
+    # -- requests ------------------------------------------------------------------
+
+    def on_request(self, incoming: Incoming) -> None:
+        """A header section is complete: find the route, decide what happens to the body."""
+        parser = self.parser
+        self.idle = False
+        self.deadline = _NEVER
+        exchange = Exchange(incoming, parser.keep_alive and not self.server.stopping)
+        incoming.peer = self
+        if self.server.access_log is not None:
+            exchange.started = self.server.loop.time()
+        if not self.app.needs_wsgi:
+            self._route(exchange)
+        self.receiving = exchange
+        if parser.content_length or parser.chunked:
+            self._begin_body(exchange)
+
+    def _route(self, exchange: Exchange) -> None:
+        app = self.app
+        incoming = exchange.incoming
+        found = app.match(incoming)
+        if found is not None:
+            rule, args = found
+            exchange.plan = plan = app.plan_for(rule)
+            exchange.ctx = ctx = RequestContext.from_incoming(app, incoming, rule, args)
+            ctx.plan = plan
+            return
+        # Not in the table: a path converter, a redirect, an error. Werkzeug decides, before
+        # the body if no converter of the program's own wants the request's context.
+        exchange.ctx = ctx = RequestContext.from_incoming(app, incoming)
+        if app.matches_early:
+            ctx.match_request()
+            exchange.plan = ctx.plan = app.plan_for(ctx.request.url_rule)
+
+    def _begin_body(self, exchange: Exchange) -> None:
+        parser = self.parser
+        plan = exchange.plan
+        exchange.limit = limit = self.app.body_limit(plan)
+        loop = self.server.loop
+        self.deadline = loop.time() + self.timeouts.body_idle
+        self._body_from = (loop.time(), 0)
+        length = parser.content_length
+        if limit is not None and length is not None and length > limit:
+            self._too_large(exchange)
+            return
+        if plan is not None and plan.stream:
+            exchange.channel = channel = Channel(self, limit)
+            exchange.incoming.channel = channel
+            exchange.incoming.body = ChannelReader(channel, loop)  # type: ignore[assignment]
+            self._continue_due = parser.expects_continue
+            self._enqueue(exchange)
+        elif parser.expects_continue:
+            self._continue_due = True
+            if self.running is None:
+                self.send_continue()
+
+    def send_continue(self) -> None:
+        """Send 100 once, when the body is wanted and no earlier answer is due."""
+        if self._continue_due and not self.lost:
+            self._continue_due = False
+            self.transport.write(_CONTINUE)
+
+    def _too_large(self, exchange: Exchange) -> None:
+        """Answer 413 through the application, without the rest of the body."""
+        exchange.refused = True
+        exchange.keep_alive = False
+        self.receiving = None
+        self.closing = True
+        exchange.discard_body()
+        if exchange.channel is not None:
+            exchange.channel.end(RequestEntityTooLarge())
+            return
+        if exchange.ctx is not None:
+            exchange.ctx.request.routing_exception = RequestEntityTooLarge()
+        self._enqueue(exchange)
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of a body arrived."""
+        exchange = self.receiving
+        if exchange is None:
+            return
+        if exchange.limit is not None and exchange.received + len(data) > exchange.limit:
+            self._too_large(exchange)
+        elif exchange.channel is not None:
+            exchange.received += len(data)
+            if exchange.abandoned:
+                self._discard(exchange, len(data))
+            else:
+                exchange.channel.feed(data)
+        elif exchange.collect(data) and not exchange.spooling:
+            exchange.spooling = True
+            self.pause_body()
+            task = self.server.loop.create_task(self._spool(exchange))
+            self.server.keep(task)
+
+    async def _spool(self, exchange: Exchange) -> None:
+        try:
+            await self.server.lanes.files.run(exchange.spool)
+        except OSError as error:
+            self.app.logger.error("A request body could not be stored: %s", error)
+            self._fail(exchange, 507)
+            return
+        exchange.spooling = False
+        if self.lost:
+            exchange.discard_body()
+            return
+        self.resume_body()
+        if exchange.complete:
+            self._enqueue(exchange)
+
+    def pause_body(self) -> None:
+        """Stop reading from the client."""
+        self._read_paused += 1
+        if self._read_paused == 1 and not self.lost:
+            self.transport.pause_reading()
+
+    def resume_body(self) -> None:
+        """Undo one `pause_body`."""
+        if self._read_paused:
+            self._read_paused -= 1
+            if not self._read_paused and not self.lost:
+                self.transport.resume_reading()
+
+    def on_end(self) -> None:
+        """A request is complete."""
+        exchange = self.receiving
+        if exchange is None:
+            return
+        exchange.complete = True
+        self.receiving = None
+        self._continue_due = False
+        self.deadline = _NEVER
+        if exchange.channel is not None:
+            exchange.channel.end()
+            if exchange.status and self.running is None:
+                self._next(exchange)
+        elif not exchange.spooling:
+            self._enqueue(exchange)
+
+    def _enqueue(self, exchange: Exchange) -> None:
+        if self.running is None and not self.waiting:
+            self._start(exchange)
+        else:
+            self.waiting.append(exchange)
+            if len(self.waiting) == self.limits.pipeline:
+                self.pause_body()
+
+    # -- answering -------------------------------------------------------------------
+
+    def _start(self, exchange: Exchange) -> None:
+        """Run the request's pipeline where its plan says."""
+        self.running = exchange
+        if exchange.channel is None and not exchange.refused:
+            exchange.finish_body()
+        server = self.server
+        plan = exchange.plan
+        self.served += 1
+        if self.served >= self.limits.requests_per_connection:
+            exchange.keep_alive = False
+        try:
+            if self.app.needs_wsgi:
+                server.lanes.views.submit(answers.run_wsgi, self, exchange)
+            elif plan is None or plan.where == Where.LOOP:
+                # PERF: the current context is the transport's own; the task gets a copy.
+                exchange.task = server.loop.create_task(self._run_on_loop(exchange))
+            elif plan.where == Where.THREAD:
+                server.lanes.views.submit(answers.run_in_thread, self, exchange)
+            else:
+                contextvars.copy_context().run(self._run_inline, exchange)
+        except LaneFull as error:
+            self.app.logger.warning("503: %s", error)
+            self._fail(exchange, 503)
+            return
+        if plan is not None and plan.timeout is not None:
+            exchange.timer = server.loop.call_later(plan.timeout, self._overrun, exchange)
+
+    async def _run_on_loop(self, exchange: Exchange) -> None:
+        ctx = exchange.ctx
+        assert ctx is not None
+        drv = self.server.driver
+        ctx.enter()
+        try:
+            try:
+                result: Any = await pipeline.respond(ctx, drv)
+            except Exception as error:
+                result = await answers.internal_error(self.app, ctx, error, self.server)
+            if type(result) is tuple:
+                # PERF: the plain answer of a view that touched nothing.
+                if ctx.must_close():
+                    await pipeline.close(ctx, drv)
+                if not exchange.abandoned:
+                    head, body = result
+                    self.write_plain(exchange, head, body)
+                return
+        except BaseException:
+            await asyncio.shield(self.server.keep(answers.close_quietly(self.app, ctx, drv)))
+            raise
+        await self._finish_on_loop(exchange, ctx, drv, result)
+
+    async def _finish_on_loop(
+        self, exchange: Exchange, ctx: RequestContext, drv: LoopDriver, result: Any
+    ) -> None:
+        outgoing = answers.encoded(self.app, exchange, result)
+        if outgoing.body is not None or exchange.is_head:
+            await answers.close_quietly(self.app, ctx, drv)
+            if not exchange.abandoned:
+                self.write(exchange, outgoing)
+            answers.close_response(result)
+            return
+        keep = ctx.keep_context or self.app.config["STREAM_KEEPS_CONTEXT"]
+        if not keep:
+            await answers.close_quietly(self.app, ctx, drv)
+        try:
+            await send_stream(self, exchange, result, outgoing)
+        finally:
+            if keep:
+                await asyncio.shield(
+                    self.server.keep(answers.close_quietly(self.app, ctx, drv))
+                )
+
+    def _run_inline(self, exchange: Exchange) -> None:
+        answers.answer_sync(self, exchange, self._take_result)
+
+    def _take_result(self, exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:
+        """Send what a worker thread made; on the loop."""
+        if outgoing is None:
+            if not exchange.abandoned:
+                self.write_plain(exchange, *result)
+        elif outgoing.body is not None or exchange.is_head:
+            if not exchange.abandoned:
+                self.write(exchange, outgoing)
+            answers.close_response(result)
+        else:
+            # The stream's task belongs to the request's own context.
+            exchange.task = self.server.loop.create_task(
+                send_stream(self, exchange, result, outgoing), context=exchange.context
+            )
+
+    # -- writing -----------------------------------------------------------------------
+
+    def write_plain(self, exchange: Exchange, head: bytes, body: bytes) -> None:
+        """Write an answer without a response object: *head* ends before the length."""
+        if self.lost:
+            self._done(exchange)
+            return
+        date = self.server.date_line
+        if exchange.keep_alive and exchange.incoming.version == "1.1":
+            tail = b"\r\n"
+        else:
+            tail = self._connection_field(exchange) + b"\r\n"
+        shown = b"" if exchange.is_head else body
+        self.transport.write(b"%b%d\r\n%b%b%b" % (head, len(body), date, tail, shown))
+        exchange.status = 200
+        exchange.sent = len(shown)
+        self._done(exchange)
+
+    def write(self, exchange: Exchange, outgoing: Outgoing) -> None:
+        """Write an answer whose body is at hand."""
+        body = outgoing.body or b""
+        length = outgoing.length
+        if exchange.is_head or not answers.has_body(outgoing.status):
+            body = b""
+        elif length is None:
+            exchange.keep_alive = False  # its end is the connection's
+        elif length != len(body):
+            self.app.logger.error(
+                "An answer of %d bytes was declared with Content-Length %d", len(body), length
+            )
+            body = body[:length]
+            exchange.keep_alive = exchange.keep_alive and len(body) == length
+        if not self.lost:
+            self.transport.write(self.head_bytes(exchange, outgoing) + body)
+        exchange.sent = len(body)
+        self._done(exchange)
+
+    def head_bytes(self, exchange: Exchange, outgoing: Outgoing, framing: bytes = b"") -> bytes:
+        """Return the complete head of an answer, with the fields of the connection."""
+        exchange.status = outgoing.status
+        return b"%b%b%b%b\r\n" % (
+            outgoing.head,
+            framing,
+            self.server.date_line,
+            self._connection_field(exchange),
+        )
+
+    def _connection_field(self, exchange: Exchange) -> bytes:
+        if self.server.stopping or self.server.loop.time() > (
+            self.opened + self.limits.connection_age
+        ):
+            exchange.keep_alive = False
+        if not exchange.complete and self.receiving is exchange:
+            exchange.keep_alive = False  # the rest of the body is not wanted any more
+        if not exchange.keep_alive:
+            return b"Connection: close\r\n"
+        if exchange.incoming.version == "1.0":
+            return b"Connection: keep-alive\r\n"
+        return b""
+
+    def _done(self, exchange: Exchange) -> None:
+        """An answer is written: go on with the next request, or close."""
+        if exchange.timer is not None:
+            exchange.timer.cancel()
+        log = self.server.access_log
+        if log is not None:
+            incoming = exchange.incoming
+            log(
+                incoming.client[0] if incoming.client else "",
+                incoming.method,
+                incoming.target,
+                incoming.version,
+                exchange.status,
+                exchange.sent,
+                self.server.loop.time() - exchange.started,
+                incoming.headers,
+            )
+        self.running = None
+        if not exchange.keep_alive:
+            self._close_gently(exchange)
+        else:
+            self._next(exchange)
+
+    def _next(self, exchange: Exchange) -> None:
+        if self.waiting:
+            following = self.waiting.popleft()
+            if len(self.waiting) == self.limits.pipeline - 1:
+                self.resume_body()
+            self._start(following)
+        elif self._error is not None:
+            self._refuse(self._error)
+        elif self.receiving is None:
+            if self.parser.between:
+                self.idle = True
+                self.idle_since = now = self.server.loop.time()
+                self.deadline = now + self.timeouts.keep_alive
+        elif self._continue_due and self.receiving.channel is None:
+            self.send_continue()
+
+    # -- ends --------------------------------------------------------------------------
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """Answer bytes that are no HTTP, after the answers that are due, and close."""
+        if self.running is not None or self.waiting:
+            self._error = error
+            return
+        self.closing = True
+        self.receiving = None
+        peer = self.parser.client
+        answers.log_refused(self.server, peer, error)
+        if not self.lost:
+            self.transport.write(answers.refusal(error, self.server.date_line))
+            self._shut()
+
+    def _fail(self, exchange: Exchange, status: int) -> None:
+        """Answer a request that could not be run with a plain error and close."""
+        exchange.keep_alive = False
+        exchange.abandoned = True
+        if self.running is not exchange:
+            self.running = exchange
+        self.receiving = None
+        exchange.discard_body()
+        self.write(exchange, answers.plain_error(status))
+
+    def _overrun(self, exchange: Exchange) -> None:
+        """The route's time limit has passed: 504, and the view's answer is not wanted."""
+        if self.running is not exchange or exchange.status:
+            return
+        self.app.logger.error(
+            "%s %s took longer than its limit: 504", exchange.incoming.method,
+            exchange.incoming.path,
+        )
+        self._fail(exchange, 504)
+        if exchange.task is not None:
+            exchange.task.cancel()
+
+    def _client_gone(self, exchange: Exchange) -> None:
+        exchange.abandoned = True
+        task = exchange.task
+        if task is None:
+            return
+        plan = exchange.plan
+        policy = None if plan is None else plan.on_disconnect
+        if policy is None:
+            policy = "cancel" if exchange.incoming.method in _SAFE else "finish"
+        if policy == "cancel" or exchange.status:
+            task.cancel()
+
+    def _discard(self, exchange: Exchange, count: int) -> None:
+        if exchange.received > self.limits.unread_body:
+            self._shut()
+
+    def _close_gently(self, exchange: Exchange) -> None:
+        """Close after an answer, reading on for a while so that the client gets to see it
+        although it still sends (RFC 9112 §9.6)."""
+        self.closing = True
+        if self.lost:
+            return
+        if exchange.complete:
+            self.transport.close()
+        else:
+            exchange.discard_body()
+            self._shut()
+
+    def _shut(self) -> None:
+        self._lingering = 0
+        self._read_paused = 0
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.transport.resume_reading()
+            self.deadline = self.server.loop.time() + self.timeouts.unread_body
+        else:
+            self.transport.close()
+
+    def _linger(self, count: int) -> None:
+        if self._lingering >= 0:
+            self._lingering += count
+            if self._lingering > self.limits.unread_body:
+                self.transport.abort()
+
+    # -- the server's view ---------------------------------------------------------------
+
+    def on_deadline(self) -> None:
+        """What was waited for has not come in time."""
+        if self._can_write is not None and not self._can_write.is_set():
+            left = self.transport.get_write_buffer_size()
+            if left < self._written_left:
+                self._written_left = left
+                self.deadline = self.server.loop.time() + self.timeouts.write
+            else:
+                self.transport.abort()
+        elif self.idle or self._lingering >= 0:
+            self.transport.close() if self._lingering < 0 else self.transport.abort()
+        elif self.running is None:
+            self._refuse(ProtocolError(408, "the request did not arrive in time"))
+        elif self.running.channel is not None:
+            self.running.channel.end(gone())
+
+    def begin_stop(self) -> None:
+        """Answer with ``Connection: close`` from now on."""
+        if self.running is not None:
+            self.running.keep_alive = False
+
+    def close_if_idle(self) -> None:
+        """Close unless a request has begun."""
+        if self.idle and not self.lost:
+            self.closing = True
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if not self.lost:
+            self.transport.abort()

@@ -1,0 +1,181 @@
+"""One request and its answer on a connection: what is kept of it, and its body.
+
+A body is collected in memory up to a threshold and in a temporary file beyond it,
+written by the file lane while the socket is paused; or, on a route that streams, it
+goes through a `Channel` that pauses the sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tempfile
+from collections import deque
+from contextvars import Context
+from typing import IO, TYPE_CHECKING, Any
+
+from werkzeug.exceptions import ClientDisconnected
+
+if TYPE_CHECKING:
+    from ..context import RequestContext
+    from ..endpoint import Plan
+    from ..http.incoming import Incoming
+    from .connection import Connection
+
+#: Bytes of a body kept in memory; a larger one goes to a temporary file.
+SPOOL_THRESHOLD = 512 * 1024
+#: Bytes of a streamed body that may wait for the view before the sender is paused.
+CHANNEL_LIMIT = 64 * 1024
+
+
+class Exchange:
+    """A request being received or answered. No slots: most fields are never set, and the
+    class's defaults cost nothing."""
+
+    ctx: RequestContext | None = None
+    plan: Plan | None = None
+    context: Context | None = None
+    task: asyncio.Task[Any] | None = None
+    timer: asyncio.TimerHandle | None = None
+    #: Bytes of the body that arrived, and how many may.
+    received = 0
+    limit: int | None = None
+    #: Set when the answer is due although the body has not arrived: 413.
+    refused = False
+    #: The whole request has arrived.
+    complete = False
+    #: The file lane is writing the body to its temporary file.
+    spooling = False
+    channel: Channel | None = None
+    #: The client has got its answer (504) or has gone; what the view returns is dropped.
+    abandoned = False
+    started = 0.0
+    status = 0
+    sent = 0
+    _chunks: list[bytes] | None = None
+    _file: IO[bytes] | None = None
+
+    def __init__(self, incoming: Incoming, keep_alive: bool) -> None:
+        self.incoming = incoming
+        self.keep_alive = keep_alive
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the answer has no body."""
+        return self.incoming.method == "HEAD"
+
+    def collect(self, data: bytes) -> bool:
+        """Keep a piece of the body; True if so much waits that it should be spooled."""
+        if self._chunks is None:
+            self._chunks = []
+        self._chunks.append(data)
+        self.received += len(data)
+        kept = self.received if self._file is None else sum(map(len, self._chunks))
+        return kept > SPOOL_THRESHOLD
+
+    def spool(self) -> None:
+        """Write what waits to the temporary file; for the file lane."""
+        chunks, self._chunks = self._chunks or [], []
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="waterspout-")
+        for chunk in chunks:
+            self._file.write(chunk)
+
+    def finish_body(self) -> None:
+        """Give the body to the message."""
+        if self._file is not None:
+            self.spool()
+            self._file.seek(0)
+            self.incoming.body = self._file
+        elif self._chunks is not None:
+            chunks, self._chunks = self._chunks, None
+            self.incoming.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def discard_body(self) -> None:
+        """Free what was received of the body."""
+        self._chunks = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Channel:
+    """A streamed request body, between the connection and the view."""
+
+    def __init__(self, connection: Connection, limit: int | None) -> None:
+        self._connection = connection
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._waiting = 0
+        self._total = 0
+        self._ended = False
+        self._error: BaseException | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece from the connection; pauses the sender when much waits."""
+        self._chunks.append(data)
+        self._waiting += len(data)
+        self._wake()
+        if self._waiting > CHANNEL_LIMIT:
+            self._connection.pause_body()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Note that the body is complete, or with *error* that it never will be."""
+        if not self._ended:
+            self._ended = True
+            self._error = error
+            self._wake()
+
+    async def receive(self) -> bytes:
+        """Return the next piece, empty at the end of the body.
+
+        Raises `ClientDisconnected` if the client went away, 413 above the limit.
+        """
+        self._connection.send_continue()
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                return b""
+            self._waiter = self._connection.server.loop.create_future()
+            await self._waiter
+        data = self._chunks.popleft()
+        self._waiting -= len(data)
+        if self._waiting <= CHANNEL_LIMIT:
+            self._connection.resume_body()
+        return data
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
+
+
+class ChannelReader(io.RawIOBase):
+    """A channel as a file, for `def` views of streaming routes: reading blocks the thread."""
+
+    def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._channel = channel
+        self._loop = loop
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes, waiting for them."""
+        if not self._rest:
+            future = asyncio.run_coroutine_threadsafe(self._channel.receive(), self._loop)
+            self._rest = future.result()
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def gone() -> ClientDisconnected:
+    """Return the error of a client that left before its request was complete."""
+    return ClientDisconnected("The client went away before the request was complete.")

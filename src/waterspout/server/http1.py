@@ -1,0 +1,387 @@
+"""HTTP/1.1 requests out of bytes: llhttp, and what it leaves to a server.
+
+Theory of operation. `RequestParser.feed` takes bytes in any cut and calls its sink:
+
+    on_request(incoming)   the header section is complete and acceptable
+    on_body(data)          a piece of its body
+    on_end()               the request is complete
+
+and raises `ProtocolError` once for bytes that are no HTTP; nothing after them is read.
+It does no I/O. llhttp (httptools) checks grammar and framing; from RFC 9112 and the
+advisories of other servers this adds: one space between the parts of the request line,
+versions, forms of the target, exactly one valid Host, limits on everything that can
+grow, and the body of a request with an Upgrade that we ignore.
+
+llhttp delivers a header field only when it is complete, and hides chunk sizes, so two
+counts are kept of raw bytes: those of an unfinished header section, and those a chunked
+body spends on anything but data.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import httptools
+
+from ..http.incoming import Incoming
+from .settings import Limits
+
+__all__ = ["ProtocolError", "RequestParser", "RequestSink"]
+
+_METHODS = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+}
+
+#: Field names that decide something, by every spelling met (bounded).
+_HOST, _LENGTH, _CODING, _EXPECT, _COOKIE, _OTHER = 1, 2, 3, 4, 5, 0
+_DECIDING = {
+    b"host": _HOST,
+    b"content-length": _LENGTH,
+    b"transfer-encoding": _CODING,
+    b"expect": _EXPECT,
+    b"cookie": _COOKIE,
+}
+_spellings: dict[bytes, int] = {}
+_MAX_SPELLINGS = 1000
+
+#: host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2): a name, an IPv4 or a bracketed IPv6.
+_VALID_HOST = re.compile(
+    rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._~-]+)?\])(?::[0-9]{0,5})?"
+).fullmatch
+_VALID_ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)(?:[/?][^#]*)?", re.IGNORECASE).fullmatch
+_FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host"})
+
+#: Raw bytes of a chunk besides data and extensions: size (16 hex digits) and two CRLF.
+_CHUNK_FRAME = 20
+#: A chunked body is fed in pieces of at most this size, so that the count of what it spends
+#: is off by no more when another request follows.
+_CHUNKED_FEED = 4096
+
+
+class ProtocolError(Exception):
+    """Bytes that are not acceptable HTTP/1.1: answer *status* and close."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class RequestSink(Protocol):
+    """Who is told of requests."""
+
+    def on_request(self, incoming: Incoming) -> None:
+        """The header section of a request is complete; the parser's fields describe it."""
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body arrived."""
+
+    def on_end(self) -> None:
+        """The request is complete."""
+
+
+class RequestParser:
+    """Parses the requests of one connection.
+
+    While `on_request` runs, and until the next request, the fields describe the request:
+    `keep_alive`; `content_length` (None if not given); `chunked`; `expects_continue`.
+    """
+
+    def __init__(self, sink: RequestSink, limits: Limits) -> None:
+        # Connection
+        self.sink = sink
+        self.limits = limits
+        self.scheme = "http"
+        self.client: tuple[str, int] | None = None
+        self.server: tuple[str, int | None] | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._good_host = b""
+        self._failed = False
+        self._resuming = False
+        # Request
+        self.in_head = False
+        self.in_body = False
+        self.keep_alive = True
+        self.content_length: int | None = None
+        self.chunked = False
+        self.expects_continue = False
+        self.upgrade = False
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._held = b""  # raw bytes of an unfinished header section
+        self._data = b""  # what is being fed
+        self._at_start = True  # the current request began at the start of _data
+        self._spent = 0  # raw bytes of a chunked body that are not data
+        self._chunks = 0
+
+    @property
+    def between(self) -> bool:
+        """Whether no byte of a request has arrived that is not complete."""
+        return not self.in_head and not self.in_body and not self._held
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. Raises `ProtocolError`; further bytes are then ignored."""
+        if self.chunked and self.in_body and len(data) > _CHUNKED_FEED:
+            view = memoryview(data)
+            for at in range(0, len(data), _CHUNKED_FEED):
+                self._feed(bytes(view[at : at + _CHUNKED_FEED]))
+        else:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self._failed:
+            return
+        if self._held:
+            # NOTE: kept only for the check of the request line, bounded by the limits.
+            self._held += data
+            self._data = self._held
+        else:
+            self._data = data
+            self._at_start = not self.in_body
+        if self.in_body:
+            self._spent += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._after_upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            self._failed = True
+            cause = error.__context__
+            if isinstance(cause, ProtocolError):
+                raise cause from None
+            raise _explain(error) from None
+        if self.in_head:
+            self._check_unfinished()
+        elif self.in_body and self.chunked:
+            self._check_chunks(self.limits.trailer_bytes)
+
+    # -- called by llhttp ------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A request line starts."""
+        self.in_head = True
+        self._url = b""
+        self._headers = []
+
+    def on_url(self, url: bytes) -> None:
+        """The target, or a piece of it."""
+        self._url = self._url + url if self._url else url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A complete field: of the header section, or of the trailers."""
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The header section is complete."""
+        if self._resuming:
+            self._headers = []
+            self.in_head = False
+            return
+        parser = self._parser
+        method = parser.get_method()
+        target = self._url
+        # PERF: one C call instead of a regular expression over the line.
+        at = len(method) + len(target) + 2
+        if not (self._at_start and self._data.startswith(b"HTTP/1.", at)):
+            self._check_request_line(method, target)
+        version = parser.get_http_version()
+        if version != "1.1" and version != "1.0":
+            raise ProtocolError(505, f"HTTP version {version} is not supported")
+        self._at_start = False
+        self._held = b""
+        headers = self._headers
+        self._headers = []  # from here on: trailers
+        self.in_head = False
+        self.keep_alive = parser.should_keep_alive()
+        self.upgrade = parser.should_upgrade()
+        self._read_fields(headers, version)
+        if target[:1] != b"/" or b"#" in target:
+            self._check_target(method, target)
+        if len(target) > self.limits.request_line:
+            raise ProtocolError(414, "the request target is too long")
+        self.in_body = True
+        self._spent = 0
+        self.sink.on_request(
+            Incoming(
+                _METHODS.get(method) or method.decode("ascii"),
+                target,
+                headers,
+                version=version,
+                scheme=self.scheme,
+                client=self.client,
+                server=self.server,
+            )
+        )
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self.chunked:
+            self._spent -= len(data)
+        self.sink.on_body(data)
+
+    def on_chunk_header(self) -> None:
+        """A chunk starts."""
+        self._chunks += 1
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        if self.upgrade and (self.chunked or self.content_length):
+            return  # llhttp does not read on; `_after_upgrade` does
+        if self.chunked:
+            self._check_chunks(_CHUNKED_FEED + self._check_trailers())
+        self.in_body = False
+        self.sink.on_end()
+
+    # -- checks ------------------------------------------------------------------
+
+    def _read_fields(self, headers: list[tuple[bytes, bytes]], version: str) -> None:
+        limits = self.limits
+        if len(headers) > limits.header_count:
+            raise ProtocolError(431, f"more than {limits.header_count} header fields")
+        hosts = 0
+        host = b""
+        self.content_length = None
+        self.chunked = False
+        self.expects_continue = False
+        total = 0
+        for name, value in headers:
+            size = len(name) + len(value)
+            total += size
+            kind = _spellings.get(name)
+            if kind is None:
+                kind = _kind_of(name)
+            if size > limits.header_field and (
+                kind != _COOKIE or size > limits.cookie_field
+            ):
+                raise ProtocolError(431, "a header field is too long")
+            if kind:
+                if kind == _HOST:
+                    hosts += 1
+                    host = value
+                elif kind == _LENGTH:
+                    self._read_length(value)
+                elif kind == _CODING:
+                    if version == "1.0":
+                        raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
+                    if self.chunked or value.strip().lower() != b"chunked":
+                        raise ProtocolError(501, "the only transfer coding is chunked")
+                    self.chunked = True
+                    self._chunks = 0
+                elif kind == _EXPECT and version == "1.1":
+                    if value.lower() != b"100-continue":
+                        raise ProtocolError(417, "unknown expectation")
+                    self.expects_continue = True
+        if total > limits.header_bytes:
+            raise ProtocolError(431, "the header section is too long")
+        if hosts != 1:
+            if hosts or version == "1.1":
+                raise ProtocolError(400, "a request needs exactly one Host header field")
+        elif host != self._good_host:
+            if _VALID_HOST(host) is None:
+                raise ProtocolError(400, "the Host header field is not valid")
+            self._good_host = host
+
+    def _read_length(self, value: bytes) -> None:
+        # SECURITY: ASCII digits only, checked before int() (CVE-2022-24761); a bound on the
+        # digits, so that no number is beyond what 64 bits and int() take.
+        if not value.isdigit() or len(value) > 18:
+            raise ProtocolError(400 if not value.isdigit() else 413, "bad Content-Length")
+        if self.content_length is not None:
+            raise ProtocolError(400, "more than one Content-Length")
+        self.content_length = int(value)
+
+    def _check_request_line(self, method: bytes, target: bytes) -> None:
+        # The request did not begin where this feed began, or its line is not as it should be.
+        if b"%b %b HTTP/" % (method, target) not in self._data:
+            raise ProtocolError(400, "the request line is not 'METHOD target HTTP/1.1'")
+
+    def _check_target(self, method: bytes, target: bytes) -> None:
+        if b"#" in target:
+            raise ProtocolError(400, "a fragment in the request target")
+        if method == b"CONNECT":
+            raise ProtocolError(501, "CONNECT is not supported")
+        if target == b"*":
+            if method != b"OPTIONS":
+                raise ProtocolError(400, "the target '*' is for OPTIONS only")
+            return
+        absolute = _VALID_ABSOLUTE(target)
+        if absolute is None or _VALID_HOST(absolute[1]) is None or absolute[1][:1] == b":":
+            raise ProtocolError(400, "the request target is not valid")
+
+    def _check_unfinished(self) -> None:
+        """Bound what an unfinished header section may hold, by its raw bytes."""
+        data = self._data
+        if not self._at_start:
+            # It follows another request. With a body before it the cut may come too early,
+            # which only makes the bound tighter.
+            data = data[data.rfind(b"\r\n\r\n") + 4 :] or data
+            self._at_start = True
+        self._held = data
+        limits = self.limits
+        if len(data) <= limits.request_line:
+            return
+        if b"\n" not in data[: limits.request_line + 2]:
+            raise self._fail(414, "the request line is too long")
+        if len(data) > limits.request_line + limits.header_bytes + 4 * limits.header_count:
+            raise self._fail(431, "the header section is too long")
+        if len(data) - data.rfind(b"\n") > limits.cookie_field + 64:
+            raise self._fail(431, "a header field is too long")
+
+    def _check_chunks(self, trailers: int) -> None:
+        allowed = self.limits.chunk_extensions + (self._chunks + 1) * _CHUNK_FRAME
+        if self._spent > allowed + trailers:
+            raise self._fail(400, "chunk extensions or trailers are too long")
+
+    def _check_trailers(self) -> int:
+        limits = self.limits
+        trailers = self._headers
+        self._headers = []
+        size = sum(len(name) + len(value) + 4 for name, value in trailers)
+        if len(trailers) > limits.trailer_count or size > limits.trailer_bytes:
+            raise ProtocolError(431, "the trailers are too long")
+        # SECURITY: never merged into the headers (CVE-2026-22815).
+        if any(name.lower() in _FORBIDDEN_TRAILERS for name, _ in trailers):
+            raise ProtocolError(400, "a framing field in the trailers")
+        return size
+
+    # -- the exits -----------------------------------------------------------------
+
+    def _fail(self, status: int, reason: str) -> ProtocolError:
+        self._failed = True
+        return ProtocolError(status, reason)
+
+    def _after_upgrade(self, rest: bytes) -> None:
+        """Go on after a request whose Upgrade we ignore (RFC 9110 §7.8): llhttp stops there
+        and leaves the body unread. A new parser is told the framing, and reads on."""
+        self._parser = httptools.HttpRequestParser(self)
+        if self.in_body:
+            self.upgrade = False
+            self._resuming = True
+            framing = b"Transfer-Encoding: chunked"
+            if not self.chunked:
+                framing = b"Content-Length: %d" % (self.content_length or 0)
+            keep = b"keep-alive" if self.keep_alive else b"close"
+            self._parser.feed_data(
+                b"POST / HTTP/1.1\r\n%b\r\nConnection: %b\r\n\r\n" % (framing, keep)
+            )
+            self._resuming = False
+        elif not self.keep_alive:
+            self._failed = True
+        if rest:
+            self.feed(rest)
+
+
+def _explain(error: httptools.HttpParserError) -> ProtocolError:
+    text = str(error) or type(error).__name__
+    if "HTTP version" in text or "HTTP/2" in text:
+        return ProtocolError(505, "the HTTP version is not supported")
+    return ProtocolError(400, text)
+
+
+def _kind_of(name: bytes) -> int:
+    kind = _DECIDING.get(name.lower(), _OTHER)
+    if len(_spellings) < _MAX_SPELLINGS:
+        _spellings[name] = kind
+    return kind

@@ -1,0 +1,113 @@
+"""Response objects to bytes: the head of an answer, and the body where it is at hand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from werkzeug.http import remove_entity_headers
+from werkzeug.urls import iri_to_uri
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import Headers
+
+    from ..http import Response
+    from ..http.incoming import Incoming
+
+#: What may not be in a status line or field value (RFC 9110 §5.5).
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+#: Fields of one connection, which the server alone decides (RFC 9110 §7.6.1).
+_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "upgrade"})
+
+_status_lines: dict[str, str] = {}
+_MAX_STATUS_LINES = 200
+
+
+class BadResponse(ValueError):
+    """A response that must not be sent as it is."""
+
+
+class Outgoing(NamedTuple):
+    """An answer, ready to be written."""
+
+    status: int
+    #: Status line and fields, each with CRLF, without those of the connection.
+    head: bytes
+    #: The declared length in bytes; None if it is not known.
+    length: int | None
+    #: The whole body; None if it has to be streamed.
+    body: bytes | None
+
+
+def has_body(code: int) -> bool:
+    """Return False for a status whose answer has no body (RFC 9110 §6.4.1)."""
+    return code >= 200 and code not in (204, 304)
+
+
+def encode(response: Response, incoming: Incoming) -> Outgoing:
+    """Make the head of a response, and its body if it is a sequence.
+
+    Raises `BadResponse` where a field would break the message apart (response splitting).
+    """
+    if type(response).get_wsgi_headers is not WerkzeugResponse.get_wsgi_headers:
+        headers = response.get_wsgi_headers(incoming.to_environ())
+    else:
+        headers = _wire_headers(response)
+    code = response.status_code
+    lines = [_status_line(response.status)]
+    length: int | None = None
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered in _HOP:
+            continue
+        if lowered == "content-length":
+            if not (value.isascii() and value.isdigit()):
+                raise BadResponse(f"the Content-Length {value!r} is no number")
+            length = int(value)
+            continue
+        # SECURITY: nothing may end a field early (CVE-2020-7695).
+        if _TOKEN(name) is None or _FORBIDDEN(value):
+            raise BadResponse(f"the header field {name!r} has a character that cannot be sent")
+        lines.append(f"{name}: {value}\r\n")
+    body: bytes | None = None
+    if isinstance(response.response, list | tuple) and not response.direct_passthrough:
+        body = b"".join(response.iter_encoded())
+        if length is None and response.automatically_set_content_length:
+            length = len(body)
+    if not has_body(code):
+        length = None
+    elif length is not None:
+        lines.append(f"Content-Length: {length}\r\n")
+    # As WSGI servers do (PEP 3333): latin-1 is what header text stands for.
+    return Outgoing(code, "".join(lines).encode("latin-1", "replace"), length, body)
+
+
+def _status_line(status: str) -> str:
+    line = _status_lines.get(status)
+    if line is None:
+        code = status[:3]
+        if _FORBIDDEN(status) or not (code.isascii() and code.isdigit() and code >= "100"):
+            raise BadResponse(f"the status {status!r} cannot be sent")
+        line = f"HTTP/1.1 {status}\r\n"
+        if len(_status_lines) < _MAX_STATUS_LINES:
+            _status_lines[status] = line
+    return line
+
+
+def _wire_headers(response: Response) -> Headers:
+    """Return the fields as Werkzeug's `get_wsgi_headers` makes them, without an environ."""
+    headers = response.headers
+    location = headers.get("Location")
+    content_location = headers.get("Content-Location")
+    if location is None and content_location is None and response.status_code != 304:
+        return headers
+    headers = headers.copy()
+    if location is not None:
+        headers["Location"] = iri_to_uri(location)
+    if content_location is not None:
+        headers["Content-Location"] = iri_to_uri(content_location)
+    if response.status_code == 304:
+        remove_entity_headers(headers)
+    return headers

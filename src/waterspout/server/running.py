@@ -1,0 +1,262 @@
+"""The server as a process: event loop, signals, start line, exit status; or as a thread.
+
+`serve` owns the process until it stops.  The first SIGTERM or SIGINT begins a graceful stop, the
+second ends the process at once.  Exit status: 0 after a stop, 1 if the server cannot listen or
+find the application, 3 if a startup hook failed, 128 + signal number when forced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from ..log import has_level_handler
+from .access import Access
+from .application import ApplicationError
+from .lifespan import StartupError
+from .reload import Watched, is_reload_child, run_with_reload
+from .serving import Server
+from .settings import ServerSettings, SettingsError
+from .sockets import ListenError
+from .tls import TlsError
+
+_logger = logging.getLogger("waterspout.server")
+
+EXIT_CANNOT_LISTEN = 1
+EXIT_STARTUP_FAILED = 3  # the same number tells gunicorn's arbiter not to try again
+_LATE_SECONDS = 1.0  # after the grace time: for threads that do not end (see `_last_resort`)
+
+
+def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> None:
+    """Serve `app` until the process is told to stop.
+
+    Args:
+        app: An application, or its import string ``"module:name"``.
+        settings: See `ServerSettings`; `changes` are put on top: ``serve(app, port=8000)``.
+
+    Returns after a graceful stop.  Raises `SystemExit` with a status above 0 if the server
+    could not start; the reason is on standard error.
+    """
+    settings = (settings or ServerSettings()).evolve(**changes)
+    show_log()
+    if settings.reload and not is_reload_child():
+        status = supervise(settings)
+    elif settings.workers > 1:
+        from .arbiter import run_workers  # gunicorn is loaded for workers only
+
+        status = run_workers(app, settings)
+    else:
+        status = serve_here(app, settings)
+    if status:
+        raise SystemExit(status)
+
+
+def serve_here(app: Any, settings: ServerSettings, access_log: Access | None = None) -> int:
+    """Serve in this process and thread until told to stop; return the exit status."""
+    with explained() as outcome:
+        server = Server(app, settings, access_log=access_log)
+        raise_descriptor_limit(settings.limits.max_connections)
+        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+            loop = runner.get_loop()
+            with _stop_signals(loop, server), _last_resort(server):
+                runner.run(server.serve(announce))
+    return outcome.status
+
+
+def supervise(settings: ServerSettings, watched: Watched | None = None) -> int:
+    """Run this command again as a child, and anew when files change; return the exit status.
+
+    Args:
+        watched: What restarts it; default: Python files below the working directory, the
+            main script's, and ``settings.reload_dirs``.
+    """
+    with explained() as outcome:
+        outcome.status = run_with_reload(settings, watched or watch_sources(settings))
+    return outcome.status
+
+
+def watch_sources(
+    settings: ServerSettings, files: Iterable[str] = (), exclude: Iterable[str] = ()
+) -> Watched:
+    """Return what restarts a development server: Python sources below the working directory,
+    the main script's and ``settings.reload_dirs``, and `files`; nothing that matches `exclude`."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    directories = [os.getcwd(), *settings.reload_dirs]
+    if script is not None:
+        directories.append(os.path.dirname(os.path.abspath(script)))
+    return Watched(tuple(dict.fromkeys(directories)), tuple(files), tuple(exclude))
+
+
+def announce(server: Server) -> None:
+    """Write the start line, one for each address."""
+    for url in server.urls:
+        _logger.info("Listening on %s (pid %d)", url, os.getpid())
+
+
+class Outcome:
+    """The exit status that `explained` found."""
+
+    status = 0
+
+
+@contextmanager
+def explained() -> Iterator[Outcome]:
+    """Turn the errors of a start into words on standard error and an exit status."""
+    outcome = Outcome()
+    try:
+        yield outcome
+    except StartupError as ex:
+        if ex.__cause__ is not None:
+            traceback.print_exception(ex.__cause__)
+        sys.stderr.write(f"Error: {ex}\n")
+        outcome.status = EXIT_STARTUP_FAILED
+    except (ListenError, TlsError, ApplicationError, SettingsError) as ex:
+        sys.stderr.write(f"Error: {ex}\n")
+        outcome.status = EXIT_CANNOT_LISTEN
+
+
+def show_log() -> None:
+    """Let the server's own lines be seen where the program set up no logging (as Flask does)."""
+    if _logger.level == logging.NOTSET:
+        _logger.setLevel(logging.INFO)
+    if not has_level_handler(_logger):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        _logger.addHandler(handler)
+
+
+def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes the event loop: ``"uvloop"``, ``"asyncio"``, or the better one there is."""
+    if name == "asyncio":
+        return asyncio.new_event_loop
+    try:
+        import uvloop
+    except ImportError:
+        if name == "uvloop":
+            raise SettingsError(
+                "loop is 'uvloop' and the package is not installed: pip install uvloop,"
+                " or loop='auto'."
+            ) from None
+        return asyncio.new_event_loop
+    make: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return make
+
+
+def raise_descriptor_limit(connections: int) -> None:
+    """Raise the soft limit of open files so far that `connections` fit, if the hard one allows.
+
+    The usual soft limit of 1024 is there for programs that call ``select``; Go does the same.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 1024
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@contextmanager
+def _stop_signals(loop: asyncio.AbstractEventLoop, server: Server) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the server; the second one ends the process.
+
+    NOTE: not `loop.add_signal_handler`: the second signal has to work while a view blocks the
+    loop, and a Python signal handler runs then too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told = False
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        if told:
+            _leave(128 + number, server)
+        told = True
+        loop.call_soon_threadsafe(server.request_stop)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _last_resort(server: Server) -> Iterator[None]:
+    """End the process if the loop's own end hangs, as it does on threads of `asyncio.to_thread`
+    that are stuck: a stop is over within its limit, whatever user code does."""
+    grace = server.settings.timeouts.graceful
+    ended = threading.Event()
+
+    def watch() -> None:
+        server.told_to_stop.wait()
+        if not ended.wait(grace + _LATE_SECONDS):
+            _logger.warning("Threads of the application did not end; leaving without them.")
+            _leave(0, server)
+
+    threading.Thread(target=watch, name="waterspout-last-resort", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _leave(status: int, server: Server) -> None:
+    server.stop_accepting(drain=False)  # removes UNIX sockets' files
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+@contextmanager
+def serve_in_thread(
+    app: Any, settings: ServerSettings | None = None, **changes: Any
+) -> Iterator[Server]:
+    """Serve in a thread with a loop of its own, for tests and notebooks, until the block ends.
+
+    The port is a free one unless `settings` or `changes` name one.  Errors of the start are
+    raised here.
+
+    >>> with serve_in_thread(app) as server:
+    ...     httpx.get(server.urls[0])
+    """
+    settings = (settings or ServerSettings(port=0)).evolve(**changes)
+    server = Server(app, settings)
+    started = threading.Event()
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+                runner.run(server.serve(lambda _: started.set()))
+        except BaseException as ex:
+            failure.append(ex)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=run, name="waterspout-server", daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        if not failure:
+            yield server
+    finally:
+        with suppress(RuntimeError):  # it has ended by itself
+            server.loop.call_soon_threadsafe(server.request_stop)
+        thread.join(settings.timeouts.graceful + _LATE_SECONDS)
+    if failure:
+        raise failure[0]

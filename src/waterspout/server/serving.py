@@ -1,0 +1,328 @@
+"""One server on one event loop: listeners, connections, clock, and the stop that loses nothing.
+
+The life of a `Server`:
+
+    start   application hooks → listen and accept
+    serve   start, wait for `request_stop`, stop; owns neither the loop nor signals
+    stop    not ready (`stopping`) → drain delay → the kernel's queue is taken, then listening
+            ends → answers say ``Connection: close`` → idle connections close → running requests
+            finish → what is left is aborted → hooks.  All within ``timeouts.graceful`` seconds
+
+What connections rely on: `app`, `settings`, `loop`, `lanes`, `driver`, `keep`, `access_log`,
+`date_line`, `stopping`, and `connections`, which each adds itself to and removes itself from.
+What a connection offers in return is `Served`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from email.utils import formatdate
+from typing import Any, Protocol, TypeVar
+
+from ..lanes import Lanes, LaneSettings
+from ..pipeline import LoopDriver
+from .accepting import Acceptor
+from .access import Access, open_log
+from .application import resolve
+from .connection import Connection
+from .lifespan import Lifespan
+from .settings import ServerSettings, Threads
+from .sockets import Listener, open_listeners
+from .tls import make_context
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("waterspout.server")
+
+_TICK = 1.0  # seconds between two looks at the clock: one timer for all connections
+_WATCH = 0.02  # seconds between two looks at the connections of a stopping server
+_SPARE_DESCRIPTORS = 64  # kept for the application's files, databases and logs
+_HOOKS_SHARE = 0.1  # of the grace time, at most a second, is kept for the stop hooks
+
+
+class Served(Protocol):
+    """What a connection offers its server."""
+
+    idle: bool
+    """True between two requests, and before the first."""
+    idle_since: float
+    """When it became idle, by ``loop.time()``."""
+    deadline: float
+    """When `on_deadline` is due, by ``loop.time()``; infinity: never."""
+
+    def on_deadline(self) -> None:
+        """End or answer what waited too long; called within about a second after it."""
+
+    def begin_stop(self) -> None:
+        """Answer with ``Connection: close`` from now on; tell streams and WebSockets."""
+
+    def close_if_idle(self) -> None:
+        """Close the connection unless a request has arrived."""
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+
+
+class Server:
+    """Serves one application on the running event loop.
+
+    Args:
+        app: An application, or its import string ``"module:name"``.
+        settings: See `ServerSettings`.
+        listeners: Open listening sockets, instead of those the settings ask for.
+        access_log: Called once for each finished request (see `access.Access`); default: what
+            the settings ask for.
+
+    >>> server = Server(app, ServerSettings(port=0))
+    >>> await server.start(); print(server.urls); await server.stop()
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        settings: ServerSettings | None = None,
+        *,
+        listeners: Sequence[Listener] | None = None,
+        access_log: Access | None = None,
+    ) -> None:
+        self.app = resolve(app)
+        self.settings = settings or ServerSettings()
+        self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]  # set by `start`
+        self.lanes: Lanes = None  # type: ignore[assignment]  # set by `start`
+        self.driver: LoopDriver = None  # type: ignore[assignment]  # set by `start`
+        self.debugger: Any = None
+        """What explains errors to the client in debug mode."""
+        self.connections: set[Connection] = set()
+        self.stopping = False
+        self.urls: list[str] = []
+        """Where it listens, one entry for each address."""
+        self.access_log: Access | None = access_log
+        self.date_line = b""
+        """The ``Date`` header line of now, CRLF included; refreshed every second."""
+        self._given = listeners
+        self._tls = make_context(self.settings)
+        self._acceptors: list[Acceptor] = []
+        self._opening: set[asyncio.Task[None]] = set()
+        self._kept: set[asyncio.Future[Any]] = set()
+        self._ticker: asyncio.TimerHandle | None = None
+        self._lifespan: Lifespan | None = None
+        self.told_to_stop = threading.Event()
+        """Set when a stop begins; for other threads."""
+        self._stop_requested = asyncio.Event()
+        self._abort_at = float("inf")
+        self._stopped: asyncio.Task[None] | None = None
+        self._max_open = self.settings.limits.max_connections
+
+    # -- life ---------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Run the start hooks, listen and accept.
+
+        Raises `ListenError` or `StartupError`; nothing is left open then.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.lanes = _make_lanes(self.loop, self.settings.threads)
+        self.driver = LoopDriver(self.lanes)
+        self.driver = LoopDriver(self.lanes)
+        listeners: Sequence[Listener] = ()
+        try:
+            listeners = open_listeners(self.settings) if self._given is None else self._given
+            self._lifespan = Lifespan(self.app, self.lanes)
+            await self._lifespan.startup()
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            self.lanes.close()
+            raise
+        if self.access_log is None:
+            self.access_log = open_log(self.settings)
+        self._max_open = _connection_limit(self.settings.limits.max_connections)
+        for listener in listeners:
+            self.listen_on(listener)
+
+    def listen_on(self, listener: Listener) -> None:
+        """Accept from one more listening socket; it is closed with the server."""
+        self.urls.append(listener.url(self.settings.tls))
+        acceptor = Acceptor(self.loop, listener, self._take, self._room)
+        self._acceptors.append(acceptor)
+        acceptor.start()
+
+    async def serve(self, ready: Callable[[Server], object] | None = None) -> None:
+        """Start, call `ready`, serve until `request_stop` or cancellation, and stop."""
+        starting = asyncio.create_task(self.start())
+        stop = asyncio.create_task(self._stop_requested.wait())
+        try:
+            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                return
+            starting.result()
+            if ready is not None:
+                ready(self)
+            await stop
+        finally:
+            stop.cancel()
+            starting.cancel()
+            await asyncio.wait({starting})
+            if not starting.cancelled() and starting.exception() is None:
+                await self.stop()
+
+    def request_stop(self, grace: float | None = None) -> None:
+        """Make `serve` stop, within `grace` seconds (default: ``timeouts.graceful``).
+
+        Call it on the loop's thread; a later call may shorten the time.
+        """
+        if grace is not None and self.loop is not None:
+            self._abort_at = min(self._abort_at, self.loop.time() + grace)
+        self.told_to_stop.set()
+        self._stop_requested.set()
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Stop as the head of this file says, within `grace` seconds.
+
+        May be called again; every call returns at the end.
+        """
+        self.request_stop(self.settings.timeouts.graceful if grace is None else grace)
+        if self._stopped is None:
+            self._stopped = asyncio.create_task(self._stop())
+        await asyncio.shield(self._stopped)
+
+    async def _stop(self) -> None:
+        times = self.settings.timeouts
+        self.stopping = True
+        if times.drain:
+            await self._until(self.loop.time() + times.drain, lambda: False)
+        self.stop_accepting()
+        for connection in list(self.connections):
+            connection.begin_stop()
+        if self.connections:
+            _logger.info("Stopping: %d connections are open.", len(self.connections))
+        reserve = min(1.0, _HOOKS_SHARE * times.graceful)
+        await self._until(self.loop.time() + times.graceful - reserve, self._is_quiet)
+        if self.connections or self._opening or self._kept:
+            _logger.warning("Stopping: %d connections had to be aborted.", len(self.connections))
+            self.close_connections()
+            await self._until(self.loop.time() + reserve / 2, self._is_quiet)
+        if self._lifespan is not None:
+            await self._lifespan.shutdown(max(self._abort_at - self.loop.time(), 0.05))
+        self.lanes.close()
+        if self._ticker is not None:
+            self._ticker.cancel()
+        close_log = getattr(self.access_log, "close", None)
+        if close_log is not None:
+            close_log()
+
+    def stop_accepting(self, *, drain: bool = True) -> None:
+        """End listening; with `drain`, after taking the connections that wait in the queue."""
+        acceptors, self._acceptors = self._acceptors, []
+        for acceptor in acceptors:
+            acceptor.close(drain=self.settings.backlog if drain else 0)
+
+    def close_connections(self) -> None:
+        """Drop every connection at once."""
+        for task in list(self._opening):
+            task.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+
+    def keep(self, work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> asyncio.Future[T]:
+        """Run `work` to its end although nobody waits for it; a stop waits for it too."""
+        task = asyncio.ensure_future(work)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+        return task
+
+    async def _until(self, when: float, done: Callable[[], bool]) -> None:
+        """Wait until `done`, `when`, or the end of the grace time, whichever is first."""
+        while not done() and self.loop.time() < min(when, self._abort_at):  # noqa: ASYNC110
+            await asyncio.sleep(_WATCH)  # the condition is the state of all connections
+
+    def _is_quiet(self) -> bool:
+        """Return True if nothing is open; close what has been idle for the linger time.
+
+        NOTE: a client that just got an answer may have sent its next request already; closing
+        then would lose it.  It gets one more answer, which says ``Connection: close``.
+        """
+        long_ago = self.loop.time() - self.settings.timeouts.linger
+        for connection in list(self.connections):
+            if connection.idle and connection.idle_since <= long_ago:
+                connection.close_if_idle()
+        return not (self.connections or self._opening or self._kept)
+
+    # -- connections ----------------------------------------------------------------
+
+    def _room(self) -> int:
+        return self._max_open - len(self.connections) - len(self._opening)
+
+    def _take(self, sock: socket.socket) -> None:
+        task = self.loop.create_task(self._open(sock))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, sock: socket.socket) -> None:
+        """Put a connection (after the TLS handshake, if any) on an accepted socket."""
+        try:
+            if self._tls is None:
+                made = await self.loop.connect_accepted_socket(self._make_connection, sock)
+            else:
+                made = await self.loop.connect_accepted_socket(
+                    self._make_connection,
+                    sock,
+                    ssl=self._tls,
+                    ssl_handshake_timeout=self.settings.timeouts.header,
+                )
+        except OSError as ex:  # SSLError too: a peer that does not speak TLS, or left
+            _logger.debug("A connection was not established: %s", ex)
+            sock.close()
+            return
+        if self.stopping:
+            made[1].begin_stop()
+
+    def _make_connection(self) -> Connection:
+        if self._ticker is None:
+            self._tick()
+        return Connection(self)
+
+    # -- clock ------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Refresh the date and see to the connections that are due.
+
+        PERF: one pass a second over a plain attribute, in place of a timer a request.
+        """
+        self.date_line = b"Date: %b\r\n" % formatdate(usegmt=True).encode()
+        # The first call is from a factory: the connection it makes is not in the set yet.
+        first, self._ticker = self._ticker is None, None
+        if first or self.connections or self._opening:
+            self._ticker = self.loop.call_later(_TICK, self._tick)
+        now = self.loop.time()
+        for connection in [c for c in self.connections if c.deadline <= now]:
+            try:
+                connection.on_deadline()
+            except Exception:  # the others' deadlines hold all the same
+                _logger.exception("A connection failed at its deadline.")
+
+
+def _make_lanes(loop: asyncio.AbstractEventLoop, threads: Threads) -> Lanes:
+    return Lanes.for_loop(
+        loop,
+        LaneSettings(
+            threads=threads.views_min,
+            max_threads=threads.views_max,
+            queue_length=threads.queue,
+            idle=threads.idle,
+        ),
+        LaneSettings(threads=min(2, threads.side), max_threads=threads.side),
+    )
+
+
+def _connection_limit(wanted: int) -> int:
+    """Return `wanted`, or what the descriptor limit leaves when the application has its share."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, soft - min(_SPARE_DESCRIPTORS, soft // 2)))

@@ -1,0 +1,367 @@
+"""What a server may be told: frozen values with units, defaults and errors that teach.
+
+The defaults follow the table of trusted servers (nginx, Go, hyper, Node, gunicorn): every
+resource a stranger can make us spend has a limit, every wait has a deadline.  ``None`` means
+"no limit" where a field allows it.  Nothing here is read by string from elsewhere: a program
+passes a `ServerSettings`, and `from_mapping` / `from_env` turn text into one.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+_KIB = 1024
+_MIB = 1024 * 1024
+_TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
+_FALSE = frozenset({"0", "false", "no", "off", "n", "f", ""})
+
+_T = TypeVar("_T")
+
+
+class SettingsError(ValueError):
+    """A setting has an impossible value or an unknown name; the text says what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one peer may make us hold.  Sizes in bytes."""
+
+    request_line: int = 8 * _KIB
+    """Method, target and version; above it 414."""
+    header_bytes: int = 32 * _KIB
+    """All header fields together, counted while they arrive; above it 431."""
+    header_field: int = 8 * _KIB
+    """One field, name and value; above it 431."""
+    cookie_field: int = 16 * _KIB
+    """The same for ``Cookie``, which browsers fill."""
+    header_count: int = 100
+    """Number of fields; above it 431."""
+    body: int | None = 1 * _MIB
+    """Request body; above it 413.  Apps and routes override it; None: no limit."""
+    chunk_extensions: int = 4 * _KIB
+    """Chunk extensions of one body, summed; above it 400."""
+    trailer_bytes: int = 32 * _KIB
+    """Trailer fields of one body; above it 431."""
+    trailer_count: int = 100
+    """Number of trailer fields; above it 431."""
+    pipeline: int = 16
+    """Requests read ahead on one connection; then reading pauses."""
+    unread_body: int = 256 * _KIB
+    """Body bytes read and thrown away after an early answer; above it the connection closes."""
+    requests_per_connection: int = 10_000
+    """Requests answered on one connection; the last one says ``Connection: close``."""
+    connection_age: float = 3600.0
+    """Seconds a connection may live; the next answer then says ``Connection: close``."""
+    max_connections: int = 10_000
+    """Open connections of one process; at the limit accepting pauses."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, allow_none={"body"}, allow_zero={"body", "unread_body"})
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one peer may make us wait.  Seconds."""
+
+    header: float = 10.0
+    """From the first byte of a request to the end of its header, however it drips."""
+    body_idle: float = 20.0
+    """Without any body byte."""
+    body_rate: float = 500.0
+    """Bytes a second a body must keep up with, averaged over `body_rate_over`; 0: no rate."""
+    body_rate_over: float = 10.0
+    """Seconds the body rate is averaged over."""
+    unread_body: float = 5.0
+    """Spent on throwing away the rest of a body nobody wants."""
+    write: float = 30.0
+    """Without the peer taking any byte of an answer."""
+    keep_alive: float = 75.0
+    """Idle between two requests; keep it above the proxy's own limit."""
+    graceful: float = 10.0
+    """The whole of a stop: draining, running requests, hooks."""
+    drain: float = 0.0
+    """Between "not ready" and the end of accepting, for a balancer to notice."""
+    linger: float = 1.0
+    """A stop leaves connections used within this time open for one more request."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, allow_zero={"body_rate", "graceful", "drain", "linger"})
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """The lanes for ``def`` code (see `waterspout.server.lanes`)."""
+
+    views_min: int = 4
+    """Threads for views that are kept when idle."""
+    views_max: int = 40
+    """Threads for views at the most."""
+    queue: int = 1000
+    """Requests waiting for a thread; the next one is answered 503 with ``Retry-After``."""
+    wait: float = 10.0
+    """Seconds a request waits for a thread before 503."""
+    idle: float = 30.0
+    """Seconds after which a thread above the minimum ends."""
+    side: int = 4
+    """Threads for file reads, session stores and teardown."""
+
+    def __post_init__(self) -> None:
+        _check_positive(self, allow_zero={"queue"})
+        if self.views_min > self.views_max:
+            raise SettingsError(
+                f"threads.views_min ({self.views_min}) is above threads.views_max"
+                f" ({self.views_max}); lower the one or raise the other."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Everything one server is told.  Immutable; `evolve` makes a changed copy.
+
+    >>> ServerSettings(port=8000).evolve(workers=2).port
+    8000
+    """
+
+    host: str = "127.0.0.1"
+    """Name or address; ``""`` or ``"*"`` listens on every address, IPv4 and IPv6."""
+    port: int = 5000
+    """TCP port; 0 takes a free one."""
+    uds: str | None = None
+    """Path of a UNIX socket, instead of host and port."""
+    uds_mode: int | None = None
+    """Permission bits of the UNIX socket (``0o660``); None: what the umask leaves."""
+    fds: tuple[int, ...] = ()
+    """Listening sockets inherited as file descriptors, instead of host and port."""
+    backlog: int = 2048
+    """Connections the kernel queues before they are accepted."""
+    workers: int = 1
+    """Processes; above 1 gunicorn's arbiter looks after them."""
+    loop: str = "auto"
+    """``"uvloop"``, ``"asyncio"``, or ``"auto"``: uvloop where it is installed."""
+    certfile: str | None = None
+    """PEM certificate chain; turns TLS on.  ``"adhoc"`` makes a throw-away one."""
+    keyfile: str | None = None
+    """PEM private key; None: it is in `certfile`."""
+    key_password: str | None = field(default=None, repr=False)
+    """Password of an encrypted private key."""
+    ca_certs: str | None = None
+    """PEM authorities; clients must then show a certificate one of them signed."""
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    """A ready context, instead of the four above."""
+    access_log: str | None = None
+    """``"-"`` for standard output, or a file's path; None: no access log."""
+    access_format: str = "text"
+    """``"text"`` (the combined format) or ``"json"`` (one object a line)."""
+    debug: bool = False
+    """Show tracebacks to the client.  Never on a public address."""
+    reload: bool = False
+    """Restart on changed files (development)."""
+    reload_dirs: tuple[str, ...] = ()
+    """Directories to watch besides the working directory."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose ``X-Forwarded-*`` is believed; ``"unix"`` for UNIX sockets."""
+    limits: Limits = field(default_factory=Limits)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    threads: Threads = field(default_factory=Threads)
+    _proxy_networks: tuple[IPv4Network | IPv6Network, ...] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        _check_port(self.port)
+        if self.workers < 1:
+            raise SettingsError(f"workers is {self.workers!r}; write 1 or more.")
+        if self.backlog < 1:
+            raise SettingsError(f"backlog is {self.backlog!r}; write 1 or more (2048 is usual).")
+        _check_choice("loop", self.loop, ("auto", "uvloop", "asyncio"))
+        _check_choice("access_format", self.access_format, ("text", "json"))
+        if self.keyfile and not self.certfile:
+            raise SettingsError("keyfile is set but certfile is not; TLS needs the certificate.")
+        if self.reload and self.workers > 1:
+            raise SettingsError(
+                "reload restarts one development process; it does not go with"
+                f" workers={self.workers}. Use workers=1, or reload the workers with SIGHUP."
+            )
+        named = (text for text in self.trusted_proxies if text not in {"*", "unix"})
+        object.__setattr__(self, "_proxy_networks", tuple(_network(text) for text in named))
+
+    @property
+    def tls(self) -> bool:
+        """True if connections are encrypted."""
+        return self.ssl_context is not None or self.certfile is not None
+
+    def trusts(self, peer: str) -> bool:
+        """Return True if `peer` (an address, or ``""`` / a path for UNIX) is a trusted proxy.
+
+        SECURITY: empty by default, so ``X-Forwarded-For`` of a stranger is never believed
+        (CVE-2019-12781 class; hostile.md U02).
+        """
+        if not self.trusted_proxies:
+            return False
+        if "*" in self.trusted_proxies:
+            return True
+        try:
+            address = ip_address(peer.partition("%")[0])
+        except ValueError:
+            return "unix" in self.trusted_proxies
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._proxy_networks)
+
+    def evolve(self, **changes: Any) -> ServerSettings:
+        """Return a copy with `changes`; the names are checked as in `from_mapping`."""
+        return _build(ServerSettings, changes, base=self, where="")
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> ServerSettings:
+        """Build from a mapping such as a parsed TOML table; text is converted by field type.
+
+        The groups are nested: ``{"port": 8000, "limits": {"body": 10_000_000}}``.
+        """
+        return _build(cls, mapping, base=cls(), where="")
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, base: ServerSettings | None = None
+    ) -> ServerSettings:
+        """Build from variables: ``WATERSPOUT_PORT=8000``, ``WATERSPOUT_LIMITS_BODY=10000000``.
+
+        Other ``WATERSPOUT_…`` names belong to other parts and are left alone, but a wrong name
+        in a group (``WATERSPOUT_LIMITS_…``) is an error.
+        """
+        environ = os.environ if environ is None else environ
+        names = {item.name for item in fields(cls)}
+        found: dict[str, Any] = {}
+        for variable, text in environ.items():
+            if not variable.startswith("WATERSPOUT_"):
+                continue
+            name = variable.removeprefix("WATERSPOUT_").lower()
+            group, _, rest = name.partition("_")
+            if group in _GROUPS and rest:
+                found.setdefault(group, {})[rest] = text
+            elif name in names and name not in _GROUPS:
+                found[name] = text
+        return _build(cls, found, base=base or cls(), where="WATERSPOUT_")
+
+
+_GROUPS: Mapping[str, type] = {"limits": Limits, "timeouts": Timeouts, "threads": Threads}
+
+
+def _build(cls: type[_T], values: Mapping[str, Any], *, base: _T, where: str) -> _T:
+    hints = _types(cls)
+    changes: dict[str, Any] = {}
+    for name, value in values.items():
+        label = f"{where}{name.upper()}" if where.startswith("WATERSPOUT_") else f"{where}{name}"
+        if name not in hints:
+            near = get_close_matches(name, hints, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(hints)}."
+            raise SettingsError(f"There is no server setting {label}.{hint}")
+        group = _GROUPS.get(name)
+        if group is not None and isinstance(value, Mapping):
+            inner = label + ("_" if label.isupper() else ".")
+            changes[name] = _build(group, value, base=getattr(base, name), where=inner)
+        else:
+            changes[name] = _convert(label, value, hints[name])
+    return replace(base, **changes)  # type: ignore[type-var]  # _T is one of our dataclasses
+
+
+def _types(cls: type) -> dict[str, Any]:
+    """Map the public field names to their types."""
+    hints = get_type_hints(cls)
+    return {item.name: hints[item.name] for item in fields(cls) if item.init}
+
+
+def _convert(name: str, value: Any, kind: Any) -> Any:
+    """Turn text into `kind`; leave what already fits."""
+    allowed = [part for part in get_args(kind) if part is not type(None)]
+    optional = type(None) in get_args(kind)
+    if value is None and optional:
+        return None
+    if get_origin(kind) is tuple:
+        item = allowed[0]
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        elif not isinstance(value, Iterable):
+            value = [value]
+        return tuple(_convert(name, one, item) for one in value)
+    target = allowed[0] if optional else kind
+    if not isinstance(value, str) or target is str:
+        return _as_given(name, value, target)
+    text = value.strip()
+    if optional and text.lower() in {"", "none"}:
+        return None
+    try:
+        return _from_text(text, target)
+    except ValueError:
+        raise SettingsError(f"{name} is {value!r}; expected {_spoken(target)}.") from None
+
+
+def _as_given(name: str, value: Any, target: Any) -> Any:
+    if target is float and type(value) is int:
+        return float(value)
+    if target is object or (isinstance(value, target) and (target is bool or value is not True)):
+        return value
+    if target is str and isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise SettingsError(f"{name} is {value!r}; expected {_spoken(target)}.")
+
+
+def _from_text(text: str, target: Any) -> Any:
+    if target is bool:
+        if text.lower() in _TRUE:
+            return True
+        if text.lower() in _FALSE:
+            return False
+        raise ValueError(text)
+    if target is int:
+        return int(text, 0) if text[:2].lower() in {"0o", "0x"} else int(text)
+    if target is float:
+        return float(text)
+    raise ValueError(text)
+
+
+def _spoken(target: Any) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return names.get(target, getattr(target, "__name__", str(target)))
+
+
+def _check_positive(
+    group: Any, *, allow_zero: Collection[str], allow_none: Collection[str] = ()
+) -> None:
+    for item in fields(group):
+        value = getattr(group, item.name)
+        if value is None and item.name in allow_none:
+            continue
+        name = f"{type(group).__name__.lower()}.{item.name}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise SettingsError(f"{name} is {value!r}; expected a number.")
+        if not (value > 0 or (value == 0 and item.name in allow_zero)):  # NaN is neither
+            least = "0 or more" if item.name in allow_zero else "above 0"
+            raise SettingsError(f"{name} is {value!r}; it has to be {least}.")
+
+
+def _check_port(port: int) -> None:
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise SettingsError(f"port is {port!r}; expected a whole number such as 5000.")
+    if not 0 <= port <= 65535:
+        raise SettingsError(f"port is {port}; ports go from 1 to 65535, 0 takes a free one.")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{name} is {value!r}; write one of {', '.join(choices)}.")
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise SettingsError(
+            f"trusted_proxies has {text!r}; expected an address (10.0.0.1), a network"
+            " (10.0.0.0/8), 'unix' or '*'."
+        ) from None

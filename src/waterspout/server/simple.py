@@ -1,0 +1,128 @@
+"""Werkzeug's `run_simple`, on our server.
+
+The arguments and their meaning are Werkzeug's, so that a program that calls it, or
+``app.run(...)`` with its options, runs unchanged; what only made sense for Werkzeug's own
+server is accepted and said to be ignored.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ..app import App
+from .access import AccessLog, Record, StreamSink, escape
+from .reload import is_reload_child
+from .running import serve_here, show_log, supervise, watch_sources
+from .settings import ServerSettings, Threads
+
+_logger = logging.getLogger("waterspout.server")
+
+
+def run_simple(
+    hostname: str,
+    port: int,
+    application: Any,
+    use_reloader: bool = False,
+    use_debugger: bool = False,
+    use_evalex: bool = True,
+    extra_files: Iterable[str] | None = None,
+    exclude_patterns: Iterable[str] | None = None,
+    reloader_interval: int = 1,
+    reloader_type: str = "auto",
+    threaded: bool = False,
+    processes: int = 1,
+    request_handler: Any = None,
+    static_files: dict[str, str | tuple[str, str]] | None = None,
+    passthrough_errors: bool = False,
+    ssl_context: ssl.SSLContext | tuple[str, str | None] | str | None = None,
+) -> None:
+    """Serve an application or any WSGI callable until the process is told to stop.
+
+    Args:
+        hostname: Host, address, or ``unix://path``.
+        port: TCP port; 0 takes a free one.
+        application: Ours, or any WSGI application.
+        use_reloader: Restart on changed files; `extra_files` are watched too, those that match
+            one of `exclude_patterns` (`fnmatch`) are not.
+        use_debugger: Show errors in the browser; with `use_evalex`, a console in each frame.
+        threaded: Run several views at a time.
+        processes: Run that many workers; not together with `threaded`.
+        static_files: URL prefixes and the folders served below them.
+        ssl_context: A context, ``(certfile, keyfile)``, or ``"adhoc"``.
+
+    `reloader_interval`, `reloader_type`, `request_handler` and `passthrough_errors` belong to
+    Werkzeug's server and have no effect.
+    """
+    if not isinstance(port, int):
+        raise TypeError("port must be an integer")
+    if threaded and processes > 1:
+        raise ValueError("Cannot have a multi-thread and multi-process server.")
+    show_log()
+    if request_handler is not None:
+        _logger.info("request_handler is ignored: this server does not use Werkzeug's handlers.")
+    settings = _settings(hostname, port, ssl_context).evolve(
+        debug=use_debugger, workers=processes, threads=Threads() if threaded else _ONE_BY_ONE
+    )
+    if use_reloader and not is_reload_child():
+        watched = watch_sources(settings, extra_files or (), exclude_patterns or ())
+        raise SystemExit(supervise(settings, watched))
+    application = _wrapped(application, hostname, static_files, use_debugger, use_evalex)
+    if processes > 1:
+        from .arbiter import run_workers
+
+        status = run_workers(application, settings)
+    else:
+        log = AccessLog(StreamSink(sys.stderr, _console_line))
+        status = serve_here(application, settings, log)
+    if status:
+        raise SystemExit(status)
+
+
+_ONE_BY_ONE = Threads(views_min=1, views_max=1)
+
+
+def _settings(hostname: str, port: int, ssl_context: Any) -> ServerSettings:
+    settings = ServerSettings(port=port)
+    if hostname.startswith("unix://"):
+        settings = settings.evolve(uds=hostname.removeprefix("unix://"))
+    else:
+        settings = settings.evolve(host=hostname)
+    if isinstance(ssl_context, ssl.SSLContext):
+        return settings.evolve(ssl_context=ssl_context)
+    if isinstance(ssl_context, tuple):
+        return settings.evolve(certfile=ssl_context[0], keyfile=ssl_context[1])
+    return settings.evolve(certfile=ssl_context)
+
+
+def _wrapped(
+    application: Any,
+    hostname: str,
+    static_files: dict[str, str | tuple[str, str]] | None,
+    debugger: bool,
+    evalex: bool,
+) -> Any:
+    """Put the WSGI middleware that was asked for around the application."""
+    if static_files:
+        from werkzeug.middleware.shared_data import SharedDataMiddleware
+
+        application = SharedDataMiddleware(application, static_files)
+    if debugger and not isinstance(application, App):
+        from werkzeug.debug import DebuggedApplication
+
+        application = DebuggedApplication(application, evalex=evalex)
+        application.trusted_hosts.append(hostname)
+    return application
+
+
+def _console_line(record: Record) -> str:
+    """Return the line people know from Werkzeug's server."""
+    stamp = time.strftime("%d/%b/%Y %H:%M:%S", time.localtime(record.time))
+    request = f"{escape(record.method)} {escape(record.target.decode('latin-1'))}"
+    return (
+        f'{record.client or "-"} - - [{stamp}] "{request} HTTP/{record.version}" {record.status} -'
+    )

@@ -1,0 +1,261 @@
+"""A gunicorn worker that serves with our server: ``gunicorn -k waterspout.server.Worker``.
+
+gunicorn's arbiter opens the sockets, starts the processes, watches their heartbeat and replaces
+them; inside one, everything is `Server`.  gunicorn's own settings are honoured where they mean
+something here (`settings_from`), and ``WATERSPOUT_…`` variables set the rest.
+
+The heartbeat comes from the event loop: a loop that hangs longer than ``--timeout`` is what the
+arbiter has to hear of.  It then sends SIGABRT, which writes the stacks of all threads to the
+error log, even from a loop that is stuck inside C code, and ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+from types import FrameType
+from typing import Any, NamedTuple
+
+from gunicorn.errors import AppImportError
+from gunicorn.sock import ssl_context
+from gunicorn.workers.base import Worker as BaseWorker
+
+from .access import Access, AccessLog, Record, open_log
+from .application import ApplicationError, resolve
+from .lifespan import StartupError
+from .running import EXIT_STARTUP_FAILED, loop_factory, raise_descriptor_limit
+from .serving import Server
+from .settings import ServerSettings
+from .sockets import Listener
+
+_HEARTBEAT = 1.0  # seconds; the arbiter's shortest useful --timeout is a few
+# The arbiter kills at graceful_timeout: be done a little earlier.
+_EARLY = 0.9
+_READY = b"1"
+
+# gunicorn's default, and what it means for us.  A default is not a wish: ours stays then.
+_HONOURED = (
+    ("keepalive", 2, "timeouts", "keep_alive"),
+    ("worker_connections", 1000, "limits", "max_connections"),
+    ("limit_request_line", 4094, "limits", "request_line"),
+    ("limit_request_fields", 100, "limits", "header_count"),
+    ("limit_request_field_size", 8190, "limits", "header_field"),
+    ("threads", 1, "threads", "views_max"),
+)
+
+
+class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
+    """One process under gunicorn's arbiter."""
+
+    server: Server | None = None
+    wsgi: Any = None
+
+    def load_wsgi(self) -> None:
+        """Load the application, or make it where a factory was named."""
+        super().load_wsgi()
+        try:
+            self.wsgi = resolve(self.wsgi)
+        except ApplicationError as ex:
+            raise AppImportError(str(ex)) from ex
+
+    def init_signals(self) -> None:
+        """TERM and INT stop gracefully, QUIT at once, ABRT writes stacks, USR1 reopens logs."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        signal.signal(signal.SIGQUIT, self.handle_quit)
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        signal.signal(signal.SIGWINCH, self.handle_winch)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        # After the line above: it dumps first, from C, and then lets `handle_abort` run.
+        faulthandler.enable(_error_stream(self.log.error_log))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop gracefully."""
+        self.alive = False
+        self._stop(None)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at once: connections are dropped, the stop hooks still run."""
+        self.alive = False
+        self.cfg.worker_int(self)
+        self._stop(0.0)
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        settings = getattr(self.app, "settings", None) or settings_from(self.cfg)
+        listeners = [Listener(_owned(sock), inherited=True) for sock in self.sockets]
+        self.server = Server(
+            self.wsgi, settings, listeners=listeners, access_log=self._access_log(settings)
+        )
+        raise_descriptor_limit(settings.limits.max_connections)
+        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+            try:
+                runner.run(self._serve(self.server))
+            except StartupError as ex:
+                self.log.error("%s", ex, exc_info=ex.__cause__)
+                sys.exit(EXIT_STARTUP_FAILED)
+
+    async def _serve(self, server: Server) -> None:
+        beat = asyncio.create_task(self._beat(server))
+        try:
+            await server.serve(self._ready)
+        finally:
+            beat.cancel()
+
+    def _ready(self, server: Server) -> None:
+        """Leave a mark that our arbiter looks for before it ends the workers of an old version."""
+        os.write(self.tmp.fileno(), _READY)
+        self.notify()
+        if not self.alive:  # told before the server could hear it
+            server.request_stop()
+
+    async def _beat(self, server: Server) -> None:
+        """Tell the arbiter that the loop lives; stop if it is gone, or if `alive` says so."""
+        pause = min(_HEARTBEAT, self.timeout) if self.timeout else _HEARTBEAT
+        while True:
+            self.notify()
+            if self.alive and self.ppid != os.getppid():
+                self.log.info("The arbiter is gone, stopping: %s", self)
+                self.alive = False
+            if not self.alive:
+                server.request_stop()
+            await asyncio.sleep(pause)
+
+    def _stop(self, grace: float | None) -> None:
+        server = self.server
+        if server is not None and server.loop is not None:  # else `_ready` will see `alive`
+            server.loop.call_soon_threadsafe(server.request_stop, grace)
+
+    def _access_log(self, settings: ServerSettings) -> Access | None:
+        log: Access | None
+        if self.log.access_log_enabled:
+            log = AccessLog(GunicornSink(self.log))
+        else:
+            log = open_log(settings)
+        return log if self.max_requests == sys.maxsize else _Counting(log, self)
+
+    def count_request(self) -> None:
+        """Count to ``max_requests``; then this worker stops and is replaced."""
+        self.nr += 1
+        if self.nr == self.max_requests:
+            self.log.info("Replacing this worker after %d requests.", self.nr)
+            self.alive = False
+            self._stop(None)
+
+
+class _Counting:
+    """An access log (or None) that counts the requests of a worker too."""
+
+    def __init__(self, log: Access | None, worker: Worker) -> None:
+        self._log = log
+        self._worker = worker
+
+    def __call__(self, *fields: Any) -> None:
+        self._worker.count_request()
+        if self._log is not None:
+            self._log(*fields)
+
+    def close(self) -> None:
+        if isinstance(self._log, AccessLog):
+            self._log.close()
+
+
+class GunicornSink:
+    """Writes access records with gunicorn's logger, in the format of ``--access-logformat``.
+
+    Atoms of response headers (``%({name}o)s``) are not known here and print as ``-``.
+    """
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+
+    def write(self, records: Iterable[Record], /) -> None:
+        """Log each record."""
+        for record in records:
+            headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in record.headers]
+            answer = _Answer(str(record.status), record.sent)
+            took = timedelta(seconds=record.seconds)
+            self._log.access(answer, _Question(headers), _environ(record), took)
+
+    def close(self) -> None:
+        """Do nothing: the logger is gunicorn's."""
+
+
+class _Question(NamedTuple):
+    """The part of gunicorn's request that its logger reads."""
+
+    headers: list[tuple[str, str]]
+
+
+class _Answer(NamedTuple):
+    """The part of gunicorn's response that its logger reads."""
+
+    status: str
+    sent: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def _environ(record: Record) -> dict[str, str]:
+    """Return the variables that the atoms of gunicorn's log format are made of."""
+    target = record.target.decode("latin-1")
+    path, _, query = target.partition("?")
+    environ = {
+        "REMOTE_ADDR": record.client or "-",
+        "REQUEST_METHOD": record.method,
+        "RAW_URI": target,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_PROTOCOL": f"HTTP/{record.version}",
+    }
+    for name in ("referer", "user-agent", "authorization"):
+        value = record.header(name.encode())
+        if value is not None:
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
+    return environ
+
+
+def settings_from(cfg: Any) -> ServerSettings:
+    """Return our settings for gunicorn's `cfg`, on top of the ``WATERSPOUT_…`` variables.
+
+    A setting of gunicorn's that stands at its default leaves ours as it is; it is one of
+    `_HONOURED`, ``graceful_timeout``, ``backlog``, ``forwarded_allow_ips`` or of TLS.
+    """
+    settings = ServerSettings.from_env()
+    changes: dict[str, Any] = {"workers": 1, "reload": False, "backlog": cfg.backlog}
+    changes["timeouts"] = {"graceful": cfg.graceful_timeout * _EARLY}
+    for name, default, group, ours in _HONOURED:
+        value = getattr(cfg, name)
+        if value != default:
+            changes.setdefault(group, {})[ours] = value
+    if "threads" in changes:
+        views = changes["threads"]["views_max"]
+        changes["threads"]["views_min"] = min(settings.threads.views_min, views)
+    if cfg.forwarded_allow_ips != cfg.settings["forwarded_allow_ips"].default:
+        changes["trusted_proxies"] = tuple(cfg.forwarded_allow_ips)
+    if cfg.is_ssl:
+        changes["ssl_context"] = ssl_context(cfg)
+    return settings.evolve(**changes)
+
+
+def _owned(sock: Any) -> socket.socket:
+    """Return the socket inside gunicorn's wrapper, or inside our `Listener`."""
+    inner: socket.socket = getattr(sock, "sock", sock)
+    return inner
+
+
+def _error_stream(logger: logging.Logger) -> Any:
+    """Return the file the error log is written to, for stacks written from C."""
+    for handler in logger.handlers:
+        stream = getattr(handler, "stream", None)
+        if stream is not None and hasattr(stream, "fileno"):
+            return stream
+    return sys.stderr

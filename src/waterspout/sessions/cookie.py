@@ -1,0 +1,153 @@
+"""The session in a signed cookie, in Flask's format byte for byte (the default).
+
+The browser can read such a session, but not change it. Nothing is kept on the server, so
+nothing can be taken back either: a copied cookie stays good until its age passes
+PERMANENT_SESSION_LIFETIME. Of two requests that change a session at once, the answer that
+the browser handles last wins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.http import dump_cookie
+
+from ..json.tag import TaggedJSONSerializer
+from ..security.signing import key_ring, serializer, sha1
+from .interface import SecureCookieSession, SessionInterface, SessionMixin
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..http import Request, Response
+
+__all__ = ["SecureCookieSessionInterface", "SessionCookieTooLarge", "session_json_serializer"]
+
+#: The serializer of session values; register tags for your own types with it.
+session_json_serializer = TaggedJSONSerializer()
+
+
+class SessionCookieTooLarge(RuntimeError):
+    """The session does not fit into a cookie that browsers keep."""
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Keeps the whole session in a cookie signed with SECRET_KEY."""
+
+    #: Sets the session's signatures apart from others made with the same key.
+    salt = "cookie-session"
+    #: The hash of the signature.
+    digest_method = staticmethod(sha1)
+    #: How itsdangerous makes the signing key of secret key and salt.
+    key_derivation = "hmac"
+    #: Writes and reads the session's value.
+    serializer = session_json_serializer
+    #: What `open_session` makes.
+    session_class = SecureCookieSession
+
+    _serializers: dict[Any, URLSafeTimedSerializer] | None = None
+
+    def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
+        """Return the signing serializer for the app's keys, None without a secret key."""
+        secret_key = app.secret_key
+        if not secret_key:
+            return None
+        # PERF: made once per set of keys and settings (7 us, and 10 us more per value), not
+        # per request. Everything it is made of is in the key, so changes are noticed.
+        ring = key_ring(secret_key, app.config["SECRET_KEY_FALLBACKS"])
+        # The ids are those of objects the kept serializer holds on to.
+        payload, digest = self.serializer, self.digest_method
+        key = (ring, self.salt, self.key_derivation, id(payload), id(digest))
+        kept = self._serializers
+        if kept is None:
+            kept = self._serializers = {}
+        found = kept.get(key)
+        if found is None:
+            if len(kept) >= 8:  # apps share the interface of their class; keys rotate
+                kept.clear()
+            found = kept[key] = serializer(
+                secret_key,
+                fallbacks=ring[:-1],
+                salt=self.salt,
+                payload=payload,
+                key_derivation=self.key_derivation,
+                digest=digest,
+            )
+        return found
+
+    def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
+        """Return the session in the request's cookie; an empty one if there is none, or none
+        that our keys signed within PERMANENT_SESSION_LIFETIME."""
+        signing = self.get_signing_serializer(app)
+        if signing is None:
+            return None
+        value = request.cookies.get(self.get_cookie_name(app))
+        if not value:
+            return self.session_class()
+        max_age = int(app.permanent_session_lifetime.total_seconds())
+        try:
+            return self.session_class(signing.loads(value, max_age=max_age))
+        except (BadSignature, UnicodeError):
+            return self.session_class()
+
+    def save_session(self, app: App, session: SessionMixin, response: Response) -> None:
+        """Set, refresh or delete the cookie, where the session asks for it.
+
+        Raises `SessionCookieTooLarge` if SESSION_COOKIE_OVERSIZE is ``error``.
+        """
+        # SECURITY: an answer that depends on the session must not be cached for others
+        # (CVE-2023-30861, GHSA-68rp-wp8r-4726).
+        if session.accessed:
+            response.vary.add("Cookie")
+        if not session:
+            if session.modified:
+                name = self.get_cookie_name(app)
+                response.delete_cookie(name, **self._cookie_attributes(app))
+                self._keep_from_caches(app, response)
+            return
+        if not self.should_set_cookie(app, session):
+            return
+        signing = self.get_signing_serializer(app)
+        assert signing is not None, "a session that is not null has a key"
+        name = self.get_cookie_name(app)
+        value: str = signing.dumps(dict(session))
+        attributes = self._cookie_attributes(app)
+        attributes["expires"] = self.get_expiration_time(app, session)
+        if app.config.get("SESSION_COOKIE_OVERSIZE") == "error":
+            _check_size(name, value, attributes, app.config["MAX_COOKIE_SIZE"])
+        response.set_cookie(name, value, **attributes)
+        self._keep_from_caches(app, response)
+
+    def _cookie_attributes(self, app: App) -> dict[str, Any]:
+        return {
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "partitioned": self.get_cookie_partitioned(app),
+            "samesite": self.get_cookie_samesite(app),
+            "httponly": self.get_cookie_httponly(app),
+        }
+
+    def _keep_from_caches(self, app: App, response: Response) -> None:
+        response.vary.add("Cookie")
+        if app.config.get("SESSION_COOKIE_PRIVATE"):
+            # SECURITY: a shared cache that stored the answer would hand the session on
+            # (RFC 9111 §7.3).
+            control = response.cache_control
+            if not control.no_store:
+                control.public = False
+                control.private = True
+
+
+def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -> None:
+    # PERF: attributes are short; only a value near the limit is worth measuring exactly.
+    if not limit or len(value) + 512 < limit:
+        return
+    size = len(dump_cookie(name, value, max_size=0, **attributes))
+    if size > limit:
+        raise SessionCookieTooLarge(
+            f"The session cookie {name!r} would have {size} bytes, above the {limit} that"
+            " browsers keep (MAX_COOKIE_SIZE); they would drop it, and the session with it. Keep"
+            " less in the session, or keep sessions on the server. To send it all the same, set"
+            " SESSION_COOKIE_OVERSIZE to 'warn'."
+        )

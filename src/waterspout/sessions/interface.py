@@ -1,0 +1,153 @@
+"""What a session is, and what opens and saves it (Flask's `SessionInterface`).
+
+Set `app.session_interface` to an object of your own subclass to keep sessions elsewhere.
+Requests of one session may run at the same time; an interface says what becomes of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from werkzeug.datastructures import CallbackDict
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..http import Request, Response
+
+__all__ = ["NullSession", "SecureCookieSession", "SessionInterface", "SessionMixin"]
+
+
+class SessionMixin(MutableMapping[str, Any]):
+    """The attributes that make a mapping a session: ``class Session(dict, SessionMixin)``."""
+
+    #: The session was made in this request, where the interface can tell.
+    new = False
+    #: The session must be saved. True where changes are not watched.
+    modified = True
+    #: The session was asked for in this request; the context sets it. The answer then
+    #: depends on the cookie, and says so: ``Vary: Cookie``.
+    accessed = False
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the session outlives the browser's (the key ``_permanent``)."""
+        found: bool = self.get("_permanent", False)
+        return found
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+
+
+def _mark_modified(session: SecureCookieSession) -> None:
+    session.modified = True
+
+
+class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
+    """A session kept in a dict that notices changes of its own items.
+
+    A change inside a value (a list in the session, say) goes unseen: set `modified` then.
+    """
+
+    modified = False
+
+    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        super().__init__(initial, _mark_modified)
+
+
+class NullSession(SecureCookieSession):
+    """The session of an app without a secret key: empty, and says so when written to."""
+
+    def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError(
+            "The session is unavailable because no secret key was set. Set app.secret_key (the"
+            " setting SECRET_KEY) to a value that is random and stays secret."
+        )
+
+    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _fail
+    __ior__ = _fail
+    del _fail
+
+
+class SessionInterface:
+    """Opens the session of a request and saves it with the response.
+
+    A subclass gives `open_session` and `save_session`; the rest are the cookie's properties,
+    each read from its setting.
+    """
+
+    #: What `make_null_session` makes and `is_null_session` looks for.
+    null_session_class = NullSession
+    #: Whether sessions are pickled; extensions ask. Ours never are.
+    pickle_based = False
+
+    def open_session(self, app: App, request: Request) -> SessionMixin | None:
+        """Return the session of *request*, or None for the null session.
+
+        Runs when the request's context is current, before the URL is matched or on the
+        session's first use.
+        """
+        raise NotImplementedError
+
+    def save_session(self, app: App, session: SessionMixin, response: Response) -> None:
+        """Save *session* and set its cookie. Not called for a null session."""
+        raise NotImplementedError
+
+    def make_null_session(self, app: App) -> NullSession:
+        """Return the stand-in for a session that cannot be had."""
+        return self.null_session_class()
+
+    def is_null_session(self, obj: object) -> bool:
+        """Say whether *obj* is such a stand-in, which is not saved."""
+        return isinstance(obj, self.null_session_class)
+
+    def get_cookie_name(self, app: App) -> str:
+        """The cookie's name: SESSION_COOKIE_NAME."""
+        name: str = app.config["SESSION_COOKIE_NAME"]
+        return name
+
+    def get_cookie_domain(self, app: App) -> str | None:
+        """The cookie's domain: SESSION_COOKIE_DOMAIN. None: only the host that set it."""
+        domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
+        return domain
+
+    def get_cookie_path(self, app: App) -> str:
+        """The cookie's path: SESSION_COOKIE_PATH, else APPLICATION_ROOT."""
+        path: str = app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"]
+        return path
+
+    def get_cookie_httponly(self, app: App) -> bool:
+        """Whether scripts are kept from the cookie: SESSION_COOKIE_HTTPONLY."""
+        flag: bool = app.config["SESSION_COOKIE_HTTPONLY"]
+        return flag
+
+    def get_cookie_secure(self, app: App) -> bool:
+        """Whether the cookie goes over HTTPS only: SESSION_COOKIE_SECURE."""
+        flag: bool = app.config["SESSION_COOKIE_SECURE"]
+        return flag
+
+    def get_cookie_samesite(self, app: App) -> str | None:
+        """The cookie's SameSite: SESSION_COOKIE_SAMESITE."""
+        value: str | None = app.config["SESSION_COOKIE_SAMESITE"]
+        return value
+
+    def get_cookie_partitioned(self, app: App) -> bool:
+        """Whether the cookie is partitioned: SESSION_COOKIE_PARTITIONED."""
+        flag: bool = app.config["SESSION_COOKIE_PARTITIONED"]
+        return flag
+
+    def get_expiration_time(self, app: App, session: SessionMixin) -> datetime | None:
+        """When the cookie ends: PERMANENT_SESSION_LIFETIME from now for a permanent session,
+        None (with the browser's session) for another."""
+        if not session.permanent:
+            return None
+        return datetime.now(UTC) + app.permanent_session_lifetime
+
+    def should_set_cookie(self, app: App, session: SessionMixin) -> bool:
+        """Whether the answer sets the cookie: the session was changed, or it is permanent
+        and SESSION_REFRESH_EACH_REQUEST moves its end."""
+        if session.modified:
+            return True
+        return bool(session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])

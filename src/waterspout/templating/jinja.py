@@ -1,0 +1,235 @@
+"""Templates written for Jinja: the environment, the loader over app and blueprints, rendering.
+
+The names and their behaviour are those of `flask.templating`. In an `async def` view the rendered
+text also accepts ``await``, so that code written for Quart runs; with Jinja's ``enable_async`` on,
+it must be awaited there.
+"""
+
+from __future__ import annotations
+
+from asyncio import _get_running_loop
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import BaseLoader, Template, TemplateNotFound
+from jinja2 import Environment as BaseEnvironment
+
+from ..bridge import run_async
+from ..carry import carry
+from ..context import app_ctx
+from ..current import app_var
+from ..http.awaitable import AwaitableStr
+from ..signals import before_render_template, template_rendered
+from . import blocks
+from .explain import Source, explain_template_loading_attempts
+
+if TYPE_CHECKING:
+    from blinker import Signal
+
+    from ..app import App
+
+__all__ = [
+    "DispatchingJinjaLoader",
+    "Environment",
+    "get_template_attribute",
+    "render_block",
+    "render_template",
+    "render_template_string",
+    "stream_template",
+    "stream_template_string",
+]
+
+Name = str | Template
+Names = Name | list[Name]
+
+_STRINGS_KEPT = 128  # compiled templates of render_template_string, per environment
+
+
+class Environment(BaseEnvironment):
+    """A Jinja environment that belongs to an application (`app`). Unless told otherwise it loads
+    from the application's and its blueprints' folders."""
+
+    def __init__(self, app: App, **options: Any) -> None:
+        if "loader" not in options:
+            options["loader"] = app.create_global_jinja_loader()
+        super().__init__(**options)
+        self.app = app
+        self.compiled_strings: dict[str, Template] = {}
+
+
+class DispatchingJinjaLoader(BaseLoader):
+    """Look for a template in the application's folder, then in those of its blueprints in the order
+    they were registered."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def get_source(self, environment: BaseEnvironment, template: str) -> Source:
+        """Return the first match; `TemplateNotFound` if there is none."""
+        if self.app.config["EXPLAIN_TEMPLATE_LOADING"]:
+            return self._get_source_explained(environment, template)
+        for _, loader in self._loaders():
+            try:
+                return loader.get_source(environment, template)
+            except TemplateNotFound:
+                continue
+        raise TemplateNotFound(template)
+
+    def list_templates(self) -> list[str]:
+        """Return the names of all templates, sorted."""
+        return sorted({name for _, loader in self._loaders() for name in loader.list_templates()})
+
+    def _get_source_explained(self, environment: BaseEnvironment, template: str) -> Source:
+        attempts: list[tuple[BaseLoader, Any, Source | None]] = []
+        for owner, loader in self._loaders():
+            try:
+                found = loader.get_source(environment, template)
+            except TemplateNotFound:
+                found = None
+            attempts.append((loader, owner, found))
+        explain_template_loading_attempts(self.app, template, attempts)
+        for *_, source in attempts:
+            if source is not None:
+                return source
+        raise TemplateNotFound(template)
+
+    def _loaders(self) -> Iterator[tuple[Any, BaseLoader]]:
+        for owner in (self.app, *self.app.iter_blueprints()):
+            if owner.jinja_loader is not None:
+                yield owner, owner.jinja_loader
+
+
+def render_template(template_name_or_list: Names, **context: Any) -> AwaitableStr:
+    """Render the template of that name, or the first of several that exists, with *context*.
+
+    Raises Jinja's `TemplateNotFound` or `TemplatesNotFound`. (Flask's `render_template`.)
+    """
+    app = _current_app()
+    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    return _render(app, template, context)
+
+
+def render_template_string(source: str, **context: Any) -> AwaitableStr:
+    """Render a template given as text, with *context* and with escaping on. Never build *source*
+    from what a user sent: it is code. (Flask's `render_template_string`.)"""
+    app = _current_app()
+    return _render(app, _compile(app.jinja_env, source), context)
+
+
+def render_block(template_name_or_list: Names, block: str, **context: Any) -> AwaitableStr:
+    """Render one block of a template, as the page would show it with the same *context*.
+
+    For parts of a page that are fetched alone (HTMX and its like). What stands before the first
+    text of the template and of those it extends is run, so imports and ``set`` at the top are
+    there; ``super()`` and blocks of a parent work. Raises `LookupError` if there is no such block.
+    """
+    app = _current_app()
+    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    return _render(app, template, context, block)
+
+
+def stream_template(template_name_or_list: Names, **context: Any) -> Iterator[str]:
+    """Render a template piece by piece: an iterator for a view to return as its response.
+
+    The request stays current until the last piece. (Flask's `stream_template`.)
+    """
+    app = _current_app()
+    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    return _stream(app, template, context)
+
+
+def stream_template_string(source: str, **context: Any) -> Iterator[str]:
+    """Render a template given as text piece by piece. (Flask's `stream_template_string`.)"""
+    app = _current_app()
+    return _stream(app, _compile(app.jinja_env, source), context)
+
+
+def get_template_attribute(template_name: str, attribute: str) -> Any:
+    """Return a macro or variable that a template defines at its top level, to use it from Python.
+    (Flask's `get_template_attribute`.)"""
+    return getattr(_current_app().jinja_env.get_template(template_name).module, attribute)
+
+
+def _current_app() -> App:
+    ctx = app_var.get(None)
+    if ctx is None:
+        ctx = app_ctx._get_current_object()  # type: ignore[attr-defined]  # raises with advice
+    app: App = ctx.app
+    return app
+
+
+def _compile(env: BaseEnvironment, source: str) -> Template:
+    """Return the compiled template of *source*.
+
+    PERF: compiling costs 0.4 ms even for one line, so the last ones are kept, as Jinja keeps those
+    it loads. An overlay shares the dictionary of its parent: hence the look at whose template it
+    is.
+    """
+    kept: dict[str, Template] | None = getattr(env, "compiled_strings", None)
+    if kept is None or env.cache is None:
+        return env.from_string(source)
+    template = kept.get(source)
+    if template is None or template.environment is not env:
+        template = env.from_string(source)
+        if len(kept) >= _STRINGS_KEPT:
+            kept.clear()
+        kept[source] = template
+    return template
+
+
+def _announce(signal: Signal, app: App, template: Template, context: dict[str, Any]) -> None:
+    if signal.receivers:
+        signal.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+
+
+def _render(
+    app: App, template: Template, context: dict[str, Any], block: str | None = None
+) -> AwaitableStr:
+    app.update_template_context(context)
+    _announce(before_render_template, app, template, context)
+    on_loop = _get_running_loop() is not None
+    if template.environment.is_async:
+        later = _render_async(app, template, context, block)
+        return later if on_loop else run_async(later)  # type: ignore[return-value]  # see the head
+    if block is None:
+        text = template.render(context)
+    else:
+        text = blocks.render_block(template, block, context)
+    _announce(template_rendered, app, template, context)
+    # PERF: without a running loop nobody can await the text, and it stays an exact str.
+    return AwaitableStr(text) if on_loop else text  # type: ignore[return-value]
+
+
+async def _render_async(
+    app: App, template: Template, context: dict[str, Any], block: str | None
+) -> str:
+    if block is None:
+        text = await template.render_async(context)
+    else:
+        text = await blocks.render_block_async(template, block, context)
+    _announce(template_rendered, app, template, context)
+    return text
+
+
+def _stream(app: App, template: Template, context: dict[str, Any]) -> Iterator[str]:
+    app.update_template_context(context)
+    _announce(before_render_template, app, template, context)
+    if template.environment.is_async and _get_running_loop() is not None:
+        # An async iterator, which a view returns all the same.
+        return carry(_pieces_async(app, template, context))  # type: ignore[return-value]
+    return carry(_pieces(app, template, context))
+
+
+def _pieces(app: App, template: Template, context: dict[str, Any]) -> Iterator[str]:
+    yield from template.generate(context)
+    _announce(template_rendered, app, template, context)
+
+
+async def _pieces_async(
+    app: App, template: Template, context: dict[str, Any]
+) -> AsyncIterator[str]:
+    async with aclosing(template.generate_async(context)) as pieces:
+        async for piece in pieces:
+            yield piece
+    _announce(template_rendered, app, template, context)

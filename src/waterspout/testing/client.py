@@ -1,0 +1,176 @@
+"""The synchronous test client: Werkzeug's, knowing the application's contexts.
+
+It calls the app as a WSGI callable in the caller's thread, without an event loop.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import werkzeug.test
+from werkzeug.test import Client, TestResponse
+from werkzeug.wrappers import Request as WerkzeugRequest
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from ..app import App
+    from ..sessions import SessionMixin
+
+__all__ = ["EnvironBuilder", "FlaskClient"]
+
+
+@lru_cache(maxsize=1)
+def _user_agent() -> str:
+    # Programs compare it: it is what Flask's client sends.
+    return f"Werkzeug/{importlib.metadata.version('werkzeug')}"
+
+
+class EnvironBuilder(werkzeug.test.EnvironBuilder):
+    """Makes WSGI environs for *app*: host, scheme and prefix come from its settings, JSON is
+    written by its provider. Other arguments are Werkzeug's."""
+
+    def __init__(
+        self,
+        app: App,
+        path: str = "/",
+        base_url: str | None = None,
+        subdomain: str | None = None,
+        url_scheme: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        if base_url is not None and (subdomain or url_scheme):
+            raise AssertionError('Cannot pass "subdomain" or "url_scheme" with "base_url".')
+        if base_url is None:
+            host = app.config.get("SERVER_NAME") or "localhost"
+            if subdomain:
+                host = f"{subdomain}.{host}"
+            url = urlsplit(path)
+            scheme = url.scheme or url_scheme or app.config["PREFERRED_URL_SCHEME"]
+            root = app.config["APPLICATION_ROOT"].lstrip("/")
+            base_url = f"{scheme}://{url.netloc or host}/{root}"
+            path = f"{url.path}?{url.query}" if url.query else url.path
+        self.app = app
+        super().__init__(path, base_url, *args, **kwargs)
+
+    def json_dumps(self, obj: Any, **kwargs: Any) -> str:  # type: ignore[override]
+        """Write *obj* as the app's JSON provider does."""
+        return self.app.json.dumps(obj, **kwargs)
+
+
+class FlaskClient(Client):
+    """Sends requests to an application and keeps its cookies (Flask's `FlaskClient`).
+
+    In a ``with`` block the context of the last request stays current until the next
+    request or the end of the block.
+    """
+
+    application: App
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.preserve_context = False
+        self._new_contexts: list[AbstractContextManager[Any]] = []
+        self._context_stack = ExitStack()
+        #: Environ keys of every request; change them as needed.
+        self.environ_base = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _user_agent()}
+
+    @contextmanager
+    def session_transaction(self, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
+        """Open the client's session for reading and changing; it is saved at the end of the
+        block. The arguments are those of `App.test_request_context`."""
+        if self._cookies is None:
+            raise TypeError("Cookies are disabled. Create a client with 'use_cookies=True'.")
+        app = self.application
+        ctx = app.test_request_context(*args, **kwargs)
+        self._add_cookies_to_wsgi(ctx.request.environ)
+        with ctx:
+            session = app.session_interface.open_session(app, ctx.request)
+        if session is None:
+            raise RuntimeError("Session backend did not open a session.")
+        yield session
+        if app.session_interface.is_null_session(session):
+            return
+        response = app.response_class()
+        with ctx:
+            app.session_interface.save_session(app, session, response)
+        self._update_cookies_from_response(
+            ctx.request.host.partition(":")[0],
+            ctx.request.path,
+            response.headers.getlist("Set-Cookie"),
+        )
+
+    def _copy_environ(self, other: WSGIEnvironment) -> WSGIEnvironment:
+        environ = {**self.environ_base, **other}
+        if self.preserve_context:
+            environ["werkzeug.debug.preserve_context"] = self._new_contexts.append
+        return environ
+
+    def _request_from_builder_args(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> WerkzeugRequest:
+        kwargs["environ_base"] = self._copy_environ(kwargs.get("environ_base", {}))
+        builder = EnvironBuilder(self.application, *args, **kwargs)
+        try:
+            return builder.get_request()
+        finally:
+            builder.close()
+
+    def _request_from(self, given: Any) -> WerkzeugRequest:
+        if isinstance(given, werkzeug.test.EnvironBuilder):
+            builder = copy(given)
+            builder.environ_base = self._copy_environ(builder.environ_base or {})
+            return builder.get_request()
+        if isinstance(given, dict):
+            return EnvironBuilder.from_environ(
+                given, app=self.application, environ_base=self._copy_environ({})
+            ).get_request()
+        request: WerkzeugRequest = copy(given)
+        request.environ = self._copy_environ(request.environ)
+        return request
+
+    def open(
+        self,
+        *args: Any,
+        buffered: bool = False,
+        follow_redirects: bool = False,
+        **kwargs: Any,
+    ) -> TestResponse:
+        """Send a request: arguments of `EnvironBuilder`, or a builder, environ or request."""
+        given = args[0] if args else None
+        if isinstance(given, werkzeug.test.EnvironBuilder | dict | WerkzeugRequest):
+            request = self._request_from(given)
+        else:
+            request = self._request_from_builder_args(args, kwargs)
+        # Contexts are kept for one request only, not across redirects or later requests.
+        self._context_stack.close()
+        response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
+        response.json_module = self.application.json  # type: ignore[assignment]
+        for context in self._new_contexts:
+            self._context_stack.enter_context(context)
+        self._new_contexts.clear()
+        return response
+
+    def __enter__(self) -> FlaskClient:
+        if self.preserve_context:
+            raise RuntimeError("Cannot nest client invocations")
+        self.preserve_context = True
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.preserve_context = False
+        self._context_stack.close()

@@ -1,0 +1,26 @@
+"""Runs an application's commands in a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from click.testing import CliRunner, Result
+
+from ..cli import ScriptInfo
+
+if TYPE_CHECKING:
+    from ..app import App
+
+
+class FlaskCliRunner(CliRunner):
+    """Click's `CliRunner` for the commands of *app*."""
+
+    def __init__(self, app: App, **kwargs: Any) -> None:
+        self.app = app
+        super().__init__(**kwargs)
+
+    def invoke(self, cli: Any = None, args: Any = None, **kwargs: Any) -> Result:  # type: ignore[override]
+        """Run *cli* (default: the app's group) with *args*; other arguments are Click's."""
+        if "obj" not in kwargs:
+            kwargs["obj"] = ScriptInfo(create_app=lambda: self.app)
+        return super().invoke(self.app.cli if cli is None else cli, args, **kwargs)

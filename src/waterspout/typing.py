@@ -1,0 +1,76 @@
+"""Types of what programs hand to the framework: return values, hooks, handlers.
+
+The names are Flask's (`flask.typing`); the kinds a view may return are those `App.make_response`
+takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, Union
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from werkzeug.datastructures import Headers
+    from werkzeug.sansio.response import Response
+
+#: What can be the body of a response, or a whole response. A mapping, so that a TypedDict fits; at
+#: run time it must be a dict.
+ResponseValue = Union[
+    "Response",
+    str,
+    bytes,
+    list[Any],
+    Mapping[str, Any],
+    Iterator[str],
+    Iterator[bytes],
+    AsyncIterable[str],
+    AsyncIterable[bytes],
+]
+
+#: The value of one header: text, or several values for several fields of the name.
+HeaderValue = str | list[str] | tuple[str, ...]
+
+HeadersValue = Union["Headers", Mapping[str, HeaderValue], Sequence[tuple[str, HeaderValue]]]
+
+#: What a view returns. An `async def` view returns these, too; see `RouteCallable`.
+ResponseReturnValue = Union[
+    ResponseValue,
+    tuple[ResponseValue, HeadersValue],
+    tuple[ResponseValue, int],
+    tuple[ResponseValue, int, HeadersValue],
+    "WSGIApplication",
+]
+
+#: Any subclass of Werkzeug's response, so that a hook may name the one it works on.
+ResponseClass = TypeVar("ResponseClass", bound="Response")
+
+#: The key of a registry of hooks: a blueprint's name, or None for the application.
+AppOrBlueprintKey = str | None
+
+AfterRequestCallable = (
+    Callable[[ResponseClass], ResponseClass] | Callable[[ResponseClass], Awaitable[ResponseClass]]
+)
+BeforeFirstRequestCallable = Callable[[], None] | Callable[[], Awaitable[None]]
+BeforeRequestCallable = (
+    Callable[[], ResponseReturnValue | None] | Callable[[], Awaitable[ResponseReturnValue | None]]
+)
+ShellContextProcessorCallable = Callable[[], dict[str, Any]]
+TeardownCallable = (
+    Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]
+)
+TemplateContextProcessorCallable = (
+    Callable[[], dict[str, Any]] | Callable[[], Awaitable[dict[str, Any]]]
+)
+TemplateFilterCallable = Callable[..., Any]
+TemplateGlobalCallable = Callable[..., Any]
+TemplateTestCallable = Callable[..., bool]
+URLDefaultCallable = Callable[[str, dict[str, Any]], None]
+URLValuePreprocessorCallable = Callable[[str | None, dict[str, Any] | None], None]
+
+#: The argument is the exception; `Any`, because a handler names the class it is registered for.
+ErrorHandlerCallable = (
+    Callable[[Any], ResponseReturnValue] | Callable[[Any], Awaitable[ResponseReturnValue]]
+)
+
+RouteCallable = Callable[..., ResponseReturnValue] | Callable[..., Awaitable[ResponseReturnValue]]

@@ -1,0 +1,92 @@
+"""The live view, over a socket: ``waterspout demo`` as a person starts it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing
+
+from guestbook_people import Site
+
+
+def events(answer: http.client.HTTPResponse) -> Iterator[dict[str, str]]:
+    """Yield the events of a stream, each ended by an empty line, its data lines joined."""
+    event: dict[str, str] = {}
+    for line in iter(answer.readline, b""):
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name:
+            event[name] = f"{event[name]}\n{value}" if name in event else value
+            continue
+        if "data" in event:
+            yield event
+        event = {}
+
+
+def test_the_site_answers(site: Site) -> None:
+    """A9: the command serves the page, its style and its script."""
+    with closing(site.connect()) as line:
+        for path, kind in (
+            ("/", "text/html"),
+            ("/static/guestbook.css", "text/css"),
+            ("/static/guestbook.js", "text/javascript"),
+            ("/static/weather.svg", "image/svg+xml"),
+        ):
+            line.request("GET", path)
+            answer = line.getresponse()
+            body = answer.read()
+            assert answer.status == 200
+            assert answer.getheader("Content-Type", "").startswith(kind)
+            assert body
+
+
+def test_entries_come_while_one_watches(site: Site) -> None:
+    """L4: the stream shows what came before, then each new entry; an id resumes it."""
+    first = site.sign("Ada")
+    with closing(site.connect()) as line:
+        line.request("GET", "/live/events?after=0")
+        answer = line.getresponse()
+        assert answer.status == 200
+        assert answer.getheader("Content-Type", "").startswith("text/event-stream")
+        stream = events(answer)
+        seen = next(stream)
+        assert seen["id"] == str(first)
+        assert "<bdi>Ada</bdi>" in seen["data"]
+        second = site.sign("<Grace>")
+        seen = next(stream)
+        assert (seen["event"], seen["id"]) == ("entry", str(second))
+        assert "<bdi>&lt;Grace&gt;</bdi>" in seen["data"]
+        assert "Seen from the pier.\nTwice." in seen["data"]
+    third = site.sign("Mary")
+    with closing(site.connect()) as line:
+        line.request("GET", "/live/events?after=0", headers={"Last-Event-ID": str(second)})
+        assert next(events(line.getresponse()))["id"] == str(third)
+
+
+def test_the_command_stops_while_somebody_watches(site: Site) -> None:
+    """L4 A9: SIGTERM ends the server with status 0, and the open stream with it."""
+    site.sign("Ada")
+    with closing(site.connect()) as line:
+        line.request("GET", "/live/events?after=0")
+        answer = line.getresponse()
+        stream = events(answer)
+        assert next(stream)["id"] == "1"
+        assert site.stop() == 0
+        assert list(stream) == []
+
+
+def test_visitors_stay_known_after_a_restart_of_the_server(site: Site) -> None:
+    """E1: the entries and the sessions outlive the process."""
+    with closing(site.connect()) as line:
+        body = json.dumps({"name": "Ada", "message": "Calm sea."})
+        line.request("POST", "/api/entries", body, {"Content-Type": "application/json"})
+        answer = line.getresponse()
+        answer.read()
+        cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
+    site.stop()
+    site.start()
+    with closing(site.connect()) as line:
+        line.request("GET", "/entries/1/edit", headers={"Cookie": cookie})
+        answer = line.getresponse()
+        assert answer.status == 200
+        assert b"Calm sea." in answer.read()

@@ -1,0 +1,35 @@
+"""L5: unmodified Flask programs with unmodified extensions, and their tests, on Waterspout.
+
+The programs and their checks are in `programs/`. They know nothing of Waterspout: the same files
+pass on real Flask, which the first test makes sure of.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from dropin_process import PROGRAMS, RunPython
+
+EXTENSIONS = ["login", "mail", "migrate", "session", "sqlalchemy", "wtf"]
+
+
+def check(run_python: RunPython, world: str, *files: str) -> subprocess.CompletedProcess[str]:
+    plugin = ["-p", "waterspout.dropin.pytest_plugin"] if world == "waterspout" else []
+    paths = [str(PROGRAMS / file) for file in files]
+    return run_python(
+        "-m", "pytest", *plugin, "-c", str(PROGRAMS / "pytest.ini"), *paths, FLASK_IS=world
+    )
+
+
+def test_checks_hold_on_real_flask(run_python: RunPython) -> None:
+    """The programs are Flask programs: what is asked of Waterspout is what Flask does."""
+    result = check(run_python, "flask", *(f"check_{name}.py" for name in EXTENSIONS))
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_l5_program_with_extension(run_python: RunPython, extension: str) -> None:
+    """L5: the extension works as on Flask."""
+    result = check(run_python, "waterspout", f"check_{extension}.py")
+    assert result.returncode == 0, result.stdout

@@ -1,0 +1,368 @@
+"""The rules of the house (ARCHITECTURE.md), held by reading the sources and by importing them.
+
+Each rule is one test; the places that may break one are listed here, each with its reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src"
+PACKAGE = SOURCE / "waterspout"
+
+GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
+FLOORS = {
+    GROUND: "config current flags http json log paths security signals",
+    MIDDLE: "context routing sessions templating",
+    UPPER: (
+        "_removed app blueprints bridge endpoint errors files flashing lanes pipeline registries"
+        " scaffold streaming urls views"
+    ),
+    WINGS: "flask tornado",
+    ROOF: "__main__ asgi cli demo dropin server testing wsgi",
+}
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}
+
+# Imports that point up the house: (importing module, room reached) → why it may.
+MAY_CLIMB: dict[tuple[str, str], str] = {}
+
+# Imports inside functions, from our own package: (module, room reached) → why not at the top.
+MAY_IMPORT_LATE: dict[tuple[str, str], str] = {}
+
+# Modules that name the package itself instead of a relative path: module prefix → why.
+MAY_NAME_THE_PACKAGE = {
+    "waterspout.demo": "an example, written as a program outside the package would be",
+}
+
+# Importing these does something, by design.
+NOT_FOR_IMPORT = {"waterspout.__main__": "runs the command line"}
+
+
+class Import(NamedTuple):
+    """One import statement of one of our modules that reaches into our package."""
+
+    module: str
+    target: str
+    line: int
+    late: bool
+    relative: bool
+
+    @property
+    def room(self) -> str:
+        """The room reached, with ``waterspout`` for the front door itself."""
+        parts = self.target.split(".")
+        return parts[1] if len(parts) > 1 else parts[0]
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.target}"
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(SOURCE).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(parts)
+
+
+@cache
+def modules() -> dict[str, Path]:
+    return {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def _for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def _statements(node: ast.AST, late: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Yield import statements and whether they stand inside a function.
+
+    Imports under ``if TYPE_CHECKING`` are left out: they are for types, not for running.
+    """
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child, late
+        elif _for_types_only(child):
+            for other in getattr(child, "orelse", []):
+                yield from _statements(ast.Module([other], []), late)
+        else:
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _statements(child, late or inside)
+
+
+def _targets(module: str, path: Path, node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    base = node.module or ""
+    if node.level:
+        package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+        base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
+    names = [f"{base}.{alias.name}" for alias in node.names]
+    return [name if name in modules() or base == "waterspout" else base for name in names]
+
+
+@cache
+def imports() -> list[Import]:
+    found = []
+    for module, path in modules().items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node, late in _statements(tree, late=False):
+            relative = isinstance(node, ast.ImportFrom) and node.level > 0
+            for target in _targets(module, path, node):
+                if target.split(".")[0] == "waterspout":
+                    found.append(Import(module, target, node.lineno, late, relative))
+    return found
+
+
+def is_inner(found: Import) -> bool:
+    """Tell whether both ends are rooms of the house, not the front door."""
+    return "." in found.module and found.room in FLOOR_OF
+
+
+def test_every_room_has_a_floor() -> None:
+    """A new module at the top of the package must be put on a floor here."""
+    rooms = {room_of(module) for module in modules() if "." in module}
+    assert rooms - FLOOR_OF.keys() == set()
+
+
+def test_imports_point_down() -> None:
+    """An import points down the house or stays on its floor."""
+    up = [
+        str(found)
+        for found in imports()
+        if is_inner(found)
+        and FLOOR_OF[found.room] > FLOOR_OF[room_of(found.module)]
+        and (found.module, found.room) not in MAY_CLIMB
+    ]
+    assert up == []
+
+
+def test_the_wings_never_import_each_other() -> None:
+    """Flask's wing and Tornado's know nothing of one another."""
+    wings = set(FLOORS[WINGS].split())
+    across = [
+        str(found)
+        for found in imports()
+        if is_inner(found)
+        and {found.room, room_of(found.module)} <= wings
+        and found.room != room_of(found.module)
+    ]
+    assert across == []
+
+
+def test_no_import_hides_in_a_function() -> None:
+    """An import inside a function is an exception with a reason, listed above."""
+    late = [
+        str(found)
+        for found in imports()
+        if found.late and (found.module, found.room) not in MAY_IMPORT_LATE
+    ]
+    assert late == []
+
+
+def test_the_exceptions_are_still_needed() -> None:
+    """An exception nobody uses any more is removed from the lists."""
+    climbs = {(f.module, f.room) for f in imports() if is_inner(f)}
+    late = {(f.module, f.room) for f in imports() if f.late}
+    assert MAY_CLIMB.keys() - climbs == set()
+    assert MAY_IMPORT_LATE.keys() - late == set()
+
+
+def test_modules_inside_use_relative_imports() -> None:
+    """Inside the package an import is relative; nobody goes out through the front door."""
+    absolute = [
+        str(found)
+        for found in imports()
+        if not found.relative and not found.module.startswith(tuple(MAY_NAME_THE_PACKAGE))
+    ]
+    through_the_door = [
+        str(found)
+        for found in imports()
+        if found.relative
+        and found.module != "waterspout"
+        and found.room not in FLOOR_OF
+        and not found.module.startswith(tuple(MAY_NAME_THE_PACKAGE))
+    ]
+    assert absolute + through_the_door == []
+
+
+def test_files_and_functions_stay_small() -> None:
+    """No file passes 500 lines, no function 60 (docstring apart); no name says nothing."""
+    long = []
+    for path in modules().values():
+        text = path.read_text(encoding="utf-8")
+        if (count := len(text.splitlines())) > 500:
+            long.append(f"{path.relative_to(ROOT)}: {count} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) and node.body[1:] else node.body
+                if (count := (body[-1].end_lineno or 0) - body[0].lineno + 1) > 60:
+                    long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {count}")
+    vague = [
+        str(path.relative_to(ROOT))
+        for module, path in modules().items()
+        if module.split(".")[-1] in {"utils", "util", "common", "helpers", "misc"}
+        and module != "waterspout.flask.helpers"
+    ]
+    assert long + vague == []
+
+
+def test_every_module_says_its_subject() -> None:
+    """Every file opens with a docstring and with postponed annotations."""
+    silent = [
+        module
+        for module, path in modules().items()
+        if not ast.get_docstring(ast.parse(text := path.read_text(encoding="utf-8")))
+        or ("import " in text and "from __future__ import annotations" not in text)
+    ]
+    assert silent == []
+
+
+# The zygote imports what others made, once; then each of our modules is imported in a fork of it,
+# where none of ours is loaded yet. As strict as a fresh interpreter, and a few seconds in all.
+ZYGOTE = """
+import importlib, json, os, sys, traceback
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+failures = {}
+for name in json.loads(sys.argv[2]):
+    assert not any(key.split(".")[0] == "waterspout" for key in sys.modules)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(reader)
+            module = importlib.import_module(name)
+            for public in getattr(module, "__all__", ()):
+                getattr(module, public)
+        except BaseException:
+            os.write(writer, traceback.format_exc().encode()[-4000:])
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        said = pipe.read().decode()
+    _, status = os.waitpid(pid, 0)
+    if said or status:
+        failures[name] = said or f"ended with status {status}"
+print(json.dumps(failures))
+"""
+PRELOADED = "asyncio blinker click itsdangerous jinja2 logging markupsafe werkzeug.wrappers"
+
+
+def run_python(*arguments: str) -> str:
+    """Run a fresh interpreter in which warnings are errors; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_module_can_be_imported_alone() -> None:
+    """Whatever is imported first, it works without a warning, and its ``__all__`` is there."""
+    wanted = [module for module in modules() if module not in NOT_FOR_IMPORT]
+    printed = run_python("-c", ZYGOTE, json.dumps(PRELOADED.split()), json.dumps(wanted))
+    failures = json.loads(printed)
+    assert failures == {}, "\n\n".join(failures.values())
+
+
+LIGHT = """
+import json, sys
+before = set(sys.modules)
+import waterspout
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+HEAVY = "asyncio click gunicorn httptools jinja2 uvloop watchfiles"
+
+
+def test_the_front_door_is_light() -> None:
+    """``import waterspout`` loads no wing, nothing of the roof, and no heavy package."""
+    loaded = json.loads(run_python("-c", LIGHT))
+    rooms = {*FLOORS[WINGS].split(), *FLOORS[ROOF].split()}
+    ours = [name for name in loaded if name.startswith("waterspout.") and room_of(name) in rooms]
+    theirs = [name for name in loaded if name in HEAVY.split()]
+    assert ours + theirs == []
+
+
+NAMES = """
+import json, waterspout
+public = sorted(waterspout.__all__)
+print(json.dumps([name for name in public if getattr(waterspout, name, None) is None]))
+assert set(public) <= set(dir(waterspout)), set(public) - set(dir(waterspout))
+"""
+
+
+def test_the_public_names_are_there() -> None:
+    """Each name of ``waterspout.__all__`` can be had, and ``dir`` shows it."""
+    assert json.loads(run_python("-c", NAMES)) == []
+
+
+# -- every setting is documented -------------------------------------------------------------------
+
+
+def documented() -> str:
+    return (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_of_an_app_is_documented() -> None:
+    """docs/settings.md has the row of every setting in ``waterspout.config``, defaults included."""
+    from waterspout.config import MODERN_DEFAULTS, SETTINGS
+
+    rows = []
+    for name, setting in SETTINGS.items():
+        modern = f"`{MODERN_DEFAULTS[name]!r}`" if name in MODERN_DEFAULTS else ""
+        about = setting.about + (f" ({setting.unit})" if setting.unit else "")
+        rows.append(f"| `{name}` | `{setting.default!r}` | {modern} | {about} |")
+    missing = [row for row in rows if row not in documented()]
+    assert missing == [], "\n".join(["docs/settings.md lacks:", *missing])
+
+
+@pytest.mark.parametrize("name", ["ServerSettings", "Limits", "Timeouts", "Threads"])
+def test_every_setting_of_the_server_is_documented(name: str) -> None:
+    """docs/settings.md has a row, with the default, for every field of the server's settings."""
+    from waterspout.server import settings
+
+    group = getattr(settings, name)
+    prefix = "" if name == "ServerSettings" else name.lower() + "."
+    defaults = group()
+    rows = [
+        f"| `{prefix}{field.name}` | `{value!r}` |"
+        for field in fields(group)
+        if field.init and not is_dataclass(value := getattr(defaults, field.name))
+    ]
+    missing = [row for row in rows if row not in documented()]
+    assert missing == [], "\n".join(["docs/settings.md lacks:", *missing])
+
+
+def test_the_settings_page_has_no_ghosts() -> None:
+    """A row of docs/settings.md names a setting that exists."""
+    from waterspout.config import SETTINGS
+    from waterspout.server import settings
+
+    groups = {"": settings.ServerSettings} | {
+        f"{kind.__name__.lower()}.": kind
+        for kind in (settings.Limits, settings.Timeouts, settings.Threads)
+    }
+    known = set(SETTINGS) | {
+        prefix + field.name for prefix, kind in groups.items() for field in fields(kind)
+    }
+    rows = [line for line in documented().splitlines() if line.startswith("| `")]
+    assert {row.split("`")[1] for row in rows} - known == set()
