@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -100,7 +101,7 @@ def test_the_run_command_serves_the_example(hello: Path) -> None:
                 raise AssertionError(f"The server ended and said:\n{said}")
             with closing(http.client.HTTPConnection(found[1], timeout=20)) as connection:
                 connection.request("GET", "/numbers/7")
-                assert connection.getresponse().read() == b'{"number":7,"square":49}\n'
+                assert json.load(connection.getresponse()) == {"number": 7, "square": 49}
         finally:
             server.terminate()
             server.communicate(timeout=15)

@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
@@ -158,9 +159,7 @@ class App(Registration):
     def matches_early(self) -> bool:
         """Whether a request may be matched before its context is current: no converter and
         no adapter of the program's own runs for it."""
-        return (
-            "create_url_adapter" not in self.overridden and self.route_table.stock_converters
-        )
+        return "create_url_adapter" not in self.overridden and self.route_table.stock_converters
 
     def plan_for(self, rule: Any) -> Plan:
         """Return what a request that matched *rule* (None: no rule) needs."""
@@ -398,9 +397,7 @@ class App(Registration):
         """Return *func*, made callable from synchronous code if it is `async def`."""
         return self.async_to_sync(func) if is_async(func) else func
 
-    def async_to_sync(
-        self, func: Callable[..., Coroutine[Any, Any, Any]]
-    ) -> Callable[..., Any]:
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
         """Return a synchronous function that runs the coroutine function *func*: on the
         server's loop where there is one, else on a private one."""
         return bridge.async_to_sync(func)
@@ -426,9 +423,7 @@ class App(Registration):
 
     # -- doors -------------------------------------------------------------------------
 
-    def wsgi_app(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request. Wrap this with middleware, not the app itself:
         ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
         ctx = self.request_context(environ)
@@ -458,13 +453,18 @@ class App(Registration):
             else:
                 ctx.pop(error)
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, first: Any, second: Any = None, third: Any = None, /) -> Any:
         """Answer as a WSGI application ``app(environ, start_response)``, or as an ASGI one
-        ``await app(scope, receive, send)``."""
-        if len(args) == 3:
-            return load("waterspout.asgi:serve")(self, *args)
-        environ, start_response = args
-        return self.wsgi_app(environ, start_response)
+        ``await app(scope, receive, send)``.
+
+        Servers that cannot tell an ASGI 3 application by looking (uvicorn) call it in the
+        manner of ASGI 2, with the scope alone.
+        """
+        if third is not None:
+            return load("waterspout.asgi:serve")(self, first, second, third)
+        if second is not None:
+            return self.wsgi_app(first, second)
+        return partial(load("waterspout.asgi:serve"), self, first)
 
     def run(
         self,

@@ -11,10 +11,11 @@ import os
 from collections import defaultdict
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, overload
 
 from . import typing as ft
 from .scaffold import (
+    F,
     Scaffold,
     T_after_request,
     T_before_request,
@@ -30,8 +31,6 @@ from .scaffold import (
 
 if TYPE_CHECKING:
     from .app import App
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 DeferredSetupFunction = Callable[["BlueprintSetupState"], None]
 
@@ -265,17 +264,10 @@ class Blueprint(Scaffold):
 
     # -- templates: for the whole application ----------------------------------------
 
-    def _template_decorator(self, add: Callable[..., None], name: Any) -> Any:
-        if callable(name):  # used without parentheses
-            add(name)
-            return name
-
-        def decorator(f: F) -> F:
-            add(f, name=name)
-            return f
-
-        return decorator
-
+    @overload
+    def app_template_filter(self, name: F) -> F: ...
+    @overload
+    def app_template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
     def app_template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter by decorator, under *name* or the function's."""
@@ -288,6 +280,10 @@ class Blueprint(Scaffold):
         """Register *f* as a Jinja filter, under *name* or its own."""
         self.record_once(lambda state: state.app.add_template_filter(f, name))
 
+    @overload
+    def app_template_test(self, name: F) -> F: ...
+    @overload
+    def app_template_test(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
     def app_template_test(self, name: Any = None) -> Any:
         """Register a Jinja test by decorator, under *name* or the function's."""
@@ -298,6 +294,10 @@ class Blueprint(Scaffold):
         """Register *f* as a Jinja test, under *name* or its own."""
         self.record_once(lambda state: state.app.add_template_test(f, name))
 
+    @overload
+    def app_template_global(self, name: F) -> F: ...
+    @overload
+    def app_template_global(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
     def app_template_global(self, name: Any = None) -> Any:
         """Register a function that templates can call by decorator, under *name* or its own."""
@@ -321,7 +321,7 @@ class Blueprint(Scaffold):
     @setupmethod
     def before_app_first_request(self, f: F) -> F:
         """Register *f* like `App.before_first_request`."""
-        self.record_once(lambda state: state.app.before_first_request(f))
+        self.record_once(lambda state: state.app.before_first_request_funcs.append(f))
         return f
 
     @setupmethod

@@ -380,7 +380,7 @@ class RequestContext(AppContext):
         """Find the rule of this request; a routing error is kept on the request."""
         request = self.request
         try:
-            found = self.app.find_route(request)
+            found: Any = self.app.find_route(request)
             if found is None:
                 adapter = self.url_adapter  # 400 for a host that is not trusted
                 assert adapter is not None
@@ -472,9 +472,7 @@ class RequestContext(AppContext):
 
         return ClosingIterator(body, partial(context.run, finish))
 
-    def _pop_app(
-        self, token: Token[AppContext], exc: BaseException | None, last: bool
-    ) -> None:
+    def _pop_app(self, token: Token[AppContext], exc: BaseException | None, last: bool) -> None:
         try:
             if last:
                 if exc is _unset:
@@ -503,9 +501,7 @@ class RequestContext(AppContext):
 
     def __repr__(self) -> str:
         request = self.request
-        return (
-            f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
-        )
+        return f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
 
 
 _cv_app: ContextVar[AppContext] = app_var

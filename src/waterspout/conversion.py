@@ -87,8 +87,7 @@ def _coerced(app: App, request: Request, rv: Any) -> Any:
             return app.response_class.force_type(rv, request.environ)
         except TypeError as error:
             raise TypeError(
-                f"{error}\nThe view function did not return a valid response."
-                + _KINDS.format(kind)
+                f"{error}\nThe view function did not return a valid response." + _KINDS.format(kind)
             ).with_traceback(sys.exc_info()[2]) from None
     if iscoroutine(rv):
         rv.close()

@@ -104,9 +104,7 @@ class Plan:
             or overridden & {"do_teardown_request", "do_teardown_appcontext"}
         )
         self.opens_session = not app.session_is_lazy
-        self.plain_heads = (
-            None if self.after or overridden & _FINISHING else _plain_heads(app)
-        )
+        self.plain_heads = None if self.after or overridden & _FINISHING else _plain_heads(app)
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
         self.stream: bool = getattr(rule, "stream", False)
         self.timeout: float | None = getattr(rule, "timeout", None)

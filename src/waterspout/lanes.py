@@ -153,9 +153,7 @@ class Lane:
     def _start_thread(self) -> None:
         with self._lock:
             self.threads += 1
-        threading.Thread(
-            target=self._work, name=f"waterspout-{self.name}", daemon=True
-        ).start()
+        threading.Thread(target=self._work, name=f"waterspout-{self.name}", daemon=True).start()
 
     def _work(self) -> None:
         bridge.serve_thread(self.loop)

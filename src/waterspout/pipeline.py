@@ -18,11 +18,10 @@ program that overrides one has its own called here instead (`App.overridden`).
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
@@ -304,7 +303,7 @@ async def handle_user_exception(ctx: RequestContext, drv: Driver, error: Excepti
         return await handle_http_exception(ctx, drv, error)
     handler = app._find_error_handler(error, ctx.request.blueprints)
     if handler is None:
-        _reraise(error)
+        raise error
     return await drv.call(app, handler, error)
 
 
@@ -327,7 +326,7 @@ async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -
     if propagate is None:
         propagate = app.testing or app.debug
     if propagate:
-        _reraise(error)
+        raise error
     app.log_exception((type(error), error, error.__traceback__))
     server_error: Any = InternalServerError(original_exception=error)
     handler = app._find_error_handler(server_error, ctx.request.blueprints)
@@ -339,13 +338,6 @@ async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -
         )
         return response
     return await finalize(ctx, drv, server_error, from_error_handler=True)
-
-
-def _reraise(error: Exception) -> NoReturn:
-    # A bare raise keeps the traceback as the program made it.
-    if sys.exc_info()[1] is error:
-        raise
-    raise error
 
 
 # -- the response --------------------------------------------------------------------
@@ -423,9 +415,7 @@ async def close(ctx: RequestContext, drv: Driver) -> None:
             await drv.send(app, signals.appcontext_popped)
 
 
-async def teardown_request(
-    ctx: RequestContext, drv: Driver, error: BaseException | None
-) -> None:
+async def teardown_request(ctx: RequestContext, drv: Driver, error: BaseException | None) -> None:
     """Run the teardown-request functions with *error* (Flask's `do_teardown_request`)."""
     app = ctx.app
     for hook in app.plan_for(ctx.request.url_rule).teardown:

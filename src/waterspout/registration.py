@@ -37,6 +37,7 @@ from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 
 if TYPE_CHECKING:
+    from .app import App
     from .blueprints import Blueprint
     from .endpoint import Plan
     from .http.incoming import Incoming
@@ -90,6 +91,8 @@ class Registration(Scaffold):
     request_class: Any
 
     revision: Revision
+    #: The compiled front of `url_map`.
+    route_table: RouteTable
 
     def __init__(
         self,
@@ -126,7 +129,7 @@ class Registration(Scaffold):
         #: The JSON provider.
         self.json: JSONProvider = (
             self.json_provider_class or provider_class(self.config["JSON_PROVIDER"])
-        )(self)
+        )(cast("App", self))
         self.url_build_error_handlers: list[
             Callable[[Exception, str, dict[str, Any]], str | None]
         ] = []
@@ -176,7 +179,7 @@ class Registration(Scaffold):
             file = getattr(sys.modules["__main__"], "__file__", None)
             if file is None:
                 return "__main__"
-            return os.path.splitext(os.path.basename(file))[0]
+            return str(os.path.splitext(os.path.basename(file))[0])
         return self.import_name
 
     @cached_property
@@ -289,17 +292,6 @@ class Registration(Scaffold):
                 )
             self.view_functions[endpoint] = view_func
 
-    def _template_decorator(self, add: Callable[..., None], name: Any) -> Any:
-        if callable(name):  # used without parentheses
-            add(name)
-            return name
-
-        def decorator(f: F) -> F:
-            add(f, name=name)
-            return f
-
-        return decorator
-
     @setupmethod
     def template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter by decorator, under *name* or the function's."""
@@ -344,9 +336,7 @@ class Registration(Scaffold):
 
     # -- looking up ------------------------------------------------------------
 
-    def _find_error_handler(
-        self, e: Exception, blueprints: list[str]
-    ) -> Callable[..., Any] | None:
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Callable[..., Any] | None:
         """Return the handler for *e*: by code before by class, blueprints before the app,
         the nearest base class first."""
         exc_class, code = self._get_exc_class_and_code(type(e))
@@ -402,8 +392,6 @@ class Registration(Scaffold):
             else:
                 if rv is not None:
                     return rv
-        if error is sys.exc_info()[1]:
-            raise
         raise error
 
     def find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
@@ -447,4 +435,3 @@ class Registration(Scaffold):
             )
         subdomain = server_name and subdomain_of(host, server_name, request.scheme)
         return self.url_map.bind_to_environ(request.environ, server_name, subdomain)
-

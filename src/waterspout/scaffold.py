@@ -319,6 +319,19 @@ class Scaffold:
         self.url_default_functions[None].append(f)
         return f
 
+    @staticmethod
+    def _template_decorator(add: Callable[..., None], name: Any) -> Any:
+        """Return a function that *add* got, or a decorator for it: with *name*, or without one."""
+        if callable(name):  # the decorator stands without parentheses
+            add(name)
+            return name
+
+        def decorator(f: F) -> F:
+            add(f, name=name)
+            return f
+
+        return decorator
+
     # -- errors ------------------------------------------------------------------
 
     @setupmethod

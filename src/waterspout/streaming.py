@@ -180,9 +180,9 @@ class _Source:
                 self._asked.clear()
                 self._owed = False
                 self._hand_over(event)
-                await self._asked.wait()
                 if self._stopping:  # it has swallowed the cancellation
                     break
+                await self._asked.wait()
         finally:
             aclose = getattr(iterator, "aclose", None)
             if aclose is not None:

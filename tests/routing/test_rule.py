@@ -38,7 +38,8 @@ def test_copies_keep_the_options() -> None:
     assert rule.rule == "/sub/a"
     assert rule.endpoint == "x/a"
     assert {name: getattr(rule, name) for name in OPTIONS} == OPTIONS
-    assert Rule("/b", inline=True).empty().inline is True
+    copy: Any = Rule("/b", inline=True).empty()
+    assert copy.inline is True
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ def test_always_answers_on_plain_maps(seed: int) -> None:
     assert matches > 100
 
 
-def one(path: str, *rules: Rule, method: str = "GET", **options: Any) -> Any:
+def one(path: str, *rules: WerkzeugRule, method: str = "GET", **options: Any) -> Any:
     """Return endpoint and arguments the table finds for *path*, checked against Werkzeug."""
     table = RouteTable(Map(rules, **options))
     check(table, method, path)

@@ -13,8 +13,7 @@ from waterspout.signals import template_rendered
 
 Write = Callable[[str, str], Any]
 
-LAYOUT = """<!doctype html>
-{%- set site = "Site" %}
+LAYOUT = """{% set site = "Site" %}<!doctype html>
 <title>{% block title %}{{ site }}{% endblock %}</title>
 <header>{{ user.name }}</header>
 <main>{% block main %}nothing{% endblock %}</main>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def test_a1_an_unknown_module_gives_the_current_folder(project: Path) -> None:
 def test_a1_a_module_without_a_file_needs_a_root_path(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    importlib.import_module("place_space")
     with pytest.raises(RuntimeError, match=r"No root path can be found.*'root_path'"):
         get_root_path("place_space")
     monkeypatch.delitem(sys.modules, "place_space")

@@ -94,10 +94,12 @@ def test_l4_a_generator_is_streamed_in_its_request(
         return view()
 
     app.add_url_rule("/live", view_func=async_view if view_is_async else view)
-    response = client.get("/live", headers={"Last-Event-ID": "é7".encode().decode("latin-1")})
+    response = client.get(
+        "/live", buffered=True, headers={"Last-Event-ID": "é7".encode().decode("latin-1")}
+    )
     assert response.text == "retry: 3000\n\ndata: /live 1 2\n\n:\n\nid: é7\ndata: again\n\n"
     assert response.mimetype == "text/event-stream"
-    assert response.headers["Cache-Control"] == "no-cache"
+    assert response.cache_control.no_cache
     assert response.headers["X-Accel-Buffering"] == "no"
     assert "Content-Length" not in response.headers
     assert ended == ["/live"]
@@ -210,6 +212,7 @@ def test_l4_a_client_that_leaves_ends_the_generator(app: App, waiting: bool) -> 
 
     async def scenario() -> None:
         ended: list[tuple[type[BaseException], str]] = []
+        tasks = asyncio.all_tasks()
 
         async def events() -> AsyncIterator[str]:
             try:
@@ -234,7 +237,7 @@ def test_l4_a_client_that_leaves_ends_the_generator(app: App, waiting: bool) -> 
         await body.aclose()
         kind = asyncio.CancelledError if waiting else GeneratorExit
         assert ended == [(kind, "/live")]
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert asyncio.all_tasks() == tasks
 
     run(scenario)
 
@@ -285,8 +288,7 @@ def test_l4_a_generator_that_ignores_its_end_is_ended() -> None:
         body = body_of(events(), heartbeat=0.01)
         for _ in range(3):
             await anext(body)
-        with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
-            await body.aclose()
+        await body.aclose()
 
     run(scenario)
 

@@ -57,7 +57,7 @@ def test_d1_the_request_is_current_in_the_body(
         return view()
 
     app.add_url_rule("/", view_func=async_view if view_is_async else view)
-    assert client.get("/?name=Ann").text == "Ann|7|live"
+    assert client.get("/?name=Ann", buffered=True).text == "Ann|7|live"
     assert not has_app_context()
     assert teardowns == ["request", "app"]
 
@@ -120,8 +120,8 @@ def test_demand7_a_body_that_is_never_read_is_torn_down(
     app: App, client: Any, teardowns: list[str]
 ) -> None:
     app.add_url_rule("/", view_func=lambda: stream_with_context(sync_body()))
-    client.get("/").close()
-    client.head("/").close()
+    client.get("/?name=Ann").close()
+    client.head("/?name=Ann").close()
     assert not has_app_context()
     assert teardowns == ["request", "app"] * 2
 

@@ -98,10 +98,15 @@ def test_g1_context_processors_may_be_async(app: App, client: Any, view_is_async
         return render_template_string("{{ who }}")
 
     async def async_view() -> str:
-        return view()
+        return await render_template_string("{{ who }}")
+
+    async def async_stream() -> Any:
+        return stream_template_string("{{ who }}")
 
     app.add_url_rule("/", view_func=async_view if view_is_async else view)
+    app.add_url_rule("/stream", view_func=async_stream)
     assert client.get("/").text == "async"
+    assert client.get("/stream").text == "async"
 
 
 def test_g1_filters_tests_and_globals_are_registered(app: App) -> None:
@@ -188,8 +193,8 @@ def test_g1_a_stream_keeps_the_request(app: App, client: Any, write: Write) -> N
         return stream_template("s.html")
 
     response = client.get("/?name=Ann")
-    assert response.text == "Ann|1|2"
     assert response.is_streamed
+    assert response.text == "Ann|1|2"
 
 
 def test_g1_a_stream_outside_a_request_has_its_application(app: App) -> None:
@@ -222,7 +227,11 @@ def test_rendering_may_be_awaited_in_an_async_view(app: App, client: Any, write:
     async def stream() -> Any:
         return stream_template("a.html")
 
-    for path in ("/awaited", "/plain", "/stream"):
+    @app.get("/stream-awaited")
+    async def stream_awaited() -> Any:
+        return await stream_template("a.html")  # type: ignore[misc]
+
+    for path in ("/awaited", "/plain", "/stream", "/stream-awaited"):
         assert client.get(path).text == path
 
 
@@ -267,7 +276,11 @@ def test_async_templates_run_on_the_loop_of_the_view(app: App, client: Any) -> N
     async def stream() -> Any:
         return stream_template_string("{{ load() }}", load=load)
 
-    for path in ("/async", "/sync", "/stream"):
+    @app.get("/sync-stream")
+    def sync_stream() -> Any:
+        return stream_template_string("{{ load() }}", load=load)
+
+    for path in ("/async", "/sync", "/stream", "/sync-stream"):
         assert client.get(path).text == f"loaded {path}"
 
 

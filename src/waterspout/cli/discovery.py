@@ -27,12 +27,6 @@ DEFAULT_FILES = ("wsgi.py", "app.py")
 APP_NAMES = ("app", "application")
 FACTORY_NAMES = ("create_app", "make_app")
 
-_NOTHING_NAMED = (
-    "No application was found. Name one as 'module:name', with the option '--app' or in the"
-    " environment variable WATERSPOUT_APP or FLASK_APP, or put it in 'wsgi.py' or 'app.py' in"
-    " the current directory."
-)
-
 
 class NoAppException(click.UsageError):
     """Say why an application cannot be found or loaded."""
@@ -40,6 +34,17 @@ class NoAppException(click.UsageError):
 
 class AppImportError(NoAppException):
     """The application's module was found, but importing it raised an `ImportError`."""
+
+
+class NothingNamedException(NoAppException):
+    """No application was named, and none is where one is looked for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No application was found. Name one as 'module:name', with the option '--app' or in"
+            " the environment variable WATERSPOUT_APP or FLASK_APP, or put it in 'wsgi.py' or"
+            " 'app.py' in the current directory."
+        )
 
 
 def find_best_app(module: ModuleType) -> App:
@@ -207,14 +212,14 @@ def locate_app(
 
 
 def format_user_traceback(ex: BaseException) -> str:
-    """Format *ex* without the frames of this package and of click above the user's code."""
+    """Format *ex* without the frames above the user's code: ours, click's, the import system's."""
     tb: TracebackType | None = ex.__traceback__
-    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").startswith(_OUR_MODULES):
+    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").startswith(_NOT_THE_USERS):
         tb = tb.tb_next
-    return "".join(traceback.format_exception(type(ex), ex, tb or ex.__traceback__))
+    return "".join(traceback.format_exception(type(ex), ex, tb))
 
 
-_OUR_MODULES = ("waterspout.cli", "click.")
+_NOT_THE_USERS = ("waterspout.cli.", "click.", "importlib.")
 
 
 class ScriptInfo:
@@ -246,7 +251,7 @@ class ScriptInfo:
             return self._loaded_app
         app = self.create_app() if self.create_app is not None else self._find_app()
         if app is None:
-            raise NoAppException(_NOTHING_NAMED)
+            raise NothingNamedException()
         if self.set_debug_flag:
             app.debug = get_debug_flag()
         self._loaded_app = app

@@ -17,7 +17,8 @@ pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
 
 
 def with_appcontext(f: F) -> F:
-    """Run the command *f* inside the context of the command line's application.
+    """Run the command *f*, `def` or `async def`, inside the context of the command line's
+    application.
 
     The commands of `app.cli` and `blueprint.cli` do so already.
     """
@@ -27,7 +28,7 @@ def with_appcontext(f: F) -> F:
         if not current_app:
             app = ctx.ensure_object(ScriptInfo).load_app()
             ctx.with_resource(app.app_context())
-        return ctx.invoke(f, *args, **kwargs)
+        return ctx.invoke(current_app.ensure_sync(f), *args, **kwargs)
 
     return cast("F", update_wrapper(in_context, f))
 

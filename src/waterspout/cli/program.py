@@ -16,7 +16,7 @@ import click
 
 from ..context import current_app
 from .commands import get_own_version, get_version, routes_command, shell_command, version_option
-from .discovery import NoAppException, ScriptInfo
+from .discovery import NoAppException, NothingNamedException, ScriptInfo
 from .groups import AppGroup
 from .options import app_option, debug_option, dropin_option, env_file_option
 from .running import demo_command, run_command, serve_command
@@ -98,11 +98,17 @@ class FlaskGroup(AppGroup):
         names = set(super().list_commands(ctx))
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
+        except NothingNamedException as ex:
+            self.show_nothing_named(ex)
         except NoAppException as ex:
             _show(f"Error: {ex.format_message()}")
         except Exception:  # the user's own, at import: the help must still come
             _show(traceback.format_exc())
         return sorted(names)
+
+    def show_nothing_named(self, ex: NothingNamedException) -> None:
+        """Say that the list of commands is not complete because no application was named."""
+        _show(f"Error: {ex.format_message()}")
 
     def make_context(
         self,
@@ -157,8 +163,11 @@ class WaterspoutGroup(FlaskGroup):
         """Return the command; one that is built in costs no look at installed packages."""
         return self.commands.get(name) or super().get_command(ctx, name)
 
+    def show_nothing_named(self, ex: NothingNamedException) -> None:
+        """Say nothing: who only looks at the help has made no error."""
 
-flask = FlaskGroup(
+
+flask_cli = FlaskGroup(
     name="flask",
     help="""\
 Run, inspect and script a Flask application.
@@ -167,7 +176,7 @@ The application is named by the option '--app' or the environment variable FLASK
 found in 'wsgi.py' or 'app.py' in the current directory.
 """,
 )
-waterspout = WaterspoutGroup(
+cli = WaterspoutGroup(
     name="waterspout",
     help="""\
 Run, inspect and script a Waterspout application.
@@ -177,3 +186,8 @@ The application is named by the option '--app' or the environment variable WATER
 'waterspout demo'.
 """,
 )
+
+
+def main() -> None:
+    """Run the command `waterspout`."""
+    cli.main(prog_name="waterspout")

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -95,7 +95,8 @@ def serve_command(
             settings = settings.evolve(uds=uds)
         if access_log is not None or settings.access_log is None:
             settings = settings.evolve(access_log=None if access_log is False else "-")
-        _supervise_if(reload, settings, info, extra_files, exclude_patterns)
+        if reload and not is_reload_child():
+            _supervise(settings, info, extra_files, exclude_patterns)
         # Each of several workers loads the application itself: threads, loops and connections
         # made while it is imported do not survive a fork.
         server.serve(_load_app(info) if workers == 1 else _factory(info), settings)
@@ -131,9 +132,9 @@ def run_command(
     reload = debug if reload is None else reload
     run_simple = _run_simple()
     with _errors_in_words():
-        if run_simple is server.run_simple:
-            settings = _settings(host, port, cert)
-            _supervise_if(reload, settings, info, extra_files, exclude_patterns)
+        if reload and not is_reload_child() and run_simple is server.run_simple:
+            show_server_banner(debug, info.app_import_path)
+            _supervise(_settings(host, port, cert), info, extra_files, exclude_patterns)
         app = _load_app(info)
         show_server_banner(debug, info.app_import_path)
         run_simple(
@@ -230,17 +231,13 @@ def _settings(host: str, port: int, cert: Cert, **more: Any) -> ServerSettings:
     return ServerSettings.from_env().evolve(**values)
 
 
-def _supervise_if(
-    reload: bool,
+def _supervise(
     settings: ServerSettings,
     info: ScriptInfo,
     extra_files: list[str] | None,
     exclude_patterns: list[str] | None,
-) -> None:
-    """Become the supervisor, and end with it, if this is the first process in reload mode."""
-    if not reload or is_reload_child():
-        return
-    show_server_banner(get_debug_flag(), info.app_import_path)
+) -> NoReturn:
+    """Become the supervisor, and end with it."""
     directories = [os.getcwd(), *settings.reload_dirs]
     if info.app_import_path:
         path, _ = split_import_path(info.app_import_path)

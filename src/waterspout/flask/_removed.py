@@ -25,7 +25,7 @@ _STACKS = {
     ),
 }
 _SAFE_JOIN = {
-    "safe_join": Removed(".flask._standins:safe_join", "'werkzeug.utils.safe_join'"),
+    "safe_join": Removed(".flask._standins:safe_join", "'werkzeug.security.safe_join'"),
 }
 _TOTAL_SECONDS = {
     "total_seconds": Removed("datetime:timedelta.total_seconds", "'timedelta.total_seconds()'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from werkzeug.exceptions import NotFound
-from werkzeug.utils import safe_join as _safe_join
+from werkzeug.security import safe_join as _safe_join
 
 SIGNALS_AVAILABLE = True
 

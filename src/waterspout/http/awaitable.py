@@ -19,8 +19,8 @@ class _Ready:
     """Makes `await value` give the value, without suspending."""
 
     def __await__(self) -> Generator[Any, None, Any]:
+        yield from ()
         return self
-        yield  # makes this a generator function; never reached
 
 
 class AwaitableStr(_Ready, str):
@@ -47,7 +47,7 @@ class _Float(_Ready, float):
     pass
 
 
-class _MultiDict(_Ready, ImmutableMultiDict):  # type: ignore[type-arg]  # form or files
+class _MultiDict(_Ready, ImmutableMultiDict):  # type: ignore[type-arg,misc]  # as Werkzeug's is
     pass
 
 

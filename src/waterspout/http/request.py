@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -34,7 +34,7 @@ __all__ = ["Request", "split_blueprint_path"]
 R = TypeVar("R", bound="Request")
 
 
-@lru_cache(maxsize=None)
+@cache
 def split_blueprint_path(name: str) -> tuple[str, ...]:
     """List a blueprint's dotted name and those of its parents: ``a.b`` → ``("a.b", "a")``."""
     parts = [name]
@@ -190,11 +190,12 @@ class Request(WerkzeugRequest):
         return body
 
     @cached_property
-    def stream(self) -> IO[bytes]:  # type: ignore[override]
+    def stream(self) -> IO[bytes]:
         """The body as a binary file. It was received whole (bounded, spooled) before the
         view ran, unless the route streams. Raises 413 above `max_content_length`."""
         if self.incoming is None:
-            found: IO[bytes] = WerkzeugRequest.stream.__get__(self)
+            inherited: Any = WerkzeugRequest.stream
+            found: IO[bytes] = inherited.__get__(self)
             return found
         limit = self.max_content_length
         body = self._message().body
@@ -224,6 +225,7 @@ class Request(WerkzeugRequest):
         peer = None if self.incoming is None else self.incoming.peer
         if peer is None:
             await asyncio.get_running_loop().create_future()
+        assert peer is not None
         await peer.disconnected()
 
     # -- what the URL matched ----------------------------------------------------

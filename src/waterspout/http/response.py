@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -17,7 +17,7 @@ from .. import json
 from ..current import current_config
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    pass
 
 __all__ = ["Response", "blocking_iterator"]
 
@@ -59,7 +59,6 @@ class Response(WerkzeugResponse):
         body: Any = self.response
         async for item in body:
             yield item.encode() if isinstance(item, str) else item
-
 
 
 def _encoded(items: Iterator[Any]) -> Iterator[bytes]:

@@ -72,7 +72,7 @@ class RouteTable:
             # Werkzeug would take leading slashes away first.
             if not path.startswith("/") or path.startswith("//"):
                 return None
-            found = search(self._root, method, path.split("/"), 0, ())
+            found = search(self._root, method, path.split("/"), 1, ())
             return None if found is None else _answer(*found)
         except Exception:
             return None
@@ -149,15 +149,14 @@ def _shortcuts(root: Node) -> tuple[dict[str, Ends], dict[str, Tail]]:
     tails: dict[str, Tail] = {}
 
     def collect(node: Node, path: str) -> None:
-        if path.startswith("//"):
+        if path.startswith("//"):  # never met: Werkzeug takes leading slashes away
             return
-        if node.ends:
+        if node.ends and path:
             static[path] = node.ends
         if node.lone is not None and path != "/":
             tails[path] = (node.static, node.lone.accepts, node.lone.node.ends)
         for text, after in node.static.items():
             collect(after, f"{path}/{text}")
 
-    for text, node in root.static.items():
-        collect(node, text)
+    collect(root, "")
     return static, tails

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from werkzeug.routing import BaseConverter, IntegerConverter, Map, Rule, UnicodeConverter
@@ -117,10 +118,11 @@ class Node:
 
 
 def compile_tree(url_map: Map) -> Node:
-    """Return the node for the start of a path, of the map's default subdomain."""
+    """Return the node behind the first slash of a path, of the map's default subdomain."""
     url_map.update()
-    root = url_map._matcher._root.static.get(url_map.default_subdomain)
-    return Node() if root is None else _compile_state(root, url_map)
+    domain = url_map._matcher._root.static.get(url_map.default_subdomain)
+    start = None if domain is None else domain.static.get("")
+    return Node() if start is None else _compile_state(start, url_map)
 
 
 def _compile_state(state: State, url_map: Map) -> Node:
@@ -154,17 +156,16 @@ def _leaf(rule: Rule, url_map: Map) -> Leaf:
     if url_map.redirect_defaults:
         if rule.alias:
             return UNSURE
-        for other in url_map._rules_by_endpoint[rule.endpoint]:
-            if other is rule:
-                break
-            if other.provides_defaults_for(rule):
-                return UNSURE
+        siblings = url_map._rules_by_endpoint.get(rule.endpoint, ())
+        ahead = takewhile(lambda other: other is not rule, siblings)
+        if any(other.provides_defaults_for(rule) for other in ahead):
+            return UNSURE
     return Leaf(rule)
 
 
 def is_stock(converter: BaseConverter) -> bool:
     """Tell whether converting a value runs Werkzeug's code alone."""
-    module: str = type(converter).to_python.__module__
+    module = getattr(type(converter).to_python, "__module__", None)
     return module == "werkzeug.routing.converters" and "to_python" not in vars(converter)
 
 

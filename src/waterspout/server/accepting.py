@@ -18,7 +18,7 @@ from .sockets import Listener
 
 _logger = logging.getLogger("waterspout.server")
 
-_BATCH = 32  # connections taken in one turn of the loop, so that the others' turn comes
+_BATCH = 8  # connections taken in one turn of the loop: the others' turn, other workers' share
 _ROOM_SECONDS = 0.05  # how soon to look again for room below the connection limit
 _SHORTAGE_SECONDS = 0.5  # how soon to try again without descriptors or memory
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})

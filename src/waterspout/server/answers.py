@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import InternalServerError
@@ -17,8 +18,11 @@ from ..pipeline import SYNC, Driver, drive
 from .outgoing import BadResponse, Outgoing, encode, has_body
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
     from ..app import App
     from ..context import RequestContext
+    from ..http.incoming import Incoming
     from .connection import Connection
     from .exchange import Exchange
     from .http1 import ProtocolError
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["has_body"]
 
 _logger = logging.getLogger("waterspout.server")
+
+#: Bytes of a WSGI answer that are read in the thread that made it.
+_TAKEN_AT_ONCE = 256 * 1024
 
 
 # -- in a worker thread ------------------------------------------------------------
@@ -72,32 +79,40 @@ def answer_sync(
 
 def run_wsgi(connection: Connection, exchange: Exchange) -> None:
     """Run a request through the program's own WSGI door in this worker thread."""
-    app = connection.app
-    incoming = exchange.incoming
     context = contextvars.copy_context()
     exchange.context = context
-    lane = connection.server.lanes.views
+    incoming = exchange.incoming
+    server = connection.server
+    app = connection.app
+    debugger = server.debugger
+    door = app if debugger is None or not debugger.wants(incoming) else debugger.door
     environ = incoming.to_environ()
+    response = context.run(wsgi_response, app, incoming, environ, server, door)
+    outgoing = encoded(app, exchange, response)
+    server.lanes.views.answer(connection._take_result, exchange, response, outgoing)
+
+
+def wsgi_response(
+    app: App,
+    incoming: Incoming,
+    environ: WSGIEnvironment,
+    server: Server | None,
+    door: Any = None,
+) -> Any:
+    """Return the response of a WSGI application to *environ*; of *app* if *door* is None."""
     body = incoming.body
-    if isinstance(body, bytes):
-        from_bytes: Any = _bytes_input(body)
-        environ["wsgi.input"] = from_bytes
-    else:
-        environ["wsgi.input"] = body
+    environ["wsgi.input"] = BytesIO(body) if isinstance(body, bytes) else body
     environ["wsgi.errors"] = sys.stderr
     try:
-        response = context.run(app.response_class.from_app, app, environ)
+        response = app.response_class.from_app(door or app, environ)
+        # PERF: a body of known length is taken here, in one thread hop instead of three.
+        length = response.content_length
+        if length is not None and length <= _TAKEN_AT_ONCE:
+            response.make_sequence()
+        return response
     except Exception as error:
         _logger.exception("Error in the application on %s %s", incoming.method, incoming.path)
-        response = error_response(app, error, connection.server)
-    outgoing = encoded(app, exchange, response)
-    lane.answer(connection._take_result, exchange, response, outgoing)
-
-
-def _bytes_input(body: bytes) -> Any:
-    from io import BytesIO
-
-    return BytesIO(body)
+        return error_response(app, error, incoming, server)
 
 
 # -- results -----------------------------------------------------------------------
@@ -141,21 +156,23 @@ async def close_quietly(app: App, ctx: RequestContext, drv: Driver) -> None:
 
 
 async def internal_error(
-    app: App, ctx: RequestContext, error: Exception, server: Server
+    app: App, ctx: RequestContext, error: Exception, server: Server | None
 ) -> Any:
     """Return the response for an error that the application let out: PROPAGATE_EXCEPTIONS,
     or a failing error handler."""
-    current = ctx._incoming
-    where = "" if current is None else f" on {current.path} [{current.method}]"
-    app.logger.error(f"Exception{where}", exc_info=(type(error), error, error.__traceback__))
-    return error_response(app, error, server)
+    incoming = ctx._incoming
+    assert incoming is not None
+    app.logger.error(
+        f"Exception on {incoming.path} [{incoming.method}]",
+        exc_info=(type(error), error, error.__traceback__),
+    )
+    return error_response(app, error, incoming, server)
 
 
-def error_response(app: App, error: Exception, server: Server) -> Any:
+def error_response(app: App, error: Exception, incoming: Incoming, server: Server | None) -> Any:
     """Return a plain 500 response, or in debug mode the page that explains *error*."""
-    debugger = server.debugger
-    if debugger is not None:
-        return debugger.page(error)
+    if server is not None and server.debugger is not None:
+        return server.debugger.page(error, incoming)
     return app.response_class.force_type(InternalServerError().get_response())
 
 
@@ -184,7 +201,7 @@ def plain_error(status: int) -> Outgoing:
 def refusal(error: ProtocolError, date_line: bytes) -> bytes:
     """Return the answer to bytes that are no acceptable HTTP."""
     outgoing = plain_error(error.status)
-    return b"%b%bConnection: close\r\n\r\n%b" % (outgoing.head, date_line, outgoing.body)
+    return b"%b%bConnection: close\r\n\r\n%b" % (outgoing.head, date_line, outgoing.body or b"")
 
 
 def log_refused(server: Server, client: tuple[str, int] | None, error: ProtocolError) -> None:

@@ -145,6 +145,7 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def stop(self, graceful: bool = True) -> None:
         """End the workers; the listeners go first, with their UNIX files."""
+        self._ending = True
         for listener in self.LISTENERS:
             listener.close()
         self.LISTENERS = []
@@ -202,7 +203,8 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
         try:
             super().reap_workers()
         except HaltServer:
-            if not self._reloading and not any(map(_is_ready, self.WORKERS.values())):
+            serving = any(map(_is_ready, self.WORKERS.values()))
+            if not (serving or self._reloading or self._ending):
                 raise
         now = time.monotonic()
         for pid in before.keys() - self.WORKERS.keys():

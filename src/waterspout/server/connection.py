@@ -23,7 +23,8 @@ from .. import pipeline
 from ..context import RequestContext
 from ..endpoint import Where
 from ..lanes import LaneFull
-from ..pipeline import SYNC, LoopDriver, drive
+from ..pipeline import LoopDriver
+from ..reception import receive
 from . import answers
 from .exchange import Channel, ChannelReader, Exchange, gone
 from .http1 import ProtocolError, RequestParser
@@ -48,6 +49,7 @@ class Connection(asyncio.Protocol):
         # The connection
         self.server = server
         self.app = server.app
+        self.wsgi = server.app.needs_wsgi
         self.limits = server.settings.limits
         self.timeouts = server.settings.timeouts
         self.parser = RequestParser(self, self.limits)
@@ -177,28 +179,12 @@ class Connection(asyncio.Protocol):
         incoming.peer = self
         if self.server.access_log is not None:
             exchange.started = self.server.loop.time()
-        if not self.app.needs_wsgi:
-            self._route(exchange)
+        if not self.wsgi:
+            exchange.ctx = ctx = receive(self.app, incoming)
+            exchange.plan = ctx.plan
         self.receiving = exchange
         if parser.content_length or parser.chunked:
             self._begin_body(exchange)
-
-    def _route(self, exchange: Exchange) -> None:
-        app = self.app
-        incoming = exchange.incoming
-        found = app.match(incoming)
-        if found is not None:
-            rule, args = found
-            exchange.plan = plan = app.plan_for(rule)
-            exchange.ctx = ctx = RequestContext.from_incoming(app, incoming, rule, args)
-            ctx.plan = plan
-            return
-        # Not in the table: a path converter, a redirect, an error. Werkzeug decides, before
-        # the body if no converter of the program's own wants the request's context.
-        exchange.ctx = ctx = RequestContext.from_incoming(app, incoming)
-        if app.matches_early:
-            ctx.match_request()
-            exchange.plan = ctx.plan = app.plan_for(ctx.request.url_rule)
 
     def _begin_body(self, exchange: Exchange) -> None:
         parser = self.parser
@@ -326,7 +312,9 @@ class Connection(asyncio.Protocol):
         if self.served >= self.limits.requests_per_connection:
             exchange.keep_alive = False
         try:
-            if self.app.needs_wsgi:
+            if self.wsgi or (
+                server.debugger is not None and server.debugger.wants(exchange.incoming)
+            ):
                 server.lanes.views.submit(answers.run_wsgi, self, exchange)
             elif plan is None or plan.where == Where.LOOP:
                 # PERF: the current context is the transport's own; the task gets a copy.
@@ -382,9 +370,7 @@ class Connection(asyncio.Protocol):
             await send_stream(self, exchange, result, outgoing)
         finally:
             if keep:
-                await asyncio.shield(
-                    self.server.keep(answers.close_quietly(self.app, ctx, drv))
-                )
+                await asyncio.shield(self.server.keep(answers.close_quietly(self.app, ctx, drv)))
 
     def _run_inline(self, exchange: Exchange) -> None:
         answers.answer_sync(self, exchange, self._take_result)
@@ -533,7 +519,8 @@ class Connection(asyncio.Protocol):
         if self.running is not exchange or exchange.status:
             return
         self.app.logger.error(
-            "%s %s took longer than its limit: 504", exchange.incoming.method,
+            "%s %s took longer than its limit: 504",
+            exchange.incoming.method,
             exchange.incoming.path,
         )
         self._fail(exchange, 504)

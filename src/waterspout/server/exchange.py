@@ -77,7 +77,7 @@ class Exchange:
         """Write what waits to the temporary file; for the file lane."""
         chunks, self._chunks = self._chunks or [], []
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="waterspout-")
+            self._file = tempfile.TemporaryFile(prefix="waterspout-")  # noqa: SIM115  # outlives this
         for chunk in chunks:
             self._file.write(chunk)
 

@@ -187,7 +187,7 @@ class RequestParser:
         if not (self._at_start and self._data.startswith(b"HTTP/1.", at)):
             self._check_request_line(method, target)
         version = parser.get_http_version()
-        if version != "1.1" and version != "1.0":
+        if version not in ("1.1", "1.0"):
             raise ProtocolError(505, f"HTTP version {version} is not supported")
         self._at_start = False
         self._held = b""
@@ -252,9 +252,7 @@ class RequestParser:
             kind = _spellings.get(name)
             if kind is None:
                 kind = _kind_of(name)
-            if size > limits.header_field and (
-                kind != _COOKIE or size > limits.cookie_field
-            ):
+            if size > limits.header_field and (kind != _COOKIE or size > limits.cookie_field):
                 raise ProtocolError(431, "a header field is too long")
             if kind:
                 if kind == _HOST:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected
 
-from .. import pipeline
+from ..lanes import Lanes
 from ..pipeline import SYNC, drive
 from . import answers
 
@@ -35,7 +35,7 @@ async def send_stream(
 ) -> None:
     """Write a streamed answer, then close its body and, for a request that ran in a thread,
     its context."""
-    body = _pieces(connection, exchange, response)
+    body = pieces(connection.server.lanes, response, exchange.context)
     try:
         if not exchange.abandoned:
             await _write_all(connection, exchange, outgoing, body)
@@ -50,9 +50,7 @@ async def send_stream(
         )
         connection.abort()
     finally:
-        await asyncio.shield(
-            connection.server.keep(_close_body(connection, exchange, response, body))
-        )
+        await asyncio.shield(connection.server.keep(_end(connection, exchange, body)))
 
 
 async def _write_all(
@@ -93,24 +91,50 @@ async def _write_all(
     connection._done(exchange)
 
 
-def _pieces(connection: Connection, exchange: Exchange, response: Any) -> AsyncIterator[bytes]:
+def pieces(
+    lanes: Lanes, response: Any, context: contextvars.Context | None
+) -> AsyncPieces | SyncPieces:
+    """Return the body of a streamed response as an async iterator with `aclose`. *context* is
+    that of a request which ran in a worker thread."""
     if response.is_async:
-        pieces: AsyncIterator[bytes] = response.aiter_encoded()
-        return pieces
-    return _SyncPieces(connection, exchange, response)
+        return AsyncPieces(response)
+    return SyncPieces(lanes, response, context)
 
 
-class _SyncPieces:
+class AsyncPieces:
+    """Advances an async body on the loop."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self._iterator: AsyncIterator[Any] = response.response.__aiter__()
+
+    def __aiter__(self) -> AsyncPieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._iterator.__anext__()
+        found: bytes = piece.encode() if isinstance(piece, str) else piece
+        return found
+
+    async def aclose(self) -> None:
+        """Close the body."""
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None:
+            await close()
+        self._response.close()
+
+
+class SyncPieces:
     """Advances a `def` body in a worker thread, one piece at a time."""
 
-    def __init__(self, connection: Connection, exchange: Exchange, response: Any) -> None:
-        lanes = connection.server.lanes
+    def __init__(self, lanes: Lanes, response: Any, context: contextvars.Context | None) -> None:
         # A file waits for the disk only, a generator for whatever the program does.
         self._lane = lanes.files if response.direct_passthrough else lanes.views
-        self._context = exchange.context or contextvars.copy_context()
+        self._context = context or contextvars.copy_context()
+        self._response = response
         self._iterator: Iterator[Any] = iter(response.iter_encoded())
 
-    def __aiter__(self) -> _SyncPieces:
+    def __aiter__(self) -> SyncPieces:
         return self
 
     async def __anext__(self) -> bytes:
@@ -120,30 +144,20 @@ class _SyncPieces:
         found: bytes = piece
         return found
 
+    async def aclose(self) -> None:
+        """Close the body, in a worker thread and the request's context."""
+        await self._lane.run(self._context.run, answers.close_response, self._response)
 
-async def _close_body(
-    connection: Connection, exchange: Exchange, response: Any, body: Any
-) -> None:
-    app = connection.app
+
+async def _end(connection: Connection, exchange: Exchange, body: Any) -> None:
     try:
-        if response.is_async:
-            await body.aclose()
-            source = response.response
-            if hasattr(source, "aclose"):
-                await source.aclose()
-            response.close()
-        else:
-            context = body._context
-            await body._lane.run(context.run, answers.close_response, response)
+        await body.aclose()
     except Exception:
         _logger.exception("Error while closing a streamed body")
     ctx = exchange.ctx
-    if ctx is not None and exchange.context is not None:  # it ran in a worker thread
-        if ctx.keep_context or app.config["STREAM_KEEPS_CONTEXT"]:
-            await connection.server.lanes.views.run(
-                exchange.context.run, _close_context, app, ctx
-            )
-
-
-def _close_context(app: Any, ctx: Any) -> None:
-    drive(answers.close_quietly(app, ctx, SYNC))
+    context = exchange.context
+    if ctx is None or context is None:
+        return  # it ran on the loop, which ends the context itself
+    if ctx.keep_context or connection.app.config["STREAM_KEEPS_CONTEXT"]:
+        closing = answers.close_quietly(connection.app, ctx, SYNC)
+        await connection.server.lanes.views.run(context.run, drive, closing)

@@ -25,6 +25,7 @@ from email.utils import formatdate
 from typing import Any, Protocol, TypeVar
 
 from ..lanes import Lanes, LaneSettings
+from ..lazy import load
 from ..pipeline import LoopDriver
 from .accepting import Acceptor
 from .access import Access, open_log
@@ -128,7 +129,11 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.lanes = _make_lanes(self.loop, self.settings.threads)
         self.driver = LoopDriver(self.lanes)
+        if self.settings.debug or self.app.debug:
+            self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
         self.driver = LoopDriver(self.lanes)
+        if self.settings.debug or self.app.debug:
+            self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
         listeners: Sequence[Listener] = ()
         try:
             listeners = open_listeners(self.settings) if self._given is None else self._given
@@ -199,10 +204,12 @@ class Server:
         self.stop_accepting()
         for connection in list(self.connections):
             connection.begin_stop()
-        if self.connections:
-            _logger.info("Stopping: %d connections are open.", len(self.connections))
         reserve = min(1.0, _HOOKS_SHARE * times.graceful)
-        await self._until(self.loop.time() + times.graceful - reserve, self._is_quiet)
+        latest = self.loop.time() + times.graceful - reserve
+        await self._until(min(latest, self.loop.time() + times.linger + 0.5), self._is_quiet)
+        if self.connections:
+            _logger.info("Stopping when %d connections have finished.", len(self.connections))
+        await self._until(latest, self._is_quiet)
         if self.connections or self._opening or self._kept:
             _logger.warning("Stopping: %d connections had to be aborted.", len(self.connections))
             self.close_connections()

@@ -38,6 +38,10 @@ class Listener:
     inherited: bool = False
     _file: tuple[str, int] | None = field(default=None, repr=False)  # path, inode
 
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self.sock.fileno()
+
     def url(self, tls: bool) -> str:
         """Return the address as a browser writes it (``unix:/path`` for UNIX sockets)."""
         address = self.sock.getsockname()

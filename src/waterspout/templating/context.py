@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from ..current import app_var, request_var
@@ -9,7 +11,7 @@ from ..current import app_var, request_var
 if TYPE_CHECKING:
     from ..app import App
 
-__all__ = ["fill_context"]
+__all__ = ["fill_context", "fill_context_async", "has_async_processors"]
 
 
 def _default_template_ctx_processor() -> dict[str, Any]:
@@ -28,16 +30,38 @@ def _default_template_ctx_processor() -> dict[str, Any]:
 def fill_context(app: App, context: dict[str, Any]) -> None:
     """Add to *context*, in place, what the context processors give: the app's first, then those of
     the current blueprint from its outermost parent inwards. Values given by the caller win."""
-    registry = app.template_context_processors
     given = context.copy()
-    for func in registry.get(None, ()):
+    for func in _processors(app):
         # PERF: the one processor every app has needs no look at whether it is a coroutine.
         plain = func is _default_template_ctx_processor
         context.update(func() if plain else app.ensure_sync(func)())
+    context.update(given)
+
+
+async def fill_context_async(app: App, context: dict[str, Any]) -> None:
+    """Do as `fill_context` and await the processors that are `async def`."""
+    given = context.copy()
+    for func in _processors(app):
+        values = func()
+        context.update(await values if isawaitable(values) else values)
+    context.update(given)
+
+
+def has_async_processors(app: App) -> bool:
+    """Tell whether a context processor that applies now is `async def`."""
+    return any(
+        iscoroutinefunction(func)
+        for func in _processors(app)
+        if func is not _default_template_ctx_processor
+    )
+
+
+def _processors(app: App) -> list[Callable[[], Any]]:
+    registry = app.template_context_processors
+    found: list[Callable[[], Any]] = registry.get(None, [])
     if len(registry) > 1:
         request_ctx = request_var.get(None)
         if request_ctx is not None:
             for name in reversed(request_ctx.request.blueprints):
-                for func in registry.get(name, ()):
-                    context.update(app.ensure_sync(func)())
-    context.update(given)
+                found = found + registry.get(name, [])
+    return found

@@ -2,7 +2,7 @@
 
 The names and their behaviour are those of `flask.templating`. In an `async def` view the rendered
 text also accepts ``await``, so that code written for Quart runs; with Jinja's ``enable_async`` on,
-it must be awaited there.
+or with context processors that are `async def`, it must be awaited there.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from jinja2 import BaseLoader, Template, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
 
 from ..bridge import run_async
-from ..carry import carry
+from ..carry import AsyncContextStream, ContextStream, capture, carry
 from ..context import app_ctx
 from ..current import app_var
-from ..http.awaitable import AwaitableStr
+from ..http.awaitable import AwaitableStr, _Ready
 from ..signals import before_render_template, template_rendered
 from . import blocks
+from .context import fill_context_async, has_async_processors
 from .explain import Source, explain_template_loading_attempts
 
 if TYPE_CHECKING:
@@ -98,6 +99,14 @@ class DispatchingJinjaLoader(BaseLoader):
         for owner in (self.app, *self.app.iter_blueprints()):
             if owner.jinja_loader is not None:
                 yield owner, owner.jinja_loader
+
+
+class _Stream(_Ready, ContextStream[str]):
+    """A stream of text that also accepts `await`."""
+
+
+class _AsyncStream(_Ready, AsyncContextStream[str]):
+    """The same where making the text needs the event loop."""
 
 
 def render_template(template_name_or_list: Names, **context: Any) -> AwaitableStr:
@@ -186,25 +195,32 @@ def _announce(signal: Signal, app: App, template: Template, context: dict[str, A
 def _render(
     app: App, template: Template, context: dict[str, Any], block: str | None = None
 ) -> AwaitableStr:
-    app.update_template_context(context)
-    _announce(before_render_template, app, template, context)
     on_loop = _get_running_loop() is not None
-    if template.environment.is_async:
+    if _must_wait(app, template, on_loop):
         later = _render_async(app, template, context, block)
         return later if on_loop else run_async(later)  # type: ignore[return-value]  # see the head
-    if block is None:
-        text = template.render(context)
-    else:
-        text = blocks.render_block(template, block, context)
+    app.update_template_context(context)
+    _announce(before_render_template, app, template, context)
+    text = _text(template, context, block)
     _announce(template_rendered, app, template, context)
     # PERF: without a running loop nobody can await the text, and it stays an exact str.
     return AwaitableStr(text) if on_loop else text  # type: ignore[return-value]
 
 
+def _text(template: Template, context: dict[str, Any], block: str | None) -> str:
+    if block is None:
+        return template.render(context)
+    return blocks.render_block(template, block, context)
+
+
 async def _render_async(
     app: App, template: Template, context: dict[str, Any], block: str | None
 ) -> str:
-    if block is None:
+    await _update_context(app, context)
+    _announce(before_render_template, app, template, context)
+    if not template.environment.is_async:
+        text = _text(template, context, block)
+    elif block is None:
         text = await template.render_async(context)
     else:
         text = await blocks.render_block_async(template, block, context)
@@ -212,13 +228,26 @@ async def _render_async(
     return text
 
 
+def _must_wait(app: App, template: Template, on_loop: bool) -> bool:
+    return template.environment.is_async or (on_loop and has_async_processors(app))
+
+
+async def _update_context(app: App, context: dict[str, Any]) -> None:
+    if has_async_processors(app):
+        await fill_context_async(app, context)
+    else:
+        app.update_template_context(context)
+
+
 def _stream(app: App, template: Template, context: dict[str, Any]) -> Iterator[str]:
+    on_loop = _get_running_loop() is not None
+    if on_loop and _must_wait(app, template, on_loop):
+        later = _pieces_async(app, template, context)
+        return _AsyncStream(later, capture())  # type: ignore[return-value]  # a body all the same
     app.update_template_context(context)
     _announce(before_render_template, app, template, context)
-    if template.environment.is_async and _get_running_loop() is not None:
-        # An async iterator, which a view returns all the same.
-        return carry(_pieces_async(app, template, context))  # type: ignore[return-value]
-    return carry(_pieces(app, template, context))
+    pieces = _pieces(app, template, context)
+    return _Stream(pieces, capture()) if on_loop else carry(pieces)
 
 
 def _pieces(app: App, template: Template, context: dict[str, Any]) -> Iterator[str]:
@@ -229,7 +258,13 @@ def _pieces(app: App, template: Template, context: dict[str, Any]) -> Iterator[s
 async def _pieces_async(
     app: App, template: Template, context: dict[str, Any]
 ) -> AsyncIterator[str]:
-    async with aclosing(template.generate_async(context)) as pieces:
-        async for piece in pieces:
+    await _update_context(app, context)
+    _announce(before_render_template, app, template, context)
+    if template.environment.is_async:
+        async with aclosing(template.generate_async(context)) as pieces:
+            async for piece in pieces:
+                yield piece
+    else:
+        for piece in template.generate(context):
             yield piece
     _announce(template_rendered, app, template, context)

@@ -6,7 +6,7 @@ It calls the app as a WSGI callable in the caller's thread, without an event loo
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
 from functools import lru_cache
@@ -62,7 +62,7 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
         self.app = app
         super().__init__(path, base_url, *args, **kwargs)
 
-    def json_dumps(self, obj: Any, **kwargs: Any) -> str:  # type: ignore[override]
+    def json_dumps(self, obj: Any, **kwargs: Any) -> str:
         """Write *obj* as the app's JSON provider does."""
         return self.app.json.dumps(obj, **kwargs)
 
@@ -109,7 +109,7 @@ class FlaskClient(Client):
             response.headers.getlist("Set-Cookie"),
         )
 
-    def _copy_environ(self, other: WSGIEnvironment) -> WSGIEnvironment:
+    def _copy_environ(self, other: Mapping[str, Any]) -> WSGIEnvironment:
         environ = {**self.environ_base, **other}
         if self.preserve_context:
             environ["werkzeug.debug.preserve_context"] = self._new_contexts.append

@@ -1,0 +1,31 @@
+"""What every door with messages (native server, ASGI) does first with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .context import RequestContext
+
+if TYPE_CHECKING:
+    from .app import App
+    from .http.incoming import Incoming
+
+
+def receive(app: App, incoming: Incoming) -> RequestContext:
+    """Return the context of a message whose header section is there, with its plan if the
+    route can be told before the context is current.
+
+    Without a plan a converter of the program's own must run first, in the context.
+    """
+    found = app.match(incoming)
+    if found is not None:
+        rule, args = found
+        ctx = RequestContext.from_incoming(app, incoming, rule, args)
+        ctx.plan = app.plan_for(rule)
+        return ctx
+    # Not in the table: a path converter, a redirect, an error. Werkzeug decides.
+    ctx = RequestContext.from_incoming(app, incoming)
+    if app.matches_early:
+        ctx.match_request()
+        ctx.plan = app.plan_for(ctx.request.url_rule)
+    return ctx

@@ -1,0 +1,68 @@
+"""The interactive error page of debug mode: Werkzeug's, for errors in any kind of view.
+
+SECURITY: made only in debug mode. Evaluating code needs the page's secret, the PIN that
+is printed in the terminal, and a Host that Werkzeug trusts (localhost).
+"""
+
+from __future__ import annotations
+
+import contextvars
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.debug import DebuggedApplication
+from werkzeug.debug.tbtools import DebugTraceback
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..http.incoming import Incoming
+
+
+class Debugger:
+    """Keeps the frames of shown errors and answers the page's own requests."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        #: The WSGI application that answers requests with ``__debugger__`` in their query.
+        self.door = DebuggedApplication(app, evalex=True)
+
+    def wants(self, incoming: Incoming) -> bool:
+        """Whether a request comes from an error page."""
+        return b"__debugger__=yes" in incoming.query
+
+    def page(self, error: Exception, incoming: Incoming) -> Any:
+        """Return the page that explains *error*."""
+        door = self.door
+        traceback = DebugTraceback(error, hide=not door.show_hidden_frames)
+        context = contextvars.copy_context()
+        for frame in traceback.all_frames:
+            door.frames[id(frame)] = frame
+            door.frame_contexts[id(frame)] = [_Entered(context)]
+        environ = incoming.to_environ()
+        trusted = bool(door.check_pin_trust(environ))
+        html = traceback.render_debugger_html(
+            evalex=door.evalex and door.check_host_trust(environ),
+            secret=door.secret,
+            evalex_trusted=trusted,
+        )
+        return self._app.response_class(
+            html,
+            status=500,
+            content_type="text/html; charset=utf-8",
+            # The page must not be blocked, and says more than a cache should keep.
+            headers={"X-XSS-Protection": "0", "Cache-Control": "no-store"},
+        )
+
+
+class _Entered:
+    """Makes the request's context variables current while code of the page is evaluated."""
+
+    def __init__(self, context: contextvars.Context) -> None:
+        self._context = context
+        self._tokens: list[tuple[contextvars.ContextVar[Any], contextvars.Token[Any]]] = []
+
+    def __enter__(self) -> None:
+        self._tokens = [(var, var.set(value)) for var, value in self._context.items()]
+
+    def __exit__(self, *args: object) -> None:
+        for var, token in self._tokens:
+            var.reset(token)
