@@ -81,8 +81,6 @@ class App(Registration):
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
-        #: Names in `SEAMS` that this program overrides.
-        self.overridden: frozenset[str] = frozenset()
         super().__init__(
             import_name=import_name,
             static_url_path=static_url_path,
@@ -103,8 +101,8 @@ class App(Registration):
         self.startup_funcs: list[Callable[[], Any]] = []
         self.shutdown_funcs: list[Callable[[], Any]] = []
         self.lifespan_funcs: list[Callable[..., Any]] = []
-        self._no_route = Plan(self, None)
         self.overridden = self._find_overridden()
+        self._no_route = Plan(self, None)
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError("Invalid static_host/host_matching combination")

@@ -185,6 +185,7 @@ class RequestContext(AppContext):
     _borrowed: AppContext | None = None
     _after: list[Callable[..., Any]] | None = None
     _opened = False
+    _tokens: Any = None
 
     def __init__(
         self,
@@ -219,7 +220,6 @@ class RequestContext(AppContext):
         and *view_args* are given where the route table already knew them."""
         ctx = cls.__new__(cls)
         ctx.app = app
-        ctx._tokens = []
         ctx._incoming = incoming
         ctx._rule = rule
         ctx._view_args = view_args
@@ -311,17 +311,11 @@ class RequestContext(AppContext):
         """Return the session if there may be something to save: it was opened, or the
         request brought one whose cookie might have to be refreshed."""
         found = self._live_session
-        if found is None and (self._request is not None or self._has_cookie()):
+        if found is None and (self._incoming is None or self._incoming.has_cookie):
             app = self.app
             if app.session_interface.get_cookie_name(app) in self.request.cookies:
                 found = self.open_session()
         return found
-
-    def _has_cookie(self) -> bool:
-        incoming = self._incoming
-        return incoming is not None and any(
-            len(name) == 6 and name.lower() == b"cookie" for name, _ in incoming.headers
-        )
 
     def is_direct(self) -> bool:
         """Whether the plan's view can be called with `view_args` as they stand: a rule
@@ -364,7 +358,8 @@ class RequestContext(AppContext):
             self._live_session is None
             and self._after is None
             and not request_finished.receivers
-            and not self._has_cookie()
+            and self._incoming is not None
+            and not self._incoming.has_cookie
         )
 
     def copy(self) -> RequestContext:
@@ -411,6 +406,8 @@ class RequestContext(AppContext):
                 appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
         elif outer is not self:
             self._borrowed = outer._borrowed_root() if isinstance(outer, RequestContext) else outer
+        if self._tokens is None:
+            self._tokens = []
         self._tokens.append((_cv_request.set(self), app_token))
         # Opened before matching, so that URL converters may use the session.
         self._opened = True

@@ -18,6 +18,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from .http.awaitable import AwaitableStr
 from .http.request import split_blueprint_path
 from .http.response import Response
 from .views import loop_view
@@ -66,6 +67,7 @@ class Plan:
 
     __slots__ = (
         "after",
+        "bare",
         "before",
         "closes",
         "direct",
@@ -105,6 +107,14 @@ class Plan:
         )
         self.opens_session = not app.session_is_lazy
         self.plain_heads = None if self.after or overridden & _FINISHING else _plain_heads(app)
+        #: There is nothing on the way but the view, and its answer may be a plain one.
+        self.bare = (
+            self.direct
+            and self.plain_heads is not None
+            and not (self.opens_session or self.preprocessors or self.before)
+            and not overridden & {"full_dispatch_request", "preprocess_request"}
+            and not app.before_first_request_funcs
+        )
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
         self.stream: bool = getattr(rule, "stream", False)
         self.timeout: float | None = getattr(rule, "timeout", None)
@@ -166,6 +176,7 @@ def _plain_heads(app: App) -> dict[type, tuple[bytes, Callable[[Any], bytes]]] |
     plain = head % text.encode()
     heads: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
         str: (plain, str.encode),
+        AwaitableStr: (plain, str.encode),
         bytes: (plain, bytes),
     }
     encoder = getattr(app.json, "plain_encoder", None)

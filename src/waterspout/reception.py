@@ -17,12 +17,14 @@ def receive(app: App, incoming: Incoming) -> RequestContext:
 
     Without a plan a converter of the program's own must run first, in the context.
     """
-    found = app.match(incoming)
-    if found is not None:
-        rule, args = found
-        ctx = RequestContext.from_incoming(app, incoming, rule, args)
-        ctx.plan = app.plan_for(rule)
-        return ctx
+    # OPTIONS has an answer of its own, which the view does not know of.
+    if incoming.method != "OPTIONS":
+        found = app.match(incoming)
+        if found is not None:
+            rule, args = found
+            ctx = RequestContext.from_incoming(app, incoming, rule, args)
+            ctx.plan = app.plan_for(rule)
+            return ctx
     # Not in the table: a path converter, a redirect, an error. Werkzeug decides.
     ctx = RequestContext.from_incoming(app, incoming)
     if app.matches_early:

@@ -91,6 +91,8 @@ class Registration(Scaffold):
     request_class: Any
 
     revision: Revision
+    #: Methods that this program overrides, see `endpoint.SEAMS`.
+    overridden: frozenset[str] = frozenset()
     #: The compiled front of `url_map`.
     route_table: RouteTable
 
@@ -169,6 +171,10 @@ class Registration(Scaffold):
                 " needed to set up the application are done before"
                 " running it."
             )
+
+    def close_setup(self) -> None:
+        """Note that the first request is being handled: nothing may be registered any more."""
+        self._got_first_request = True
 
     # -- made once, replaceable ------------------------------------------------
 
@@ -396,14 +402,21 @@ class Registration(Scaffold):
 
     def find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
         """Return rule and arguments by the route table, None if Werkzeug must be asked."""
-        if self.subdomain_matching:
+        if self.subdomain_matching or "create_url_adapter" in self.overridden:
+            return None
+        if request.headers.get("Upgrade", "").lower() == "websocket":
             return None
         return self.route_table.find(request.method, request.path)
 
     def match(self, incoming: Incoming) -> tuple[Any, dict[str, Any]] | None:
         """Return rule and arguments of a message by the route table alone, where no setting
         wants the host looked at first; None if Werkzeug must be asked."""
-        if self.subdomain_matching or self.config["TRUSTED_HOSTS"] is not None:
+        if (
+            incoming.upgrade
+            or self.subdomain_matching
+            or self.config["TRUSTED_HOSTS"] is not None
+            or "create_url_adapter" in self.overridden
+        ):
             return None
         return self.route_table.find(incoming.method, incoming.path)
 
@@ -424,11 +437,14 @@ class Registration(Scaffold):
         if self.url_map.host_matching:
             server_name = None
         elif not self.subdomain_matching:
+            scheme = request.scheme
+            if request.headers.get("Upgrade", "").lower() == "websocket":
+                scheme = "wss" if scheme in ("https", "wss") else "ws"
             return self.url_map.bind(
                 (server_name or host).lower(),
                 script_name=request.root_path,
                 subdomain=self.url_map.default_subdomain or "",
-                url_scheme=request.scheme,
+                url_scheme=scheme,
                 default_method=request.method,
                 path_info=request.path,
                 query_args=request.query_string.decode("latin-1"),

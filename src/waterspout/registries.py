@@ -81,6 +81,19 @@ class HookRegistry(Registry):
     """Hook lists by blueprint name (None for the application); a missing one is made, as
     in Flask's ``defaultdict(list)``."""
 
+    def __setitem__(self, name: Any, hooks: Any) -> None:
+        if type(hooks) is list:
+            kept = HookList(self.revision)
+            list.extend(kept, hooks)
+            hooks = kept
+        super().__setitem__(name, hooks)
+
+    def setdefault(self, name: Any, default: Any = None) -> Any:
+        """Return the hooks of *name*, made of *default* if there are none."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
     def __missing__(self, name: Any) -> HookList:
         made = HookList(self.revision)
         dict.__setitem__(self, name, made)

@@ -26,11 +26,13 @@ http_method_funcs = frozenset(["get", "post", "head", "options", "delete", "put"
 class View:
     """A view as a class: override `dispatch_request`, register what `as_view` returns.
 
-    class Hello(View):
-        def dispatch_request(self, name):
-            return f"Hello, {name}!"
+    Values from the URL are the method's keywords:
 
-    app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
+        class Hello(View):
+            def dispatch_request(self, name):
+                return f"Hello, {name}!"
+
+        app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
     """
 
     #: The HTTP methods the view answers; None means GET (with HEAD and OPTIONS).

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import HELLO, Program
+from cli_program import HELLO, Program
 
 from waterspout import App
 from waterspout.cli import (

@@ -63,5 +63,5 @@ def test_nothing_is_wider_than_a_phone(site: Site, browser: Browser) -> None:
                   deviceScaleFactor=2)  # fmt: skip
     for path in ("/", "/live/", "/entries/1", "/nowhere"):
         browser.open(site.url + path)
-        assert browser.run("document.documentElement.scrollWidth") == 360
+        assert (path, browser.run("document.documentElement.scrollWidth")) == (path, 360)
         assert browser.run("getComputedStyle(document.body).fontSize") == "16px"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 import textwrap
 import venv
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from dropin_process import RunPython
 
+Script = Callable[..., str]
+
 INSTALL = "import waterspout.dropin; waterspout.dropin.install()\n"
 
 
 @pytest.fixture
-def succeeds(run_python: RunPython):  # type: ignore[no-untyped-def]
+def succeeds(run_python: RunPython) -> Script:
     """Run a script, warnings being errors; it must end well. Returns what it printed."""
 
     def succeeds(script: str, *options: str, **variables: str) -> str:
@@ -27,7 +30,7 @@ def succeeds(run_python: RunPython):  # type: ignore[no-untyped-def]
     return succeeds
 
 
-def test_flask_is_waterspout_in_every_form(succeeds) -> None:  # type: ignore[no-untyped-def]
+def test_flask_is_waterspout_in_every_form(succeeds: Script) -> None:
     """Same module objects, same classes; extensions see them as well."""
     succeeds(
         INSTALL
@@ -46,7 +49,7 @@ assert flask.__spec__.name == "waterspout.flask"
     )
 
 
-def test_version_of_the_distribution_is_untouched(succeeds) -> None:  # type: ignore[no-untyped-def]
+def test_version_of_the_distribution_is_untouched(succeeds: Script) -> None:
     """Extensions ask for it, and so does `flask --version`."""
     printed = succeeds(
         INSTALL + "import importlib.metadata; print(importlib.metadata.version('flask'))"
@@ -54,7 +57,7 @@ def test_version_of_the_distribution_is_untouched(succeeds) -> None:  # type: ig
     assert printed.strip() == version("flask")
 
 
-def test_old_extension_and_script_names(succeeds) -> None:  # type: ignore[no-untyped-def]
+def test_old_extension_and_script_names(succeeds: Script) -> None:
     """`flask.ext.X` and `flask_script`, as programs of 2013 have them."""
     succeeds(
         """
@@ -81,20 +84,22 @@ def test_install_when_flask_is_loaded_explains_itself(run_python: RunPython) -> 
     assert "waterspout run --dropin" in result.stderr
 
 
-def test_install_twice_and_uninstall(succeeds) -> None:  # type: ignore[no-untyped-def]
+def test_install_twice_and_uninstall(succeeds: Script) -> None:
     """After `uninstall`, the installed Flask is Flask again."""
     succeeds(
         """
-        import sys, werkzeug.serving, waterspout.dropin as dropin
+        import os, sys, werkzeug.serving, waterspout.dropin as dropin
         from werkzeug.serving import run_simple
         dropin.install(); dropin.install()
         assert dropin.installed()
+        assert os.environ["WATERSPOUT_DROPIN"] == "1"
         assert sum(type(f).__name__ == "DropinFinder" for f in sys.meta_path) == 1
         import flask, flask.json, flask_script
         assert flask.__name__ == "waterspout.flask"
         assert werkzeug.serving.run_simple.__module__ == "waterspout.dropin.removed"
         dropin.uninstall(); dropin.uninstall()
         assert not dropin.installed()
+        assert "WATERSPOUT_DROPIN" not in os.environ
         assert werkzeug.serving.run_simple is run_simple
         import flask
         assert flask.__name__ == "flask"
@@ -113,7 +118,7 @@ def test_python_m_flask(run_python: RunPython) -> None:
     assert f"Flask {version('flask')}" in result.stdout
 
 
-def test_every_module_attribute_can_be_read(succeeds) -> None:  # type: ignore[no-untyped-def]
+def test_every_module_attribute_can_be_read(succeeds: Script) -> None:
     """freezegun and hiro read all attributes of all modules, and call `isinstance` on them."""
     succeeds(
         INSTALL
@@ -129,7 +134,7 @@ for _ in range(2):
     )
 
 
-def test_removed_flask_names_warn(succeeds) -> None:  # type: ignore[no-untyped-def]
+def test_removed_flask_names_warn(succeeds: Script) -> None:
     """One warning names the old name and the new one, at the line of the program."""
     succeeds(
         INSTALL

@@ -109,6 +109,8 @@ def test_l5_program_is_served_by_waterspout(tmp_path: Path, way: str, program: s
         answer = ask(connection, "GET", "/")
         assert "werkzeug" not in answer.headers.get("Server", "").lower()
         assert ask(connection, "GET", "/absent").status == 404
+        if program == "direct_program":
+            assert ask(connection, "GET", "/other/").text == "the other application"
 
 
 def test_l5_login_over_the_server(tmp_path: Path) -> None:

@@ -129,12 +129,19 @@ def test_async_classes_answer_on_the_event_loop_b5() -> None:
 
     app.add_url_rule("/<word>", view_func=Where.as_view("where"))
     sent: list[dict[str, Any]] = []
+    answered = asyncio.Event()
+    events = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if events:
+            return events.pop()
+        await answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
+        if not message.get("more_body", message["type"] == "http.response.start"):
+            answered.set()
 
     scope = {
         "type": "http",

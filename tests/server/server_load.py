@@ -34,6 +34,8 @@ class Load:
     async def __aenter__(self) -> Load:
         runs = [self._kept() for _ in range(self.kept)] + [self._fresh() for _ in range(self.fresh)]
         self._tasks = [asyncio.create_task(run) for run in runs]
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self._changed.set())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -47,6 +49,9 @@ class Load:
             while self.answered < wanted:
                 self._changed.clear()
                 await self._changed.wait()
+                for task in self._tasks:
+                    if task.done():
+                        task.result()
 
     async def until_refused(self) -> None:
         """Wait until every client was refused: the server has gone."""

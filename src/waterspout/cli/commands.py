@@ -23,7 +23,7 @@ SORTS = ("endpoint", "methods", "domain", "rule", "match")
 FLASK_API = "3.1.3"
 
 
-@click.command("routes", short_help="Show the routes for the app.")
+@click.command("routes", short_help="Show the routes.")
 @click.option(
     "--sort",
     "-s",
@@ -31,7 +31,7 @@ FLASK_API = "3.1.3"
     default="endpoint",
     help="What to sort by; 'match' is the order in which the rules are tried.",
 )
-@click.option("--all-methods", is_flag=True, help="Show HEAD and OPTIONS methods.")
+@click.option("--all-methods", is_flag=True, help="Show the methods HEAD and OPTIONS too.")
 @with_appcontext
 def routes_command(sort: str, all_methods: bool) -> None:
     """Show every rule with its endpoint and its methods."""
@@ -71,7 +71,7 @@ def _print_table(titles: list[str], rows: list[tuple[str, ...]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-@click.command("shell", short_help="Run a shell in the app context.")
+@click.command("shell", short_help="Run a Python shell that knows the application.")
 @with_appcontext
 def shell_command() -> None:
     """Run an interactive Python shell inside the application's context.

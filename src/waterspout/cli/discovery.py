@@ -36,6 +36,16 @@ class AppImportError(NoAppException):
     """The application's module was found, but importing it raised an `ImportError`."""
 
 
+class NotAnAppException(NoAppException):
+    """What was named is there, but it is `found`, not an application of ours."""
+
+    def __init__(self, name: str, found: Any) -> None:
+        self.found = found
+        self.is_flask = _is_flask(found)
+        hint = _FLASK_HINT if self.is_flask else ""
+        super().__init__(f"{name!r} is not an application but {type(found).__name__!r}.{hint}")
+
+
 class NothingNamedException(NoAppException):
     """No application was named, and none is where one is looked for."""
 
@@ -71,9 +81,10 @@ def find_best_app(module: ModuleType) -> App:
             if isinstance(app, App):
                 return app
 
+    hint = _FLASK_HINT if any(map(_is_flask, vars(module).values())) else ""
     raise NoAppException(
         f"There is no application and no application factory in module {module.__name__!r}."
-        f" Name it with '{module.__name__}:name'.{_hint(vars(module).values())}"
+        f" Name it with '{module.__name__}:name'.{hint}"
     )
 
 
@@ -90,10 +101,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
         found = _call_factory(found, args, kwargs, module, app_name)
     if isinstance(found, App):
         return found
-    raise NoAppException(
-        f"'{module.__name__}:{app_name}' is not an application but"
-        f" {type(found).__name__!r}.{_hint([found])}"
-    )
+    raise NotAnAppException(f"{module.__name__}:{app_name}", found)
 
 
 def _parse(app_name: str) -> tuple[str, list[Any], dict[str, Any]]:
@@ -140,15 +148,15 @@ def _call_factory(
         ) from ex
 
 
-def _hint(objects: Any) -> str:
-    """Explain the one mistake people make on the way from Flask."""
-    kinds = {base.__module__ for value in objects for base in type(value).__mro__}
-    if "flask.app" in kinds or "flask.sansio.app" in kinds:
-        return (
-            " The application there is one of the installed package 'flask': write"
-            " 'from waterspout.flask import …', or use the option '--dropin'."
-        )
-    return ""
+def _is_flask(value: object) -> bool:
+    return any(base.__module__ == "flask.app" for base in type(value).__mro__)
+
+
+# The one mistake people make on the way from Flask.
+_FLASK_HINT = (
+    " The application there is one of the installed package 'flask': write"
+    " 'from waterspout.flask import …', or use the option '--dropin'."
+)
 
 
 def prepare_import(path: str) -> str:
@@ -198,8 +206,7 @@ def locate_app(
         # them are the module's own code.
         if ex.__traceback__ is not None and ex.__traceback__.tb_next is not None:
             raise AppImportError(
-                f"While importing {module_name!r}, an ImportError was raised:\n\n"
-                f"{format_user_traceback(ex)}"
+                f"{module_name!r} cannot be imported:\n\n{format_user_traceback(ex)}"
             ) from None
         if raise_if_not_found:
             raise NoAppException(

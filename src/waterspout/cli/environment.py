@@ -19,7 +19,7 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
     except ImportError:
         if path or os.path.isfile(".env") or os.path.isfile(".flaskenv"):
             click.secho(
-                " * Tip: There are .env files present. Install python-dotenv to use them.",
+                " * The .env files here are not read: that needs the package python-dotenv.",
                 fg="yellow",
                 err=True,
             )

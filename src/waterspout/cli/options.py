@@ -110,7 +110,7 @@ def _load_env_file(ctx: click.Context, param: click.Parameter, value: str | None
             import dotenv  # noqa: F401
         except ImportError:
             raise click.BadParameter(
-                "python-dotenv must be installed to load an env file.", ctx, param
+                "Reading it needs the package python-dotenv.", ctx, param
             ) from None
     defaults = ctx.ensure_object(ScriptInfo).load_dotenv_defaults
     if value is not None or defaults:
@@ -165,7 +165,7 @@ app_option = click.Option(
 debug_option = click.Option(
     ["--debug/--no-debug"],
     envvar="WATERSPOUT_DEBUG",
-    help="Set debug mode.",
+    help="Switch debug mode on or off.",
     expose_value=False,
     callback=_set_debug,
 )

@@ -13,6 +13,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, NoReturn, cast
 
@@ -30,6 +31,7 @@ from ..server.tls import TlsError
 from .discovery import (
     AppImportError,
     NoAppException,
+    NotAnAppException,
     ScriptInfo,
     format_user_traceback,
     prepare_import,
@@ -99,13 +101,15 @@ def serve_command(
             _supervise(settings, info, extra_files, exclude_patterns)
         # Each of several workers loads the application itself: threads, loops and connections
         # made while it is imported do not survive a fork.
-        server.serve(_load_app(info) if workers == 1 else _factory(info), settings)
+        server.serve(
+            _or_its_wrapper(partial(_load_app, info)) if workers == 1 else _factory(info), settings
+        )
 
 
 serve_command.params += [dropin_option, debug_option]
 
 
-@click.command("run", short_help="Run a development server.")
+@click.command("run", short_help="Serve the application.")
 @server_options
 @click.option("--debugger/--no-debugger", default=None,
               help="Show errors in the browser; the default is to do it in debug mode.",
@@ -265,7 +269,18 @@ def _load_app(info: ScriptInfo) -> App:
         sys.exit(1)
 
 
-def _factory(info: ScriptInfo) -> Callable[[], App]:
+def _or_its_wrapper(load: Callable[[], App]) -> Any:
+    """Return what *load* does, or the WSGI callable that was found instead (`ProxyFix`, a
+    dispatcher): the server takes both."""
+    try:
+        return load()
+    except NotAnAppException as ex:
+        if not callable(ex.found) or ex.is_flask:
+            raise
+        return ex.found
+
+
+def _factory(info: ScriptInfo) -> Callable[[], Any]:
     """Return the function by which each worker makes the application for itself.
 
     A module that is not there is reported now; whatever else is wrong, by the workers.
@@ -275,11 +290,13 @@ def _factory(info: ScriptInfo) -> Callable[[], App]:
         if find_spec(module.partition(".")[0]) is None:
             raise NoAppException(f"Could not import {module!r}.")
 
-    def load() -> App:
+    def load() -> Any:
         try:
-            return info.load_app()
+            return _or_its_wrapper(info.load_app)
         except NoAppException as ex:
             raise ApplicationError(ex.message) from None
+        except Exception as ex:  # printed as it is, instead of a traceback through the worker
+            raise ApplicationError(format_user_traceback(ex)) from None
 
     return load
 

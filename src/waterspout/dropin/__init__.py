@@ -18,7 +18,7 @@ The `flask` distribution may stay installed: `importlib.metadata.version("flask"
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
 
 from .finder import OLD_EXTENSION_NAMESPACE, DropinFinder
@@ -48,6 +48,9 @@ def installed() -> bool:
 def install() -> None:
     """Serve `flask` from Waterspout from now on. Doing it twice does nothing.
 
+    The environment variable is set as well, so that processes which this one starts follow, where
+    the environment is enabled for it.
+
     :raises RuntimeError: the real Flask has been imported already; its classes are in use and
         cannot be exchanged any more.
     """
@@ -59,7 +62,7 @@ def install() -> None:
         if name in sys.modules:
             patch(sys.modules[name])
     sys.meta_path.insert(0, finder)
-    importlib.invalidate_caches()
+    os.environ[ENVIRONMENT_VARIABLE] = "1"
 
 
 def uninstall() -> None:
@@ -72,6 +75,7 @@ def uninstall() -> None:
     if finder is None:
         return
     sys.meta_path.remove(finder)
+    os.environ.pop(ENVIRONMENT_VARIABLE, None)
     for name in list(sys.modules):
         if finder.target_of(name) is not None or _is_below(name, OLD_EXTENSION_NAMESPACE):
             del sys.modules[name]

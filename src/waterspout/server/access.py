@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from io import FileIO
 from typing import IO, NamedTuple, Protocol
 
 from .settings import ServerSettings
@@ -168,28 +169,28 @@ class StreamSink:
     def __init__(self, target: str | IO[str], form: Callable[[Record], str]) -> None:
         self._target = target
         self._form = form
-        self._file: IO[str] | None = None
+        self._file: FileIO | None = None
 
     def write(self, records: Iterable[Record], /) -> None:
         """Append one line for each record."""
-        file = self._open()
-        file.write("".join([self._form(record) + "\n" for record in records]))
-        file.flush()
+        lines = "".join([self._form(record) + "\n" for record in records])
+        stream = sys.stdout if self._target == "-" else self._target
+        if not isinstance(stream, str):
+            stream.write(lines)
+            stream.flush()
+            return
+        if self._file is None:  # in the writer's thread: opening a FIFO may block
+            self._file = open(stream, "ab", buffering=0)  # noqa: SIM115 - `close` does
+        # Unbuffered: what a full disk did not take must not come out later, in `close`.
+        rest = lines.encode("ascii")
+        while rest:
+            rest = rest[self._file.write(rest) :]
 
     def close(self) -> None:
         """Close the file, if this sink opened it."""
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def _open(self) -> IO[str]:
-        if not isinstance(self._target, str):
-            return self._target
-        if self._target == "-":
-            return sys.stdout
-        if self._file is None:  # in the writer's thread: opening a FIFO may block
-            self._file = open(self._target, "a", encoding="ascii")  # noqa: SIM115 - `close` does
-        return self._file
 
 
 def open_log(settings: ServerSettings) -> AccessLog | None:

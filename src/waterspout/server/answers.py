@@ -45,10 +45,11 @@ def run_in_thread(connection: Connection, exchange: Exchange) -> None:
     exchange.context = context
     lane = connection.server.lanes.views
 
-    def deliver(exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:
-        lane.answer(connection._take_result, exchange, result, outgoing)
+    made: list[tuple[Exchange, Any, Outgoing | None]] = []
 
-    context.run(answer_sync, connection, exchange, deliver)
+    context.run(answer_sync, connection, exchange, lambda *answer: made.append(answer))
+    # NOTE: only now: a stream's task may enter the context, and one thread at a time can be in it.
+    lane.answer(connection._take_result, *made[0])
 
 
 def answer_sync(

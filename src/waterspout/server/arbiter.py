@@ -16,10 +16,8 @@ import atexit
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -27,7 +25,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter as BaseArbiter
 from gunicorn.errors import HaltServer
 
-from .running import explained
+from .running import exit_now, explained
 from .settings import ServerSettings
 from .sockets import Listener, open_listeners
 from .tls import ADHOC, make_context
@@ -64,20 +62,12 @@ def run_workers(app: Any, settings: ServerSettings) -> int:
         except SystemExit as ex:  # gunicorn's way to return
             status = ex.code if isinstance(ex.code, int) else 0
             if os.getpid() != arbiter.pid:
-                _leave_worker(status)
+                # A worker. What the caller of `serve` does afterwards (``finally`` blocks,
+                # temporary directories) is the parent's to do, once.
+                atexit._run_exitfuncs()
+                exit_now(status)
             outcome.status = status
     return outcome.status
-
-
-def _leave_worker(status: int) -> None:
-    """End a worker process here: what the caller of `serve` does afterwards (``finally``
-    blocks, temporary directories) is the parent's to do, once."""
-    atexit._run_exitfuncs()
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
-    os._exit(status)
 
 
 class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -198,19 +188,24 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def reap_workers(self) -> None:
         """Note dead workers.  One that cannot start ends the server only if no other serves."""
-        before = {pid: _is_ready(worker) for pid, worker in self.WORKERS.items()}
-        self._has_served = self._has_served or any(before.values())
+        before = dict(self.WORKERS)
+        ready = {pid for pid, worker in before.items() if _is_ready(worker)}
+        self._has_served = self._has_served or bool(ready)
         try:
             super().reap_workers()
         except HaltServer:
             serving = any(map(_is_ready, self.WORKERS.values()))
             if not (serving or self._reloading or self._ending):
                 raise
+        finally:
+            dead = before.keys() - self.WORKERS.keys()
+            for pid in dead:
+                before[pid].tmp.close()
         now = time.monotonic()
-        for pid in before.keys() - self.WORKERS.keys():
+        for pid in dead:
             age = now - self._born.pop(pid, now)
             if not self._reloading and not self._ending:
-                self._note_death(early=not before[pid] or age < _EARLY_SECONDS)
+                self._note_death(early=pid not in ready or age < _EARLY_SECONDS)
 
     def _note_death(self, *, early: bool) -> None:
         self._failures = self._failures + 1 if early else 0

@@ -48,16 +48,22 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         # The connection
         self.server = server
+        self.loop = server.loop
         self.app = server.app
         self.wsgi = server.app.needs_wsgi
+        self.debugger = server.debugger
+        self.access_log = server.access_log
+        self.driver = server.driver
         self.limits = server.settings.limits
         self.timeouts = server.settings.timeouts
         self.parser = RequestParser(self, self.limits)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self.deadline = _NEVER
         self.idle = True
-        self.idle_since = self.opened = server.loop.time()
+        self.idle_since = self.opened = self.loop.time()
         self.served = 0
+        self._last_request = self.limits.requests_per_connection
+        self._last_time = self.opened + self.limits.connection_age
         self.closing = False
         self.lost = False
         # Requests
@@ -119,12 +125,12 @@ class Connection(asyncio.Protocol):
             self.parser.feed(data)
         except ProtocolError as error:
             self._refuse(error)
-        else:
-            if self.idle and not self.parser.between:
-                self.idle = False
-                self.deadline = self.server.loop.time() + self.timeouts.header
-            elif self.receiving is not None and not self.receiving.complete:
-                self.deadline = self.server.loop.time() + self.timeouts.body_idle
+            return
+        if self.receiving is not None:
+            self.deadline = self.loop.time() + self.timeouts.body_idle
+        elif self.idle and not self.parser.between:
+            self.idle = False
+            self.deadline = self.loop.time() + self.timeouts.header
 
     def eof_received(self) -> bool:
         """The client sends no more. What it asked for completely is still answered."""
@@ -145,7 +151,7 @@ class Connection(asyncio.Protocol):
             self._can_write = asyncio.Event()
         self._can_write.clear()
         self._written_left = self.transport.get_write_buffer_size()
-        self.deadline = self.server.loop.time() + self.timeouts.write
+        self.deadline = self.loop.time() + self.timeouts.write
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -175,24 +181,24 @@ class Connection(asyncio.Protocol):
         parser = self.parser
         self.idle = False
         self.deadline = _NEVER
-        exchange = Exchange(incoming, parser.keep_alive and not self.server.stopping)
+        self.receiving = exchange = Exchange(incoming, parser.keep_alive)
         incoming.peer = self
-        if self.server.access_log is not None:
-            exchange.started = self.server.loop.time()
+        if self.access_log is not None:
+            exchange.started = self.loop.time()
         if not self.wsgi:
             exchange.ctx = ctx = receive(self.app, incoming)
             exchange.plan = ctx.plan
-        self.receiving = exchange
         if parser.content_length or parser.chunked:
             self._begin_body(exchange)
 
     def _begin_body(self, exchange: Exchange) -> None:
         parser = self.parser
         plan = exchange.plan
+        exchange.bodied = True
         exchange.limit = limit = self.app.body_limit(plan)
         loop = self.server.loop
-        self.deadline = loop.time() + self.timeouts.body_idle
-        self._body_from = (loop.time(), 0)
+        self.deadline = self.loop.time() + self.timeouts.body_idle
+        self._body_from = (self.loop.time(), 0)
         length = parser.content_length
         if limit is not None and length is not None and length > limit:
             self._too_large(exchange)
@@ -282,12 +288,15 @@ class Connection(asyncio.Protocol):
             return
         exchange.complete = True
         self.receiving = None
+        if not exchange.bodied:
+            self._enqueue(exchange)
+            return
         self._continue_due = False
         self.deadline = _NEVER
         if exchange.channel is not None:
             exchange.channel.end()
             if exchange.status and self.running is None:
-                self._next(exchange)
+                self._go_on()
         elif not exchange.spooling:
             self._enqueue(exchange)
 
@@ -304,23 +313,20 @@ class Connection(asyncio.Protocol):
     def _start(self, exchange: Exchange) -> None:
         """Run the request's pipeline where its plan says."""
         self.running = exchange
-        if exchange.channel is None and not exchange.refused:
+        if exchange.received and exchange.channel is None:
             exchange.finish_body()
-        server = self.server
         plan = exchange.plan
         self.served += 1
-        if self.served >= self.limits.requests_per_connection:
+        if self.served >= self._last_request or self.idle_since > self._last_time:
             exchange.keep_alive = False
         try:
-            if self.wsgi or (
-                server.debugger is not None and server.debugger.wants(exchange.incoming)
-            ):
-                server.lanes.views.submit(answers.run_wsgi, self, exchange)
-            elif plan is None or plan.where == Where.LOOP:
+            if self.wsgi or (self.debugger is not None and self.debugger.wants(exchange.incoming)):
+                self.server.lanes.views.submit(answers.run_wsgi, self, exchange)
+            elif plan is None or plan.where is Where.LOOP:
                 # PERF: the current context is the transport's own; the task gets a copy.
-                exchange.task = server.loop.create_task(self._run_on_loop(exchange))
-            elif plan.where == Where.THREAD:
-                server.lanes.views.submit(answers.run_in_thread, self, exchange)
+                exchange.task = self.loop.create_task(self._run_on_loop(exchange))
+            elif plan.where is Where.THREAD:
+                self.server.lanes.views.submit(answers.run_in_thread, self, exchange)
             else:
                 contextvars.copy_context().run(self._run_inline, exchange)
         except LaneFull as error:
@@ -328,12 +334,12 @@ class Connection(asyncio.Protocol):
             self._fail(exchange, 503)
             return
         if plan is not None and plan.timeout is not None:
-            exchange.timer = server.loop.call_later(plan.timeout, self._overrun, exchange)
+            exchange.timer = self.loop.call_later(plan.timeout, self._overrun, exchange)
 
     async def _run_on_loop(self, exchange: Exchange) -> None:
         ctx = exchange.ctx
         assert ctx is not None
-        drv = self.server.driver
+        drv = self.driver
         ctx.enter()
         try:
             try:
@@ -385,9 +391,11 @@ class Connection(asyncio.Protocol):
                 self.write(exchange, outgoing)
             answers.close_response(result)
         else:
-            # The stream's task belongs to the request's own context.
+            # An async body runs in the request's own context, here on the loop. A sync one enters
+            # it in a worker thread, while this task must stay out of it.
             exchange.task = self.server.loop.create_task(
-                send_stream(self, exchange, result, outgoing), context=exchange.context
+                send_stream(self, exchange, result, outgoing),
+                context=exchange.context if result.is_async else None,
             )
 
     # -- writing -----------------------------------------------------------------------
@@ -397,14 +405,17 @@ class Connection(asyncio.Protocol):
         if self.lost:
             self._done(exchange)
             return
-        date = self.server.date_line
-        if exchange.keep_alive and exchange.incoming.version == "1.1":
-            tail = b"\r\n"
-        else:
-            tail = self._connection_field(exchange) + b"\r\n"
-        shown = b"" if exchange.is_head else body
-        self.transport.write(b"%b%d\r\n%b%b%b" % (head, len(body), date, tail, shown))
+        incoming = exchange.incoming
+        server = self.server
         exchange.status = 200
+        shown = b"" if incoming.method == "HEAD" else body
+        if exchange.keep_alive and incoming.version == "1.1" and not server.stopping:
+            field = b""
+        else:
+            field = self._connection_field(exchange)
+        # PERF: twice as fast as formatting.
+        length = b"%d\r\n" % len(body)
+        self.transport.write(b"".join((head, length, server.date_line, field, b"\r\n", shown)))
         exchange.sent = len(shown)
         self._done(exchange)
 
@@ -438,9 +449,7 @@ class Connection(asyncio.Protocol):
         )
 
     def _connection_field(self, exchange: Exchange) -> bytes:
-        if self.server.stopping or self.server.loop.time() > (
-            self.opened + self.limits.connection_age
-        ):
+        if self.server.stopping:
             exchange.keep_alive = False
         if not exchange.complete and self.receiving is exchange:
             exchange.keep_alive = False  # the rest of the body is not wanted any more
@@ -454,26 +463,30 @@ class Connection(asyncio.Protocol):
         """An answer is written: go on with the next request, or close."""
         if exchange.timer is not None:
             exchange.timer.cancel()
-        log = self.server.access_log
-        if log is not None:
-            incoming = exchange.incoming
-            log(
-                incoming.client[0] if incoming.client else "",
-                incoming.method,
-                incoming.target,
-                incoming.version,
-                exchange.status,
-                exchange.sent,
-                self.server.loop.time() - exchange.started,
-                incoming.headers,
-            )
+        if self.access_log is not None:
+            self._log(exchange)
         self.running = None
         if not exchange.keep_alive:
             self._close_gently(exchange)
         else:
-            self._next(exchange)
+            self._go_on()
 
-    def _next(self, exchange: Exchange) -> None:
+    def _log(self, exchange: Exchange) -> None:
+        incoming = exchange.incoming
+        assert self.access_log is not None
+        self.access_log(
+            incoming.client[0] if incoming.client else "",
+            incoming.method,
+            incoming.target,
+            incoming.version,
+            exchange.status,
+            exchange.sent,
+            self.loop.time() - exchange.started,
+            incoming.headers,
+        )
+
+    def _go_on(self) -> None:
+        """Turn to the next request, or to waiting for one."""
         if self.waiting:
             following = self.waiting.popleft()
             if len(self.waiting) == self.limits.pipeline - 1:
@@ -481,13 +494,13 @@ class Connection(asyncio.Protocol):
             self._start(following)
         elif self._error is not None:
             self._refuse(self._error)
-        elif self.receiving is None:
-            if self.parser.between:
-                self.idle = True
-                self.idle_since = now = self.server.loop.time()
-                self.deadline = now + self.timeouts.keep_alive
-        elif self._continue_due and self.receiving.channel is None:
-            self.send_continue()
+        elif self.receiving is not None:
+            if self._continue_due and self.receiving.channel is None:
+                self.send_continue()
+        elif not self.parser.in_head:
+            self.idle = True
+            self.idle_since = now = self.loop.time()
+            self.deadline = now + self.timeouts.keep_alive
 
     # -- ends --------------------------------------------------------------------------
 
@@ -561,7 +574,7 @@ class Connection(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self.transport.resume_reading()
-            self.deadline = self.server.loop.time() + self.timeouts.unread_body
+            self.deadline = self.loop.time() + self.timeouts.unread_body
         else:
             self.transport.close()
 
@@ -579,7 +592,7 @@ class Connection(asyncio.Protocol):
             left = self.transport.get_write_buffer_size()
             if left < self._written_left:
                 self._written_left = left
-                self.deadline = self.server.loop.time() + self.timeouts.write
+                self.deadline = self.loop.time() + self.timeouts.write
             else:
                 self.transport.abort()
         elif self.idle or self._lingering >= 0:

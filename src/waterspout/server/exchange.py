@@ -37,6 +37,8 @@ class Exchange:
     context: Context | None = None
     task: asyncio.Task[Any] | None = None
     timer: asyncio.TimerHandle | None = None
+    #: The request has a body.
+    bodied = False
     #: Bytes of the body that arrived, and how many may.
     received = 0
     limit: int | None = None

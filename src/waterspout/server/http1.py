@@ -34,13 +34,14 @@ _METHODS = {
 }
 
 #: Field names that decide something, by every spelling met (bounded).
-_HOST, _LENGTH, _CODING, _EXPECT, _COOKIE, _OTHER = 1, 2, 3, 4, 5, 0
+_OTHER, _HOST, _COOKIE, _LENGTH, _CODING, _EXPECT, _CONNECTION = range(7)
 _DECIDING = {
     b"host": _HOST,
     b"content-length": _LENGTH,
     b"transfer-encoding": _CODING,
     b"expect": _EXPECT,
     b"cookie": _COOKIE,
+    b"connection": _CONNECTION,
 }
 _spellings: dict[bytes, int] = {}
 _MAX_SPELLINGS = 1000
@@ -114,6 +115,7 @@ class RequestParser:
         self._at_start = True  # the current request began at the start of _data
         self._spent = 0  # raw bytes of a chunked body that are not data
         self._chunks = 0
+        self._framed = False  # the last request had fields beside Host and Cookie
 
     @property
     def between(self) -> bool:
@@ -122,25 +124,25 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises `ProtocolError`; further bytes are then ignored."""
-        if self.chunked and self.in_body and len(data) > _CHUNKED_FEED:
-            view = memoryview(data)
-            for at in range(0, len(data), _CHUNKED_FEED):
-                self._feed(bytes(view[at : at + _CHUNKED_FEED]))
-        else:
-            self._feed(data)
-
-    def _feed(self, data: bytes) -> None:
         if self._failed:
             return
-        if self._held:
+        if self.in_body:
+            if self.chunked:
+                if len(data) > _CHUNKED_FEED:
+                    view = memoryview(data)
+                    for at in range(0, len(data), _CHUNKED_FEED):
+                        self.feed(bytes(view[at : at + _CHUNKED_FEED]))
+                    return
+                self._spent += len(data)
+            self._at_start = False
+            self._data = data
+        elif self._held:
             # NOTE: kept only for the check of the request line, bounded by the limits.
             self._held += data
             self._data = self._held
         else:
+            self._at_start = True
             self._data = data
-            self._at_start = not self.in_body
-        if self.in_body:
-            self._spent += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -162,8 +164,6 @@ class RequestParser:
     def on_message_begin(self) -> None:
         """A request line starts."""
         self.in_head = True
-        self._url = b""
-        self._headers = []
 
     def on_url(self, url: bytes) -> None:
         """The target, or a piece of it."""
@@ -175,45 +175,47 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         """The header section is complete."""
-        if self._resuming:
-            self._headers = []
-            self.in_head = False
-            return
-        parser = self._parser
-        method = parser.get_method()
-        target = self._url
-        # PERF: one C call instead of a regular expression over the line.
-        at = len(method) + len(target) + 2
-        if not (self._at_start and self._data.startswith(b"HTTP/1.", at)):
-            self._check_request_line(method, target)
-        version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            raise ProtocolError(505, f"HTTP version {version} is not supported")
-        self._at_start = False
-        self._held = b""
+        self.in_head = False
         headers = self._headers
         self._headers = []  # from here on: trailers
-        self.in_head = False
-        self.keep_alive = parser.should_keep_alive()
-        self.upgrade = parser.should_upgrade()
-        self._read_fields(headers, version)
-        if target[:1] != b"/" or b"#" in target:
-            self._check_target(method, target)
+        if self._resuming:
+            return
+        method = self._parser.get_method()
+        target = self._url
+        self._url = b""
+        # PERF: one C call instead of a regular expression over the line, and of asking
+        # llhttp for the version.
+        if self._at_start and self._data.startswith(b"HTTP/1.1\r\n", len(method) + len(target) + 2):
+            version = "1.1"
+        else:
+            version = self._check_request_line(method, target)
+        self._at_start = False
+        self._held = b""
+        if self._framed:
+            self._framed = False
+            self.content_length = None
+            self.chunked = self.expects_continue = self.upgrade = False
+        self.keep_alive = version == "1.1"
+        has_cookie = self._read_fields(headers, version)
+        text = target.decode("latin-1")
+        if text[0] != "/" or "#" in text:
+            _check_target(method, target)
         if len(target) > self.limits.request_line:
             raise ProtocolError(414, "the request target is too long")
         self.in_body = True
-        self._spent = 0
-        self.sink.on_request(
-            Incoming(
-                _METHODS.get(method) or method.decode("ascii"),
-                target,
-                headers,
-                version=version,
-                scheme=self.scheme,
-                client=self.client,
-                server=self.server,
-            )
+        incoming = Incoming(
+            _METHODS.get(method) or method.decode("ascii"),
+            target,
+            headers,
+            version,
+            self.scheme,
+            "",
+            self.client,
+            self.server,
         )
+        incoming.has_cookie = has_cookie
+        incoming.upgrade = self.upgrade
+        self.sink.on_request(incoming)
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -236,50 +238,69 @@ class RequestParser:
 
     # -- checks ------------------------------------------------------------------
 
-    def _read_fields(self, headers: list[tuple[bytes, bytes]], version: str) -> None:
+    def _read_fields(self, headers: list[tuple[bytes, bytes]], version: str) -> bool:
+        """Check the header fields and take from them what is to be decided by them; tell
+        whether there is a cookie."""
         limits = self.limits
         if len(headers) > limits.header_count:
             raise ProtocolError(431, f"more than {limits.header_count} header fields")
-        hosts = 0
-        host = b""
-        self.content_length = None
-        self.chunked = False
-        self.expects_continue = False
-        total = 0
+        host: bytes | None = None
+        has_cookie = False
         for name, value in headers:
-            size = len(name) + len(value)
-            total += size
             kind = _spellings.get(name)
             if kind is None:
                 kind = _kind_of(name)
-            if size > limits.header_field and (kind != _COOKIE or size > limits.cookie_field):
-                raise ProtocolError(431, "a header field is too long")
             if kind:
                 if kind == _HOST:
-                    hosts += 1
+                    if host is not None:
+                        raise ProtocolError(400, "more than one Host header field")
                     host = value
-                elif kind == _LENGTH:
-                    self._read_length(value)
-                elif kind == _CODING:
-                    if version == "1.0":
-                        raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
-                    if self.chunked or value.strip().lower() != b"chunked":
-                        raise ProtocolError(501, "the only transfer coding is chunked")
-                    self.chunked = True
-                    self._chunks = 0
-                elif kind == _EXPECT and version == "1.1":
-                    if value.lower() != b"100-continue":
-                        raise ProtocolError(417, "unknown expectation")
-                    self.expects_continue = True
-        if total > limits.header_bytes:
-            raise ProtocolError(431, "the header section is too long")
-        if hosts != 1:
-            if hosts or version == "1.1":
-                raise ProtocolError(400, "a request needs exactly one Host header field")
+                elif kind == _COOKIE:
+                    has_cookie = True
+                else:
+                    self._framed = True
+                    self._read_framing(kind, value, version)
+        # PERF: a section that is smaller than one field may be needs no closer look.
+        if len(self._data) > limits.header_field:
+            self._check_sizes(headers)
+        if host is None:
+            if version == "1.1":
+                raise ProtocolError(400, "a request needs a Host header field")
         elif host != self._good_host:
             if _VALID_HOST(host) is None:
                 raise ProtocolError(400, "the Host header field is not valid")
             self._good_host = host
+        return has_cookie
+
+    def _read_framing(self, kind: int, value: bytes, version: str) -> None:
+        if kind == _LENGTH:
+            self._read_length(value)
+        elif kind == _CONNECTION:
+            self.keep_alive = self._parser.should_keep_alive()
+            self.upgrade = self._parser.should_upgrade()
+        elif kind == _CODING:
+            if version == "1.0":
+                raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
+            if self.chunked or value.strip().lower() != b"chunked":
+                raise ProtocolError(501, "the only transfer coding is chunked")
+            self.chunked = True
+            self._chunks = self._spent = 0
+        elif version == "1.1":
+            if value.lower() != b"100-continue":
+                raise ProtocolError(417, "unknown expectation")
+            self.expects_continue = True
+
+    def _check_sizes(self, headers: list[tuple[bytes, bytes]]) -> None:
+        limits = self.limits
+        total = 0
+        for name, value in headers:
+            size = len(name) + len(value)
+            total += size
+            is_cookie = _spellings.get(name) == _COOKIE
+            if size > (limits.cookie_field if is_cookie else limits.header_field):
+                raise ProtocolError(431, "a header field is too long")
+        if total > limits.header_bytes:
+            raise ProtocolError(431, "the header section is too long")
 
     def _read_length(self, value: bytes) -> None:
         # SECURITY: ASCII digits only, checked before int() (CVE-2022-24761); a bound on the
@@ -290,23 +311,15 @@ class RequestParser:
             raise ProtocolError(400, "more than one Content-Length")
         self.content_length = int(value)
 
-    def _check_request_line(self, method: bytes, target: bytes) -> None:
-        # The request did not begin where this feed began, or its line is not as it should be.
-        if b"%b %b HTTP/" % (method, target) not in self._data:
+    def _check_request_line(self, method: bytes, target: bytes) -> str:
+        """Return the version, where the request did not begin where this feed began, or its
+        line is not as it should be."""
+        version: str = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise ProtocolError(505, f"HTTP version {version} is not supported")
+        if b"%b %b HTTP/%b\r\n" % (method, target, version.encode()) not in self._data:
             raise ProtocolError(400, "the request line is not 'METHOD target HTTP/1.1'")
-
-    def _check_target(self, method: bytes, target: bytes) -> None:
-        if b"#" in target:
-            raise ProtocolError(400, "a fragment in the request target")
-        if method == b"CONNECT":
-            raise ProtocolError(501, "CONNECT is not supported")
-        if target == b"*":
-            if method != b"OPTIONS":
-                raise ProtocolError(400, "the target '*' is for OPTIONS only")
-            return
-        absolute = _VALID_ABSOLUTE(target)
-        if absolute is None or _VALID_HOST(absolute[1]) is None or absolute[1][:1] == b":":
-            raise ProtocolError(400, "the request target is not valid")
+        return version
 
     def _check_unfinished(self) -> None:
         """Bound what an unfinished header section may hold, by its raw bytes."""
@@ -369,6 +382,21 @@ class RequestParser:
             self._failed = True
         if rest:
             self.feed(rest)
+
+
+def _check_target(method: bytes, target: bytes) -> None:
+    """Check a target that is not a plain path (RFC 9112 §3.2)."""
+    if b"#" in target:
+        raise ProtocolError(400, "a fragment in the request target")
+    if method == b"CONNECT":
+        raise ProtocolError(501, "CONNECT is not supported")
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise ProtocolError(400, "the target '*' is for OPTIONS only")
+        return
+    absolute = _VALID_ABSOLUTE(target)
+    if absolute is None or _VALID_HOST(absolute[1]) is None or absolute[1][:1] == b":":
+        raise ProtocolError(400, "the request target is not valid")
 
 
 def _explain(error: httptools.HttpParserError) -> ProtocolError:

@@ -43,10 +43,11 @@ def _pids() -> list[int]:
 
 def _holds(pid: int, wanted: set[str]) -> bool:
     """Return True if one of the process's descriptors is one of the `wanted` sockets."""
+    folder = f"/proc/{pid}/fd"
     with suppress(OSError):
-        for entry in os.scandir(f"/proc/{pid}/fd"):
+        for number in os.listdir(folder):
             with suppress(OSError):
-                if os.readlink(entry.path) in wanted:
+                if os.readlink(f"{folder}/{number}") in wanted:
                     return True
     return False
 

@@ -229,8 +229,11 @@ class Supervisor:
         def note(number: int, _frame: object) -> None:
             self._events.put(("signal", number))
 
-        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, note) for number in wanted}
+        before = {
+            number: signal.signal(number, note)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN  # nohup, a shell's background
+        }
         try:
             with _terminal_kept():
                 yield

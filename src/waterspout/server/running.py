@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from ..log import has_level_handler
 from .access import Access
@@ -66,10 +66,12 @@ def serve_here(app: Any, settings: ServerSettings, access_log: Access | None = N
     with explained() as outcome:
         server = Server(app, settings, access_log=access_log)
         raise_descriptor_limit(settings.limits.max_connections)
-        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            loop = runner.get_loop()
-            with _stop_signals(loop, server), _last_resort(server):
-                runner.run(server.serve(announce))
+        with (
+            _last_resort(server),
+            _stop_signals(server),
+            asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner,
+        ):
+            runner.run(server.serve(announce))
     return outcome.status
 
 
@@ -167,7 +169,7 @@ def raise_descriptor_limit(connections: int) -> None:
 
 
 @contextmanager
-def _stop_signals(loop: asyncio.AbstractEventLoop, server: Server) -> Iterator[None]:
+def _stop_signals(server: Server) -> Iterator[None]:
     """Let SIGTERM and SIGINT stop the server; the second one ends the process.
 
     NOTE: not `loop.add_signal_handler`: the second signal has to work while a view blocks the
@@ -183,7 +185,11 @@ def _stop_signals(loop: asyncio.AbstractEventLoop, server: Server) -> Iterator[N
         if told:
             _leave(128 + number, server)
         told = True
-        loop.call_soon_threadsafe(server.request_stop)
+        if server.has_begun:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                server.loop.call_soon_threadsafe(server.request_stop)
+        else:
+            server.request_stop()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -213,8 +219,13 @@ def _last_resort(server: Server) -> Iterator[None]:
         ended.set()
 
 
-def _leave(status: int, server: Server) -> None:
+def _leave(status: int, server: Server) -> NoReturn:
     server.stop_accepting(drain=False)  # removes UNIX sockets' files
+    exit_now(status)
+
+
+def exit_now(status: int) -> NoReturn:
+    """End the process without unwinding; what was logged and printed is written."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):

@@ -133,12 +133,15 @@ class SyncPieces:
         self._context = context or contextvars.copy_context()
         self._response = response
         self._iterator: Iterator[Any] = iter(response.iter_encoded())
+        self._step: asyncio.Future[Any] | None = None
 
     def __aiter__(self) -> SyncPieces:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = await self._lane.run(self._context.run, next, self._iterator, _END)
+        run = self._lane.run(self._context.run, next, self._iterator, _END)
+        self._step = asyncio.ensure_future(run)
+        piece = await asyncio.shield(self._step)
         if piece is _END:
             raise StopAsyncIteration
         found: bytes = piece
@@ -146,6 +149,9 @@ class SyncPieces:
 
     async def aclose(self) -> None:
         """Close the body, in a worker thread and the request's context."""
+        if self._step is not None and not self._step.done():
+            # NOTE: the client left during a step; its thread is still in generator and context.
+            await asyncio.wait([self._step])
         await self._lane.run(self._context.run, answers.close_response, self._response)
 
 

@@ -83,6 +83,11 @@ class Server:
     >>> await server.start(); print(server.urls); await server.stop()
     """
 
+    loop: asyncio.AbstractEventLoop
+    """The loop it runs on; this and the next two are there from `start` on."""
+    lanes: Lanes
+    driver: LoopDriver
+
     def __init__(
         self,
         app: Any,
@@ -93,9 +98,6 @@ class Server:
     ) -> None:
         self.app = resolve(app)
         self.settings = settings or ServerSettings()
-        self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]  # set by `start`
-        self.lanes: Lanes = None  # type: ignore[assignment]  # set by `start`
-        self.driver: LoopDriver = None  # type: ignore[assignment]  # set by `start`
         self.debugger: Any = None
         """What explains errors to the client in debug mode."""
         self.connections: set[Connection] = set()
@@ -120,6 +122,11 @@ class Server:
         self._max_open = self.settings.limits.max_connections
 
     # -- life ---------------------------------------------------------------------
+
+    @property
+    def has_begun(self) -> bool:
+        """True once `start` was called."""
+        return hasattr(self, "loop")
 
     async def start(self) -> None:
         """Run the start hooks, listen and accept.
@@ -181,7 +188,7 @@ class Server:
 
         Call it on the loop's thread; a later call may shorten the time.
         """
-        if grace is not None and self.loop is not None:
+        if grace is not None and self.has_begun:
             self._abort_at = min(self._abort_at, self.loop.time() + grace)
         self.told_to_stop.set()
         self._stop_requested.set()

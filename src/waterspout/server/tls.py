@@ -144,8 +144,9 @@ def _explain(ex: ssl.SSLError, certfile: str, keyfile: str | None) -> str:
     key = keyfile or certfile
     if reason == "KEY_VALUES_MISMATCH":
         return f"The key in {key!r} does not belong to the certificate in {certfile!r}."
-    if any(word in reason for word in ("BAD_DECRYPT", "BAD_PASSWORD", "MAYBE_WRONG_PASSWORD")):
-        return f"The key in {key!r} is encrypted and key_password does not open it."
+    with open(key, "rb") as file:
+        if b"ENCRYPTED" in file.read():
+            return f"The key in {key!r} is encrypted and key_password does not open it."
     return (
         f"{certfile!r} and {key!r} cannot be used as certificate and key"
         f" ({reason or ex}); both have to be PEM files."

@@ -30,7 +30,7 @@ from gunicorn.workers.base import Worker as BaseWorker
 from .access import Access, AccessLog, Record, open_log
 from .application import ApplicationError, resolve
 from .lifespan import StartupError
-from .running import EXIT_STARTUP_FAILED, loop_factory, raise_descriptor_limit
+from .running import EXIT_STARTUP_FAILED, exit_now, loop_factory, raise_descriptor_limit
 from .serving import Server
 from .settings import ServerSettings
 from .sockets import Listener
@@ -89,6 +89,16 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self.cfg.worker_int(self)
         self._stop(0.0)
 
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """End: the loop hangs, the stacks are written already.
+
+        NOTE: not by `SystemExit`: unwinding would run the loop again, and connections that it
+        accepted then would be lost.
+        """
+        self.alive = False
+        self.cfg.worker_abort(self)
+        exit_now(1)
+
     def run(self) -> None:
         """Serve until told to stop."""
         settings = getattr(self.app, "settings", None) or settings_from(self.cfg)
@@ -132,7 +142,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _stop(self, grace: float | None) -> None:
         server = self.server
-        if server is not None and server.loop is not None:  # else `_ready` will see `alive`
+        if server is not None and server.has_begun:  # else `_ready` will see `alive`
             server.loop.call_soon_threadsafe(server.request_stop, grace)
 
     def _access_log(self, settings: ServerSettings) -> Access | None:

@@ -96,7 +96,7 @@ class SecureCookieSessionInterface(SessionInterface):
         Raises `SessionCookieTooLarge` if SESSION_COOKIE_OVERSIZE is ``error``.
         """
         # SECURITY: an answer that depends on the session must not be cached for others
-        # (CVE-2023-30861, GHSA-68rp-wp8r-4726).
+        # (CVE-2023-30861, CVE-2026-27205).
         if session.accessed:
             response.vary.add("Cookie")
         if not session:

@@ -8,12 +8,14 @@ or with context processors that are `async def`, it must be awaited there.
 from __future__ import annotations
 
 from asyncio import _get_running_loop
-from collections.abc import AsyncIterator, Iterator
+from collections import ChainMap
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import BaseLoader, Template, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
+from jinja2.runtime import Context, new_context
 
 from ..bridge import run_async
 from ..carry import AsyncContextStream, ContextStream, capture, carry
@@ -47,9 +49,36 @@ Names = Name | list[Name]
 _STRINGS_KEPT = 128  # compiled templates of render_template_string, per environment
 
 
+class _Template(Template):
+    """A template that makes its contexts faster; nothing else about it is new."""
+
+    def new_context(
+        self,
+        vars: dict[str, Any] | None = None,
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,
+    ) -> Context:
+        """Make the context of one rendering.
+
+        PERF: Jinja copies the globals out of a `ChainMap` key by key and twice, which is 40 % of the
+        time of a small page. Made a dict first, they are copied at once.
+        """
+        values = self.globals
+        if isinstance(values, ChainMap):
+            plain: dict[str, Any] = {}
+            for mapping in reversed(values.maps):
+                plain.update(mapping)
+            values = plain
+        return new_context(
+            self.environment, self.name, self.blocks, vars, shared, values, locals
+        )
+
+
 class Environment(BaseEnvironment):
     """A Jinja environment that belongs to an application (`app`). Unless told otherwise it loads
     from the application's and its blueprints' folders."""
+
+    template_class = _Template
 
     def __init__(self, app: App, **options: Any) -> None:
         if "loader" not in options:

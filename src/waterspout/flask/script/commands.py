@@ -41,7 +41,7 @@ class Group:
     ) -> None:
         if (title or description) and (required or exclusive):
             raise TypeError(
-                "title and/or description cannot be used with required and/or exclusive."
+                "A group is either exclusive (or required) or has a title or a description."
             )
         self.option_list: Sequence[Option] = options
         self.title = title
@@ -307,7 +307,7 @@ class ShowUrls(Command):
     def get_options(self) -> Sequence[Option | Group]:
         """Return the URL to try and the order."""
         return [
-            Option("url", nargs="?", help="URL to test (ex. /static/image.png)"),
+            Option("url", nargs="?", help="find the rule for this path"),
             Option("--order", dest="order", default=self.order, help="attribute to order by"),
         ]
 

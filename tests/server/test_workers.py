@@ -1,0 +1,316 @@
+"""Several processes: under gunicorn's command line, and under `serve(workers=N)` (A9)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from server_load import Load
+from server_process import Program, Start
+
+from waterspout.server.tls import make_certificate
+
+Workers = Callable[..., Program]
+OURS = "from waterspout.server import serve\nserve('served_app:app', port=0, workers=2)\n"
+
+
+def gunicorn(start: Start, *options: str, app: str = "served_app:app", **environ: str) -> Program:
+    """Start gunicorn's command line with our worker.
+
+    Its own code warns on some Pythons, so warnings are no errors here.
+    """
+    command = ("-W", "default", "-m", "gunicorn", "-k", "waterspout.server.Worker")
+    bind = () if "-b" in options else ("-b", "127.0.0.1:0")
+    return start(*command, *bind, "--no-control-socket", *options, app, **environ)
+
+
+@pytest.fixture(params=["gunicorn", "waterspout"])
+def two_workers(request: pytest.FixtureRequest, start: Start) -> Workers:
+    """Start two workers, both ways."""
+    if request.param == "gunicorn":
+        return lambda: gunicorn(start, "-w", "2")
+    return lambda: start(source=OURS)
+
+
+def get(port: int, path: str = "/pid") -> str:
+    connection = HTTPConnection("127.0.0.1", port, timeout=15)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+async def pids(port: int, count: int, besides: frozenset[str] = frozenset()) -> set[str]:
+    """Ask until `count` workers besides some have answered; return their ids."""
+    async with Load(port, ("/pid",), kept=4, fresh=4) as load:
+        while len(set(load.bodies) - besides) < count:
+            await load.until_answered(20)
+    assert load.lost == []
+    return set(load.bodies) - besides
+
+
+def test_two_workers_answer_and_stop(two_workers: Workers) -> None:
+    """A9: requests reach both; hooks run in each; SIGTERM ends all with status 0."""
+    program = two_workers()
+    port = program.port()
+    workers = asyncio.run(pids(port, 2))
+    assert str(program.process.pid) not in workers
+    assert program.notes().count("startup async") == 2
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+    assert program.notes().count("lifespan out") == 2
+    with pytest.raises(ConnectionRefusedError):
+        get(port)
+
+
+def test_a_killed_worker_is_replaced(two_workers: Workers) -> None:
+    """X01: the others serve on, and a new process takes the place."""
+    program = two_workers()
+    port = program.port()
+
+    async def kill_one() -> tuple[set[str], str, Load]:
+        before = await pids(port, 2)
+        victim = sorted(before)[0]
+        async with Load(port, ("/pid",), kept=6, fresh=6) as load:
+            await load.until_answered(50)
+            os.kill(int(victim), signal.SIGKILL)
+            while not set(load.bodies) - before:
+                await load.until_answered(20)
+        return before, victim, load
+
+    before, victim, load = asyncio.run(kill_one())
+    assert (before - {victim}).pop() in load.bodies
+    assert len(load.lost) <= 12  # what was under way there: one request of a client at the most
+    assert load.refused == 0
+
+
+def test_reload_under_load_loses_nothing(two_workers: Workers) -> None:
+    """X03: SIGHUP, again and again; kept and fresh connections."""
+    program = two_workers()
+    port = program.port()
+
+    async def reload() -> Load:
+        old = frozenset(await pids(port, 2))
+        async with Load(port, ("/pid", "/thread", "/wait/0.01"), kept=8, fresh=8) as load:
+            for _ in range(3):
+                program.signal(signal.SIGHUP)
+                new = await pids(port, 2, besides=old)
+                await load.until_answered(50)
+                old |= new
+        return load
+
+    load = asyncio.run(reload())
+    assert load.lost == []
+    assert load.refused == 0
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+
+
+def test_sigterm_under_load_loses_nothing(two_workers: Workers) -> None:
+    """X05 with workers."""
+    program = two_workers()
+    port = program.port()
+
+    async def stop() -> Load:
+        await pids(port, 2)
+        async with Load(port, ("/", "/thread", "/wait/0.02"), kept=8, fresh=8) as load:
+            await load.until_answered(200)
+            program.signal(signal.SIGTERM)
+            await load.until_refused()
+        return load
+
+    load = asyncio.run(stop())
+    assert load.lost == []
+    assert program.wait() == 0, program.output
+
+
+def test_workers_end_with_their_arbiter(two_workers: Workers) -> None:
+    """X02: no orphan keeps the port."""
+    program = two_workers()
+    port = program.port()
+    asyncio.run(pids(port, 2))
+    program.signal(signal.SIGKILL)
+    program.process.wait()
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 15) as sock:
+        sock.recv(1)  # returns when the workers have gone
+    with pytest.raises(OSError):
+        while True:
+            get(port)
+
+
+def test_a_hung_worker_is_found_with_its_stack_and_replaced(start: Start) -> None:
+    """X06: a loop that a view blocks; the other worker serves meanwhile."""
+    program = gunicorn(start, "-w", "2", "--timeout", "2")
+    port = program.port()
+    before = asyncio.run(pids(port, 2))
+    with socket.create_connection(("127.0.0.1", port), 15) as sock:
+        sock.sendall(b"GET /hold-loop/60.0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        program.wait_for_line("note: holding")
+        program.wait_for_line("WORKER TIMEOUT")
+        program.wait_for_line("in hold_loop")
+        assert asyncio.run(pids(port, 1, besides=frozenset(before)))
+
+
+def test_max_requests_replaces_workers_without_a_loss(start: Start) -> None:
+    program = gunicorn(start, "-w", "2", "--max-requests", "60")
+    port = program.port()
+
+    async def load() -> Load:
+        async with Load(port, ("/pid",), kept=4, fresh=4) as running:
+            while len(running.bodies) < 5:
+                await running.until_answered(50)
+        return running
+
+    running = asyncio.run(load())
+    assert running.lost == []
+    assert running.refused == 0
+
+
+def test_gunicorns_access_log(start: Start) -> None:
+    """A9: `--access-logfile -` and its format."""
+    form = '%(h)s %(m)s "%(r)s" %(s)s %(b)s %({x-tag}i)s %(a)s %(U)s'
+    program = gunicorn(start, "--access-logfile", "-", "--access-logformat", form)
+    connection = HTTPConnection("127.0.0.1", program.port(), timeout=15)
+    connection.request("GET", "/?a=b", headers={"X-Tag": "seven", "User-Agent": "tester"})
+    assert connection.getresponse().read() == b"hello"
+    connection.close()
+    line = program.wait_for_line('"GET /?a=b HTTP/1.1"')
+    assert line == '127.0.0.1 GET "GET /?a=b HTTP/1.1" 200 5 seven tester /\n'
+
+
+def test_gunicorn_with_tls(start: Start, tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    certificate, key = make_certificate()
+    (tmp_path / "cert.pem").write_bytes(certificate)
+    (tmp_path / "key.pem").write_bytes(key)
+    program = gunicorn(start, "--certfile", "cert.pem", "--keyfile", "key.pem")
+    port = program.port()
+    context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    with (
+        socket.create_connection(("127.0.0.1", port), 15) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as sock,
+    ):
+        sock.sendall(b"GET /scheme HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b"".join(iter(lambda: sock.recv(1000), b"")).endswith(b"https")
+
+
+def test_gunicorn_serves_a_factory(start: Start) -> None:
+    for name in ("served_app:create_app", "served_app:create_app()"):
+        program = gunicorn(start, app=name)
+        assert get(program.port(), "/") == "hello"
+        program.signal(signal.SIGTERM)
+        assert program.wait() == 0
+
+
+def test_gunicorn_on_a_unix_socket(start: Start, tmp_path: Path) -> None:
+    program = gunicorn(start, "-b", f"unix:{tmp_path}/app.sock")
+    program.wait_for_line("note: startup async")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(15)
+        client.connect(f"{tmp_path}/app.sock")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b"".join(iter(lambda: client.recv(1000), b"")).endswith(b"hello")
+
+
+def test_gunicorn_stops_when_a_startup_hook_fails(start: Start, tmp_path: Path) -> None:
+    """X07: no fork storm."""
+    (tmp_path / "failing.py").write_text(
+        "from waterspout import App\napp = App(__name__)\n"
+        "@app.on_startup\ndef fail():\n    raise LookupError('no settings')\n"
+    )
+    program = gunicorn(start, app="failing:app")
+    assert program.wait() == 3
+    assert "startup hook failing.fail failed" in program.output
+    assert "LookupError: no settings" in program.output
+
+
+def test_workers_that_cannot_start_end_the_server(start: Start) -> None:
+    """X07: the arbiter gives up with a status, after the reason."""
+    program = start(
+        source="from waterspout.server import serve\nserve('nowhere:app', port=0, workers=2)\n"
+    )
+    assert program.wait() in (3, 4)
+    assert "'nowhere:app' cannot be imported" in program.output
+    assert "Traceback" not in program.output
+
+
+def test_workers_that_die_at_once_end_the_server(start: Start, tmp_path: Path) -> None:
+    """X07: also when they leave no reason."""
+    (tmp_path / "dying.py").write_text("import os\nos._exit(9)\n")
+    program = start(
+        source="from waterspout.server import serve\nserve('dying:app', port=0, workers=2)\n"
+    )
+    assert program.wait() == 3
+    assert "died before they served" in program.output
+
+
+def test_reload_with_broken_code_keeps_the_old_version(start: Start, tmp_path: Path) -> None:
+    """X04: SIGHUP on a syntax error changes nothing; repaired, it loads the new version."""
+    module = tmp_path / "versioned.py"
+    source = (
+        "from waterspout import App\napp = App(__name__)\n"
+        "@app.get('/')\nasync def version(): return {!r}\n"
+    )
+    module.write_text(source.format("one"))
+    program = start(
+        source="import sys\nsys.dont_write_bytecode = True\n"
+        "from waterspout.server import serve\nserve('versioned:app', port=0, workers=2)\n"
+    )
+    port = program.port()
+    assert get(port, "/") == "one"
+    module.write_text("def broken(:\n")
+    program.signal(signal.SIGHUP)
+    program.wait_for_line("the old version keeps serving")
+    assert {get(port, "/") for _ in range(10)} == {"one"}
+    module.write_text(source.format("two"))
+    program.signal(signal.SIGHUP)
+
+    async def until_new() -> None:
+        async with Load(port, ("/",), kept=2, fresh=2) as load:
+            while "two" not in load.bodies:
+                await load.until_answered(5)
+        assert load.lost == []
+
+    asyncio.run(until_new())
+
+
+def test_the_second_signal_ends_the_workers(start: Start) -> None:
+    program = start(source=OURS)
+    port = program.port()
+    with socket.create_connection(("127.0.0.1", port), 15) as sock:
+        sock.sendall(b"GET /wait/60.0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        program.wait_for_line("note: waiting")
+        program.signal(signal.SIGINT)
+        program.wait_for_line("Stopping when 1 connections")
+        program.signal(signal.SIGINT)
+        assert program.wait() == 0
+
+
+def test_what_the_caller_does_afterwards_is_done_once(start: Start) -> None:
+    """`finally` blocks around `serve` belong to the parent, not to each worker."""
+    program = start(
+        source="from waterspout.server import serve\n"
+        "try:\n    serve('served_app:app', port=0, workers=2)\n"
+        "finally:\n    print('note: cleaned up', flush=True)\n"
+    )
+    asyncio.run(pids(program.port(), 2))
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0
+    assert program.notes().count("cleaned up") == 1
+
+
+def test_port_in_use_is_said_at_once(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        program = start(source=OURS.replace("port=0", f"port={port}"))
+        assert program.wait() == 1
+    assert f"Error: Port {port} on 127.0.0.1 is in use" in program.output
