@@ -161,13 +161,13 @@ class App(Registration):
 
     def plan_for(self, rule: Any) -> Plan:
         """Return what a request that matched *rule* (None: no rule) needs."""
-        plan: Plan | None = self._no_route if rule is None else rule.__dict__.get("_plan")
+        plan: Plan | None = self._no_route if rule is None else getattr(rule, "plan", None)
         if plan is None or plan.revision != self.revision.number:
             plan = Plan(self, rule)
             if rule is None:
                 self._no_route = plan
             else:
-                rule._plan = plan
+                rule.plan = plan
         return plan
 
     # -- registering what only an application has --------------------------------

@@ -14,7 +14,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,6 +25,16 @@ _thread = threading.local()
 def serve_thread(loop: asyncio.AbstractEventLoop) -> None:
     """Let coroutines called from the current thread run on *loop*."""
     _thread.loop = loop
+
+
+def loop_here() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that coroutines started here run on: the running one, or in a worker
+    thread the server's; None in a plain thread."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        loop: asyncio.AbstractEventLoop | None = getattr(_thread, "loop", None)
+        return None if loop is None or loop.is_closed() else loop
 
 
 def adopt(context: contextvars.Context) -> None:
@@ -55,34 +65,46 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
             " loop: it would wait for itself. Use 'await' instead."
         )
     context = contextvars.copy_context()
-    loop: asyncio.AbstractEventLoop | None = getattr(_thread, "loop", None)
-    if loop is None or loop.is_closed():
+    loop = loop_here()
+    if loop is None:
         with asyncio.Runner() as runner:
             result = runner.run(coroutine, context=context)
     else:
-        result = _on_loop(loop, coroutine, context)
+        result = start_on(loop, coroutine, context).result()
     adopt(context)
     return result
 
 
-def _on_loop(
+def start_on(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], context: contextvars.Context
-) -> T:
+) -> Future[T]:
+    """Run *coroutine* in *context* as a task of *loop*, from another thread."""
     future: Future[T] = Future()
 
     def finish(task: asyncio.Task[T]) -> None:
         if task.cancelled():
             future.cancel()
+        elif future.cancelled():
+            return
         elif (error := task.exception()) is not None:
             future.set_exception(error)
         else:
             future.set_result(task.result())
 
     def start() -> None:
-        loop.create_task(coroutine, context=context).add_done_callback(finish)
+        task = loop.create_task(coroutine, context=context)
+        task.add_done_callback(finish)
+        future.add_done_callback(partial(_cancel_too, loop, task))
 
     loop.call_soon_threadsafe(start)
-    return future.result()
+    return future
+
+
+def _cancel_too(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], future: Future[Any]
+) -> None:
+    if future.cancelled() and not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel)
 
 
 def async_to_sync(func: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:

@@ -118,7 +118,7 @@ def _find(app: App, root: str, path: str) -> str | None:
     try:
         if not stat.S_ISREG(os.stat(full).st_mode):
             return None
-        if not _leaves(root, path, full) or app.config.get("SEND_FILE_FOLLOW_SYMLINKS", False):
+        if not _leaves(root, path, full) or app.config["SEND_FILE_FOLLOW_SYMLINKS"]:
             return full
     except (OSError, ValueError):  # missing, too long, or with a NUL
         return None

@@ -21,15 +21,25 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from werkzeug.exceptions import ServiceUnavailable
+
 from . import bridge
 
 T = TypeVar("T")
 
 _GROW_AFTER = 0.005  # seconds that a job may lie untouched before a thread is added
+_RETRY_AFTER = 1  # seconds, for who was refused
 
 
-class LaneFull(Exception):
-    """Raised by `Lane.submit` when the queue is at its limit; the answer is 503."""
+class LaneFull(ServiceUnavailable):
+    """Raised by `Lane.submit` when the queue is at its limit: 503 with ``Retry-After``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(retry_after=_RETRY_AFTER)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,27 +202,54 @@ def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
         future.set_exception(error)
 
 
-@dataclass(frozen=True, slots=True)
 class Lanes:
-    """The lanes of one event loop."""
+    """The lanes of one event loop; their threads start with the first jobs.
 
-    views: Lane
-    files: Lane
+    *views* runs `def` views and the hooks before them. *files* reads files, opens and saves
+    sessions and ends requests: it never waits for views. *work* runs what a program hands to
+    `run_in_thread` and `spawn`.
+    """
 
-    @classmethod
-    def for_loop(
-        cls,
+    def __init__(
+        self,
         loop: asyncio.AbstractEventLoop,
         views: LaneSettings | None = None,
         files: LaneSettings | None = None,
-    ) -> Lanes:
-        """Make the lanes; their threads start with the first jobs."""
-        return cls(
-            Lane("views", loop, views),
-            Lane("files", loop, files or LaneSettings(threads=2, max_threads=8)),
-        )
+    ) -> None:
+        self.views = Lane("views", loop, views)
+        self.files = Lane("files", loop, files or LaneSettings(threads=2, max_threads=8))
+        self.work = Lane("work", loop, LaneSettings(threads=1))
+        self._loop = loop
+        self._users = 0
+        _of_loops[loop] = self
+
+    def hold(self) -> None:
+        """Keep the lanes open until `release`, for one more application on the loop."""
+        self._users += 1
+
+    def release(self) -> None:
+        """Undo one `hold`; after the last the lanes are closed."""
+        self._users -= 1
+        if self._users <= 0:
+            self.close()
 
     def close(self) -> None:
         """End all threads once the queued jobs are done."""
-        self.views.close()
-        self.files.close()
+        for lane in (self.views, self.files, self.work):
+            lane.close()
+        if _of_loops.get(self._loop) is self:
+            del _of_loops[self._loop]
+
+
+_of_loops: dict[asyncio.AbstractEventLoop, Lanes] = {}
+
+
+def lanes_of(loop: asyncio.AbstractEventLoop) -> Lanes:
+    """Return the lanes of an event loop: its server's, or, on a loop that another server
+    runs, lanes made on first use."""
+    found = _of_loops.get(loop)
+    if found is None:
+        for closed in [other for other in _of_loops if other.is_closed()]:
+            _of_loops[closed].close()
+        found = Lanes(loop)
+    return found

@@ -17,13 +17,23 @@ def receive(app: App, incoming: Incoming) -> RequestContext:
 
     Without a plan a converter of the program's own must run first, in the context.
     """
-    # OPTIONS has an answer of its own, which the view does not know of.
-    if incoming.method != "OPTIONS":
-        found = app.match(incoming)
+    # OPTIONS has an answer of its own, which the view does not know of; a setting or the
+    # program may want the host looked at first.
+    if (
+        incoming.method != "OPTIONS"
+        and not incoming.upgrade
+        and app.config["TRUSTED_HOSTS"] is None
+        and not app.subdomain_matching
+        and "create_url_adapter" not in app.overridden
+    ):
+        found = app.route_table.find(incoming.method, incoming.path)
         if found is not None:
             rule, args = found
             ctx = RequestContext.from_incoming(app, incoming, rule, args)
-            ctx.plan = app.plan_for(rule)
+            plan = getattr(rule, "plan", None)  # PERF: what `plan_for` does, without the call
+            if plan is None or plan.revision != app.revision.number:
+                plan = app.plan_for(rule)
+            ctx.plan = plan
             return ctx
     # Not in the table: a path converter, a redirect, an error. Werkzeug decides.
     ctx = RequestContext.from_incoming(app, incoming)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from .app import App
     from .blueprints import Blueprint
     from .endpoint import Plan
-    from .http.incoming import Incoming
     from .templating import Environment
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -407,18 +406,6 @@ class Registration(Scaffold):
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return None
         return self.route_table.find(request.method, request.path)
-
-    def match(self, incoming: Incoming) -> tuple[Any, dict[str, Any]] | None:
-        """Return rule and arguments of a message by the route table alone, where no setting
-        wants the host looked at first; None if Werkzeug must be asked."""
-        if (
-            incoming.upgrade
-            or self.subdomain_matching
-            or self.config["TRUSTED_HOSTS"] is not None
-            or "create_url_adapter" in self.overridden
-        ):
-            return None
-        return self.route_table.find(incoming.method, incoming.path)
 
     def body_limit(self, plan: Plan | None) -> int | None:
         """Return how many bytes the body of a request may have, None for no limit."""

@@ -49,7 +49,7 @@ def redirect(
     With a current application its `App.redirect` makes the response, and *Response* is not used.
     What browsers would misread in *location* is percent-encoded. (Flask's `redirect`.)
     """
-    location = plain_location(location)
+    location = plain_location(str(location))
     if current_app:
         return current_app.redirect(location, code=code)
     return werkzeug.utils.redirect(location, code=code, Response=Response)

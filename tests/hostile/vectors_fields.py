@@ -143,6 +143,7 @@ VECTORS: list[Vector] = [
             "no-space": head(b"X:y\r\n"),
             "spaces-around": head(b"X: \t y \t\r\n"),
             "colon-in-value": head(b"X: a:b\r\n"),
+            "space-after-host": head(host=b"Host: a \t\r\n"),
             "token-characters": head(b"!#$%&'*+.^_`|~-09AZaz: y\r\n"),
         },
     ),

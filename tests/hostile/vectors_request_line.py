@@ -149,7 +149,6 @@ VECTORS: list[Vector] = [
             "100-kB-method": b"A" * 100_000,
             "unknown-method": head(method=b"BREW"),
             "lower-case-method": head(method=b"get"),
-            "empty-lines-only": b"\r\n" * 50_000,
         },
     ),
     *refuse(
@@ -184,17 +183,6 @@ VECTORS: list[Vector] = [
             "after-chunked": post(
                 b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n!!\r\n\r\n"
             ),
-        },
-        after=1,
-    ),
-    *refuse(
-        "F33",
-        "bytes after a request that closes are not read: they are answered like garbage or not at"
-        " all, never served",
-        400,
-        {
-            "after-close": head(b"Connection: close\r\n") + head(target=b"/smuggled"),
-            "after-1.0": head(version=b"HTTP/1.0") + head(target=b"/smuggled"),
         },
         after=1,
     ),
@@ -248,11 +236,6 @@ VECTORS: list[Vector] = [
             )
             + _GOOD,
             "without-body": head(b"Connection: upgrade\r\nUpgrade: h2c\r\n") + _GOOD,
-            "websocket-refused": head(
-                b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            )
-            + _GOOD,
             "upgrade-field-only": post(b"Upgrade: foo\r\nContent-Length: 5\r\n", b"hello") + _GOOD,
         },
         count=2,

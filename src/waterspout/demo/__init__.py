@@ -38,7 +38,6 @@ def create_app(database: str | None = None) -> App:
     app.config.from_mapping(
         SECRET_KEY=book.secret_key(),
         SESSION_COOKIE_NAME="guestbook",
-        SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=64 * 1024,
     )
     app.extensions["guestbook"] = book

@@ -39,9 +39,9 @@ def write() -> AnyResponse:
     form = EntryForm.read(request.form)
     if form.errors:
         return Response(render_index(form), status=422)
-    entry_id = current_book().add(**form.fields(), author=guard.author())
+    current_book().add(**form.fields(), author=guard.author())
     flash("Thank you! Your entry is in the book.", "good")
-    return redirect(url_for(".index", _anchor=f"entry-{entry_id}"), 303)
+    return redirect(url_for(".index"), 303)
 
 
 def render_index(form: EntryForm) -> str:

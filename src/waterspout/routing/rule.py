@@ -35,6 +35,8 @@ class Rule(werkzeug.routing.Rule):
 
     # Flask's name; App.add_url_rule sets it on each rule.
     provide_automatic_options: bool = False
+    # What a request to the rule needs (`endpoint.Plan`); the app sets and renews it.
+    plan: Any = None
 
     def __init__(
         self,

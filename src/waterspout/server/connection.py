@@ -29,6 +29,7 @@ from . import answers
 from .exchange import Channel, ChannelReader, Exchange, gone
 from .http1 import ProtocolError, RequestParser
 from .sending import send_stream
+from .starting import Starter
 
 if TYPE_CHECKING:
     from ..http.incoming import Incoming
@@ -54,6 +55,7 @@ class Connection(asyncio.Protocol):
         self.debugger = server.debugger
         self.access_log = server.access_log
         self.driver = server.driver
+        self.starter = Starter(server.loop)
         self.limits = server.settings.limits
         self.timeouts = server.settings.timeouts
         self.parser = RequestParser(self, self.limits)
@@ -102,6 +104,7 @@ class Connection(asyncio.Protocol):
         self.lost = self.closing = True
         self.deadline = _NEVER
         self.server.connections.discard(self)
+        self.starter.close()
         if self._can_write is not None:
             self._can_write.set()
         if self._disconnect is not None and not self._disconnect.done():
@@ -289,7 +292,10 @@ class Connection(asyncio.Protocol):
         exchange.complete = True
         self.receiving = None
         if not exchange.bodied:
-            self._enqueue(exchange)
+            if self.running is None and not self.waiting:
+                self._start(exchange)
+            else:
+                self._enqueue(exchange)
             return
         self._continue_due = False
         self.deadline = _NEVER
@@ -323,8 +329,7 @@ class Connection(asyncio.Protocol):
             if self.wsgi or (self.debugger is not None and self.debugger.wants(exchange.incoming)):
                 self.server.lanes.views.submit(answers.run_wsgi, self, exchange)
             elif plan is None or plan.where is Where.LOOP:
-                # PERF: the current context is the transport's own; the task gets a copy.
-                exchange.task = self.loop.create_task(self._run_on_loop(exchange))
+                exchange.task = self.starter.start(self._run_on_loop(exchange))
             elif plan.where is Where.THREAD:
                 self.server.lanes.views.submit(answers.run_in_thread, self, exchange)
             else:

@@ -6,7 +6,8 @@ The life of a `Server`:
     serve   start, wait for `request_stop`, stop; owns neither the loop nor signals
     stop    not ready (`stopping`) → drain delay → the kernel's queue is taken, then listening
             ends → answers say ``Connection: close`` → idle connections close → running requests
-            finish → what is left is aborted → hooks.  All within ``timeouts.graceful`` seconds
+            and spawned work finish → what is left is aborted → hooks.  All within
+            ``timeouts.graceful`` seconds
 
 What connections rely on: `app`, `settings`, `loop`, `lanes`, `driver`, `keep`, `access_log`,
 `date_line`, `stopping`, and `connections`, which each adds itself to and removes itself from.
@@ -24,6 +25,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from email.utils import formatdate
 from typing import Any, Protocol, TypeVar
 
+from ..background import cancel_spawned, spawned
 from ..lanes import Lanes, LaneSettings
 from ..lazy import load
 from ..pipeline import LoopDriver
@@ -138,9 +140,6 @@ class Server:
         self.driver = LoopDriver(self.lanes)
         if self.settings.debug or self.app.debug:
             self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
-        self.driver = LoopDriver(self.lanes)
-        if self.settings.debug or self.app.debug:
-            self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
         listeners: Sequence[Listener] = ()
         try:
             listeners = open_listeners(self.settings) if self._given is None else self._given
@@ -220,7 +219,8 @@ class Server:
         if self.connections or self._opening or self._kept:
             _logger.warning("Stopping: %d connections had to be aborted.", len(self.connections))
             self.close_connections()
-            await self._until(self.loop.time() + reserve / 2, self._is_quiet)
+        await cancel_spawned(reserve / 4)
+        await self._until(self.loop.time() + reserve / 4, self._is_quiet)
         if self._lifespan is not None:
             await self._lifespan.shutdown(max(self._abort_at - self.loop.time(), 0.05))
         self.lanes.close()
@@ -265,7 +265,7 @@ class Server:
         for connection in list(self.connections):
             if connection.idle and connection.idle_since <= long_ago:
                 connection.close_if_idle()
-        return not (self.connections or self._opening or self._kept)
+        return not (self.connections or self._opening or self._kept or spawned(self.loop))
 
     # -- connections ----------------------------------------------------------------
 
@@ -322,7 +322,7 @@ class Server:
 
 
 def _make_lanes(loop: asyncio.AbstractEventLoop, threads: Threads) -> Lanes:
-    return Lanes.for_loop(
+    return Lanes(
         loop,
         LaneSettings(
             threads=threads.views_min,

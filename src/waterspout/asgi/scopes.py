@@ -1,0 +1,48 @@
+"""Between ASGI's words and ours: scopes become messages, heads become header pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ..http.incoming import Incoming
+
+__all__ = ["Receive", "Scope", "Send", "header_pairs", "message_of"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def message_of(scope: Scope) -> Incoming:
+    """Return the request message that an ``http`` scope describes."""
+    path: str = scope["path"]
+    raw = scope.get("raw_path") or path.encode()
+    query = scope.get("query_string", b"")
+    incoming = Incoming(
+        scope["method"],
+        b"%b?%b" % (raw, query) if query else raw,
+        [(bytes(name), bytes(value)) for name, value in scope["headers"]],
+        version=scope.get("http_version", "1.1"),
+        scheme=scope.get("scheme", "http"),
+        root_path=scope.get("root_path", ""),
+        client=_pair(scope.get("client")),
+        server=_pair(scope.get("server")),
+    )
+    # The server decoded the path, and has (by the specification) put the prefix before it.
+    incoming.path = path.removeprefix(incoming.root_path) or "/"
+    return incoming
+
+
+def header_pairs(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the fields of an answer's head as ASGI wants them: names in lower case."""
+    pairs = []
+    for line in head.split(b"\r\n")[1:]:
+        if line:
+            name, _, value = line.partition(b": ")
+            pairs.append((name.lower(), value))
+    return pairs
+
+
+def _pair(value: Any) -> Any:
+    return None if value is None else (value[0], value[1])

@@ -1,0 +1,157 @@
+"""A client that sends bytes as they are and reads answers strictly, over a real socket."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import TracebackType
+
+SECONDS = 15.0
+"""The longest any read waits; reached only by a failing test."""
+
+
+@dataclass
+class Answer:
+    """One answer as it came."""
+
+    status: int
+    reason: str
+    fields: list[tuple[str, str]]
+    body: bytes = b""
+
+    def field(self, name: str) -> str | None:
+        found = [value for key, value in self.fields if key.lower() == name.lower()]
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+
+class Wire:
+    """One connection."""
+
+    def __init__(self, address: tuple[str, int], *, receive_buffer: int | None = None) -> None:
+        self.sock = socket.socket()
+        if receive_buffer is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(address)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.unread = b""
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.sock.close()
+
+    def send(self, data: bytes) -> Wire:
+        """Send; a server that has already answered and closed is no failure."""
+        try:
+            self.sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return self
+
+    def send_bytewise(self, data: bytes) -> Wire:
+        """Send every byte in a segment of its own."""
+        for at in range(len(data)):
+            self.send(data[at : at + 1])
+        return self
+
+    def finish(self) -> Wire:
+        """Say that nothing more will be sent."""
+        self.sock.shutdown(socket.SHUT_WR)
+        return self
+
+    def reset(self) -> None:
+        """Leave without a goodbye: RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def more(self) -> bool:
+        """Read what is there, waiting for it; False at the end."""
+        try:
+            piece = self.sock.recv(65536)
+        except ConnectionResetError:
+            return False
+        self.unread += piece
+        return bool(piece)
+
+    def take(self, count: int) -> bytes:
+        while len(self.unread) < count:
+            assert self.more(), f"closed after {self.unread[:200]!r}"
+        data, self.unread = self.unread[:count], self.unread[count:]
+        return data
+
+    def take_line(self) -> bytes:
+        while b"\r\n" not in self.unread:
+            assert self.more(), f"closed after {self.unread[:200]!r}"
+        line, _, self.unread = self.unread.partition(b"\r\n")
+        assert b"\r" not in line
+        assert b"\n" not in line
+        return line
+
+    def read_answer(self, *, to_head: bool = False) -> Answer:
+        """Return the next answer. *to_head*: it answers HEAD."""
+        version, status, reason = self.take_line().decode("latin-1").split(" ", 2)
+        assert version == "HTTP/1.1"
+        fields = []
+        while line := self.take_line():
+            name, colon, value = line.decode("latin-1").partition(":")
+            assert colon, line
+            fields.append((name, value.strip()))
+        answer = Answer(int(status), reason, fields)
+        if not to_head and answer.status >= 200 and answer.status not in (204, 304):
+            answer.body = self._read_body(answer)
+        return answer
+
+    def _read_body(self, answer: Answer) -> bytes:
+        coding, length = answer.field("Transfer-Encoding"), answer.field("Content-Length")
+        assert coding is None or length is None
+        if coding is not None:
+            assert coding == "chunked"
+            body = b""
+            while size := int(self.take_line(), 16):
+                body += self.take(size)
+                assert self.take(2) == b"\r\n"
+            assert self.take_line() == b""
+            return body
+        if length is not None:
+            return self.take(int(length))
+        return self.read_to_end()
+
+    def read_to_end(self) -> bytes:
+        """Return everything until the server closes."""
+        while self.more():
+            pass
+        data, self.unread = self.unread, b""
+        return data
+
+    def read_answers(self) -> list[Answer]:
+        """Return all answers until the server closes."""
+        answers = []
+        while self.unread or self.more():
+            answers.append(self.read_answer())
+        return answers
+
+
+def ask(
+    address: tuple[str, int],
+    target: str = "/",
+    fields: Iterable[str] = (),
+    body: bytes = b"",
+    method: str = "GET",
+) -> Answer:
+    """Send one good request on a connection of its own and return the answer."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: a", "Connection: close", *fields]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    with Wire(address) as wire:
+        wire.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        return wire.read_answer(to_head=method == "HEAD")
