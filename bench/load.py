@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .servers import LOAD_CORE, Running, pinned
+from .servers import LOAD_CORE, SERVER_CORE, Running, core_seconds, pinned
 
 HERE = Path(__file__).parent
 WRK = "/usr/bin/wrk"
@@ -39,8 +39,9 @@ class Figures:
     """What one run of wrk measured.
 
     `rate` is requests per second, `p50` and `p99` are milliseconds, `server_cpu` and `load_cpu`
-    are shares of one core, and `per_cpu` is requests per second of the server's processor time:
-    the figure that other work on the same core disturbs least.
+    are shares of one core, `others` is the share that other programs took of the two cores (the
+    larger of the two), and `per_cpu` is requests per second of the server's processor time: the
+    figure that other programs disturb least.
     """
 
     rate: float
@@ -48,6 +49,7 @@ class Figures:
     p99: float
     server_cpu: float
     load_cpu: float
+    others: float
     per_cpu: float
 
 
@@ -83,10 +85,16 @@ def measure(
     Raises RuntimeError for a failed answer, a broken connection or a wrk that says nothing.
     """
     began, server_began, load_began = time.monotonic(), server.cpu_seconds(), _load_seconds()
+    busy_began = [core_seconds(core) for core in (SERVER_CORE, LOAD_CORE)]
     output = start(server, request, seconds, connections).communicate(timeout=seconds + 30)[0]
     took = time.monotonic() - began
     server_took = server.cpu_seconds() - server_began
     load_took = _load_seconds() - load_began
+    server_core, load_core = (
+        core_seconds(core) - before
+        for core, before in zip((SERVER_CORE, LOAD_CORE), busy_began, strict=True)
+    )
+    others = max(server_core - server_took, load_core - load_took, 0.0)
     lines = [line for line in output.splitlines() if line.startswith("BENCH ")]
     if not lines:
         raise RuntimeError(f"{server.name}: wrk said nothing to read\n{output[-1000:]}")
@@ -99,6 +107,7 @@ def measure(
         p99=p99 / 1000,
         server_cpu=server_took / took,
         load_cpu=load_took / took,
+        others=others / took,
         per_cpu=requests / server_took if server_took else 0.0,
     )
 

@@ -86,6 +86,14 @@ class Running:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def core_seconds(core: int) -> float:
+    """Return the seconds a core has been at work for programs, or was taken by the host."""
+    with open("/proc/stat", encoding="ascii") as file:
+        fields = next(line.split() for line in file if line.startswith(f"cpu{core} "))
+    user, nice, system, steal = (int(fields[n]) for n in (1, 2, 3, 8))
+    return (user + nice + system + steal) / TICKS
+
+
 def pinned(core: int, *argv: str) -> list[str]:
     """Return the command line that runs `argv` on one core, under the same pid."""
     return ["taskset", "-c", str(core), *argv]

@@ -26,7 +26,7 @@ FLOORS = {
     GROUND: "config current flags http json lazy log paths registries security signals typing",
     MIDDLE: "bridge carry context routing sessions templating",
     UPPER: (
-        "_removed app blueprints conversion endpoint errors files flashing lanes pipeline"
+        "_removed app background blueprints conversion endpoint errors files flashing lanes pipeline"
         " reception registration responding scaffold streaming urls views"
     ),
     WINGS: "flask tornado",

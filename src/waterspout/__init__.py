@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import App as App
+    from .background import run_in_thread as run_in_thread
+    from .background import spawn as spawn
     from .blueprints import Blueprint as Blueprint
     from .config import Config as Config
     from .context import after_this_request as after_this_request
@@ -48,6 +50,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "app": ("App",),
+    "background": ("run_in_thread", "spawn"),
     "blueprints": ("Blueprint",),
     "config": ("Config",),
     "context": (

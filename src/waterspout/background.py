@@ -230,10 +230,9 @@ def _context_for_work() -> tuple[contextvars.Context, AppContext | None]:
 
 def _continued(ctx: Any) -> Any:
     """Return a context beside *ctx* over the same request, session and `g`."""
-    ctx.g
+    shared = [ctx.g]  # made now: on first use each context would make its own
     if isinstance(ctx, RequestContext):
-        ctx.request
-        ctx._session
+        shared += [ctx.request, ctx._session]
     made = copy(ctx)
     made._tokens = []
     return made

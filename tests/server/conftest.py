@@ -27,6 +27,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield run
     for program in started:
         program.end()
+        print(program.output)  # pytest shows it for a test that failed
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])

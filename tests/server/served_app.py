@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -20,7 +21,8 @@ notes: list[str] = []
 
 def note(text: str) -> None:
     notes.append(text)
-    print(f"note: {text}", flush=True)
+    sys.stdout.write(f"note: {text}\n")
+    sys.stdout.flush()
 
 
 @app.get("/")

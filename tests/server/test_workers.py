@@ -8,8 +8,10 @@ import os
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from http.client import HTTPConnection
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,8 @@ def gunicorn(start: Start, *options: str, app: str = "served_app:app", **environ
     """
     command = ("-W", "default", "-m", "gunicorn", "-k", "waterspout.server.Worker")
     bind = () if "-b" in options else ("-b", "127.0.0.1:0")
-    return start(*command, *bind, "--no-control-socket", *options, app, **environ)
+    newer = ("--no-control-socket",) if version("gunicorn") >= "24" else ()
+    return start(*command, *bind, *newer, *options, app, **environ)
 
 
 @pytest.fixture(params=["gunicorn", "waterspout"])
@@ -201,6 +204,34 @@ def test_gunicorn_with_tls(start: Start, tmp_path: Path) -> None:
     ):
         sock.sendall(b"GET /scheme HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert b"".join(iter(lambda: sock.recv(1000), b"")).endswith(b"https")
+
+
+def test_gunicorn_as_a_daemon(start: Start, tmp_path: Path) -> None:
+    """A9: `-D` with log files and a pid file."""
+    files = ("-p", "gunicorn.pid", "--access-logfile", "access.log", "--error-logfile", "error.log")
+    program = gunicorn(start, "-D", "--preload", *files, "-b", "unix:app.sock")
+    assert program.wait() == 0, program.output
+    path = str(tmp_path / "app.sock")
+    pid_file = tmp_path / "gunicorn.pid"
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            _until(lambda: client.connect_ex(path) == 0)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            client.settimeout(15)
+            assert b"".join(iter(lambda: client.recv(1000), b"")).endswith(b"hello")
+        _until(lambda: "GET / HTTP/1.1" in (tmp_path / "access.log").read_text())
+    finally:
+        _until(pid_file.exists)
+        os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    _until(lambda: not pid_file.exists())
+
+
+def _until(true: Callable[[], bool]) -> None:
+    """Wait for something that only the file system tells."""
+    deadline = time.monotonic() + 15
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_gunicorn_serves_a_factory(start: Start) -> None:

@@ -28,10 +28,13 @@ class RequestBody:
         self._lanes = lanes
         self._total = 0
         self._gone = asyncio.Event()
+        self._ended = asyncio.Event()
         #: Bytes it may have, None for no limit.
         self.limit: int | None = None
         #: All of it was received.
         self.complete = not _announced(exchange)
+        if self.complete:
+            self._ended.set()
 
     async def collect(self) -> bool:
         """Receive all of it and give it to the message; False if it is above the limit, then
@@ -61,7 +64,8 @@ class RequestBody:
         return b""
 
     async def watch(self) -> None:
-        """Wait until the client goes away; the body must be complete."""
+        """Wait until the client goes away; noticed only once the body was received."""
+        await self._ended.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone.set()
@@ -76,6 +80,8 @@ class RequestBody:
             self._gone.set()
             raise ClientDisconnected("The client went away before the request was complete.")
         self.complete = not message.get("more_body", False)
+        if self.complete:
+            self._ended.set()
         data: bytes = message.get("body", b"")
         self._total += len(data)
         return data

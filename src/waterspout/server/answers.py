@@ -1,29 +1,21 @@
-"""What a connection does with an application: run it in a thread, and turn results, errors
-and refusals into answers."""
+"""Results, errors and refusals to answers."""
 
 from __future__ import annotations
 
-import contextvars
 import logging
-import sys
-from collections.abc import Callable
 from http import HTTPStatus
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import InternalServerError
 
 from .. import pipeline
-from ..pipeline import SYNC, Driver, drive
+from ..pipeline import Driver
 from .outgoing import BadResponse, Outgoing, encode, has_body
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
     from ..app import App
     from ..context import RequestContext
     from ..http.incoming import Incoming
-    from .connection import Connection
     from .exchange import Exchange
     from .http1 import ProtocolError
     from .serving import Server
@@ -31,89 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["has_body"]
 
 _logger = logging.getLogger("waterspout.server")
-
-#: Bytes of a WSGI answer that are read in the thread that made it.
-_TAKEN_AT_ONCE = 256 * 1024
-
-
-# -- in a worker thread ------------------------------------------------------------
-
-
-def run_in_thread(connection: Connection, exchange: Exchange) -> None:
-    """Run a request that is all `def` to its end in this worker thread."""
-    context = contextvars.copy_context()
-    exchange.context = context
-    lane = connection.server.lanes.views
-
-    made: list[tuple[Exchange, Any, Outgoing | None]] = []
-
-    context.run(answer_sync, connection, exchange, lambda *answer: made.append(answer))
-    # NOTE: only now: a stream's task may enter the context, and one thread at a time can be in it.
-    lane.answer(connection._take_result, *made[0])
-
-
-def answer_sync(
-    connection: Connection,
-    exchange: Exchange,
-    deliver: Callable[[Exchange, Any, Outgoing | None], None],
-) -> None:
-    """Drive a request's pipeline synchronously in its own context and deliver the answer."""
-    ctx = exchange.ctx
-    assert ctx is not None
-    app = connection.app
-    ctx.enter()
-    try:
-        result: Any = drive(pipeline.respond(ctx, SYNC))
-    except Exception as error:
-        result = drive(internal_error(app, ctx, error, connection.server))
-    if type(result) is tuple:
-        if ctx.must_close():
-            drive(close_quietly(app, ctx, SYNC))
-        deliver(exchange, result, None)
-        return
-    outgoing = encoded(app, exchange, result)
-    streamed = outgoing.body is None and not exchange.is_head
-    if not (streamed and (ctx.keep_context or app.config["STREAM_KEEPS_CONTEXT"])):
-        drive(close_quietly(app, ctx, SYNC))
-    deliver(exchange, result, outgoing)
-
-
-def run_wsgi(connection: Connection, exchange: Exchange) -> None:
-    """Run a request through the program's own WSGI door in this worker thread."""
-    context = contextvars.copy_context()
-    exchange.context = context
-    incoming = exchange.incoming
-    server = connection.server
-    app = connection.app
-    debugger = server.debugger
-    door = app if debugger is None or not debugger.wants(incoming) else debugger.door
-    environ = incoming.to_environ()
-    response = context.run(wsgi_response, app, incoming, environ, server, door)
-    outgoing = encoded(app, exchange, response)
-    server.lanes.views.answer(connection._take_result, exchange, response, outgoing)
-
-
-def wsgi_response(
-    app: App,
-    incoming: Incoming,
-    environ: WSGIEnvironment,
-    server: Server | None,
-    door: Any = None,
-) -> Any:
-    """Return the response of a WSGI application to *environ*; of *app* if *door* is None."""
-    body = incoming.body
-    environ["wsgi.input"] = BytesIO(body) if isinstance(body, bytes) else body
-    environ["wsgi.errors"] = sys.stderr
-    try:
-        response = app.response_class.from_app(door or app, environ)
-        # PERF: a body of known length is taken here, in one thread hop instead of three.
-        length = response.content_length
-        if length is not None and length <= _TAKEN_AT_ONCE:
-            response.make_sequence()
-        return response
-    except Exception as error:
-        _logger.exception("Error in the application on %s %s", incoming.method, incoming.path)
-        return error_response(app, error, incoming, server)
 
 
 # -- results -----------------------------------------------------------------------

@@ -6,89 +6,67 @@ decided by its `Plan`: in a task on the loop, in one worker thread, or at once.
 
 The states are in the fields `receiving` (a request whose body still arrives),
 `running` (the one being answered), `waiting` (complete ones behind it) and `closing`
-(no further request is read). What a client may make us wait for is one `deadline`,
-which the server's clock looks at once a second.
+(no further request is read).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from .. import pipeline
-from ..context import RequestContext
 from ..endpoint import Where
 from ..lanes import LaneFull
-from ..pipeline import LoopDriver
 from ..reception import receive
-from . import answers
+from . import answers, dispatching
 from .exchange import Channel, ChannelReader, Exchange, gone
 from .http1 import ProtocolError, RequestParser
 from .sending import send_stream
 from .starting import Starter
+from .wire import NEVER, Wire
 
 if TYPE_CHECKING:
     from ..http.incoming import Incoming
     from .outgoing import Outgoing
     from .serving import Server
 
-_NEVER = float("inf")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-#: Bytes of answers that may wait for a slow reader before producers pause.
-_HIGH_WATER = 256 * 1024
+#: Seconds that a client which sends no more is taken to be still reading.
+_HALF_CLOSED = 0.05
 
 
-class Connection(asyncio.Protocol):
+class Connection(Wire):
     """The protocol of one client connection."""
 
     def __init__(self, server: Server) -> None:
-        # The connection
-        self.server = server
-        self.loop = server.loop
+        super().__init__(server)
+        # What is the same for every request
         self.app = server.app
         self.wsgi = server.app.needs_wsgi
         self.debugger = server.debugger
         self.access_log = server.access_log
         self.driver = server.driver
         self.starter = Starter(server.loop)
-        self.limits = server.settings.limits
-        self.timeouts = server.settings.timeouts
         self.parser = RequestParser(self, self.limits)
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
-        self.deadline = _NEVER
-        self.idle = True
-        self.idle_since = self.opened = self.loop.time()
         self.served = 0
         self._last_request = self.limits.requests_per_connection
         self._last_time = self.opened + self.limits.connection_age
-        self.closing = False
-        self.lost = False
         # Requests
         self.receiving: Exchange | None = None
         self.running: Exchange | None = None
         self.waiting: deque[Exchange] = deque()
         self._error: ProtocolError | None = None
         self._continue_due = False
-        # Flow
-        self._read_paused = 0
-        self._can_write: asyncio.Event | None = None
-        self._written_left = 0
-        self._lingering = -1
-        self._body_from = (0.0, 0)
-        self._disconnect: asyncio.Future[None] | None = None
+        self._rate_from = (0.0, 0)
 
     # -- transport ---------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        # uvloop's transports are of a class of their own.
-        self.transport = transport = cast("asyncio.Transport", transport)
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        super().connection_made(transport)
         parser = self.parser
         parser.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         peer = transport.get_extra_info("peername")
@@ -96,33 +74,28 @@ class Connection(asyncio.Protocol):
             parser.client = (peer[0], peer[1])
         name = transport.get_extra_info("sockname")
         parser.server = (name[0], name[1]) if isinstance(name, tuple) else (name or "", None)
-        self.deadline = self.opened + self.timeouts.header
         self.server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by either side."""
-        self.lost = self.closing = True
-        self.deadline = _NEVER
+        super().connection_lost(exc)
         self.server.connections.discard(self)
         self.starter.close()
-        if self._can_write is not None:
-            self._can_write.set()
-        if self._disconnect is not None and not self._disconnect.done():
-            self._disconnect.set_result(None)
-        for exchange in (self.receiving, *self.waiting):
-            if exchange is not None:
-                exchange.discard_body()
-                if exchange.channel is not None:
-                    exchange.channel.end(gone())
+        if self.receiving is not None:
+            self.waiting.append(self.receiving)
+        for exchange in self.waiting:
+            exchange.discard_body()
+            if exchange.channel is not None:
+                exchange.channel.end(gone())
+        self.receiving = None
         self.waiting.clear()
-        running = self.running
-        if running is not None:
-            self._client_gone(running)
+        if self.running is not None:
+            self._client_gone(self.running)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self.closing:
-            self._linger(len(data))
+            self.throw_away(len(data))
             return
         try:
             self.parser.feed(data)
@@ -130,7 +103,10 @@ class Connection(asyncio.Protocol):
             self._refuse(error)
             return
         if self.receiving is not None:
-            self.deadline = self.loop.time() + self.timeouts.body_idle
+            self.deadline = min(
+                self.loop.time() + self.timeouts.body_idle,
+                self._rate_from[0] + self.timeouts.body_rate_over,
+            )
         elif self.idle and not self.parser.between:
             self.idle = False
             self.deadline = self.loop.time() + self.timeouts.header
@@ -138,44 +114,33 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. What it asked for completely is still answered."""
         receiving = self.receiving
-        if receiving is not None and receiving.channel is not None:
-            receiving.channel.end(gone())
         self.receiving = None
-        if self.running is None and not self.waiting:
+        if receiving is not None:
+            receiving.discard_body()
+            if receiving.channel is not None:
+                receiving.channel.end(gone())
+        last = self.waiting[-1] if self.waiting else self.running
+        if last is None or self.transport.get_extra_info("sslcontext") is not None:
             return False
         self.closing = True
-        if self.running is not None:
-            self.running.keep_alive = False
-        return self.transport.get_extra_info("sslcontext") is None
+        last.keep_alive = False
+        self.loop.call_later(_HALF_CLOSED, self._look_after_eof, self.running, -1)
+        return True
 
-    def pause_writing(self) -> None:
-        """The client reads too slowly: producers wait."""
-        if self._can_write is None:
-            self._can_write = asyncio.Event()
-        self._can_write.clear()
-        self._written_left = self.transport.get_write_buffer_size()
-        self.deadline = self.loop.time() + self.timeouts.write
+    def _look_after_eof(self, exchange: Exchange | None, sent: int) -> None:
+        """Tell a client that only shut its write side from one that has gone.
 
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        if self._can_write is not None:
-            self._can_write.set()
-        self.deadline = _NEVER
-
-    async def drain(self) -> None:
-        """Wait until more of an answer may be written. Raises `ClientDisconnected`."""
-        if self._can_write is not None and not self._can_write.is_set():
-            await self._can_write.wait()
-        if self.lost:
-            raise gone()
-
-    async def disconnected(self) -> None:
-        """Wait until the client has gone."""
-        if self.lost:
+        NOTE: TCP does not; the second shows only when we write. So an answer that makes no
+        progress for a moment is one that nobody waits for.
+        """
+        if self.lost or exchange is None or self.running is not exchange:
             return
-        if self._disconnect is None:
-            self._disconnect = self.server.loop.create_future()
-        await asyncio.shield(self._disconnect)
+        if exchange.sent > sent >= 0 or self.slow_reader:
+            self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, exchange.sent)
+        elif sent < 0 and exchange.status:
+            self.loop.call_later(_HALF_CLOSED, self._look_after_eof, exchange, exchange.sent)
+        else:
+            self._client_gone(exchange)
 
     # -- requests ------------------------------------------------------------------
 
@@ -183,7 +148,7 @@ class Connection(asyncio.Protocol):
         """A header section is complete: find the route, decide what happens to the body."""
         parser = self.parser
         self.idle = False
-        self.deadline = _NEVER
+        self.deadline = NEVER
         self.receiving = exchange = Exchange(incoming, parser.keep_alive)
         incoming.peer = self
         if self.access_log is not None:
@@ -199,17 +164,17 @@ class Connection(asyncio.Protocol):
         plan = exchange.plan
         exchange.bodied = True
         exchange.limit = limit = self.app.body_limit(plan)
-        loop = self.server.loop
-        self.deadline = self.loop.time() + self.timeouts.body_idle
-        self._body_from = (self.loop.time(), 0)
+        now = self.loop.time()
+        self.deadline = now + self.timeouts.body_idle
+        self._rate_from = (now, 0)
         length = parser.content_length
         if limit is not None and length is not None and length > limit:
             self._too_large(exchange)
             return
         if plan is not None and plan.stream:
-            exchange.channel = channel = Channel(self, limit)
+            exchange.channel = channel = Channel(self)
             exchange.incoming.channel = channel
-            exchange.incoming.body = ChannelReader(channel, loop)  # type: ignore[assignment]
+            exchange.incoming.body = ChannelReader(channel, self.loop)  # type: ignore[assignment]
             self._continue_due = parser.expects_continue
             self._enqueue(exchange)
         elif parser.expects_continue:
@@ -246,13 +211,10 @@ class Connection(asyncio.Protocol):
             self._too_large(exchange)
         elif exchange.channel is not None:
             exchange.received += len(data)
-            if exchange.abandoned:
-                self._discard(exchange, len(data))
-            else:
-                exchange.channel.feed(data)
+            exchange.channel.feed(data)
         elif exchange.collect(data) and not exchange.spooling:
             exchange.spooling = True
-            self.pause_body()
+            self.hold_reading()
             task = self.server.loop.create_task(self._spool(exchange))
             self.server.keep(task)
 
@@ -267,22 +229,9 @@ class Connection(asyncio.Protocol):
         if self.lost:
             exchange.discard_body()
             return
-        self.resume_body()
+        self.release_reading()
         if exchange.complete:
             self._enqueue(exchange)
-
-    def pause_body(self) -> None:
-        """Stop reading from the client."""
-        self._read_paused += 1
-        if self._read_paused == 1 and not self.lost:
-            self.transport.pause_reading()
-
-    def resume_body(self) -> None:
-        """Undo one `pause_body`."""
-        if self._read_paused:
-            self._read_paused -= 1
-            if not self._read_paused and not self.lost:
-                self.transport.resume_reading()
 
     def on_end(self) -> None:
         """A request is complete."""
@@ -298,7 +247,7 @@ class Connection(asyncio.Protocol):
                 self._enqueue(exchange)
             return
         self._continue_due = False
-        self.deadline = _NEVER
+        self.deadline = NEVER
         if exchange.channel is not None:
             exchange.channel.end()
             if exchange.status and self.running is None:
@@ -312,7 +261,7 @@ class Connection(asyncio.Protocol):
         else:
             self.waiting.append(exchange)
             if len(self.waiting) == self.limits.pipeline:
-                self.pause_body()
+                self.hold_reading()
 
     # -- answering -------------------------------------------------------------------
 
@@ -327,13 +276,13 @@ class Connection(asyncio.Protocol):
             exchange.keep_alive = False
         try:
             if self.wsgi or (self.debugger is not None and self.debugger.wants(exchange.incoming)):
-                self.server.lanes.views.submit(answers.run_wsgi, self, exchange)
+                self.server.lanes.views.submit(dispatching.run_wsgi, self, exchange)
             elif plan is None or plan.where is Where.LOOP:
-                exchange.task = self.starter.start(self._run_on_loop(exchange))
+                exchange.task = self.starter.start(dispatching.run_on_loop(self, exchange))
             elif plan.where is Where.THREAD:
-                self.server.lanes.views.submit(answers.run_in_thread, self, exchange)
+                self.server.lanes.views.submit(dispatching.run_in_thread, self, exchange)
             else:
-                contextvars.copy_context().run(self._run_inline, exchange)
+                dispatching.run_inline(self, exchange)
         except LaneFull as error:
             self.app.logger.warning("503: %s", error)
             self._fail(exchange, 503)
@@ -341,67 +290,26 @@ class Connection(asyncio.Protocol):
         if plan is not None and plan.timeout is not None:
             exchange.timer = self.loop.call_later(plan.timeout, self._overrun, exchange)
 
-    async def _run_on_loop(self, exchange: Exchange) -> None:
-        ctx = exchange.ctx
-        assert ctx is not None
-        drv = self.driver
-        ctx.enter()
-        try:
-            try:
-                result: Any = await pipeline.respond(ctx, drv)
-            except Exception as error:
-                result = await answers.internal_error(self.app, ctx, error, self.server)
-            if type(result) is tuple:
-                # PERF: the plain answer of a view that touched nothing.
-                if ctx.must_close():
-                    await pipeline.close(ctx, drv)
-                if not exchange.abandoned:
-                    head, body = result
-                    self.write_plain(exchange, head, body)
-                return
-        except BaseException:
-            await asyncio.shield(self.server.keep(answers.close_quietly(self.app, ctx, drv)))
-            raise
-        await self._finish_on_loop(exchange, ctx, drv, result)
-
-    async def _finish_on_loop(
-        self, exchange: Exchange, ctx: RequestContext, drv: LoopDriver, result: Any
-    ) -> None:
-        outgoing = answers.encoded(self.app, exchange, result)
-        if outgoing.body is not None or exchange.is_head:
-            await answers.close_quietly(self.app, ctx, drv)
-            if not exchange.abandoned:
-                self.write(exchange, outgoing)
-            answers.close_response(result)
-            return
-        keep = ctx.keep_context or self.app.config["STREAM_KEEPS_CONTEXT"]
-        if not keep:
-            await answers.close_quietly(self.app, ctx, drv)
-        try:
-            await send_stream(self, exchange, result, outgoing)
-        finally:
-            if keep:
-                await asyncio.shield(self.server.keep(answers.close_quietly(self.app, ctx, drv)))
-
-    def _run_inline(self, exchange: Exchange) -> None:
-        answers.answer_sync(self, exchange, self._take_result)
-
-    def _take_result(self, exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:
-        """Send what a worker thread made; on the loop."""
+    def take_answer(self, exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:
+        """Send what `dispatching.answer_sync` made; on the loop."""
         if outgoing is None:
             if not exchange.abandoned:
                 self.write_plain(exchange, *result)
         elif outgoing.body is not None or exchange.is_head:
-            if not exchange.abandoned:
-                self.write(exchange, outgoing)
-            answers.close_response(result)
+            self.deliver(exchange, result, outgoing)
         else:
-            # An async body runs in the request's own context, here on the loop. A sync one enters
-            # it in a worker thread, while this task must stay out of it.
-            exchange.task = self.server.loop.create_task(
+            # An async body runs in the request's own context, here on the loop. A sync one
+            # enters it in a worker thread, while this task must stay out of it.
+            exchange.task = self.loop.create_task(
                 send_stream(self, exchange, result, outgoing),
                 context=exchange.context if result.is_async else None,
             )
+
+    def deliver(self, exchange: Exchange, response: Any, outgoing: Outgoing) -> None:
+        """Send an answer whose body is at hand, unless nobody waits for it; close it."""
+        if not exchange.abandoned:
+            self.write(exchange, outgoing)
+        answers.close_response(response)
 
     # -- writing -----------------------------------------------------------------------
 
@@ -471,10 +379,11 @@ class Connection(asyncio.Protocol):
         if self.access_log is not None:
             self._log(exchange)
         self.running = None
-        if not exchange.keep_alive:
-            self._close_gently(exchange)
-        else:
+        if exchange.keep_alive:
             self._go_on()
+        else:
+            exchange.discard_body()
+            self.close(read_on=not exchange.complete)
 
     def _log(self, exchange: Exchange) -> None:
         incoming = exchange.incoming
@@ -495,7 +404,7 @@ class Connection(asyncio.Protocol):
         if self.waiting:
             following = self.waiting.popleft()
             if len(self.waiting) == self.limits.pipeline - 1:
-                self.resume_body()
+                self.release_reading()
             self._start(following)
         elif self._error is not None:
             self._refuse(self._error)
@@ -520,7 +429,7 @@ class Connection(asyncio.Protocol):
         answers.log_refused(self.server, peer, error)
         if not self.lost:
             self.transport.write(answers.refusal(error, self.server.date_line))
-            self._shut()
+            self.close(read_on=True)
 
     def _fail(self, exchange: Exchange, status: int) -> None:
         """Answer a request that could not be run with a plain error and close."""
@@ -557,68 +466,39 @@ class Connection(asyncio.Protocol):
         if policy == "cancel" or exchange.status:
             task.cancel()
 
-    def _discard(self, exchange: Exchange, count: int) -> None:
-        if exchange.received > self.limits.unread_body:
-            self._shut()
-
-    def _close_gently(self, exchange: Exchange) -> None:
-        """Close after an answer, reading on for a while so that the client gets to see it
-        although it still sends (RFC 9112 §9.6)."""
-        self.closing = True
-        if self.lost:
-            return
-        if exchange.complete:
-            self.transport.close()
-        else:
-            exchange.discard_body()
-            self._shut()
-
-    def _shut(self) -> None:
-        self._lingering = 0
-        self._read_paused = 0
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self.transport.resume_reading()
-            self.deadline = self.loop.time() + self.timeouts.unread_body
-        else:
-            self.transport.close()
-
-    def _linger(self, count: int) -> None:
-        if self._lingering >= 0:
-            self._lingering += count
-            if self._lingering > self.limits.unread_body:
-                self.transport.abort()
-
     # -- the server's view ---------------------------------------------------------------
 
     def on_deadline(self) -> None:
         """What was waited for has not come in time."""
-        if self._can_write is not None and not self._can_write.is_set():
-            left = self.transport.get_write_buffer_size()
-            if left < self._written_left:
-                self._written_left = left
-                self.deadline = self.loop.time() + self.timeouts.write
-            else:
-                self.transport.abort()
-        elif self.idle or self._lingering >= 0:
-            self.transport.close() if self._lingering < 0 else self.transport.abort()
+        if self.overdue():
+            return
+        exchange = self.receiving
+        if exchange is not None and self._keeps_up(exchange):
+            return
+        if exchange is not None and exchange.channel is not None:
+            exchange.channel.end(RequestTimeout())
+            self.deadline = NEVER
         elif self.running is None:
             self._refuse(ProtocolError(408, "the request did not arrive in time"))
-        elif self.running.channel is not None:
-            self.running.channel.end(gone())
+
+    def _keeps_up(self, exchange: Exchange) -> bool:
+        """Whether a body arrives fast enough, or it is we who do not read."""
+        times = self.timeouts
+        since, before = self._rate_from
+        now = self.loop.time()
+        enough = exchange.received - before >= times.body_rate * times.body_rate_over
+        if not self._holds and not (enough and now >= since + times.body_rate_over):
+            return False
+        self._rate_from = (now, exchange.received)
+        self.deadline = now + min(times.body_idle, times.body_rate_over)
+        return True
 
     def begin_stop(self) -> None:
-        """Answer with ``Connection: close`` from now on."""
-        if self.running is not None:
-            self.running.keep_alive = False
-
-    def close_if_idle(self) -> None:
-        """Close unless a request has begun."""
-        if self.idle and not self.lost:
-            self.closing = True
-            self.transport.close()
-
-    def abort(self) -> None:
-        """Drop the connection at once."""
-        if not self.lost:
-            self.transport.abort()
+        """Answer with ``Connection: close`` from now on; streams of events end."""
+        running = self.running
+        if running is None:
+            return
+        if not self.waiting:
+            running.keep_alive = False
+        if running.endless and running.task is not None:
+            running.task.cancel()

@@ -12,9 +12,9 @@ import io
 import tempfile
 from collections import deque
 from contextvars import Context
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 if TYPE_CHECKING:
     from ..context import RequestContext
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SPOOL_THRESHOLD = 512 * 1024
 #: Bytes of a streamed body that may wait for the view before the sender is paused.
 CHANNEL_LIMIT = 64 * 1024
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Exchange:
@@ -51,6 +52,8 @@ class Exchange:
     channel: Channel | None = None
     #: The client has got its answer (504) or has gone; what the view returns is dropped.
     abandoned = False
+    #: The answer is a stream of events, which ends with the server.
+    endless = False
     started = 0.0
     status = 0
     sent = 0
@@ -65,6 +68,14 @@ class Exchange:
     def is_head(self) -> bool:
         """Whether the answer has no body."""
         return self.incoming.method == "HEAD"
+
+    def ends_with_client(self) -> bool:
+        """Whether the view is cancelled when the client goes away: as the route says, else
+        where the method is safe (RFC 9110 §9.2.1)."""
+        policy = None if self.plan is None else self.plan.on_disconnect
+        if policy is None:
+            return self.incoming.method in _SAFE
+        return policy == "cancel"
 
     def collect(self, data: bytes) -> bool:
         """Keep a piece of the body; True if so much waits that it should be spooled."""
@@ -104,12 +115,11 @@ class Exchange:
 class Channel:
     """A streamed request body, between the connection and the view."""
 
-    def __init__(self, connection: Connection, limit: int | None) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._limit = limit
         self._chunks: deque[bytes] = deque()
         self._waiting = 0
-        self._total = 0
+        self._holding = False
         self._ended = False
         self._error: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -119,8 +129,9 @@ class Channel:
         self._chunks.append(data)
         self._waiting += len(data)
         self._wake()
-        if self._waiting > CHANNEL_LIMIT:
-            self._connection.pause_body()
+        if self._waiting > CHANNEL_LIMIT and not self._holding:
+            self._holding = True
+            self._connection.hold_reading()
 
     def end(self, error: BaseException | None = None) -> None:
         """Note that the body is complete, or with *error* that it never will be."""
@@ -144,8 +155,9 @@ class Channel:
             await self._waiter
         data = self._chunks.popleft()
         self._waiting -= len(data)
-        if self._waiting <= CHANNEL_LIMIT:
-            self._connection.resume_body()
+        if self._holding and self._waiting <= CHANNEL_LIMIT:
+            self._holding = False
+            self._connection.release_reading()
         return data
 
     def _wake(self) -> None:
@@ -154,10 +166,17 @@ class Channel:
         self._waiter = None
 
 
+class Pieces(Protocol):
+    """What a streamed body is read from."""
+
+    async def receive(self) -> bytes:
+        """Return the next piece, empty at the end."""
+
+
 class ChannelReader(io.RawIOBase):
     """A channel as a file, for `def` views of streaming routes: reading blocks the thread."""
 
-    def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, channel: Pieces, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._channel = channel
         self._loop = loop
@@ -176,6 +195,18 @@ class ChannelReader(io.RawIOBase):
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
+
+
+class RefusedBody(io.RawIOBase):
+    """In place of a body above the limit, for the WSGI door: reading it raises 413."""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raise 413."""
+        raise RequestEntityTooLarge()
 
 
 def gone() -> ClientDisconnected:

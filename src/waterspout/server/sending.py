@@ -36,6 +36,7 @@ async def send_stream(
     """Write a streamed answer, then close its body and, for a request that ran in a thread,
     its context."""
     body = pieces(connection.server.lanes, response, exchange.context)
+    exchange.endless = response.mimetype == "text/event-stream"
     try:
         if not exchange.abandoned:
             await _write_all(connection, exchange, outgoing, body)
@@ -51,6 +52,8 @@ async def send_stream(
         connection.abort()
     finally:
         await asyncio.shield(connection.server.keep(_end(connection, exchange, body)))
+        if connection.running is exchange:  # it was cut short
+            connection.close(read_on=False)
 
 
 async def _write_all(
@@ -66,18 +69,23 @@ async def _write_all(
     framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
     transport = connection.transport
     transport.write(connection.head_bytes(exchange, outgoing, framing))
-    async for piece in body:
-        if not piece:
-            continue
-        if left is not None:
-            piece = piece[:left]
-            left -= len(piece)
-        transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-        exchange.sent += len(piece)
+    try:
+        async for piece in body:
+            if not piece:
+                continue
+            if left is not None:
+                piece = piece[:left]
+                left -= len(piece)
+            transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            exchange.sent += len(piece)
+            await connection.drain()
+            if left == 0:
+                break
         await connection.drain()
-        if left == 0:
-            break
-    await connection.drain()
+    except asyncio.CancelledError:
+        if not (connection.server.stopping and exchange.endless):
+            raise
+        exchange.keep_alive = False  # events end with the server: a complete answer
     if chunked:
         transport.write(b"0\r\n\r\n")
     if left:

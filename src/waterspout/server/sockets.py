@@ -35,7 +35,8 @@ class Listener:
     """A listening socket, and the file it leaves behind if it is a UNIX one."""
 
     sock: socket.socket
-    inherited: bool = False
+    shared: bool = False
+    """True if other processes accept from it too."""
     _file: tuple[str, int] | None = field(default=None, repr=False)  # path, inode
 
     def fileno(self) -> int:
@@ -113,7 +114,7 @@ def _inherit(number: int, backlog: int) -> Listener:
     sock.setblocking(False)
     if not sock.getsockopt(socket.SOL_SOCKET, getattr(socket, "SO_ACCEPTCONN", 30)):
         sock.listen(backlog)
-    return Listener(sock, inherited=True)
+    return Listener(sock)
 
 
 def _listen_tcp(host: str, port: int, backlog: int) -> list[Listener]:

@@ -102,7 +102,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until told to stop."""
         settings = getattr(self.app, "settings", None) or settings_from(self.cfg)
-        listeners = [Listener(_owned(sock), inherited=True) for sock in self.sockets]
+        listeners = [Listener(_owned(sock), shared=True) for sock in self.sockets]
         self.server = Server(
             self.wsgi, settings, listeners=listeners, access_log=self._access_log(settings)
         )
@@ -147,7 +147,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _access_log(self, settings: ServerSettings) -> Access | None:
         log: Access | None
-        if self.log.access_log_enabled:
+        if _logs_access(self.cfg):
             log = AccessLog(GunicornSink(self.log))
         else:
             log = open_log(settings)
@@ -254,6 +254,14 @@ def settings_from(cfg: Any) -> ServerSettings:
     if cfg.is_ssl:
         changes["ssl_context"] = ssl_context(cfg)
     return settings.evolve(**changes)
+
+
+def _logs_access(cfg: Any) -> bool:
+    """Return True if gunicorn was told to write an access log somewhere."""
+    by_syslog = cfg.syslog and not cfg.disable_redirect_access_to_syslog
+    return bool(
+        cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json or by_syslog
+    )
 
 
 def _owned(sock: Any) -> socket.socket:

@@ -1,6 +1,7 @@
-"""The synchronous test client: Werkzeug's, knowing the application's contexts.
+"""The test client: Werkzeug's, knowing the application's contexts.
 
-It calls the app as a WSGI callable in the caller's thread, without an event loop.
+It calls the app as a WSGI callable in the caller's thread, without an event loop. Entered with
+``async with`` it has the same methods, to be awaited, see `async_client`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import werkzeug.test
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Request as WerkzeugRequest
+
+from .async_client import AsyncDriver, Visit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -72,9 +75,16 @@ class FlaskClient(Client):
 
     In a ``with`` block the context of the last request stays current until the next
     request or the end of the block.
+
+    In an ``async with`` block requests run on the test's own event loop, between the app's
+    startup and shutdown hooks, and every method that sends one is awaited:
+
+        async with app.test_client() as client:
+            response = await client.get("/")
     """
 
     application: App
+    _async: AsyncDriver | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,12 +94,18 @@ class FlaskClient(Client):
         #: Environ keys of every request; change them as needed.
         self.environ_base = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _user_agent()}
 
-    @contextmanager
-    def session_transaction(self, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
-        """Open the client's session for reading and changing; it is saved at the end of the
-        block. The arguments are those of `App.test_request_context`."""
+    def session_transaction(self, *args: Any, **kwargs: Any) -> Any:
+        """Open the client's session for reading and changing, in a ``with`` (or ``async
+        with``) block; it is saved at the end. The arguments are those of
+        `App.test_request_context`."""
         if self._cookies is None:
             raise TypeError("Cookies are disabled. Create a client with 'use_cookies=True'.")
+        if self._async is not None:
+            return self._async.session_transaction(self._request_from_builder_args(args, kwargs))
+        return self._session_transaction(*args, **kwargs)
+
+    @contextmanager
+    def _session_transaction(self, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
         app = self.application
         ctx = app.test_request_context(*args, **kwargs)
         self._add_cookies_to_wsgi(ctx.request.environ)
@@ -146,11 +162,10 @@ class FlaskClient(Client):
         **kwargs: Any,
     ) -> TestResponse:
         """Send a request: arguments of `EnvironBuilder`, or a builder, environ or request."""
-        given = args[0] if args else None
-        if isinstance(given, werkzeug.test.EnvironBuilder | dict | WerkzeugRequest):
-            request = self._request_from(given)
-        else:
-            request = self._request_from_builder_args(args, kwargs)
+        request = self._request(args, kwargs)
+        if self._async is not None:
+            # A coroutine: `async with` asks for every request to be awaited.
+            return self._async.open(request, follow_redirects)  # type: ignore[return-value]
         # Contexts are kept for one request only, not across redirects or later requests.
         self._context_stack.close()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
@@ -159,6 +174,32 @@ class FlaskClient(Client):
             self._context_stack.enter_context(context)
         self._new_contexts.clear()
         return response
+
+    def stream(self, *args: Any, **kwargs: Any) -> Visit:
+        """Send a request as `open` does and return it while it runs, to read its answer piece
+        by piece or to go away; only in an ``async with`` block."""
+        if self._async is None:
+            raise RuntimeError("stream() belongs to 'async with app.test_client() as client'.")
+        return self._async.visit(self._request(args, kwargs))
+
+    def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WerkzeugRequest:
+        given = args[0] if args else None
+        if isinstance(given, werkzeug.test.EnvironBuilder | dict | WerkzeugRequest):
+            return self._request_from(given)
+        return self._request_from_builder_args(args, kwargs)
+
+    async def __aenter__(self) -> Self:
+        if self._async is not None:
+            raise RuntimeError("Cannot nest client invocations")
+        driver = AsyncDriver(self)
+        await driver.start()
+        self._async = driver
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        driver, self._async = self._async, None
+        assert driver is not None
+        await driver.stop()
 
     def __enter__(self) -> FlaskClient:
         if self.preserve_context:

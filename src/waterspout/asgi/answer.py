@@ -1,0 +1,308 @@
+"""One request of an ASGI server: run where its plan says, answered by `send`.
+
+Theory of operation. The server's task receives the body and then waits for two tasks: *work*
+runs the pipeline and sends the answer, *watch* notices that the client has gone and cancels the
+work if the route wants that. Whatever happens, three things happen once: the response is
+closed, the request's teardown functions run, and nothing is sent after the answer of a time
+limit (504).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from .. import pipeline
+from ..endpoint import Where
+from ..lanes import LaneFull, lanes_of
+from ..pipeline import SYNC, LoopDriver, drive
+from ..reception import receive as receive_message
+from ..server.answers import (
+    close_quietly,
+    close_response,
+    encoded,
+    error_response,
+    has_body,
+    internal_error,
+    plain_error,
+)
+from ..server.dispatching import wsgi_response
+from ..server.exchange import ChannelReader, Exchange, RefusedBody
+from ..server.sending import pieces
+from .body import RequestBody
+from .scopes import Receive, Scope, Send, header_pairs, message_of
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..server.outgoing import Outgoing
+
+__all__ = ["Answer"]
+
+
+class Answer:
+    """Takes one ``http`` scope to its end."""
+
+    def __init__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        self.app = app
+        self.send = send
+        self.loop = asyncio.get_running_loop()
+        self.lanes = lanes_of(self.loop)
+        self.exchange = exchange = Exchange(message_of(scope), keep_alive=True)
+        self.body = exchange.incoming.peer = RequestBody(exchange, receive, self.lanes)
+        self.started = False
+        #: Gets an error that the program lets out, instead of the log; for test clients.
+        self.on_error: Callable[[Exception], None] | None = None
+        self._late: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Receive the body, run the pipeline, send the answer."""
+        exchange = self.exchange
+        if not self.app.needs_wsgi:
+            exchange.ctx = receive_message(self.app, exchange.incoming)
+            exchange.plan = exchange.ctx.plan
+        try:
+            await self._receive_body()
+        except ClientDisconnected:
+            exchange.discard_body()
+            return
+        work = self.loop.create_task(self._work())
+        watch = self.loop.create_task(self._watch(work))
+        timer = None
+        if exchange.plan is not None and exchange.plan.timeout is not None:
+            timer = self.loop.call_later(exchange.plan.timeout, self._overrun, work)
+        try:
+            await asyncio.wait({work})
+            if self._late is not None:
+                await self._late
+            if not work.cancelled():
+                work.result()
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait({work})
+            raise
+        finally:
+            watch.cancel()
+            if timer is not None:
+                timer.cancel()
+            exchange.discard_body()
+
+    async def _receive_body(self) -> None:
+        exchange = self.exchange
+        body = self.body
+        if body.complete:
+            return
+        plan = exchange.plan
+        incoming: Any = exchange.incoming
+        body.limit = self.app.body_limit(plan)
+        if plan is not None and plan.stream:
+            incoming.channel = body
+            incoming.body = ChannelReader(body, self.loop)
+        elif not await body.collect():
+            if exchange.ctx is None:
+                incoming.body = RefusedBody()
+            else:
+                exchange.ctx.request.routing_exception = RequestEntityTooLarge()
+
+    async def _watch(self, work: asyncio.Task[None]) -> None:
+        """Cancel the work of a client that went away, unless it is to be finished."""
+        await self.body.watch()
+        self.exchange.abandoned = True
+        if self.started or self.exchange.ends_with_client():
+            work.cancel()
+
+    def _overrun(self, work: asyncio.Task[None]) -> None:
+        """The route's time limit has passed: 504, and the view's answer is not wanted."""
+        exchange = self.exchange
+        if self.started or exchange.abandoned or work.done():
+            return
+        incoming = exchange.incoming
+        self.app.logger.error(
+            "%s %s took longer than its limit: 504", incoming.method, incoming.path
+        )
+        exchange.abandoned = True
+        self._late = self.loop.create_task(self._send_whole(plain_error(504)))
+        work.cancel()
+
+    # -- running -------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        exchange = self.exchange
+        plan = exchange.plan
+        if exchange.ctx is None:
+            environ = exchange.incoming.to_environ()
+            await self._run_in_thread(self._run_wsgi, environ)
+        elif plan is None or plan.where == Where.LOOP:
+            await self._run_on_loop()
+        elif plan.where == Where.INLINE:
+            response, outgoing = self._run_sync()
+            await self._deliver(response, outgoing, contextvars.copy_context())
+        else:
+            await self._run_in_thread(self._run_sync)
+
+    async def _run_on_loop(self) -> None:
+        ctx = self.exchange.ctx
+        assert ctx is not None
+        ctx.enter()
+        try:
+            try:
+                result: Any = await pipeline.respond(ctx, LoopDriver(self.lanes))
+            except Exception as error:
+                result = await self._let_out(error)
+            response, outgoing = self._encoded(result)
+        except BaseException:
+            await self._end(None)
+            raise
+        await self._deliver(response, outgoing, None)
+
+    async def _run_in_thread(self, run: Callable[..., tuple[Any, Outgoing]], *args: Any) -> None:
+        context = contextvars.copy_context()
+        thread = asyncio.ensure_future(self.lanes.views.run(context.run, run, *args))
+        try:
+            response, outgoing = await asyncio.shield(thread)
+        except LaneFull as error:
+            self.app.logger.warning("503: %s", error)
+            await self._send_whole(plain_error(503))
+            return
+        except asyncio.CancelledError:
+            # The thread goes on; what it makes is closed when it is there.
+            self.exchange.abandoned = True
+            thread.add_done_callback(partial(self._drop, context))
+            raise
+        await self._deliver(response, outgoing, context)
+
+    def _drop(self, context: contextvars.Context, thread: asyncio.Future[Any]) -> None:
+        if not thread.cancelled() and thread.exception() is None:
+            response, outgoing = thread.result()
+            self.loop.create_task(self._deliver(response, outgoing, context))
+
+    def _run_sync(self) -> tuple[Any, Outgoing]:
+        app = self.app
+        ctx = self.exchange.ctx
+        assert ctx is not None
+        ctx.enter()
+        try:
+            result: Any = drive(pipeline.respond(ctx, SYNC))
+        except Exception as error:
+            result = drive(self._let_out(error))
+        response, outgoing = self._encoded(result)
+        if not self._keeps(outgoing):
+            drive(close_quietly(app, ctx, SYNC))
+        return response, outgoing
+
+    def _run_wsgi(self, environ: Any) -> tuple[Any, Outgoing]:
+        response = wsgi_response(self.app, self.exchange.incoming, environ, None)
+        return response, encoded(self.app, self.exchange, response)
+
+    async def _let_out(self, error: Exception) -> Any:
+        ctx = self.exchange.ctx
+        assert ctx is not None
+        if self.on_error is None:
+            return await internal_error(self.app, ctx, error, None)
+        self.on_error(error)
+        return error_response(self.app, error, self.exchange.incoming, None)
+
+    def _encoded(self, result: Any) -> tuple[Any, Outgoing]:
+        if type(result) is tuple:
+            head, body = result
+            kind = head.split(b"\r\n", 2)[1].partition(b": ")[2].decode("latin-1")
+            result = self.app.response_class(body, content_type=kind)
+        return result, encoded(self.app, self.exchange, result)
+
+    # -- the answer ------------------------------------------------------------------
+
+    def _streams(self, outgoing: Outgoing) -> bool:
+        return outgoing.body is None and not self.exchange.is_head
+
+    def _keeps(self, outgoing: Outgoing) -> bool:
+        """Whether the request ends only after its body was sent."""
+        ctx = self.exchange.ctx
+        if ctx is None or not self._streams(outgoing):
+            return False
+        return bool(ctx.keep_context or self.app.config["STREAM_KEEPS_CONTEXT"])
+
+    async def _deliver(
+        self, response: Any, outgoing: Outgoing, context: contextvars.Context | None
+    ) -> None:
+        """Send an answer, unless nobody wants it any more, close it, and end the request.
+        *context* is that of a request which ran in a thread."""
+        keeps = self._keeps(outgoing)
+        if context is None and not keeps:
+            await self._end(None)
+        try:
+            if self._streams(outgoing):
+                await self._send_stream(response, outgoing, context)
+            else:
+                try:
+                    if not self.exchange.abandoned:
+                        await self._send_whole(outgoing)
+                finally:
+                    close_response(response)
+        finally:
+            if keeps:
+                await self._end(context)
+
+    async def _end(self, context: contextvars.Context | None) -> None:
+        """Run the teardown functions, whoever cancels us meanwhile."""
+        ctx = self.exchange.ctx
+        assert ctx is not None
+        if context is None:
+            ending: Any = close_quietly(self.app, ctx, LoopDriver(self.lanes))
+        else:
+            ending = self.lanes.files.run(context.run, drive, close_quietly(self.app, ctx, SYNC))
+        await asyncio.shield(self.loop.create_task(ending))
+
+    async def _send_head(self, outgoing: Outgoing) -> None:
+        self.started = True
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": outgoing.status,
+                "headers": header_pairs(outgoing.head),
+            }
+        )
+
+    async def _send_whole(self, outgoing: Outgoing) -> None:
+        body = outgoing.body or b""
+        if self.exchange.is_head or not has_body(outgoing.status):
+            body = b""
+        elif outgoing.length is not None and outgoing.length != len(body):
+            self.app.logger.error(
+                "An answer of %d bytes was declared with Content-Length %d",
+                len(body),
+                outgoing.length,
+            )
+            body = body[: outgoing.length]
+        await self._send_head(outgoing)
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def _send_stream(
+        self, response: Any, outgoing: Outgoing, context: contextvars.Context | None
+    ) -> None:
+        body: Any = pieces(self.lanes, response, context)
+        try:
+            if not self.exchange.abandoned:
+                await self._send_head(outgoing)
+                await self._send_pieces(outgoing, body)
+        except OSError:
+            pass  # the client has gone (ASGI: send may raise it)
+        finally:
+            await asyncio.shield(self.loop.create_task(body.aclose()))
+
+    async def _send_pieces(self, outgoing: Outgoing, body: AsyncIterator[bytes]) -> None:
+        left = outgoing.length if has_body(outgoing.status) else 0
+        if left != 0:
+            async for piece in body:
+                if not piece:
+                    continue
+                if left is not None:
+                    piece = piece[:left]
+                    left -= len(piece)
+                await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+                if left == 0:
+                    break
+        await self.send({"type": "http.response.body", "body": b""})

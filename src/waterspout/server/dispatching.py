@@ -1,0 +1,160 @@
+"""Where a request's pipeline runs: in a task on the loop, in one worker thread, at once,
+or behind the program's own WSGI door. Decided by the request's `Plan`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import sys
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from .. import pipeline
+from ..pipeline import SYNC, drive
+from .answers import close_quietly, encoded, error_response, internal_error
+from .sending import send_stream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from ..app import App
+    from ..context import RequestContext
+    from ..http.incoming import Incoming
+    from .connection import Connection
+    from .exchange import Exchange
+    from .outgoing import Outgoing
+    from .serving import Server
+
+_logger = logging.getLogger("waterspout.server")
+
+#: Bytes of a WSGI answer that are read in the thread that made it.
+_TAKEN_AT_ONCE = 256 * 1024
+
+
+# -- on the loop ---------------------------------------------------------------------
+
+
+async def run_on_loop(connection: Connection, exchange: Exchange) -> None:
+    """Take a request from its context to the last byte of its answer."""
+    ctx = exchange.ctx
+    assert ctx is not None
+    app = connection.app
+    drv = connection.driver
+    ctx.enter()
+    try:
+        try:
+            result: Any = await pipeline.respond(ctx, drv)
+        except Exception as error:
+            result = await internal_error(app, ctx, error, connection.server)
+        if type(result) is tuple:
+            # PERF: the plain answer of a view that touched nothing.
+            if ctx.must_close():
+                await close_quietly(app, ctx, drv)
+            if not exchange.abandoned:
+                connection.write_plain(exchange, *result)
+            return
+        outgoing = encoded(app, exchange, result)
+        keep = _outlives(app, ctx, exchange, outgoing)
+        if not keep:
+            await close_quietly(app, ctx, drv)
+    except asyncio.CancelledError:
+        await asyncio.shield(connection.server.keep(close_quietly(app, ctx, drv)))
+        raise
+    try:
+        await _deliver(connection, exchange, result, outgoing)
+    finally:
+        if keep:
+            await asyncio.shield(connection.server.keep(close_quietly(app, ctx, drv)))
+
+
+async def _deliver(
+    connection: Connection, exchange: Exchange, result: Any, outgoing: Outgoing
+) -> None:
+    if outgoing.body is None and not exchange.is_head:
+        await send_stream(connection, exchange, result, outgoing)
+    else:
+        connection.deliver(exchange, result, outgoing)
+
+
+def _outlives(app: App, ctx: RequestContext, exchange: Exchange, outgoing: Outgoing) -> bool:
+    """Whether the context is ended only after the body has been streamed."""
+    streams = outgoing.body is None and not exchange.is_head
+    return streams and (ctx.keep_context or app.config["STREAM_KEEPS_CONTEXT"])
+
+
+# -- in this thread ------------------------------------------------------------------
+
+
+def run_inline(connection: Connection, exchange: Exchange) -> None:
+    """Run a request at once, on the loop's thread."""
+    exchange.context = context = contextvars.copy_context()
+    answer = context.run(answer_sync, connection.app, exchange, connection.server)
+    connection.take_answer(exchange, *answer)
+
+
+def run_in_thread(connection: Connection, exchange: Exchange) -> None:
+    """Run a request that is all `def` to its end in this worker thread."""
+    exchange.context = context = contextvars.copy_context()
+    answer = context.run(answer_sync, connection.app, exchange, connection.server)
+    connection.server.lanes.views.answer(connection.take_answer, exchange, *answer)
+
+
+def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[Any, Outgoing | None]:
+    """Drive a request's pipeline synchronously, in its own context. Return the response and
+    its bytes, or the plain answer and None."""
+    ctx = exchange.ctx
+    assert ctx is not None
+    ctx.enter()
+    try:
+        result: Any = drive(pipeline.respond(ctx, SYNC))
+    except Exception as error:
+        result = drive(internal_error(app, ctx, error, server))
+    if type(result) is tuple:
+        if ctx.must_close():
+            drive(close_quietly(app, ctx, SYNC))
+        return result, None
+    outgoing = encoded(app, exchange, result)
+    if not _outlives(app, ctx, exchange, outgoing):
+        drive(close_quietly(app, ctx, SYNC))
+    return result, outgoing
+
+
+# -- behind the WSGI door --------------------------------------------------------------
+
+
+def run_wsgi(connection: Connection, exchange: Exchange) -> None:
+    """Run a request through the program's own WSGI door in this worker thread."""
+    exchange.context = context = contextvars.copy_context()
+    incoming = exchange.incoming
+    server = connection.server
+    app = connection.app
+    debugger = server.debugger
+    door = app if debugger is None or not debugger.wants(incoming) else debugger.door
+    environ = incoming.to_environ()
+    response = context.run(wsgi_response, app, incoming, environ, server, door)
+    outgoing = encoded(app, exchange, response)
+    server.lanes.views.answer(connection.take_answer, exchange, response, outgoing)
+
+
+def wsgi_response(
+    app: App,
+    incoming: Incoming,
+    environ: WSGIEnvironment,
+    server: Server | None,
+    door: Any = None,
+) -> Any:
+    """Return the response of a WSGI application to *environ*; of *app* if *door* is None."""
+    body = incoming.body
+    environ["wsgi.input"] = BytesIO(body) if isinstance(body, bytes) else body
+    environ["wsgi.errors"] = sys.stderr
+    try:
+        response = app.response_class.from_app(door or app, environ)
+        # PERF: a body of known length is taken here, in one thread hop instead of three.
+        length = response.content_length
+        if length is not None and length <= _TAKEN_AT_ONCE:
+            response.make_sequence()
+        return response
+    except Exception as error:
+        _logger.exception("Error in the application on %s %s", incoming.method, incoming.path)
+        return error_response(app, error, incoming, server)

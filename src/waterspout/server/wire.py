@@ -1,0 +1,160 @@
+"""The transport side of a connection: flow control both ways, deadlines, closing.
+
+What a client may make us wait for is one `deadline`, which the server's clock looks at
+once a second; there are no timers per request. Closing is gentle (RFC 9112 §9.6): after
+an answer that leaves part of a request unread, the write side is shut and input is
+thrown away for a while, because closing at once would take the answer away from the
+client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from .exchange import gone
+
+if TYPE_CHECKING:
+    from .serving import Server
+
+NEVER = float("inf")
+#: Bytes of answers that may wait for a slow reader before producers pause.
+_HIGH_WATER = 256 * 1024
+
+
+class Wire(asyncio.Protocol):
+    """One client connection, as bytes."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.loop = server.loop
+        self.limits = server.settings.limits
+        self.timeouts = server.settings.timeouts
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
+        self.deadline = NEVER
+        self.idle = True
+        self.idle_since = self.opened = self.loop.time()
+        #: No further request is read.
+        self.closing = False
+        #: Nothing can be sent any more.
+        self.lost = False
+        self._holds = 0  # reasons not to read
+        self._can_write: asyncio.Event | None = None
+        self._unsent = 0  # at the last look at a slow reader
+        self._thrown_away: int | None = None  # bytes, once the write side is shut
+        self._on_lost: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        # uvloop's transports are of a class of their own.
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.deadline = self.opened + self.timeouts.header
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed, by either side."""
+        self.lost = self.closing = True
+        self.deadline = NEVER
+        if self._can_write is not None:
+            self._can_write.set()
+        if self._on_lost is not None and not self._on_lost.done():
+            self._on_lost.set_result(None)
+
+    async def disconnected(self) -> None:
+        """Wait until the client has gone."""
+        if not self.lost:
+            if self._on_lost is None:
+                self._on_lost = self.loop.create_future()
+            await asyncio.shield(self._on_lost)
+
+    # -- flow ------------------------------------------------------------------------
+
+    def hold_reading(self) -> None:
+        """Stop reading from the client, for one more reason."""
+        self._holds += 1
+        if self._holds == 1 and not self.lost:
+            self.transport.pause_reading()
+
+    def release_reading(self) -> None:
+        """Undo one `hold_reading`."""
+        if self._holds:
+            self._holds -= 1
+            if not self._holds and not self.lost:
+                self.transport.resume_reading()
+
+    @property
+    def slow_reader(self) -> bool:
+        """Whether the client does not take what is written."""
+        return self._can_write is not None and not self._can_write.is_set()
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly: producers wait."""
+        if self._can_write is None:
+            self._can_write = asyncio.Event()
+        self._can_write.clear()
+        self._unsent = self.transport.get_write_buffer_size()
+        self.deadline = self.loop.time() + self.timeouts.write
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        if self._can_write is not None:
+            self._can_write.set()
+        self.deadline = NEVER
+
+    async def drain(self) -> None:
+        """Wait until more of an answer may be written. Raises `ClientDisconnected`."""
+        if self._can_write is not None and not self._can_write.is_set():
+            await self._can_write.wait()
+        if self.lost:
+            raise gone()
+
+    # -- ends ------------------------------------------------------------------------
+
+    def close(self, *, read_on: bool) -> None:
+        """Close when everything is written; with *read_on* after throwing input away for a
+        while."""
+        self.closing = True
+        if self.lost or self._thrown_away is not None:
+            return
+        if read_on and self.transport.can_write_eof():
+            self._thrown_away = 0
+            self._holds = 0
+            self.transport.write_eof()
+            self.transport.resume_reading()
+            self.deadline = self.loop.time() + self.timeouts.unread_body
+        else:
+            self.transport.close()
+
+    def throw_away(self, count: int) -> None:
+        """Note *count* bytes of input that nobody wants; too many end the connection."""
+        if self._thrown_away is not None:
+            self._thrown_away += count
+            if self._thrown_away > self.limits.unread_body:
+                self.transport.abort()
+
+    def close_if_idle(self) -> None:
+        """Close unless a request has begun."""
+        if self.idle:
+            self.close(read_on=False)
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if not self.lost:
+            self.transport.abort()
+
+    def overdue(self) -> bool:
+        """See to a deadline of the transport; False if it was one of a request."""
+        if self.slow_reader:
+            left = self.transport.get_write_buffer_size()
+            if left < self._unsent:
+                self._unsent = left
+                self.deadline = self.loop.time() + self.timeouts.write
+            else:
+                self.transport.abort()
+        elif self._thrown_away is not None:
+            self.transport.abort()
+        elif self.idle:
+            self.transport.close()
+        else:
+            return False
+        return True
