@@ -16,10 +16,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, TypeVar, cast
-from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 from . import bridge, pipeline
 from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
@@ -34,6 +33,7 @@ from .registration import Registration
 from .scaffold import setupmethod
 from .sessions import SecureCookieSessionInterface
 from .templating import fill_context
+from .url_building import build_url
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -273,42 +273,15 @@ class App(Registration):
         **values: Any,
     ) -> str:
         """Build the URL of *endpoint* (see `waterspout.url_for`)."""
-        ctx = _cv_request.get(None)
-        adapter: MapAdapter | None
-        if ctx is not None:
-            adapter = ctx.url_adapter
-            if endpoint[:1] == ".":
-                blueprint = ctx.request.blueprint
-                endpoint = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
-            if _external is None:
-                _external = _scheme is not None
-        else:
-            outer = _cv_app.get(None)
-            adapter = self.create_url_adapter(None) if outer is None else outer.url_adapter
-            if adapter is None:
-                raise RuntimeError(
-                    "Unable to build URLs outside an active request"
-                    " without 'SERVER_NAME' configured. Also configure"
-                    " 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as"
-                    " needed."
-                )
-            if _external is None:
-                _external = True
-        # An insecure URL must not come of a scheme that is silently dropped.
-        if _scheme is not None and not _external:
-            raise ValueError("When specifying '_scheme', '_external' must be True.")
-        self.inject_url_defaults(endpoint, values)
-        try:
-            url = cast("MapAdapter", adapter).build(
-                endpoint, values, method=_method, url_scheme=_scheme, force_external=_external
-            )
-        except BuildError as error:
-            values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external)
-            return self.handle_url_build_error(error, endpoint, values)
-        if _anchor is not None:
-            anchor = quote(_anchor, safe="%!#$&'()*+,/:;=?@")
-            url = f"{url}#{anchor}"
-        return url
+        return build_url(
+            self,
+            endpoint,
+            values,
+            anchor=_anchor,
+            method=_method,
+            scheme=_scheme,
+            external=_external,
+        )
 
     # -- the stages of a request, for programs that call or override them ----------
 

@@ -16,13 +16,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar, Token, copy_context
 from functools import partial, update_wrapper
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
-from werkzeug.wsgi import ClosingIterator
 
+from .app_context import AppContext as AppContext
+from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .current import app_var, request_var
 from .signals import (
     appcontext_popped,
@@ -44,123 +44,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _unset: Any = object()
-
-
-class _AppCtxGlobals:
-    """The namespace behind `g` (Flask's `_AppCtxGlobals`): attributes that live as
-    long as the application context."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__[name] = value
-
-    def __delattr__(self, name: str) -> None:
-        try:
-            del self.__dict__[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the attribute *name*, or *default*."""
-        return self.__dict__.get(name, default)
-
-    def pop(self, name: str, default: Any = _unset) -> Any:
-        """Remove and return the attribute *name*; without *default*, a missing one is a
-        `KeyError`."""
-        if default is _unset:
-            return self.__dict__.pop(name)
-        return self.__dict__.pop(name, default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """Return the attribute *name*, setting it to *default* first if it is missing."""
-        return self.__dict__.setdefault(name, default)
-
-    def __contains__(self, item: str) -> bool:
-        return item in self.__dict__
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dict__)
-
-    def __repr__(self) -> str:
-        ctx = _cv_app.get(None)
-        if ctx is not None:
-            return f"<flask.g of '{ctx.app.name}'>"
-        return object.__repr__(self)
-
-
-class AppContext:
-    """What `current_app` and `g` point at (Flask's `AppContext`).
-
-    Use it as a ``with`` block (`app.app_context()`), or push and pop it by hand in
-    pairs. It may be pushed again while it is current; teardown runs at the last pop.
-    """
-
-    # Extensions set attributes of their own on contexts: no __slots__ here.
-    _g: Any = None
-    _url_adapter: Any = _unset
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-        self._tokens: list[Any] = []
-        self._url_adapter = app.create_url_adapter(None)
-
-    @property
-    def g(self) -> Any:
-        """The namespace of this application context, made on first use."""
-        found = self._g
-        if found is None:
-            found = self._g = self.app.app_ctx_globals_class()
-        return found
-
-    @g.setter
-    def g(self, value: Any) -> None:
-        self._g = value
-
-    @property
-    def url_adapter(self) -> MapAdapter | None:
-        """Werkzeug's adapter that builds URLs; None outside a request without SERVER_NAME."""
-        adapter: MapAdapter | None = self._url_adapter
-        return adapter
-
-    @url_adapter.setter
-    def url_adapter(self, value: MapAdapter | None) -> None:
-        self._url_adapter = value
-
-    def push(self) -> None:
-        """Make this the current application context."""
-        self._tokens.append(_cv_app.set(self))
-        if appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
-
-    def pop(self, exc: BaseException | None = _unset) -> None:
-        """Leave the context; the last pop runs the teardown functions with *exc* (by
-        default the exception being handled)."""
-        try:
-            if len(self._tokens) == 1:
-                if exc is _unset:
-                    exc = sys.exc_info()[1]
-                self.app.do_teardown_appcontext(exc)
-        finally:
-            current = _cv_app.get()
-            _cv_app.reset(self._tokens.pop())
-        if current is not self:
-            raise AssertionError(f"Popped wrong app context. ({current!r} instead of {self!r})")
-        if appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
-
-    def __enter__(self) -> AppContext:
-        self.push()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.pop(exc_value)
 
 
 class RequestContext(AppContext):
@@ -454,7 +337,7 @@ class RequestContext(AppContext):
             _cv_app.reset(app_token)
 
     def outlive(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """Return *body*, with this context's teardown after its end or close."""
+        """Return *body*, with this context's teardown after its end or close, once."""
         context = copy_context()
         owns = self._tokens[-1][1] is not None
 
@@ -467,7 +350,7 @@ class RequestContext(AppContext):
                 if owns:
                     self.app.do_teardown_appcontext(None)
 
-        return ClosingIterator(body, partial(context.run, finish))
+        return _Outliving(body, partial(context.run, finish))
 
     def _pop_app(self, token: Token[AppContext], exc: BaseException | None, last: bool) -> None:
         try:
@@ -499,6 +382,36 @@ class RequestContext(AppContext):
     def __repr__(self) -> str:
         request = self.request
         return f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
+
+
+class _Outliving:
+    """A WSGI body that ends its request when it has ended or is closed."""
+
+    def __init__(self, body: Iterable[bytes], finish: Callable[[], None]) -> None:
+        self._body = body
+        self._items = iter(body)
+        self._finish: Callable[[], None] | None = finish
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._items)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        finish, self._finish = self._finish, None
+        if finish is None:
+            return
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            finish()
 
 
 _cv_app: ContextVar[AppContext] = app_var

@@ -25,6 +25,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .config import DEFAULT_CONFIG, MODERN_DEFAULTS, Config, ConfigAttribute
 from .context import _AppCtxGlobals
 from .flags import get_debug_flag
+from .http.location import plain_location
 from .http.request import split_blueprint_path
 from .json.provider import JSONProvider, provider_class
 from .lazy import Lazy, load
@@ -371,7 +372,9 @@ class Registration(Scaffold):
 
     def redirect(self, location: str, code: int = 302) -> WerkzeugResponse:
         """Make a redirect to *location*."""
-        return werkzeug_redirect(location, code=code, Response=self.response_class)
+        return werkzeug_redirect(
+            plain_location(str(location)), code=code, Response=self.response_class
+        )
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         """Let the `url_defaults` functions of the app and the endpoint's blueprints add to

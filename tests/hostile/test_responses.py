@@ -145,10 +145,9 @@ def test_r03_a_bad_cookie_is_refused_when_it_is_set(app: App, options: dict[str,
         except (ValueError, TypeError):
             return
     sent = response.headers["Set-Cookie"]
-    assert "path" in options, sent  # a path may be quoted instead
-    assert "domain" not in sent.lower()
-    assert "\r" not in sent
-    assert ";" not in sent.split("Path=")[1]
+    # Not refused: only a path, which is quoted.
+    assert sent.startswith("a=x; Path=/%")
+    assert not set(sent.partition("Path=")[2]) & set("; \r\n")
 
 
 @pytest.mark.parametrize("value", ["a;b", "a\r\nX: y", "a,b", 'a"b', "a\\b", "a b", "\x00", "\xe9"])
@@ -190,8 +189,9 @@ def test_r04_nothing_is_sent_beyond_the_declared_length(
 
     def view() -> Any:
         text = "ok" + "HTTP/1.1 200 OK\r\n\r\n"
-        body = iter([text[:3], text[3:]]) if stream else text
-        return Response(body, headers={"Content-Length": "2"})
+        response = Response(iter([text[:3], text[3:]]) if stream else text)
+        response.headers["Content-Length"] = "2"
+        return response
 
     app.add_url_rule("/", "view", view)
     data = raw_answer(serve, app)
@@ -205,7 +205,9 @@ def test_r04_a_body_shorter_than_its_length_closes(app: App, serve: Any, stream:
     """R04: the client must not take the next answer for the rest of this one."""
 
     def view() -> Any:
-        return Response(iter(["short"]) if stream else "short", headers={"Content-Length": "100"})
+        response = Response(iter(["short"]) if stream else "short")
+        response.headers["Content-Length"] = "100"
+        return response
 
     app.add_url_rule("/", "view", view)
     data = raw_answer(serve, app)
@@ -261,8 +263,12 @@ def test_r04_the_framing_is_the_servers_own(app: App, serve: Any) -> None:
 
 @pytest.mark.parametrize("length", ["-1", "+5", "5.0", "x", "5, 6", "\u0665", ""])
 def test_r04_a_length_that_is_none(answer_of: Any, length: str) -> None:
-    answer = answer_of(lambda: Response("hello", headers={"Content-Length": length}))
-    assert answer.status == 500 or answer.body == b"hello"
+    def view() -> Any:
+        response = Response("hello")
+        response.headers["Content-Length"] = length
+        return response
+
+    plain_500(answer_of(view))
 
 
 def test_r04_two_lengths(answer_of: Any) -> None:
@@ -272,8 +278,7 @@ def test_r04_two_lengths(answer_of: Any) -> None:
         response.headers.add("Content-Length", "50")
         return response
 
-    answer = answer_of(view)
-    assert answer.status == 500 or answer.body == b"hello"
+    plain_500(answer_of(view))
 
 
 # -- redirects --------------------------------------------------------------------------------
@@ -353,7 +358,9 @@ def test_r07_a_request_writes_one_line_of_log(
         if where == "view":
             raise RuntimeError
         if where == "answer":
-            return Response("x", headers={"Content-Length": "x"})
+            response = Response("x")
+            response.headers["Content-Length"] = "x"
+            return response
         if where == "stream":
             return (1 // 0 for _ in [1])
         return object()
@@ -361,8 +368,8 @@ def test_r07_a_request_writes_one_line_of_log(
     app.add_url_rule("/<path:path>", "view", view)
     with Wire(serve(app).address) as wire:
         wire.send(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
-        wire.read_to_end()
-    assert lines
+        found = b" 404 " not in wire.read_to_end()
+    assert bool(lines) is found
     for line in lines:
         assert line.isprintable(), line
 

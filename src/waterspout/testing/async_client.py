@@ -72,7 +72,8 @@ class Visit:
 
         Raises the error that the view let out, where the app propagates it (TESTING).
         """
-        await asyncio.wait({self._task, self._head}, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {self._task, self._head}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if self._error is not None:
             await self._finish()
         if not self._head.done():
