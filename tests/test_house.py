@@ -24,10 +24,10 @@ PACKAGE = SOURCE / "waterspout"
 GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
 FLOORS = {
     GROUND: "config current flags http json lazy log paths registries security signals typing",
-    MIDDLE: "bridge carry context routing sessions templating",
+    MIDDLE: "app_context bridge carry context routing sessions templating",
     UPPER: (
-        "_removed app background blueprints conversion endpoint errors files flashing lanes pipeline"
-        " reception registration responding scaffold streaming urls views"
+        "_removed app background blueprints conversion endpoint errors files flashing lanes"
+        " pipeline reception registration responding scaffold streaming url_building urls views"
     ),
     WINGS: "flask tornado",
     ROOF: "__main__ asgi cli demo dropin server testing wsgi",

@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 
 from . import bridge, pipeline
+from .carry import carry
 from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
 from .conversion import to_response
 from .endpoint import SEAMS, Plan, is_async
@@ -410,8 +411,10 @@ class App(Registration):
             except BaseException as raised:
                 error = raised
                 raise
-            keep = ctx.keep_context and "werkzeug.debug.preserve_context" not in environ
             body = response(environ, start_response)
+            if self.config["STREAM_KEEPS_CONTEXT"] and _is_made_while_sent(response):
+                body = carry(body)
+            keep = ctx.keep_context and "werkzeug.debug.preserve_context" not in environ
             return ctx.outlive(body) if keep else body
         finally:
             if "werkzeug.debug.preserve_context" in environ:
@@ -464,6 +467,10 @@ class App(Registration):
         """Return a runner for the app's commands, of `test_cli_runner_class`."""
         cls = self.test_cli_runner_class or load("waterspout.testing:FlaskCliRunner")
         return cls(self, **kwargs)
+
+
+def _is_made_while_sent(response: Response) -> bool:
+    return not (response.is_sequence or response.direct_passthrough)
 
 
 def _current() -> RequestContext:

@@ -62,6 +62,10 @@ class Where(IntEnum):
     INLINE = 2
 
 
+#: PERF: a member of an enum is looked up by a descriptor, a constant is not.
+LOOP, THREAD, INLINE = Where
+
+
 class Plan:
     """What a request that matched *rule* (None: no rule) needs."""
 
@@ -126,14 +130,14 @@ class Plan:
         hooks = (*self.preprocessors, *self.before, *self.after, *self.teardown)
         asynchronous = self.is_async or any(hook[1] for hook in hooks)
         if any(not is_async(getattr(app, name)) for name in app.overridden):
-            return Where.THREAD  # a `def` stage of the program's own calls the rest
+            return THREAD  # a `def` stage of the program's own calls the rest
         if asynchronous:
-            return Where.LOOP
+            return LOOP
         if inline:
-            return Where.INLINE
+            return INLINE
         if self.view is None and not hooks:
-            return Where.INLINE  # nothing but the default 404, 405 or redirect
-        return Where.THREAD
+            return INLINE  # nothing but the default 404, 405 or redirect
+        return THREAD
 
 
 def _scope(endpoint: str | None) -> tuple[str | None, ...]:

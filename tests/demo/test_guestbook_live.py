@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 
 from guestbook_people import Site
+
+
+@contextmanager
+def watching(
+    site: Site, headers: Mapping[str, str] | None = None
+) -> Iterator[http.client.HTTPResponse]:
+    """Open the stream of events from the first entry on, and leave it."""
+    with closing(site.connect()) as line:
+        line.request("GET", "/live/events?after=0", headers=headers or {})
+        with closing(line.getresponse()) as answer:
+            yield answer
 
 
 def events(answer: http.client.HTTPResponse) -> Iterator[dict[str, str]]:
@@ -43,9 +54,7 @@ def test_the_site_answers(site: Site) -> None:
 def test_entries_come_while_one_watches(site: Site) -> None:
     """L4: the stream shows what came before, then each new entry; an id resumes it."""
     first = site.sign("Ada")
-    with closing(site.connect()) as line:
-        line.request("GET", "/live/events?after=0")
-        answer = line.getresponse()
+    with watching(site) as answer:
         assert answer.status == 200
         assert answer.getheader("Content-Type", "").startswith("text/event-stream")
         stream = events(answer)
@@ -58,17 +67,14 @@ def test_entries_come_while_one_watches(site: Site) -> None:
         assert "<bdi>&lt;Grace&gt;</bdi>" in seen["data"]
         assert "Seen from the pier.\nTwice." in seen["data"]
     third = site.sign("Mary")
-    with closing(site.connect()) as line:
-        line.request("GET", "/live/events?after=0", headers={"Last-Event-ID": str(second)})
-        assert next(events(line.getresponse()))["id"] == str(third)
+    with watching(site, {"Last-Event-ID": str(second)}) as answer:
+        assert next(events(answer))["id"] == str(third)
 
 
 def test_the_command_stops_while_somebody_watches(site: Site) -> None:
     """L4 A9: SIGTERM ends the server with status 0, and the open stream with it."""
     site.sign("Ada")
-    with closing(site.connect()) as line:
-        line.request("GET", "/live/events?after=0")
-        answer = line.getresponse()
+    with watching(site) as answer:
         stream = events(answer)
         assert next(stream)["id"] == "1"
         assert site.stop() == 0

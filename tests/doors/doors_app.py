@@ -123,7 +123,7 @@ def add_returns(app: App) -> None:
         return application
 
     @app.get("/returns/json")
-    async def json() -> Response:
+    async def by_jsonify() -> Response:
         return jsonify(a=1)
 
     class Resource(MethodView):
@@ -149,7 +149,7 @@ def add_errors(app: App) -> None:
         abort(403, "not <you>")
 
     @app.get("/errors/response")
-    def response() -> None:
+    def own_response() -> None:
         abort(Response("own", 402))
 
     @app.get("/errors/teapot")
@@ -288,7 +288,7 @@ def add_state(app: App) -> None:
 
     @app.get("/session")
     async def words() -> dict[str, Any]:
-        return {"words": session.get("words"), "new": session.new}
+        return {"words": session.get("words")}
 
     @app.get("/session/clear")
     async def clear() -> str:
@@ -344,8 +344,10 @@ def add_streams(app: App) -> None:
         return Response(iter(["abc", "def"]), headers={"Content-Length": "6"})
 
     @app.get("/stream-template")
-    def template() -> Any:
-        return stream_template_string("{% for n in range(3) %}{{ n }}{{ request.path }} {% endfor %}")
+    def streamed_template() -> Any:
+        return stream_template_string(
+            "{% for n in range(3) %}{{ n }}{{ request.path }} {% endfor %}"
+        )
 
     @app.get("/events")
     async def events() -> Any:
@@ -404,6 +406,7 @@ def make_mixed() -> Blueprint:
 
     @mixed.before_request
     def first() -> None:
+        trail.set(())  # WSGI servers keep a thread's variables from request to request
         note("before")
         g.user = request.args.get("user", "nobody")
 
@@ -527,9 +530,10 @@ class Plain(Response):
 
     default_mimetype = "text/plain"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.headers["X-Class"] = "Plain"
+    def get_wsgi_headers(self, environ: Any) -> Any:
+        headers = super().get_wsgi_headers(environ)
+        headers["X-Class"] = "Plain"
+        return headers
 
 
 class Changed(App):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -155,3 +156,13 @@ def ask(
     with Wire(address) as wire:
         wire.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
         return wire.read_answer(to_head=method == "HEAD")
+
+
+def until(condition: Callable[[], bool], seconds: float = SECONDS) -> bool:
+    """Look again and again whether something has come true, for that long at the most."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

@@ -6,6 +6,8 @@ import http.client
 import logging
 import socket
 import ssl
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,25 @@ def test_a_stranger_without_tls_disturbs_nobody(
         assert b"200" not in received
         assert ask(port, trusting) == "https"
     assert [r for r in caplog.records if r.name != "waterspout.server"] == []
+
+
+def test_silent_peers_do_not_delay_a_stop(certificate: tuple[str, str], loop_name: str) -> None:
+    """One that never says goodbye, one that never said hello."""
+    cert, key = certificate
+    trusting = ssl.create_default_context(cafile=cert)
+    with ExitStack() as clients:
+        with serve_in_thread(app, certfile=cert, keyfile=key, loop=loop_name) as server:
+            port = port_of(server.urls)
+            kept = clients.enter_context(
+                trusting.wrap_socket(
+                    socket.create_connection(("127.0.0.1", port), 10), server_hostname="localhost"
+                )
+            )
+            kept.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200 OK" in kept.recv(4096)
+            clients.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            began = time.monotonic()
+        assert time.monotonic() - began < 6  # the grace time is 10
 
 
 def test_adhoc_certificate() -> None:

@@ -12,11 +12,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import cache, cached_property
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wsgi import LimitedStream
 
 from .. import json
 from ..current import current_config
@@ -45,8 +46,8 @@ def split_blueprint_path(name: str) -> tuple[str, ...]:
 
 
 class _Limit:
-    """A limit of one request: the value set on it, else the application's setting, else
-    Werkzeug's default."""
+    """A limit of one request: the value set on it, else its route's, else the application's
+    setting, else Werkzeug's default."""
 
     def __init__(self, setting: str, default: int | None) -> None:
         self.setting = setting
@@ -57,12 +58,15 @@ class _Limit:
         )
 
     def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
         self.slot = f"_{name}"
 
     def __get__(self, request: Any, owner: type | None = None) -> Any:
         if request is None:
             return self
         own = request.__dict__.get(self.slot)
+        if own is None:
+            own = getattr(request.url_rule, self.name, None)
         if own is not None:
             return own
         config = current_config()
@@ -70,6 +74,24 @@ class _Limit:
 
     def __set__(self, request: Any, value: int | None) -> None:
         request.__dict__[self.slot] = value
+
+
+class _Bounded(LimitedStream):
+    """A body in chunks under WSGI: 413 above *maximum* bytes.
+
+    SECURITY: Werkzeug's own stream ends at the limit as if the body did, and a view takes the
+    first part for the whole.
+    """
+
+    def __init__(self, stream: IO[bytes], maximum: int) -> None:
+        super().__init__(stream, maximum + 1, is_max=True)
+
+    def readinto(self, b: Any) -> int | None:
+        """Read on; raises 413 at the first byte too many."""
+        count = super().readinto(b)
+        if self.is_exhausted:
+            raise RequestEntityTooLarge()
+        return count
 
 
 class Request(WerkzeugRequest):
@@ -193,11 +215,15 @@ class Request(WerkzeugRequest):
     def stream(self) -> IO[bytes]:
         """The body as a binary file. It was received whole (bounded, spooled) before the
         view ran, unless the route streams. Raises 413 above `max_content_length`."""
+        limit = self.max_content_length
         if self.incoming is None:
+            environ = self.environ
+            chunked = self.content_length is None and "wsgi.input_terminated" in environ
+            if chunked and limit is not None:
+                return cast("IO[bytes]", _Bounded(environ["wsgi.input"], limit))
             inherited: Any = WerkzeugRequest.stream
             found: IO[bytes] = inherited.__get__(self)
             return found
-        limit = self.max_content_length
         body = self._message().body
         if limit is not None and (isinstance(body, bytes) or body.seekable()):
             size = len(body) if isinstance(body, bytes) else body.seek(0, 2)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from ..endpoint import Where
+from ..endpoint import LOOP, THREAD
 from ..lanes import LaneFull
 from ..reception import receive
 from . import answers, dispatching
@@ -40,6 +40,25 @@ _HALF_CLOSED = 0.05
 
 class Connection(Wire):
     """The protocol of one client connection."""
+
+    __slots__ = (
+        "_continue_due",
+        "_error",
+        "_last_request",
+        "_last_time",
+        "_rate_from",
+        "access_log",
+        "app",
+        "debugger",
+        "driver",
+        "parser",
+        "receiving",
+        "running",
+        "served",
+        "starter",
+        "waiting",
+        "wsgi",
+    )
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
@@ -277,9 +296,9 @@ class Connection(Wire):
         try:
             if self.wsgi or (self.debugger is not None and self.debugger.wants(exchange.incoming)):
                 self.server.lanes.views.submit(dispatching.run_wsgi, self, exchange)
-            elif plan is None or plan.where is Where.LOOP:
+            elif plan is None or plan.where is LOOP:
                 exchange.task = self.starter.start(dispatching.run_on_loop(self, exchange))
-            elif plan.where is Where.THREAD:
+            elif plan.where is THREAD:
                 self.server.lanes.views.submit(dispatching.run_in_thread, self, exchange)
             else:
                 dispatching.run_inline(self, exchange)

@@ -37,21 +37,13 @@ class Exchange:
     plan: Plan | None = None
     context: Context | None = None
     task: asyncio.Task[Any] | None = None
-    timer: asyncio.TimerHandle | None = None
-    #: The request has a body.
-    bodied = False
-    #: Bytes of the body that arrived, and how many may.
-    received = 0
+    #: How many bytes of a body may arrive.
     limit: int | None = None
     #: Set when the answer is due although the body has not arrived: 413.
     refused = False
-    #: The whole request has arrived.
-    complete = False
     #: The file lane is writing the body to its temporary file.
     spooling = False
     channel: Channel | None = None
-    #: The client has got its answer (504) or has gone; what the view returns is dropped.
-    abandoned = False
     #: The answer is a stream of events, which ends with the server.
     endless = False
     started = 0.0
@@ -63,6 +55,16 @@ class Exchange:
     def __init__(self, incoming: Incoming, keep_alive: bool) -> None:
         self.incoming = incoming
         self.keep_alive = keep_alive
+        # PERF: read for every request; a class's default is read five times as slowly.
+        #: Bytes of the body that arrived.
+        self.received = 0
+        #: The request has a body.
+        self.bodied = False
+        #: The whole request has arrived.
+        self.complete = False
+        #: The client has got its answer (504) or has gone; what the view returns is dropped.
+        self.abandoned = False
+        self.timer: asyncio.TimerHandle | None = None
 
     @property
     def is_head(self) -> bool:

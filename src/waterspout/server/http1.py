@@ -89,6 +89,33 @@ class RequestParser:
     `keep_alive`; `content_length` (None if not given); `chunked`; `expects_continue`.
     """
 
+    __slots__ = (
+        "_at_start",
+        "_chunks",
+        "_data",
+        "_failed",
+        "_framed",
+        "_good_host",
+        "_headers",
+        "_held",
+        "_parser",
+        "_resuming",
+        "_spent",
+        "_url",
+        "chunked",
+        "client",
+        "content_length",
+        "expects_continue",
+        "in_body",
+        "in_head",
+        "keep_alive",
+        "limits",
+        "scheme",
+        "server",
+        "sink",
+        "upgrade",
+    )
+
     def __init__(self, sink: RequestSink, limits: Limits) -> None:
         # Connection
         self.sink = sink

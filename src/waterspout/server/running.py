@@ -63,6 +63,8 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
 
 def serve_here(app: Any, settings: ServerSettings, access_log: Access | None = None) -> int:
     """Serve in this process and thread until told to stop; return the exit status."""
+    if is_reload_child():  # a saved file is to be seen at once, whatever a browser holds open
+        settings = settings.evolve(timeouts={"linger": 0})
     with explained() as outcome:
         server = Server(app, settings, access_log=access_log)
         raise_descriptor_limit(settings.limits.max_connections)
@@ -170,7 +172,7 @@ def raise_descriptor_limit(connections: int) -> None:
 
 @contextmanager
 def _stop_signals(server: Server) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the server; the second one ends the process.
+    """Let SIGTERM, SIGINT and a closed terminal stop the server; the second ends the process.
 
     NOTE: not `loop.add_signal_handler`: the second signal has to work while a view blocks the
     loop, and a Python signal handler runs then too.
@@ -191,7 +193,10 @@ def _stop_signals(server: Server) -> Iterator[None]:
         else:
             server.request_stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else nohup, or the program's own
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:

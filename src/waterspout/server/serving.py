@@ -45,6 +45,7 @@ _logger = logging.getLogger("waterspout.server")
 _TICK = 1.0  # seconds between two looks at the clock: one timer for all connections
 _WATCH = 0.02  # seconds between two looks at the connections of a stopping server
 _SPARE_DESCRIPTORS = 64  # kept for the application's files, databases and logs
+_FAREWELL = 0.5  # seconds after the linger time in which an idle connection has to be gone
 _HOOKS_SHARE = 0.1  # of the grace time, at most a second, is kept for the stop hooks
 
 
@@ -119,7 +120,7 @@ class Server:
         self.told_to_stop = threading.Event()
         """Set when a stop begins; for other threads."""
         self._stop_requested = asyncio.Event()
-        self._abort_at = float("inf")
+        self._abort_at = self._silent_until = float("inf")
         self._stopped: asyncio.Task[None] | None = None
         self._max_open = self.settings.limits.max_connections
 
@@ -211,14 +212,16 @@ class Server:
         for connection in list(self.connections):
             connection.begin_stop()
         reserve = min(1.0, _HOOKS_SHARE * times.graceful)
-        latest = self.loop.time() + times.graceful - reserve
-        await self._until(min(latest, self.loop.time() + times.linger + 0.5), self._is_quiet)
+        latest = self._abort_at - reserve
+        self._silent_until = self.loop.time() + times.linger + _FAREWELL
+        await self._until(min(latest, self._silent_until), self._is_quiet)
         if self.connections:
             _logger.info("Stopping when %d connections have finished.", len(self.connections))
         await self._until(latest, self._is_quiet)
         if self.connections or self._opening or self._kept:
             _logger.warning("Stopping: %d connections had to be aborted.", len(self.connections))
             self.close_connections()
+            await asyncio.sleep(0)  # in a hurry too, their tasks hear of it
         await cancel_spawned(reserve / 4)
         await self._until(self.loop.time() + reserve / 4, self._is_quiet)
         if self._lifespan is not None:
@@ -261,11 +264,23 @@ class Server:
         NOTE: a client that just got an answer may have sent its next request already; closing
         then would lose it.  It gets one more answer, which says ``Connection: close``.
         """
-        long_ago = self.loop.time() - self.settings.timeouts.linger
+        now = self.loop.time()
+        long_ago = now - self.settings.timeouts.linger
+        if now > self._silent_until:
+            self._drop_silent()
         for connection in list(self.connections):
             if connection.idle and connection.idle_since <= long_ago:
                 connection.close_if_idle()
         return not (self.connections or self._opening or self._kept or spawned(self.loop))
+
+    def _drop_silent(self) -> None:
+        """End what asks for nothing and answers nothing: a TLS peer that does not say goodbye,
+        or never said hello."""
+        for task in list(self._opening):
+            task.cancel()
+        for connection in list(self.connections):
+            if connection.idle:
+                connection.abort()
 
     # -- connections ----------------------------------------------------------------
 

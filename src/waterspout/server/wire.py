@@ -25,6 +25,25 @@ _HIGH_WATER = 256 * 1024
 class Wire(asyncio.Protocol):
     """One client connection, as bytes."""
 
+    __slots__ = (
+        "_can_write",
+        "_holds",
+        "_on_lost",
+        "_thrown_away",
+        "_unsent",
+        "closing",
+        "deadline",
+        "idle",
+        "idle_since",
+        "limits",
+        "loop",
+        "lost",
+        "opened",
+        "server",
+        "timeouts",
+        "transport",
+    )
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self.loop = server.loop

@@ -1,0 +1,168 @@
+"""Many at once (X15, X17, X18, X05): a server in a process of its own, its memory and its end."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hostile_process import Process
+from hostile_vector import head
+from hostile_wire import Wire, ask, until
+
+KIB = 1024
+MIB = 1024 * 1024
+IDLE = 5000
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[list[Process]]:
+    """Processes that are ended with the test."""
+    started: list[Process] = []
+    yield started
+    for process in started:
+        process.end()
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < IDLE + 1000:
+        pytest.skip("the hard limit of descriptors is too low")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, IDLE + 1000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def start(running: list[Process], folder: Path, **options: object) -> Process:
+    process = Process(folder, **options)  # type: ignore[arg-type]  # settings of many types
+    running.append(process)
+    assert ask(process.address).body == b"hello"
+    return process
+
+
+def test_x17_five_thousand_idle_connections(
+    running: list[Process], tmp_path: Path, many_descriptors: None
+) -> None:
+    """X17: each used once and kept; they cost little memory, and a visitor does not notice."""
+    process = start(running, tmp_path)
+    before = process.resident()
+    idle = []
+    try:
+        for _ in range(IDLE):
+            wire = Wire(process.address)
+            idle.append(wire)
+            wire.send(head())
+        for wire in idle:
+            assert wire.read_answer().status == 200
+        each = (process.resident() - before) / IDLE
+        assert each < 10 * KIB
+        assert ask(process.address).body == b"hello"
+        for wire in idle[:: IDLE // 100]:  # still there, all the way through
+            wire.send(head())
+            assert wire.read_answer().status == 200
+        process.terminate()  # idle ones do not hold up the end
+        assert process.wait() == 0, process.log
+    finally:
+        for wire in idle:
+            wire.sock.close()
+
+
+@pytest.mark.parametrize("target", [b"/endless", b"/endless-def"])
+def test_x15_slow_readers_cost_no_more_than_their_buffers(
+    running: list[Process], tmp_path: Path, target: bytes
+) -> None:
+    """X15: answers of 100 MB to forty clients that do not read; others are served; cut in the
+    end."""
+    process = start(running, tmp_path, timeouts={"write": 2.0})
+    before = process.resident()
+    slow = [Wire(process.address, receive_buffer=4096) for _ in range(40)]
+    try:
+        for wire in slow:
+            wire.send(head(target=target))
+            assert wire.more()
+        for _ in range(20):
+            assert ask(process.address).body == b"hello"
+        grown = process.resident() - before
+        assert grown < 40 * 512 * KIB + 10 * MIB
+        for wire in slow:
+            assert len(wire.read_to_end()) < 50 * MIB
+    finally:
+        for wire in slow:
+            wire.sock.close()
+    assert ask(process.address).body == b"hello"
+
+
+def test_uploads_to_a_slow_server_do_not_grow_it(running: list[Process], tmp_path: Path) -> None:
+    """Ten uploads of 20 MB at once: on the disk, not in memory, and whole."""
+    process = start(running, tmp_path)
+    before = process.resident()
+    wires = [Wire(process.address) for _ in range(10)]
+    try:
+        for wire in wires:
+            wire.send(head(b"Content-Length: %d\r\n" % (20 * MIB), method=b"POST",
+                           target=b"/upload"))  # fmt: skip
+        for _ in range(19):
+            for wire in wires:
+                wire.send(b"x" * MIB)
+        assert process.resident() - before < 60 * MIB
+        for wire in wires:
+            wire.send(b"x" * MIB)
+            assert wire.read_answer().body == b"%d" % (20 * MIB)
+    finally:
+        for wire in wires:
+            wire.sock.close()
+
+
+def test_x18_more_connections_than_descriptors(running: list[Process], tmp_path: Path) -> None:
+    """X18: accepting pauses instead of spinning, and goes on by itself."""
+    limit = "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
+    process = start(running, tmp_path, before=limit)
+    flood = []
+    try:
+        for _ in range(900):
+            sock = socket.socket()
+            sock.settimeout(10)
+            sock.connect(process.address)
+            flood.append(sock)
+        for sock in flood[:100]:  # those that are in are served
+            sock.sendall(head())
+            assert sock.recv(12) == b"HTTP/1.1 200"
+        used = process.seconds_of_cpu()
+        threading.Event().wait(1.0)
+        assert process.seconds_of_cpu() - used < 0.5
+    finally:
+        for sock in flood:
+            sock.close()
+    for _ in range(50):
+        assert ask(process.address).body == b"hello"
+    process.terminate()
+    assert process.wait() == 0, process.log
+    assert "Traceback" not in process.log
+
+
+def test_x05_what_is_under_way_at_sigterm_is_finished(
+    running: list[Process], tmp_path: Path
+) -> None:
+    """X05: an upload, a stream and a thread, all accepted; nothing of them is lost."""
+    process = start(running, tmp_path)
+    upload, stream, thread = (Wire(process.address) for _ in range(3))
+    with upload, stream, thread:
+        upload.send(head(b"Content-Length: 3000000\r\n", method=b"POST", target=b"/upload"))
+        upload.send(b"x" * 1_000_000)
+        stream.send(head(target=b"/slow-stream"))
+        assert stream.more()
+        thread.send(head(target=b"/slow-thread"))
+        assert until(lambda: ask(process.address).status == 200)
+        process.terminate()
+        upload.send(b"x" * 2_000_000)
+        assert upload.read_answer().body == b"3000000"
+        assert stream.read_answer().body.endswith(b"piece 19\n")
+        assert thread.read_answer().body == b"slept"
+        for wire in (upload, stream, thread):
+            assert wire.read_to_end() == b""
+    assert process.wait() == 0, process.log
+    assert "Traceback" not in process.log
