@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,7 @@ class Answer:
                 result = await self._let_out(error)
             response, outgoing = self._encoded(result)
         except BaseException:
-            await self._end(None)
+            await self._shielded(self._end(None))
             raise
         await self._deliver(response, outgoing, None)
 
@@ -231,29 +231,44 @@ class Answer:
         """Send an answer, unless nobody wants it any more, close it, and end the request.
         *context* is that of a request which ran in a thread."""
         keeps = self._keeps(outgoing)
-        if context is None and not keeps:
-            await self._end(None)
+        body = pieces(self.lanes, response, context) if self._streams(outgoing) else None
         try:
-            if self._streams(outgoing):
-                await self._send_stream(response, outgoing, context)
+            if context is None and not keeps:
+                await self._shielded(self._end(None))
+            if self.exchange.abandoned:
+                pass
+            elif body is None:
+                await self._send_whole(outgoing)
             else:
-                try:
-                    if not self.exchange.abandoned:
-                        await self._send_whole(outgoing)
-                finally:
-                    close_response(response)
+                await self._send_stream(outgoing, body)
+        finally:
+            await self._shielded(self._conclude(response, body, keeps, context))
+
+    async def _conclude(
+        self, response: Any, body: Any, keeps: bool, context: contextvars.Context | None
+    ) -> None:
+        """Close an answer, then end a request that was kept for its body."""
+        try:
+            if body is None:
+                close_response(response)
+            else:
+                await body.aclose()
         finally:
             if keeps:
                 await self._end(context)
 
     async def _end(self, context: contextvars.Context | None) -> None:
-        """Run the teardown functions, whoever cancels us meanwhile."""
+        """Run the teardown functions."""
         ctx = self.exchange.ctx
         assert ctx is not None
         if context is None:
-            ending: Any = close_quietly(self.app, ctx, LoopDriver(self.lanes))
+            await close_quietly(self.app, ctx, LoopDriver(self.lanes))
         else:
-            ending = self.lanes.files.run(context.run, drive, close_quietly(self.app, ctx, SYNC))
+            ending = close_quietly(self.app, ctx, SYNC)
+            await self.lanes.files.run(context.run, drive, ending)
+
+    async def _shielded(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Await what must be done to its end, whoever cancels us meanwhile."""
         await asyncio.shield(self.loop.create_task(ending))
 
     async def _send_head(self, outgoing: Outgoing) -> None:
@@ -280,18 +295,12 @@ class Answer:
         await self._send_head(outgoing)
         await self.send({"type": "http.response.body", "body": body})
 
-    async def _send_stream(
-        self, response: Any, outgoing: Outgoing, context: contextvars.Context | None
-    ) -> None:
-        body: Any = pieces(self.lanes, response, context)
+    async def _send_stream(self, outgoing: Outgoing, body: AsyncIterator[bytes]) -> None:
         try:
-            if not self.exchange.abandoned:
-                await self._send_head(outgoing)
-                await self._send_pieces(outgoing, body)
+            await self._send_head(outgoing)
+            await self._send_pieces(outgoing, body)
         except OSError:
             pass  # the client has gone (ASGI: send may raise it)
-        finally:
-            await asyncio.shield(self.loop.create_task(body.aclose()))
 
     async def _send_pieces(self, outgoing: Outgoing, body: AsyncIterator[bytes]) -> None:
         left = outgoing.length if has_body(outgoing.status) else 0

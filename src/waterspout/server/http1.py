@@ -183,7 +183,9 @@ class RequestParser:
             raise _explain(error) from None
         if self.in_head:
             self._check_unfinished()
-        elif self.in_body and self.chunked:
+            return
+        self._data = b""
+        if self.in_body and self.chunked:
             self._check_chunks(self.limits.trailer_bytes)
 
     # -- called by llhttp ------------------------------------------------------

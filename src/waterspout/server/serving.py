@@ -36,6 +36,7 @@ from .connection import Connection
 from .lifespan import Lifespan
 from .settings import ServerSettings, Threads
 from .sockets import Listener, open_listeners
+from .starting import Starter
 from .tls import make_context
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ class Served(Protocol):
     """True between two requests, and before the first."""
     idle_since: float
     """When it became idle, by ``loop.time()``."""
+    closing: bool
+    """True if no further request is read."""
     deadline: float
     """When `on_deadline` is due, by ``loop.time()``; infinity: never."""
 
@@ -139,6 +142,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.lanes = _make_lanes(self.loop, self.settings.threads)
         self.driver = LoopDriver(self.lanes)
+        self.starter = Starter(self.loop)
         if self.settings.debug or self.app.debug:
             self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
         listeners: Sequence[Listener] = ()
@@ -227,6 +231,7 @@ class Server:
         if self._lifespan is not None:
             await self._lifespan.shutdown(max(self._abort_at - self.loop.time(), 0.05))
         self.lanes.close()
+        self.starter.close()
         if self._ticker is not None:
             self._ticker.cancel()
         close_log = getattr(self.access_log, "close", None)
@@ -269,7 +274,8 @@ class Server:
         if now > self._silent_until:
             self._drop_silent()
         for connection in list(self.connections):
-            if connection.idle and connection.idle_since <= long_ago:
+            # Once: asyncio's TLS transport cannot be aborted after a second `close`.
+            if connection.idle and not connection.closing and connection.idle_since <= long_ago:
                 connection.close_if_idle()
         return not (self.connections or self._opening or self._kept or spawned(self.loop))
 
