@@ -88,8 +88,7 @@ def test_x15_slow_readers_cost_no_more_than_their_buffers(
             assert ask(process.address).body == b"hello"
         grown = process.resident() - before
         assert grown < 40 * 512 * KIB + 10 * MIB
-        for wire in slow:
-            assert len(wire.read_to_end()) < 50 * MIB
+        assert until(lambda: process.descriptors() < 40)  # cut by the write deadline
     finally:
         for wire in slow:
             wire.sock.close()

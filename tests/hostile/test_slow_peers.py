@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -236,13 +236,13 @@ def test_unread_rest_of_a_refused_body_is_not_waited_for_long(site: Any) -> None
 
 
 @pytest.fixture
-def narrow(serve: Any, app: App) -> Callable[[], Any]:
+def narrow(serve: Any, app: App) -> Any:
     """A site whose sockets take only a few kilobytes from the server at a time."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield serve(app, fds=(listener.fileno(),), timeouts=SHORT)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return serve(app, fds=(listener.detach(),), timeouts=SHORT)
 
 
 @pytest.mark.parametrize("target", [b"/large", b"/huge"])

@@ -67,7 +67,7 @@ def test_two_workers_answer_and_stop(two_workers: Workers) -> None:
     port = program.port()
     workers = asyncio.run(pids(port, 2))
     assert str(program.process.pid) not in workers
-    assert program.notes().count("startup async") == 2
+    program.wait_for_line("note: startup async", 2)
     program.signal(signal.SIGTERM)
     assert program.wait() == 0, program.output
     assert program.notes().count("lifespan out") == 2

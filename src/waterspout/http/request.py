@@ -14,8 +14,9 @@ from functools import cache, cached_property
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.sansio.http import parse_cookie
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wsgi import LimitedStream
 
@@ -192,6 +193,18 @@ class Request(WerkzeugRequest):
                 text = f"{fields[name]}{'; ' if name == 'Cookie' else ','}{text}"
             fields[name] = text
         return Headers(list(fields.items()))
+
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """The cookies (RFC 6265); of several with one name the first."""
+        incoming = self.incoming
+        if incoming is None:
+            sent = ";".join(self.headers.getlist("Cookie"))
+        else:  # PERF: without making all headers
+            sent = (incoming.header(b"cookie") or b"").decode("latin-1")
+        storage: Any = self.dict_storage_class
+        found: Any = parse_cookie(sent, cls=storage)
+        return cast("ImmutableMultiDict[str, str]", found)
 
     @cached_property
     def environ(self) -> WSGIEnvironment:  # type: ignore[override]

@@ -10,16 +10,27 @@ from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 if TYPE_CHECKING:
-    from werkzeug.datastructures import Headers
-
     from ..http import Response
     from ..http.incoming import Incoming
 
 #: What may not be in a status line or field value (RFC 9110 §5.5).
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-#: Fields of one connection, which the server alone decides (RFC 9110 §7.6.1).
-_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "upgrade"})
+#: What a field name means: nothing; the server alone decides it (RFC 9110 §7.6.1); the
+#: length; a location, which WSGI servers get as a URI.
+_PLAIN, _OURS, _LENGTH, _LOCATION = range(4)
+_DECIDING = {
+    "connection": _OURS,
+    "keep-alive": _OURS,
+    "transfer-encoding": _OURS,
+    "date": _OURS,
+    "upgrade": _OURS,
+    "content-length": _LENGTH,
+    "location": _LOCATION,
+    "content-location": _LOCATION,
+}
+_kinds: dict[str, int] = {}
+_MAX_KINDS = 1000
 
 _status_lines: dict[str, str] = {}
 _MAX_STATUS_LINES = 200
@@ -54,21 +65,29 @@ def encode(response: Response, incoming: Incoming) -> Outgoing:
     if type(response).get_wsgi_headers is not WerkzeugResponse.get_wsgi_headers:
         headers = response.get_wsgi_headers(incoming.to_environ())
     else:
-        headers = _wire_headers(response)
+        headers = response.headers
+        if response.status_code == 304:
+            headers = headers.copy()
+            remove_entity_headers(headers)
     code = response.status_code
     lines = [_status_line(response.status)]
     length: int | None = None
     for name, value in headers:
-        lowered = name.lower()
-        if lowered in _HOP:
-            continue
-        if lowered == "content-length":
-            if not (value.isascii() and value.isdigit()):
-                raise BadResponse(f"the Content-Length {value!r} is no number")
-            length = int(value)
-            continue
+        # PERF: names repeat, so what a name means is remembered.
+        kind = _kinds.get(name)
+        if kind is None:
+            kind = _kind_of(name)
+        if kind:
+            if kind == _OURS:
+                continue
+            if kind == _LENGTH:
+                if not (value.isascii() and value.isdigit()):
+                    raise BadResponse(f"the Content-Length {value!r} is no number")
+                length = int(value)
+                continue
+            value = iri_to_uri(value)
         # SECURITY: nothing may end a field early (CVE-2020-7695).
-        if _TOKEN(name) is None or _FORBIDDEN(value):
+        if not value.isprintable() and _FORBIDDEN(value):
             raise BadResponse(f"the header field {name!r} has a character that cannot be sent")
         lines.append(f"{name}: {value}\r\n")
     body: bytes | None = None
@@ -96,18 +115,11 @@ def _status_line(status: str) -> str:
     return line
 
 
-def _wire_headers(response: Response) -> Headers:
-    """Return the fields as Werkzeug's `get_wsgi_headers` makes them, without an environ."""
-    headers = response.headers
-    location = headers.get("Location")
-    content_location = headers.get("Content-Location")
-    if location is None and content_location is None and response.status_code != 304:
-        return headers
-    headers = headers.copy()
-    if location is not None:
-        headers["Location"] = iri_to_uri(location)
-    if content_location is not None:
-        headers["Content-Location"] = iri_to_uri(content_location)
-    if response.status_code == 304:
-        remove_entity_headers(headers)
-    return headers
+def _kind_of(name: str) -> int:
+    """Return what a field name means to a server. Raises `BadResponse` for one that is none."""
+    if _TOKEN(name) is None:
+        raise BadResponse(f"the header field name {name!r} cannot be sent")
+    kind = _DECIDING.get(name.lower(), _PLAIN)
+    if len(_kinds) < _MAX_KINDS:
+        _kinds[name] = kind
+    return kind

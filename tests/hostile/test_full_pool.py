@@ -1,0 +1,178 @@
+"""`def` views that block (X24, and the promise of §2): the loop and other lanes go on."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hostile_app import Seen
+from hostile_vector import head
+from hostile_wire import Answer, Wire, ask, until
+
+from waterspout import App, Response, send_from_directory
+
+from conftest import Site
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def app(seen: Seen, gate: threading.Event, tmp_path: Any) -> App:
+    app = App("pool", root_path=str(tmp_path))
+    (tmp_path / "a.txt").write_text("file")
+
+    @app.get("/held")
+    def held() -> str:
+        seen.note("held")
+        gate.wait(20)
+        return "held"
+
+    @app.get("/sleep")
+    def sleep() -> str:
+        seen.note("sleeping")
+        time.sleep(0.2)
+        return "slept"
+
+    @app.get("/async")
+    async def asynchronous() -> str:
+        return "async"
+
+    @app.get("/file")
+    async def file() -> Response:
+        return send_from_directory(".", "a.txt")
+
+    return app
+
+
+SMALL = {"views_min": 4, "views_max": 4, "queue": 10}
+
+
+def held_clients(site: Site, seen: Seen, count: int) -> list[Wire]:
+    wires = [site.connect() for _ in range(count)]
+    for wire in wires:
+        wire.send(head(b"Connection: close\r\n", target=b"/held"))
+    assert seen.wait_for("held", 4)
+    return wires
+
+
+def test_x24_a_full_pool_refuses_and_the_loop_goes_on(
+    serve: Any, app: App, seen: Seen, gate: threading.Event
+) -> None:
+    """X24: 4 threads, 10 waiting, the rest gets 503 with Retry-After; `async def` is unaffected."""
+    site = serve(app, threads=SMALL)
+    wires = held_clients(site, seen, 40)
+    refused: list[Answer] = []
+
+    def answered() -> bool:
+        for wire in wires:
+            wire.sock.settimeout(0.05)
+            try:
+                refused.append(wire.read_answer())
+            except TimeoutError:
+                continue
+            wires.remove(wire)
+        return len(refused) == 40 - 4 - 10
+
+    assert until(answered)
+    assert {answer.status for answer in refused} == {503}
+    assert all(answer.field("Retry-After") for answer in refused)
+    for target, body in (("/async", b"async"), ("/file", b"file")):
+        assert ask(site.address, target).body == body
+    gate.set()
+    for wire in wires:
+        wire.sock.settimeout(15)
+        assert wire.read_answer().body == b"held"
+    assert ask(site.address, "/held").body == b"held"
+
+
+def test_x24_a_hook_that_finds_no_thread_is_503_too(
+    serve: Any, app: App, seen: Seen, gate: threading.Event
+) -> None:
+    """X24: an `async def` view whose `def` hook would have to wait beyond the queue."""
+    app.before_request(lambda: None)
+    site = serve(app, threads={**SMALL, "queue": 4})
+    held_clients(site, seen, 8)
+    assert until(lambda: site.call(lambda: site.server.lanes.views.waiting) == 4)
+    answer = ask(site.address, "/async")
+    assert answer.status == 503
+    assert answer.field("Retry-After")
+
+
+def test_x24_what_began_is_ended_although_the_pool_is_full(
+    serve: Any, app: App, seen: Seen, gate: threading.Event
+) -> None:
+    """X14 and X24 at once: a stream's client leaves while no thread is free for its end."""
+
+    @app.teardown_request
+    def over(error: BaseException | None) -> None:
+        seen.note("teardown")
+
+    @app.get("/stream")
+    def stream() -> Any:
+        def pieces() -> Iterator[str]:
+            try:
+                while True:
+                    yield "piece"
+                    seen.note("piece")
+                    time.sleep(0.01)
+            finally:
+                seen.note("closed")
+
+        return pieces()
+
+    site = serve(app, threads={"views_min": 4, "views_max": 4, "queue": 1})
+    wire = site.connect()
+    wire.send(head(target=b"/stream"))
+    assert seen.wait_for("piece")
+    held_clients(site, seen, 5)
+    wire.reset()
+    gate.set()
+    assert seen.wait_for("closed")
+    assert seen.wait_for("teardown", 1)
+
+
+def test_sleeping_views_do_not_hold_up_async_ones(serve: Any, app: App, seen: Seen) -> None:
+    """50 clients of a `def` view that sleeps 200 ms, and one of an `async def` view at the same
+    time: it is answered while they sleep."""
+    site = serve(app)
+    stop = threading.Event()
+
+    def sleeper() -> int:
+        count = 0
+        with Wire(site.address) as wire:
+            while not stop.is_set():
+                wire.send(head(target=b"/sleep"))
+                assert wire.read_answer().body == b"slept"
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(50) as pool:
+        sleepers = [pool.submit(sleeper) for _ in range(50)]
+        try:
+            assert seen.wait_for("sleeping", 50)
+            waits = []
+            with Wire(site.address) as wire:
+                for _ in range(200):
+                    began = time.perf_counter()
+                    wire.send(head(target=b"/async"))
+                    assert wire.read_answer().body == b"async"
+                    waits.append(time.perf_counter() - began)
+        finally:
+            stop.set()
+        assert all(future.result() > 0 for future in sleepers)
+    assert statistics.median(waits) < 0.1
