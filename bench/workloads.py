@@ -10,9 +10,9 @@ from pathlib import Path
 
 from . import peers
 from .load import Request
-from .report import Bar, Section
+from .report import Bar, Section, best
 from .servers import Running, Server
-from .throughput import Cell, Measured, all_running, expect, take_turns
+from .throughput import Cell, all_running, expect, take_turns
 
 FEW, MANY = 10, 1000  # routes
 PATHS = 1000  # different paths asked in turn, for both
@@ -98,11 +98,11 @@ def async_views(rounds: int, seconds: float) -> Section:
             measured = take_turns(started, cell, rounds, seconds)
             section.table(cell.name, measured)
             bare, ours, *others = measured
-            best = max(others, key=Measured.median)
+            rival = best(others)
             name = f"{cell.name}, against the bare protocol"
             section.ratio(name, ours, bare, Bar(">=", 0.60), per_cpu=True)
-            name = f"{cell.name}, against the best of the others ({best.server})"
-            section.ratio(name, ours, best, Bar(">=", 1.8))
+            name = f"{cell.name}, against the best of the others ({rival.server})"
+            section.ratio(name, ours, rival, Bar(">=", 1.8))
     return section
 
 

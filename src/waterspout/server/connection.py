@@ -21,6 +21,7 @@ from ..lanes import LaneFull
 from ..reception import receive
 from . import answers, dispatching
 from .exchange import Channel, ChannelReader, Exchange, gone
+from .forwarded import believe
 from .http1 import ProtocolError, RequestParser
 from .sending import send_stream
 from .wire import NEVER, Wire
@@ -50,6 +51,7 @@ class Connection(Wire):
         "debugger",
         "driver",
         "parser",
+        "proxied",
         "receiving",
         "running",
         "served",
@@ -63,6 +65,7 @@ class Connection(Wire):
         # What is the same for every request
         self.app = server.app
         self.wsgi = server.app.needs_wsgi
+        self.proxied = bool(server.settings.trusted_proxies)
         self.debugger = server.debugger
         self.access_log = server.access_log
         self.driver = server.driver
@@ -167,6 +170,8 @@ class Connection(Wire):
         self.deadline = NEVER
         self.receiving = exchange = Exchange(incoming, parser.keep_alive)
         incoming.peer = self
+        if self.proxied:
+            believe(incoming, self.server.settings)
         if self.access_log is not None:
             exchange.started = self.loop.time()
         if not self.wsgi:
