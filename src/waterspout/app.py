@@ -102,7 +102,7 @@ class App(Registration):
         self.startup_funcs: list[Callable[[], Any]] = []
         self.shutdown_funcs: list[Callable[[], Any]] = []
         self.lifespan_funcs: list[Callable[..., Any]] = []
-        self.overridden = self._find_overridden()
+        self._note_overriding()
         self._no_route = Plan(self, None)
         if self.has_static_folder:
             if bool(static_host) != host_matching:
@@ -130,6 +130,10 @@ class App(Registration):
 
     def _note_overriding(self) -> None:
         self.overridden = self._find_overridden()
+        #: Whether the path alone decides what a request matches.
+        self.matches_by_path = (
+            "create_url_adapter" not in self.overridden and not self.subdomain_matching
+        )
         self.revision.advance()
 
     def _overrides(self, name: str) -> bool:

@@ -21,17 +21,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
+from . import signals
 from .app_context import AppContext as AppContext
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .app_context import _unset
 from .current import app_var, request_var
-from .signals import (
-    appcontext_popped,
-    appcontext_pushed,
-    appcontext_tearing_down,
-    request_finished,
-    request_tearing_down,
-)
+from .signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -226,14 +221,14 @@ class RequestContext(AppContext):
     def must_close(self) -> bool:
         """Whether `pipeline.close` has anything to do."""
         plan = self.plan
-        return (
-            self._request is not None
-            or plan is None
-            or plan.closes
-            or bool(request_tearing_down.receivers)
-            or bool(appcontext_tearing_down.receivers)
-            or bool(appcontext_popped.receivers)
-        )
+        if signals.watched or plan is None or plan.closes:
+            return True
+        request = self._request
+        return request is not None and request.must_close()
+
+    def is_lone(self) -> bool:
+        """Whether nobody has asked for this request, and nobody listens."""
+        return self._request is None and not signals.watched
 
     def is_untouched(self) -> bool:
         """Whether nothing so far asks for a response object: no session, no function after
@@ -241,7 +236,7 @@ class RequestContext(AppContext):
         return (
             self._live_session is None
             and self._after is None
-            and not request_finished.receivers
+            and not signals.watched
             and self._incoming is not None
             and not self._incoming.has_cookie
         )

@@ -8,6 +8,7 @@ from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def _unpack(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
 
 def _coerced(app: App, request: Request, rv: Any) -> Any:
     kind = type(rv).__name__
+    if isinstance(rv, HTTPException):
+        # PERF: not by way of WSGI, whose body would be streamed.
+        rv = rv.get_response(request.environ)
     if isinstance(rv, WerkzeugResponse) or callable(rv):
         try:
             return app.response_class.force_type(rv, request.environ)

@@ -71,13 +71,16 @@ class Plan:
 
     __slots__ = (
         "after",
+        "awaits",
         "bare",
         "before",
         "closes",
         "direct",
         "is_async",
+        "lone",
         "max_content_length",
         "on_disconnect",
+        "one_hop",
         "opens_session",
         "plain_heads",
         "preprocessors",
@@ -117,7 +120,17 @@ class Plan:
             and self.plain_heads is not None
             and not (self.opens_session or self.preprocessors or self.before)
             and not overridden & {"full_dispatch_request", "preprocess_request"}
-            and not app.before_first_request_funcs
+            and app._got_first_request  # the first one also closes the set-up
+        )
+        front = (*self.preprocessors, *self.before)
+        hooks = (*front, *self.after, *self.teardown)
+        #: There is async code on the way.
+        self.awaits = self.is_async or any(hook[1] for hook in hooks)
+        #: On the loop, the hooks before the view and the view are one visit to a thread.
+        self.one_hop = bool(
+            front
+            and not (self.view is None or self.is_async or any(hook[1] for hook in front))
+            and not overridden & {"preprocess_request", "dispatch_request"}
         )
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
         self.stream: bool = getattr(rule, "stream", False)
@@ -125,17 +138,22 @@ class Plan:
         self.on_disconnect: str | None = getattr(rule, "on_disconnect", None)
         self.max_content_length: int | None = getattr(rule, "max_content_length", None)
         self.where = self._place(app, getattr(rule, "inline", False))
+        #: Bare, the view is `async def`, nothing follows the answer, nobody watches over it.
+        self.lone = (
+            self.bare
+            and self.is_async
+            and not (self.closes or app.needs_wsgi or app.debug)
+            and self.timeout is None
+        )
 
     def _place(self, app: App, inline: bool) -> Where:
-        hooks = (*self.preprocessors, *self.before, *self.after, *self.teardown)
-        asynchronous = self.is_async or any(hook[1] for hook in hooks)
         if any(not is_async(getattr(app, name)) for name in app.overridden):
             return THREAD  # a `def` stage of the program's own calls the rest
-        if asynchronous:
+        if self.awaits:
             return LOOP
         if inline:
             return INLINE
-        if self.view is None and not hooks:
+        if not (self.view or self.preprocessors or self.before or self.after or self.teardown):
             return INLINE  # nothing but the default 404, 405 or redirect
         return THREAD
 

@@ -17,7 +17,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -205,9 +205,10 @@ def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
 class Lanes:
     """The lanes of one event loop; their threads start with the first jobs.
 
-    *views* runs `def` views and the hooks before them. *files* reads files, opens and saves
-    sessions and ends requests: it never waits for views. *work* runs what a program hands to
-    `run_in_thread` and `spawn`.
+    *views* runs `def` views and the hooks before them, and on a route that is all `def` the
+    rest of the way too. On other routes *answers* runs what comes after the view. *files* reads
+    files, opens and saves sessions and ends requests. *work* runs what may take long: `def`
+    generators that are streamed, and what a program hands to `run_in_thread` and `spawn`.
     """
 
     def __init__(
@@ -217,6 +218,7 @@ class Lanes:
         files: LaneSettings | None = None,
     ) -> None:
         self.views = Lane("views", loop, views)
+        self.answers = Lane("answers", loop, replace(self.views.settings, threads=1))
         self.files = Lane("files", loop, files or LaneSettings(threads=2, max_threads=8))
         self.work = Lane("work", loop, LaneSettings(threads=1))
         self._loop = loop
@@ -235,7 +237,7 @@ class Lanes:
 
     def close(self) -> None:
         """End all threads once the queued jobs are done."""
-        for lane in (self.views, self.files, self.work):
+        for lane in (self.views, self.answers, self.files, self.work):
             lane.close()
         if _of_loops.get(self._loop) is self:
             del _of_loops[self._loop]

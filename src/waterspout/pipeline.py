@@ -11,6 +11,12 @@ how user code is called, and so where synchronous code runs:
 - a `LoopDriver`: native server and ASGI on the event loop. `async def` code is awaited,
   each `def` function hops to a worker thread.
 
+A request that goes to and fro between loop and threads may keep something scarce from its first
+hop to its teardown, such as a database connection. So the hops of a later stage must not queue
+behind those of an earlier one, whose threads may all be waiting for it: hooks and view, what
+makes the response, and what ends the request have threads of their own (`lanes.Lanes`), and
+where hooks and view are all `def` they are one hop.
+
 Flask's methods of the same names on `App` are these stages driven with `SYNC`; a
 program that overrides one has its own called here instead (`App.overridden`).
 """
@@ -28,7 +34,7 @@ from werkzeug.routing import RoutingException
 
 from . import signals
 from .endpoint import Hook, Plan, is_async
-from .lanes import Lanes
+from .lanes import Lane, Lanes
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
@@ -49,6 +55,14 @@ class Driver(Protocol):
 
     on_loop: bool
 
+    @property
+    def finishing(self) -> Driver:
+        """The driver of error handlers and what comes after them."""
+
+    @property
+    def ending(self) -> Driver:
+        """The driver of teardown functions."""
+
     async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
         """Call a function of the program, `def` or `async def`, and return its result."""
 
@@ -67,9 +81,12 @@ class SyncDriver:
 
     on_loop = False
 
+    def __init__(self) -> None:
+        self.finishing = self.ending = self
+
     async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
         result = app.ensure_sync(func)(*args, **kw)
-        if isawaitable(result):  # a `def` that returns a coroutine, such as a lambda
+        if type(result) is CoroutineType:  # of a `def`, such as a lambda
             result = app.async_to_sync(_settle)(result)
         return result
 
@@ -92,20 +109,23 @@ class LoopDriver:
 
     on_loop = True
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: Lanes, lane: Lane | None = None) -> None:
         self.lanes = lanes
+        self.lane = lanes.views if lane is None else lane
+        self.finishing = self if lane else LoopDriver(lanes, lanes.answers)
+        self.ending = self if lane else LoopDriver(lanes, lanes.files)
 
     async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
         if is_async(func):
             return await func(*args, **kw)
-        result = await self.lanes.views.run(func, *args, **kw)
+        result = await self.lane.run(func, *args, **kw)
         return await result if isawaitable(result) else result
 
     async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
         func, asynchronous = hook
         if asynchronous:
             return await func(*args)
-        result = await self.lanes.views.run(func, *args)
+        result = await self.lane.run(func, *args)
         return await result if isawaitable(result) else result
 
     async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
@@ -149,37 +169,49 @@ async def respond(ctx: RequestContext, drv: Driver) -> Response | Plain:
 
     Raises only what asks to be raised (PROPAGATE_EXCEPTIONS) or failed in an error handler.
     """
-    app = ctx.app
     plan = ctx.plan
     try:
         if plan is None:
             ctx.plan = plan = await find_plan(ctx, drv)
-        elif (
-            plan.bare
-            and plan.is_async is drv.on_loop
-            and ctx._request is None
-            and not signals.request_started.receivers
-        ):
+        elif plan.bare and plan.is_async is drv.on_loop and ctx.is_lone():
             # PERF: `full_dispatch` for a route that has nothing but its view; it saves a
             # third of the time a request takes in the pipeline.
-            if not app._got_first_request:
-                app.close_setup()
             try:
-                rv: Any = plan.view(**ctx._view_args)  # type: ignore[misc,arg-type]  # bare: neither is None
+                rv: Any = plan.view(**ctx._view_args)  # type: ignore[misc,arg-type]  # bare: set
                 if type(rv) is CoroutineType:
-                    rv = await rv if drv.on_loop else app.async_to_sync(_settle)(rv)
+                    rv = await rv if drv.on_loop else ctx.app.async_to_sync(_settle)(rv)
             except Exception as error:
-                rv = await stage_handle_user_exception(ctx, drv, error)
-            plain = plan.plain_heads.get(type(rv))  # type: ignore[union-attr]  # as above
-            if plain is not None and ctx.is_untouched():
-                return plain[0], plain[1](rv)
-            return await finalize(ctx, drv, rv)
+                return await recover(ctx, drv, error)
+            return await conclude(ctx, drv, rv)
         elif plan.opens_session:
-            await drv.call_io(app, ctx.open_session)
+            await drv.call_io(ctx.app, ctx.open_session)
         return await full_dispatch(ctx, drv, plan)
     except Exception as error:
         ctx.error = error
         return await stage_handle_exception(ctx, drv, error)
+
+
+async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Response | Plain:
+    """Make the answer of a `Plan.bare` route's value."""
+    plan = ctx.plan
+    plain = plan.plain_heads.get(type(rv))  # type: ignore[union-attr]  # bare: both are set
+    if plain is not None and ctx.is_untouched():
+        return plain[0], plain[1](rv)
+    try:
+        return await finalize(ctx, drv.finishing, rv)
+    except Exception as error:
+        ctx.error = error
+        return await stage_handle_exception(ctx, drv, error)
+
+
+async def recover(ctx: RequestContext, drv: Driver, error: Exception) -> Response | Plain:
+    """Make the answer of an error in a `Plan.bare` route's view."""
+    try:
+        rv = await stage_handle_user_exception(ctx, drv.finishing, error)
+    except Exception as raised:
+        ctx.error = raised
+        return await stage_handle_exception(ctx, drv, raised)
+    return await conclude(ctx, drv, rv)
 
 
 async def find_plan(ctx: RequestContext, drv: Driver) -> Plan:
@@ -211,13 +243,15 @@ async def full_dispatch(
     try:
         if signals.request_started.receivers:
             await drv.send(app, signals.request_started)
-        if "preprocess_request" in app.overridden:
+        if plan.one_hop and drv.on_loop:
+            rv = await drv.lanes.views.run(drive, approach(ctx, SYNC, plan))  # type: ignore[attr-defined]
+        elif "preprocess_request" in app.overridden:
             rv = await drv.call(app, app.preprocess_request)
         elif plan.before or plan.preprocessors:
             rv = await preprocess(ctx, drv, plan)
         else:
             rv = None
-        if rv is None:
+        if rv is None and not (plan.one_hop and drv.on_loop):
             if plan.direct and ctx.is_direct():
                 # PERF: the same as `dispatch`, without a coroutine of its own.
                 view: Any = plan.view
@@ -234,16 +268,16 @@ async def full_dispatch(
             else:
                 rv = await dispatch(ctx, drv)
     except Exception as error:
-        rv = await stage_handle_user_exception(ctx, drv, error)
+        rv = await stage_handle_user_exception(ctx, drv.finishing, error)
     if given is not None and plan.plain_heads is not None:
         plain = plan.plain_heads.get(type(rv))
         if plain is not None and ctx.is_untouched():
             head, encode = plain
             return head, encode(rv)
     if "finalize_request" in app.overridden:
-        finished: Response = await drv.call(app, app.finalize_request, rv)
+        finished: Response = await drv.finishing.call(app, app.finalize_request, rv)
         return finished
-    return await finalize(ctx, drv, rv)
+    return await finalize(ctx, drv.finishing, rv)
 
 
 async def first_request(ctx: RequestContext, drv: Driver) -> None:
@@ -262,6 +296,12 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
         ctx.app.before_first_request_funcs.clear()
         ctx.app.revision.advance()
         done.set_result(None)
+
+
+async def approach(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
+    """Run the functions before the view, and the view unless one of them has answered."""
+    rv = await preprocess(ctx, drv, plan)
+    return await dispatch(ctx, drv) if rv is None else rv
 
 
 async def preprocess(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
@@ -417,6 +457,7 @@ async def close(ctx: RequestContext, drv: Driver) -> None:
     app = ctx.app
     plan = ctx.plan
     error = ctx.error
+    drv = drv.ending
     if error is not None and app.should_ignore_error(error):
         error = None
     try:

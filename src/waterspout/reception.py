@@ -22,9 +22,8 @@ def receive(app: App, incoming: Incoming) -> RequestContext:
     if (
         incoming.method != "OPTIONS"
         and not incoming.upgrade
+        and app.matches_by_path
         and app.config["TRUSTED_HOSTS"] is None
-        and not app.subdomain_matching
-        and "create_url_adapter" not in app.overridden
     ):
         found = app.route_table.find(incoming.method, incoming.path)
         if found is not None:

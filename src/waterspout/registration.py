@@ -185,6 +185,7 @@ class Registration(Scaffold):
     def close_setup(self) -> None:
         """Note that the first request is being handled: nothing may be registered any more."""
         self._got_first_request = True
+        self.revision.advance()
 
     # -- made once, replaceable ------------------------------------------------
 
@@ -297,6 +298,7 @@ class Registration(Scaffold):
         if provide_automatic_options:
             required.add("OPTIONS")
         made: Any = self.url_rule_class(rule, methods=methods | required, **options)
+        made.plan = None  # a program's own class may be Werkzeug's
         made.provide_automatic_options = provide_automatic_options
         self.url_map.add(made)
         if view_func is not None:

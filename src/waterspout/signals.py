@@ -6,7 +6,9 @@ Each is sent with the app as the sender and keyword arguments as listed. Subscri
 
 from __future__ import annotations
 
-from blinker import Namespace
+from typing import Any
+
+from blinker import NamedSignal, Namespace
 
 __all__ = [
     "Namespace",
@@ -22,26 +24,35 @@ __all__ = [
     "template_rendered",
 ]
 
-# The namespace of the framework's own signals; programs make their own.
-_signals = Namespace()
+#: Whether anything was ever connected to a signal of the framework.
+#: PERF: one look instead of one at each signal of a request.
+watched = False
+
+
+class _FrameworkSignal(NamedSignal):
+    def connect(self, *args: Any, **kwargs: Any) -> Any:
+        global watched
+        watched = True
+        return super().connect(*args, **kwargs)
+
 
 #: The context was pushed / popped.
-appcontext_pushed = _signals.signal("appcontext-pushed")
-appcontext_popped = _signals.signal("appcontext-popped")
+appcontext_pushed = _FrameworkSignal("appcontext-pushed")
+appcontext_popped = _FrameworkSignal("appcontext-popped")
 
 #: A request is about to run its hooks and view.
-request_started = _signals.signal("request-started")
+request_started = _FrameworkSignal("request-started")
 #: The response is complete: ``response``.
-request_finished = _signals.signal("request-finished")
+request_finished = _FrameworkSignal("request-finished")
 #: An exception was not handled: ``exception``.
-got_request_exception = _signals.signal("got-request-exception")
+got_request_exception = _FrameworkSignal("got-request-exception")
 #: The request, and the application context, are being torn down: ``exc`` or None.
-request_tearing_down = _signals.signal("request-tearing-down")
-appcontext_tearing_down = _signals.signal("appcontext-tearing-down")
+request_tearing_down = _FrameworkSignal("request-tearing-down")
+appcontext_tearing_down = _FrameworkSignal("appcontext-tearing-down")
 
 #: A template is about to be rendered, and was rendered: ``template``, ``context``.
-before_render_template = _signals.signal("before-render-template")
-template_rendered = _signals.signal("template-rendered")
+before_render_template = _FrameworkSignal("before-render-template")
+template_rendered = _FrameworkSignal("template-rendered")
 
 #: `flash` was called: ``message``, ``category``.
-message_flashed = _signals.signal("message-flashed")
+message_flashed = _FrameworkSignal("message-flashed")

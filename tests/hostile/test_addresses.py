@@ -138,4 +138,6 @@ def test_u03_a_number_is_digits_to_the_end(address: Any, target: str) -> None:
 def test_d02_names_that_collide_cost_no_more(address: Any) -> None:
     """D02: 99 fields and 1000 arguments of one hash bucket (str hashing is keyed anyway)."""
     query = "&".join(f"a{n:08d}=1" for n in range(800))
-    assert shown(ask(address, f"/x?{query[:8000]}", [f"X-{n}: y" for n in range(90)]))["path"] == "/x"
+    assert (
+        shown(ask(address, f"/x?{query[:8000]}", [f"X-{n}: y" for n in range(90)]))["path"] == "/x"
+    )

@@ -25,9 +25,7 @@ LINEAR_SECONDS = 20.0
 
 
 def read_everything() -> Any:
-    files = {
-        name: [f.filename, f.content_type, len(f.read())] for name, f in request.files.items()
-    }
+    files = {name: [f.filename, f.content_type, len(f.read())] for name, f in request.files.items()}
     for file in request.files.values():
         file.close()
     return jsonify(form=request.form.to_dict(flat=False), files=files)
@@ -126,9 +124,7 @@ def test_b02_a_megabyte_around_the_parts_is_skipped(
      b"\r\n--" * 2 * MIB, (b"\r\n--" + BOUNDARY[:-1].encode()) * 500_000],
     ids=["cr-first", "lf-first", "crlf", "cr", "dashes", "near-boundaries"],
 )  # fmt: skip
-def test_b03_the_search_for_the_boundary_is_linear(
-    address: Any, target: str, data: bytes
-) -> None:
+def test_b03_the_search_for_the_boundary_is_linear(address: Any, target: str, data: bytes) -> None:
     """B03: CVE-2023-46136."""
     answer = send(address, target, upload("f", data) + END)
     assert answer.status == 200
@@ -248,9 +244,7 @@ def test_b08_a_large_file_does_not_hold_up_the_loop(address: Any, target: str) -
     ids=["no-end", "no-crlf", "half-boundary", "empty", "letter", "end-only", "many-ends",
          "crlf-end", "length-minus-1", "length-too-much", "base64"],
 )  # fmt: skip
-def test_b09_broken_multipart_is_no_loop_and_no_500(
-    address: Any, target: str, body: bytes
-) -> None:
+def test_b09_broken_multipart_is_no_loop_and_no_500(address: Any, target: str, body: bytes) -> None:
     """B09: CVE-2024-30251, CVE-2025-69227, CVE-2026-33033."""
     assert send(address, target, body).status in (200, 400, 413)
 
@@ -330,9 +324,7 @@ def test_b13_a_compressed_body_is_not_inflated(address: Any) -> None:
     ids=["deep-lists", "deep-objects", "closed-lists", "closed-objects", "empty", "half", "nul",
          "bom", "bad-utf8", "quotes", "comma", "nul-word", "tail", "surrogate-bytes", "utf16-half"],
 )  # fmt: skip
-def test_b14_json_that_is_none_is_400(
-    app: App, serve: Any, provider: str, body: bytes
-) -> None:
+def test_b14_json_that_is_none_is_400(app: App, serve: Any, provider: str, body: bytes) -> None:
     """B14: never a RecursionError or a 500 (CVE-2018-1000656)."""
     app.config["JSON_PROVIDER"] = provider
     if not body:

@@ -66,7 +66,9 @@ def test_k02_good_pairs_survive_bad_ones(address: Any, caplog: pytest.LogCapture
     assert len(caplog.records) <= 1
 
 
-@pytest.mark.parametrize("value", ["=__Host-sid=x", "= __Host-sid=x", "=session=x", ";=__Host-sid=x"])
+@pytest.mark.parametrize(
+    "value", ["=__Host-sid=x", "= __Host-sid=x", "=session=x", ";=__Host-sid=x"]
+)
 def test_k03_a_cookie_without_a_name_has_none(address: Any, value: str) -> None:
     """K03: the browser sends `=name=value` for a nameless cookie (CVE-2023-23934)."""
     answer = ask(address, "/pairs", [f"Cookie: {value}"])

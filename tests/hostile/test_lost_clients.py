@@ -136,9 +136,11 @@ class Left:
     def nothing(self) -> bool:
         site = self._site
         return until(
-            lambda: not site.call(lambda: site.server.connections)
-            and self._tasks() <= self.tasks
-            and open_files() <= self.files
+            lambda: (
+                not site.call(lambda: site.server.connections)
+                and self._tasks() <= self.tasks
+                and open_files() <= self.files
+            )
         )
 
     def __str__(self) -> str:

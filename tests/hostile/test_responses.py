@@ -182,9 +182,7 @@ def raw_answer(serve: Any, app: App, method: str = "GET") -> bytes:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_r04_nothing_is_sent_beyond_the_declared_length(
-    app: App, serve: Any, stream: bool
-) -> None:
+def test_r04_nothing_is_sent_beyond_the_declared_length(app: App, serve: Any, stream: bool) -> None:
     """R04: a body longer than its length would begin the next answer."""
 
     def view() -> Any:
@@ -290,9 +288,7 @@ def test_r04_two_lengths(answer_of: Any) -> None:
      "/%5cevil.example", "/%09/evil.example", "//evil.example/%2e%2e", "/%2f/evil.example",
      "/https:evil.example", "http://evil.example", "http://a//evil.example"],
 )  # fmt: skip
-def test_r05_the_redirect_to_a_slash_stays_on_this_host(
-    app: App, serve: Any, target: str
-) -> None:
+def test_r05_the_redirect_to_a_slash_stays_on_this_host(app: App, serve: Any, target: str) -> None:
     """R05: CVE-2023-28370, CVE-2020-28724, CVE-2021-21330, Tornado 6.6.1."""
     app.add_url_rule("/<path:path>/", "view", lambda path: path)
     answer = ask(serve(app).address, target)

@@ -161,7 +161,9 @@ def test_a_slow_view_is_no_slow_peer(site: Any, gate: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("target", [b"/body", b"/stream"])
-@pytest.mark.parametrize("fields", [b"Content-Length: 100000\r\n", b"Transfer-Encoding: chunked\r\n"])
+@pytest.mark.parametrize(
+    "fields", [b"Content-Length: 100000\r\n", b"Transfer-Encoding: chunked\r\n"]
+)
 def test_x16_a_dripped_body_is_cut_by_its_rate(
     site: Any, seen: Seen, target: bytes, fields: bytes
 ) -> None:

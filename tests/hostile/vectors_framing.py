@@ -148,9 +148,7 @@ VECTORS: list[Vector] = [
         "F08",
         "a chunk size is hex digits (CVE-2022-24801, CVE-2025-69224)",
         400,
-        {
-            label: chunked(value + b"\r\nhello\r\n0\r\n\r\n") for label, value in _SIZE.items()
-        }
+        {label: chunked(value + b"\r\nhello\r\n0\r\n\r\n") for label, value in _SIZE.items()}
         | {"space-after": chunked(b"5 \r\nhello\r\n0\r\n\r\n")},
     ),
     *refuse(
@@ -188,9 +186,7 @@ VECTORS: list[Vector] = [
         {
             "100-kB": chunked(b"5;a=" + b"b" * 100_000 + b"\r\nhello\r\n0\r\n\r\n"),
             "100-kB-unfinished": chunked(b"5;a=" + b"b" * 100_000),
-            "2000-of-100-bytes": chunked(
-                (b"1;" + b"a" * 100 + b"\r\nx\r\n") * 2000 + b"0\r\n\r\n"
-            ),
+            "2000-of-100-bytes": chunked((b"1;" + b"a" * 100 + b"\r\nx\r\n") * 2000 + b"0\r\n\r\n"),
             "leading-zeros": chunked((b"0000000000000001\r\nx\r\n") * 2000 + b"0" * 5000),
         },
     ),

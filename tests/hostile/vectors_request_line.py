@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hostile_vector import Vector, head, post, refuse, serve
+from hostile_vector import Vector, chunked, head, post, refuse, serve
 
 _HOSTS = {
     "slash": b"a/b",
@@ -95,9 +95,7 @@ VECTORS: list[Vector] = [
         | {
             "connect": head(method=b"CONNECT", target=b"a:80"),
             "connect-path": head(method=b"CONNECT", target=b"/"),
-            "connect-with-body": head(
-                b"Content-Length: 5\r\n", method=b"CONNECT", target=b"a:80"
-            )
+            "connect-with-body": head(b"Content-Length: 5\r\n", method=b"CONNECT", target=b"a:80")
             + b"hello",
             "star-post": head(method=b"POST", target=b"*"),
         },
@@ -243,7 +241,15 @@ VECTORS: list[Vector] = [
     *serve(
         "F30",
         "pipelined requests are served",
-        {"three": head() + head(b"Content-Length: 2\r\n", method=b"PUT") + b"ok" + _GOOD},
+        {
+            "length": head() + head(b"Content-Length: 2\r\n", method=b"PUT") + b"ok" + _GOOD,
+            "chunked": head() + chunked(b"2\r\nok\r\n0\r\n\r\n") + _GOOD,
+            "trailers": head() + chunked(b"2\r\nok\r\n0\r\nX: y\r\n\r\n") + _GOOD,
+            "empty-lines": head() + b"\r\n\r\n" + head() + b"\r\n" + _GOOD,
+            "blank-lines-in-body": head()
+            + post(b"Content-Length: 8\r\n", b"\r\n\r\n\r\n\r\n")
+            + _GOOD,
+        },
         count=3,
     ),
 ]

@@ -12,7 +12,6 @@ def test_defaults_have_limits_and_deadlines() -> None:
     settings = ServerSettings()
     assert settings.limits.request_line == 8192
     assert settings.limits.header_bytes == 32768
-    assert settings.limits.body == 1024 * 1024
     assert settings.timeouts.header == 10
     assert settings.timeouts.graceful == 10
     assert settings.trusted_proxies == ()
@@ -20,10 +19,10 @@ def test_defaults_have_limits_and_deadlines() -> None:
 
 def test_from_mapping_reads_nested_groups() -> None:
     settings = ServerSettings.from_mapping(
-        {"port": "8000", "limits": {"body": 5}, "timeouts": {"graceful": 3}, "debug": "yes"}
+        {"port": "8000", "limits": {"pipeline": 5}, "timeouts": {"graceful": 3}, "debug": "yes"}
     )
     assert settings.port == 8000
-    assert settings.limits == Limits(body=5)
+    assert settings.limits == Limits(pipeline=5)
     assert settings.timeouts == Timeouts(graceful=3.0)
     assert settings.debug is True
 
@@ -32,7 +31,7 @@ def test_from_env_reads_its_own_names_only() -> None:
     settings = ServerSettings.from_env(
         {
             "WATERSPOUT_HOST": "0.0.0.0",
-            "WATERSPOUT_LIMITS_BODY": "none",
+            "WATERSPOUT_LIMITS_PIPELINE": "4",
             "WATERSPOUT_THREADS_VIEWS_MAX": "12",
             "WATERSPOUT_UDS_MODE": "0o660",
             "WATERSPOUT_TRUSTED_PROXIES": "10.0.0.0/8, unix",
@@ -41,7 +40,7 @@ def test_from_env_reads_its_own_names_only() -> None:
         }
     )
     assert settings.host == "0.0.0.0"
-    assert settings.limits.body is None
+    assert settings.limits.pipeline == 4
     assert settings.threads == Threads(views_max=12)
     assert settings.uds_mode == 0o660
     assert settings.trusted_proxies == ("10.0.0.0/8", "unix")
@@ -52,12 +51,12 @@ def test_from_env_reads_its_own_names_only() -> None:
     ("mapping", "words"),
     [
         ({"prot": 1}, "no server setting prot. Did you mean 'port'?"),
-        ({"limits": {"boddy": 1}}, "no server setting limits.boddy. Did you mean 'body'?"),
+        ({"limits": {"pipline": 1}}, "no server setting limits.pipline. Did you mean 'pipeline'?"),
         ({"port": "http"}, "port is 'http'; expected a whole number."),
         ({"port": 70000}, "ports go from 1 to 65535"),
         ({"workers": 0}, "write 1 or more"),
         ({"workers": True}, "workers is True; expected a whole number"),
-        ({"limits": {"body": -1}}, "limits.body is -1; it has to be 0 or more."),
+        ({"limits": {"unread_body": -1}}, "limits.unread_body is -1; it has to be 0 or more."),
         ({"timeouts": {"header": float("nan")}}, "timeouts.header is nan"),
         ({"loop": "trio"}, "write one of auto, uvloop, asyncio"),
         ({"keyfile": "key.pem"}, "TLS needs the certificate"),
@@ -92,5 +91,5 @@ def test_settings_cannot_be_changed_but_evolve() -> None:
     settings = ServerSettings()
     with pytest.raises(AttributeError):
         settings.port = 1  # type: ignore[misc]
-    assert settings.evolve(limits={"body": 7}).limits.body == 7
-    assert settings.evolve(limits={"body": 7}).evolve(port=1).limits.body == 7
+    assert settings.evolve(limits={"pipeline": 7}).limits.pipeline == 7
+    assert settings.evolve(limits={"pipeline": 7}).evolve(port=1).limits.pipeline == 7

@@ -267,6 +267,12 @@ class Request(WerkzeugRequest):
         assert peer is not None
         await peer.disconnected()
 
+    def must_close(self) -> bool:
+        """Whether `close` or the end of the request has anything to do: files were received,
+        or an environ refers back."""
+        made = self.__dict__
+        return "files" in made or "environ" in made or type(self).close is not Request.close
+
     # -- what the URL matched ----------------------------------------------------
 
     @property

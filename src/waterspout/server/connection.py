@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
+from .. import signals
 from ..endpoint import LOOP, THREAD
 from ..lanes import LaneFull
 from ..reception import receive
@@ -289,12 +290,18 @@ class Connection(Wire):
     def _start(self, exchange: Exchange) -> None:
         """Run the request's pipeline where its plan says."""
         self.running = exchange
-        if exchange.received and exchange.channel is None:
-            exchange.finish_body()
-        plan = exchange.plan
         self.served += 1
         if self.served >= self._last_request or self.idle_since > self._last_time:
             exchange.keep_alive = False
+        plan = exchange.plan
+        if exchange.bodied:
+            if exchange.channel is None:
+                exchange.finish_body()
+        elif (
+            plan is not None and plan.lone and not signals.watched and exchange.ctx._request is None  # type: ignore[union-attr]  # there with a plan
+        ):
+            exchange.task = self.starter.start(dispatching.run_lone(self, exchange))
+            return
         try:
             if self.wsgi or (self.debugger is not None and self.debugger.wants(exchange.incoming)):
                 self.server.lanes.views.submit(dispatching.run_wsgi, self, exchange)
@@ -336,20 +343,28 @@ class Connection(Wire):
 
     def write_plain(self, exchange: Exchange, head: bytes, body: bytes) -> None:
         """Write an answer without a response object: *head* ends before the length."""
-        if self.lost:
-            self._done(exchange)
-            return
         incoming = exchange.incoming
         server = self.server
         exchange.status = 200
+        if (
+            exchange.keep_alive
+            and exchange.complete
+            and incoming.version == "1.1"
+            and incoming.method != "HEAD"
+            and not (self.lost or server.stopping)
+        ):
+            # PERF: joined, which is twice as fast as formatted.
+            length = b"%d\r\n" % len(body)
+            self.transport.write(b"".join((head, length, server.date_line, b"\r\n", body)))
+            exchange.sent = len(body)
+            self._done(exchange)
+            return
         shown = b"" if incoming.method == "HEAD" else body
-        if exchange.keep_alive and incoming.version == "1.1" and not server.stopping:
-            field = b""
-        else:
-            field = self._connection_field(exchange)
-        # PERF: twice as fast as formatting.
-        length = b"%d\r\n" % len(body)
-        self.transport.write(b"".join((head, length, server.date_line, field, b"\r\n", shown)))
+        field = self._connection_field(exchange)
+        if not self.lost:
+            self.transport.write(
+                b"%b%d\r\n%b%b\r\n%b" % (head, len(body), server.date_line, field, shown)
+            )
         exchange.sent = len(shown)
         self._done(exchange)
 

@@ -14,7 +14,9 @@ grow, and the body of a request with an Upgrade that we ignore.
 
 llhttp delivers a header field only when it is complete, and hides chunk sizes, so two
 counts are kept of raw bytes: those of an unfinished header section, and those a chunked
-body spends on anything but data.
+body spends on anything but data. A large read is fed in slices that end where a body of
+known length ends, so that the counts are right wherever the network cut the bytes, and
+that the sink can stop the parser (`paused`) before it has made thousands of requests.
 """
 
 from __future__ import annotations
@@ -55,9 +57,11 @@ _FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host
 
 #: Raw bytes of a chunk besides data and extensions: size (16 hex digits) and two CRLF.
 _CHUNK_FRAME = 20
-#: A chunked body is fed in pieces of at most this size, so that the count of what it spends
-#: is off by no more when another request follows.
-_CHUNKED_FEED = 4096
+#: What llhttp is fed at once, but for bodies of known length: the counts of raw bytes are
+#: off by no more.
+_SLICE = 4096
+#: Instead of an offset: the request is the first in what is fed; its place is not known.
+_FIRST, _UNKNOWN = -1, -2
 
 
 class ProtocolError(Exception):
@@ -87,10 +91,11 @@ class RequestParser:
 
     While `on_request` runs, and until the next request, the fields describe the request:
     `keep_alive`; `content_length` (None if not given); `chunked`; `expects_continue`.
+    The sink may set `paused`: no more requests are made until `resume`.
     """
 
     __slots__ = (
-        "_at_start",
+        "_before",
         "_chunks",
         "_data",
         "_failed",
@@ -98,9 +103,11 @@ class RequestParser:
         "_good_host",
         "_headers",
         "_held",
+        "_left",
         "_parser",
         "_resuming",
         "_spent",
+        "_unfed",
         "_url",
         "chunked",
         "client",
@@ -110,6 +117,7 @@ class RequestParser:
         "in_head",
         "keep_alive",
         "limits",
+        "paused",
         "scheme",
         "server",
         "sink",
@@ -127,6 +135,8 @@ class RequestParser:
         self._good_host = b""
         self._failed = False
         self._resuming = False
+        self.paused = False
+        self._unfed = b""  # what arrived while paused
         # Request
         self.in_head = False
         self.in_body = False
@@ -139,7 +149,8 @@ class RequestParser:
         self._headers: list[tuple[bytes, bytes]] = []
         self._held = b""  # raw bytes of an unfinished header section
         self._data = b""  # what is being fed
-        self._at_start = True  # the current request began at the start of _data
+        self._before = _FIRST  # where in _data the request before the current one begins
+        self._left = 0  # bytes of a body of known length that have not arrived
         self._spent = 0  # raw bytes of a chunked body that are not data
         self._chunks = 0
         self._framed = False  # the last request had fields beside Host and Cookie
@@ -147,46 +158,65 @@ class RequestParser:
     @property
     def between(self) -> bool:
         """Whether no byte of a request has arrived that is not complete."""
-        return not self.in_head and not self.in_body and not self._held
+        return not (self.in_head or self.in_body or self._unfed)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises `ProtocolError`; further bytes are then ignored."""
+        if len(data) <= _SLICE and not self.paused and not self._left:
+            self._take(data)
+            return
+        data = self._unfed + data
+        self._unfed = b""
+        at = 0
+        while at < len(data) and not self._failed:
+            if self.paused:
+                self._unfed += data[at:]
+                return
+            end = at + (self._left or _SLICE)
+            self._take(data[at:end])
+            at = end
+
+    def resume(self) -> None:
+        """Take the bytes that arrived while `paused`. Raises `ProtocolError`."""
+        self.paused = False
+        if self._unfed:
+            self.feed(b"")
+
+    def _take(self, data: bytes) -> None:
         if self._failed:
             return
         if self.in_body:
-            if self.chunked:
-                if len(data) > _CHUNKED_FEED:
-                    view = memoryview(data)
-                    for at in range(0, len(data), _CHUNKED_FEED):
-                        self.feed(bytes(view[at : at + _CHUNKED_FEED]))
-                    return
-                self._spent += len(data)
-            self._at_start = False
+            self._before = _UNKNOWN
             self._data = data
+            if self.chunked:
+                self._spent += len(data)
         elif self._held:
             # NOTE: kept only for the check of the request line, bounded by the limits.
             self._held += data
             self._data = self._held
         else:
-            self._at_start = True
+            self._before = _FIRST
             self._data = data
+        rest = b""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._after_upgrade(data[upgrade.args[0] :])
-            return
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             self._failed = True
             cause = error.__context__
-            if isinstance(cause, ProtocolError):
-                raise cause from None
+            if isinstance(error, httptools.HttpParserCallbackError) and cause is not None:
+                raise cause from None  # `ProtocolError`, or an error of the sink
             raise _explain(error) from None
-        if self.in_head:
-            self._check_unfinished()
+        else:
+            if self.in_head:
+                self._check_unfinished()
+                return
+            self._data = b""
+            if self.in_body and self.chunked:
+                self._check_chunks(self.limits.trailer_bytes)
             return
-        self._data = b""
-        if self.in_body and self.chunked:
-            self._check_chunks(self.limits.trailer_bytes)
+        self._after_upgrade(rest)
 
     # -- called by llhttp ------------------------------------------------------
 
@@ -208,21 +238,28 @@ class RequestParser:
         headers = self._headers
         self._headers = []  # from here on: trailers
         if self._resuming:
+            self._url = b""
             return
         method = self._parser.get_method()
         target = self._url
         self._url = b""
         # PERF: one C call instead of a regular expression over the line, and of asking
         # llhttp for the version.
-        if self._at_start and self._data.startswith(b"HTTP/1.1\r\n", len(method) + len(target) + 2):
+        data = self._data
+        if self._before == _FIRST and data.startswith(
+            b"HTTP/1.1\r\n", len(method) + len(target) + 2
+        ):
             version = "1.1"
+            self._before = 0
         else:
             version = self._check_request_line(method, target)
-        self._at_start = False
         self._held = b""
+        if b" \r\n" in data or b"\t" in data:  # llhttp leaves it in the value (RFC 9110 §5.5)
+            headers = [(name, value.rstrip(b" \t")) for name, value in headers]
         if self._framed:
             self._framed = False
             self.content_length = None
+            self._left = 0
             self.chunked = self.expects_continue = self.upgrade = False
         self.keep_alive = version == "1.1"
         has_cookie = self._read_fields(headers, version)
@@ -233,7 +270,7 @@ class RequestParser:
             raise ProtocolError(414, "the request target is too long")
         self.in_body = True
         incoming = Incoming(
-            _METHODS.get(method) or method.decode("ascii"),
+            _METHODS.get(method) or _other_method(method),
             target,
             headers,
             version,
@@ -250,6 +287,8 @@ class RequestParser:
         """A piece of the body."""
         if self.chunked:
             self._spent -= len(data)
+        else:
+            self._left -= len(data)
         self.sink.on_body(data)
 
     def on_chunk_header(self) -> None:
@@ -261,7 +300,7 @@ class RequestParser:
         if self.upgrade and (self.chunked or self.content_length):
             return  # llhttp does not read on; `_after_upgrade` does
         if self.chunked:
-            self._check_chunks(_CHUNKED_FEED + self._check_trailers())
+            self._check_chunks(_SLICE + self._check_trailers())
         self.in_body = False
         self.sink.on_end()
 
@@ -338,27 +377,41 @@ class RequestParser:
             raise ProtocolError(400 if not value.isdigit() else 413, "bad Content-Length")
         if self.content_length is not None:
             raise ProtocolError(400, "more than one Content-Length")
-        self.content_length = int(value)
+        self.content_length = self._left = int(value)
 
     def _check_request_line(self, method: bytes, target: bytes) -> str:
-        """Return the version, where the request did not begin where this feed began, or its
-        line is not as it should be."""
+        """Return the version, where the request is not the first in what is fed, or its line
+        is not as it should be."""
         version: str = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise ProtocolError(505, f"HTTP version {version} is not supported")
-        if b"%b %b HTTP/%b\r\n" % (method, target, version.encode()) not in self._data:
+        line = b"%b %b HTTP/%b\r\n" % (method, target, version.encode())
+        self._before = begin = self._begin()
+        if not (self._data.startswith(line, begin) if begin >= 0 else line in self._data):
             raise ProtocolError(400, "the request line is not 'METHOD target HTTP/1.1'")
         return version
 
+    def _begin(self) -> int:
+        """Return where in _data the current request begins; `_UNKNOWN` behind a chunked body.
+        The fields still describe the request before it."""
+        data = self._data
+        begin = 0
+        if self._before != _FIRST:
+            if self._before == _UNKNOWN or self.chunked:
+                return _UNKNOWN
+            begin = data.find(b"\r\n\r\n", self._before) + 4 + (self.content_length or 0)
+        while data[begin : begin + 1] in (b"\r", b"\n"):  # llhttp skips these, RFC 9112 §2.2
+            begin += 1
+        return begin
+
     def _check_unfinished(self) -> None:
         """Bound what an unfinished header section may hold, by its raw bytes."""
-        data = self._data
-        if not self._at_start:
-            # It follows another request. With a body before it the cut may come too early,
-            # which only makes the bound tighter.
-            data = data[data.rfind(b"\r\n\r\n") + 4 :] or data
-            self._at_start = True
-        self._held = data
+        begin = self._begin()
+        if begin == _UNKNOWN:  # behind a chunked body, which ends as a header section does
+            end = self._data.rfind(b"\r\n\r\n")
+            begin = end + 4 if end >= 0 else 0
+        self._held = data = self._data[begin:]
+        self._before = _FIRST
         limits = self.limits
         if len(data) <= limits.request_line:
             return
@@ -413,12 +466,16 @@ class RequestParser:
             self.feed(rest)
 
 
+def _other_method(method: bytes) -> str:
+    if method == b"CONNECT":
+        raise ProtocolError(501, "CONNECT is not supported")
+    return method.decode("ascii")
+
+
 def _check_target(method: bytes, target: bytes) -> None:
     """Check a target that is not a plain path (RFC 9112 §3.2)."""
     if b"#" in target:
         raise ProtocolError(400, "a fragment in the request target")
-    if method == b"CONNECT":
-        raise ProtocolError(501, "CONNECT is not supported")
     if target == b"*":
         if method != b"OPTIONS":
             raise ProtocolError(400, "the target '*' is for OPTIONS only")

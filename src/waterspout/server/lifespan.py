@@ -83,18 +83,21 @@ class Lifespan:
     async def _live(self, started: asyncio.Future[None]) -> None:
         app = self._app
         async with AsyncExitStack() as contexts:
-            async with self._app_context():
-                for make in tuple(getattr(app, "lifespan_funcs", ())):
+            makers = tuple(getattr(app, "lifespan_funcs", ()))
+            starting = tuple(getattr(app, "startup_funcs", ()))
+            async with self._app_context(makers or starting):
+                for make in makers:
                     self._current = f"lifespan {_name(make)}"
                     await contexts.enter_async_context(self._context(make(app)))
-                for hook in tuple(getattr(app, "startup_funcs", ())):
+                for hook in starting:
                     self._current = f"startup hook {_name(hook)}"
                     await self._call(hook)
             if not started.done():
                 started.set_result(None)
             await self._stop.wait()
-            async with self._app_context():
-                for hook in reversed(tuple(getattr(app, "shutdown_funcs", ()))):
+            stopping = tuple(getattr(app, "shutdown_funcs", ()))
+            async with self._app_context(stopping):
+                for hook in reversed(stopping):
                     self._current = f"Shutdown hook {_name(hook)}"
                     try:
                         await self._call(hook)
@@ -111,9 +114,10 @@ class Lifespan:
             await result
 
     @asynccontextmanager
-    async def _app_context(self) -> AsyncIterator[None]:
-        """Make `current_app` work for one phase, and run the teardown functions at its end."""
-        if not hasattr(self._app, "app_context"):
+    async def _app_context(self, hooks: tuple[Any, ...]) -> AsyncIterator[None]:
+        """Make `current_app` work for the *hooks* of one phase, and run the teardown functions at
+        its end. Without hooks nothing runs: a program written for Flask expects none."""
+        if not hooks or not hasattr(self._app, "app_context"):
             yield
             return
         # NOTE: not pushed and popped: `pop` runs teardown functions in this thread, the loop's.

@@ -137,7 +137,8 @@ class SyncPieces:
 
     def __init__(self, lanes: Lanes, response: Any, context: contextvars.Context | None) -> None:
         # A file waits for the disk only, a generator for whatever the program does.
-        self._lane = lanes.files if response.direct_passthrough else lanes.views
+        self._lane = lanes.files if response.direct_passthrough else lanes.work
+        self._files = lanes.files
         self._context = context or contextvars.copy_context()
         self._response = response
         self._iterator: Iterator[Any] = iter(response.iter_encoded())
@@ -160,7 +161,7 @@ class SyncPieces:
         if self._step is not None and not self._step.done():
             # NOTE: the client left during a step; its thread is still in generator and context.
             await asyncio.wait([self._step])
-        await self._lane.run(self._context.run, answers.close_response, self._response)
+        await self._files.run(self._context.run, answers.close_response, self._response)
 
 
 async def _end(connection: Connection, exchange: Exchange, body: Any) -> None:
@@ -174,4 +175,4 @@ async def _end(connection: Connection, exchange: Exchange, body: Any) -> None:
         return  # it ran on the loop, which ends the context itself
     if ctx.keep_context or connection.app.config["STREAM_KEEPS_CONTEXT"]:
         closing = answers.close_quietly(connection.app, ctx, SYNC)
-        await connection.server.lanes.views.run(context.run, drive, closing)
+        await connection.server.lanes.files.run(context.run, drive, closing)

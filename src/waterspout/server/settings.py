@@ -1,9 +1,9 @@
 """What a server may be told: frozen values with units, defaults and errors that teach.
 
-The defaults follow the table of trusted servers (nginx, Go, hyper, Node, gunicorn): every
-resource a stranger can make us spend has a limit, every wait has a deadline.  ``None`` means
-"no limit" where a field allows it.  Nothing here is read by string from elsewhere: a program
-passes a `ServerSettings`, and `from_mapping` / `from_env` turn text into one.
+The defaults follow those of trusted servers (nginx, Go, hyper, Node, gunicorn): every resource
+that a stranger can make us spend has a limit, every wait has a deadline.  Nothing here is looked
+up by a string elsewhere: a program passes a `ServerSettings`, and `from_mapping` and `from_env`
+turn text into one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 _KIB = 1024
-_MIB = 1024 * 1024
 _TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
 _FALSE = frozenset({"0", "false", "no", "off", "n", "f", ""})
 
@@ -30,7 +29,11 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one peer may make us hold.  Sizes in bytes."""
+    """How much one peer may make us hold.  Sizes in bytes.
+
+    How large a body may be is not here but in the application's ``MAX_CONTENT_LENGTH`` and in
+    a route's ``max_content_length``.
+    """
 
     request_line: int = 8 * _KIB
     """Method, target and version; above it 414."""
@@ -42,8 +45,6 @@ class Limits:
     """The same for ``Cookie``, which browsers fill."""
     header_count: int = 100
     """Number of fields; above it 431."""
-    body: int | None = 1 * _MIB
-    """Request body; above it 413.  Apps and routes override it; None: no limit."""
     chunk_extensions: int = 4 * _KIB
     """Chunk extensions of one body, summed; above it 400."""
     trailer_bytes: int = 32 * _KIB
@@ -62,7 +63,7 @@ class Limits:
     """Open connections of one process; at the limit accepting pauses."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, allow_none={"body"}, allow_zero={"body", "unread_body"})
+        _check_positive(self, allow_zero={"unread_body"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,6 @@ class Threads:
     """Threads for views at the most."""
     queue: int = 1000
     """Requests waiting for a thread; the next one is answered 503 with ``Retry-After``."""
-    wait: float = 10.0
-    """Seconds a request waits for a thread before 503."""
     idle: float = 30.0
     """Seconds after which a thread above the minimum ends."""
     side: int = 4
@@ -221,7 +220,7 @@ class ServerSettings:
     def from_mapping(cls, mapping: Mapping[str, Any]) -> ServerSettings:
         """Build from a mapping such as a parsed TOML table; text is converted by field type.
 
-        The groups are nested: ``{"port": 8000, "limits": {"body": 10_000_000}}``.
+        The groups are nested: ``{"port": 8000, "timeouts": {"graceful": 30}}``.
         """
         return _build(cls, mapping, base=cls(), where="")
 
@@ -229,7 +228,7 @@ class ServerSettings:
     def from_env(
         cls, environ: Mapping[str, str] | None = None, base: ServerSettings | None = None
     ) -> ServerSettings:
-        """Build from variables: ``WATERSPOUT_PORT=8000``, ``WATERSPOUT_LIMITS_BODY=10000000``.
+        """Build from variables: ``WATERSPOUT_PORT=8000``, ``WATERSPOUT_TIMEOUTS_GRACEFUL=30``.
 
         Other ``WATERSPOUT_…`` names belong to other parts and are left alone, but a wrong name
         in a group (``WATERSPOUT_LIMITS_…``) is an error.
@@ -330,13 +329,9 @@ def _spoken(target: Any) -> str:
     return names.get(target, getattr(target, "__name__", str(target)))
 
 
-def _check_positive(
-    group: Any, *, allow_zero: Collection[str], allow_none: Collection[str] = ()
-) -> None:
+def _check_positive(group: Any, *, allow_zero: Collection[str]) -> None:
     for item in fields(group):
         value = getattr(group, item.name)
-        if value is None and item.name in allow_none:
-            continue
         name = f"{type(group).__name__.lower()}.{item.name}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SettingsError(f"{name} is {value!r}; expected a number.")

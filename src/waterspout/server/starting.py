@@ -41,21 +41,17 @@ class _Carrier:
         self.loop = loop
         self.context = contextvars.copy_context()
         self.context.run(_forget)
-        self._before = [
+        self.before = [
             (var, value) for var, value in self.context.items() if var not in (app_var, request_var)
         ]
-        self._size = len(self.context)
+        self.size = len(self.context)
         self._work: tuple[Work, Any] | None = None
         self._wake: asyncio.Future[None] = loop.create_future()
         self.task = loop.create_task(self._carry(), context=self.context)
 
     def is_clean(self) -> bool:
-        """Whether no view has left a context variable behind."""
-        context = self.context
-        if len(context) != self._size:
-            return False
-        before = self._before
-        return not before or all(context[var] is value for var, value in before)
+        """Whether the variables that were there before are as they were."""
+        return all(self.context[var] is value for var, value in self.before)
 
     def hand_over(self, work: Work, awaited: Any) -> None:
         """Let the task drive *work*, which waits for *awaited*."""
@@ -104,7 +100,6 @@ class Starter:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._carrier: _Carrier | None = None
-        self._busy = False
 
     if sys.version_info >= (3, 12):
 
@@ -120,23 +115,20 @@ class Starter:
             carrier = self._carrier
             if carrier is None:
                 carrier = self._carrier = _Carrier(self._loop)
-            if self._busy:  # started from within another first step
-                return self._loop.create_task(work)
             task = carrier.task
             try:
                 _enter_task(self._loop, task)
-            except RuntimeError:  # within some other task
+            except RuntimeError:  # within another task, or another first step
                 return self._loop.create_task(work)
-            self._busy = True
+            context = carrier.context
             try:
-                awaited = carrier.context.run(work.send, None)
+                awaited = context.run(work.send, None)
             except StopIteration:
-                carrier.context.run(_forget)
-                if not carrier.is_clean():
+                context.run(_forget)
+                if len(context) != carrier.size or (carrier.before and not carrier.is_clean()):
                     self.close()
                 return None
             finally:
-                self._busy = False
                 _leave_task(self._loop, task)
             self._carrier = None
             carrier.hand_over(work, awaited)
