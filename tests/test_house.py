@@ -26,7 +26,7 @@ FLOORS = {
     GROUND: "config current flags http json lazy log paths registries security signals typing",
     MIDDLE: "app_context bridge carry context routing sessions templating",
     UPPER: (
-        "_removed app background blueprints conversion endpoint errors files flashing lanes"
+        "_removed app background blueprints conversion endpoint errors files flashing lanes last_stage"
         " pipeline reception registration responding scaffold streaming url_building urls views"
     ),
     WINGS: "flask tornado",

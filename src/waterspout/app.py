@@ -28,6 +28,7 @@ from .endpoint import SEAMS, Plan, is_async
 from .flashing import get_flashed_messages
 from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
+from .last_stage import pass_last
 from .lazy import load
 from .pipeline import SYNC, drive
 from .registration import Registration
@@ -181,6 +182,23 @@ class App(Registration):
     def before_first_request(self, f: F) -> F:
         """Call *f* once, before the first request is handled; other requests wait for it."""
         self.before_first_request_funcs.append(f)
+        return f
+
+    @setupmethod
+    def before_send(self, f: F) -> F:
+        """Call *f* with every response just before it is sent, to set its headers.
+
+        Unlike after-request functions it is called for each answer to a request exactly once,
+        whatever made it: a view, an error in a hook, the server itself (503, 504). It is a `def`
+        function that never waits: it may be called on the event loop.
+
+            @app.before_send
+            def allow_origin(response):
+                response.headers["Access-Control-Allow-Origin"] = "https://example.org"
+        """
+        if is_async(f):
+            raise TypeError("A before-send function is called at once; it cannot be 'async def'.")
+        self.before_send_funcs.append(f)
         return f
 
     @setupmethod
@@ -415,6 +433,8 @@ class App(Registration):
             except BaseException as raised:
                 error = raised
                 raise
+            if self.before_send_funcs:
+                pass_last(self, response)
             body = response(environ, start_response)
             if self.config["STREAM_KEEPS_CONTEXT"] and _is_made_while_sent(response):
                 body = carry(body)

@@ -265,13 +265,11 @@ class RequestContext(AppContext):
 
     def enter(self) -> Token[Any]:
         """Make this current in a `contextvars.Context` that only this request uses (the
-        native server and ASGI): no outer context can be borrowed, none is restored."""
+        native server and ASGI): no outer context can be borrowed, none is restored. The signal
+        is sent by `pipeline.respond`, where a failing receiver has an answer."""
         self._opened = True
         _cv_app.set(self)
-        token = _cv_request.set(self)
-        if appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
-        return token
+        return _cv_request.set(self)
 
     def push(self) -> None:
         """Make this the current request context, and the application context unless one of

@@ -113,7 +113,8 @@ class Plan:
             or overridden & {"do_teardown_request", "do_teardown_appcontext"}
         )
         self.opens_session = not app.session_is_lazy
-        self.plain_heads = None if self.after or overridden & _FINISHING else _plain_heads(app)
+        seen = self.after or app.before_send_funcs or overridden & _FINISHING
+        self.plain_heads = None if seen else _plain_heads(app)
         #: There is nothing on the way but the view, and its answer may be a plain one.
         self.bare = (
             self.direct
@@ -151,10 +152,13 @@ class Plan:
             return THREAD  # a `def` stage of the program's own calls the rest
         if self.awaits:
             return LOOP
+        aside = _aside(app)
         if inline:
-            return INLINE
+            # Run on the loop's thread, a coroutine could not be waited for in a `def` pipeline.
+            return THREAD if any(map(is_async, aside)) else INLINE
         if not (self.view or self.preprocessors or self.before or self.after or self.teardown):
-            return INLINE  # nothing but the default 404, 405 or redirect
+            # If nothing of the program's runs, it is the default 404, 405 or redirect.
+            return THREAD if aside or self.opens_session else INLINE
         return THREAD
 
 
@@ -163,6 +167,18 @@ def _scope(endpoint: str | None) -> tuple[str | None, ...]:
     if endpoint is None or "." not in endpoint:
         return (None,)
     return (None, *reversed(split_blueprint_path(endpoint.rpartition(".")[0])))
+
+
+def _aside(app: App) -> list[Callable[..., Any]]:
+    """List the functions that any request may come to, whatever its route: error handlers,
+    once-hooks, the end of the application context."""
+    handlers = [
+        handler
+        for by_code in app.error_handler_spec.values()
+        for by_class in by_code.values()
+        for handler in by_class.values()
+    ]
+    return [*handlers, *app.before_first_request_funcs, *app.teardown_appcontext_funcs]
 
 
 def _collect(

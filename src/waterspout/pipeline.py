@@ -171,6 +171,8 @@ async def respond(ctx: RequestContext, drv: Driver) -> Response | Plain:
     """
     plan = ctx.plan
     try:
+        if signals.watched and signals.appcontext_pushed.receivers:
+            await drv.send(ctx.app, signals.appcontext_pushed)
         if plan is None:
             ctx.plan = plan = await find_plan(ctx, drv)
         elif plan.bare and plan.is_async is drv.on_loop and ctx.is_lone():
@@ -198,7 +200,7 @@ async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Response | Plai
     if plain is not None and ctx.is_untouched():
         return plain[0], plain[1](rv)
     try:
-        return await finalize(ctx, drv.finishing, rv)
+        return await finalize(ctx, drv, rv)
     except Exception as error:
         ctx.error = error
         return await stage_handle_exception(ctx, drv, error)
@@ -207,7 +209,7 @@ async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Response | Plai
 async def recover(ctx: RequestContext, drv: Driver, error: Exception) -> Response | Plain:
     """Make the answer of an error in a `Plan.bare` route's view."""
     try:
-        rv = await stage_handle_user_exception(ctx, drv.finishing, error)
+        rv = await stage_handle_user_exception(ctx, drv, error)
     except Exception as raised:
         ctx.error = raised
         return await stage_handle_exception(ctx, drv, raised)
@@ -268,7 +270,7 @@ async def full_dispatch(
             else:
                 rv = await dispatch(ctx, drv)
     except Exception as error:
-        rv = await stage_handle_user_exception(ctx, drv.finishing, error)
+        rv = await stage_handle_user_exception(ctx, drv, error)
     if given is not None and plan.plain_heads is not None:
         plain = plan.plain_heads.get(type(rv))
         if plain is not None and ctx.is_untouched():
@@ -277,7 +279,7 @@ async def full_dispatch(
     if "finalize_request" in app.overridden:
         finished: Response = await drv.finishing.call(app, app.finalize_request, rv)
         return finished
-    return await finalize(ctx, drv.finishing, rv)
+    return await finalize(ctx, drv, rv)
 
 
 async def first_request(ctx: RequestContext, drv: Driver) -> None:
@@ -337,6 +339,7 @@ async def dispatch(ctx: RequestContext, drv: Driver) -> Any:
 
 async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
     """Run `handle_user_exception`, the program's own if it has one."""
+    drv = drv.finishing
     if "handle_user_exception" in ctx.app.overridden:
         return await drv.call(ctx.app, ctx.app.handle_user_exception, error)
     return await handle_user_exception(ctx, drv, error)
@@ -346,6 +349,7 @@ async def stage_handle_exception(
     ctx: RequestContext, drv: Driver, error: Exception
 ) -> Response | Plain:
     """Run `handle_exception`, the program's own if it has one."""
+    drv = drv.finishing
     if "handle_exception" in ctx.app.overridden:
         response: Response = await drv.call(ctx.app, ctx.app.handle_exception, error)
         return response
@@ -411,6 +415,7 @@ async def finalize(
 ) -> Response:
     """Turn a view's value into a response and run the after-request functions (Flask's
     `finalize_request`). With *from_error_handler*, errors of these are only logged."""
+    drv = drv.finishing
     app = ctx.app
     response = app.make_response(rv)
     try:

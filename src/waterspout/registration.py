@@ -162,6 +162,8 @@ class Registration(Scaffold):
         self.teardown_request_funcs = HookRegistry(revision)
         self.url_value_preprocessors = HookRegistry(revision)
         self.teardown_appcontext_funcs = HookList(revision)
+        #: Functions that see every response last, see `App.before_send`.
+        self.before_send_funcs = HookList(revision)
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -169,6 +171,11 @@ class Registration(Scaffold):
             self.revision.advance()
             if name == "url_map":
                 object.__setattr__(self, "route_table", RouteTable(value))
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        if name in _PLANNED:  # the class's own is back
+            self.revision.advance()
 
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_first_request:

@@ -56,3 +56,18 @@ template_rendered = _FrameworkSignal("template-rendered")
 
 #: `flash` was called: ``message``, ``category``.
 message_flashed = _FrameworkSignal("message-flashed")
+
+_OF_A_REQUEST = (
+    appcontext_pushed,
+    appcontext_popped,
+    request_started,
+    request_finished,
+    got_request_exception,
+    request_tearing_down,
+    appcontext_tearing_down,
+)
+
+
+def has_listeners() -> bool:
+    """Tell whether somebody listens now to what every request sends."""
+    return watched and any(signal.receivers for signal in _OF_A_REQUEST)

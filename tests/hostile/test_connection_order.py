@@ -117,7 +117,7 @@ def test_f31_a_pipelining_flood_is_read_no_further_than_the_queue(
 ) -> None:
     """F31: the rest stays with the sender (CVE-2026-54273); all of it is answered afterwards."""
     wire = site.connect()
-    count = 10_000
+    count = 5_000
     wire.send(head(target=b"/held"))
     assert seen.wait_for("held")
     sender = threading.Thread(target=wire.send, args=(GOOD * count,))
@@ -136,17 +136,52 @@ def test_f31_a_pipelining_flood_is_read_no_further_than_the_queue(
     sender.join()
 
 
-@pytest.mark.parametrize("target", [b"/nowhere", b"/quick"])
+@pytest.mark.parametrize("target", [b"/nowhere", b"/quick", b"/inline"])
 def test_f31_a_long_queue_is_worked_off_without_depth(
-    site: Any, seen: Seen, gate: threading.Event, target: bytes
+    serve: Any, seen: Seen, gate: threading.Event, target: bytes
 ) -> None:
-    """F31: hundreds of waiting requests that are answered at once (404) do not nest."""
-    wire = site.connect()
-    wire.send(head(target=b"/held") + head(target=target) * 400)
+    """F31: thousands of requests that are answered at once do not nest."""
+    app = App("deep")
+
+    @app.get("/held")
+    async def held() -> str:
+        seen.note("held")
+        await asyncio.to_thread(gate.wait, 20)
+        return "held"
+
+    @app.get("/inline", inline=True)
+    def inline() -> str:
+        return "inline"
+
+    @app.get("/quick")
+    async def quick() -> str:
+        return "quick"
+
+    wire = serve(app).connect()
+    wire.send(head(target=b"/held") + head(target=target) * 2000)
     assert seen.wait_for("held")
     gate.set()
-    statuses = {wire.read_answer().status for _ in range(401)}
+    statuses = {wire.read_answer().status for _ in range(2001)}
     assert statuses == {200, 404} if target == b"/nowhere" else {200}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_f30_a_large_body_does_not_lose_its_place(site: Any, chunked: bool) -> None:
+    """F30: its last piece goes to the disk while the next requests are there already."""
+    wire = site.connect()
+    size = 900_000
+    body = b"x" * size
+    if chunked:
+        fields = b"Transfer-Encoding: chunked\r\n"
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (size, body)
+    else:
+        fields = b"Content-Length: %d\r\n" % size
+    upload = head(fields, method=b"POST", target=b"/body") + body
+    wire.send((upload + GOOD * 3) * 3)
+    for _ in range(3):
+        assert len(wire.read_answer().body) == size
+        for _ in range(3):
+            assert wire.read_answer().body == b"quick"
 
 
 def test_f12_tiny_chunks_take_linear_time_and_others_are_served(site: Any) -> None:

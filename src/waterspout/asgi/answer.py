@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from .. import pipeline
+from .. import pipeline, signals
 from ..endpoint import Where
 from ..lanes import LaneFull, lanes_of
 from ..pipeline import SYNC, LoopDriver, drive
@@ -29,7 +29,7 @@ from ..server.answers import (
     error_response,
     has_body,
     internal_error,
-    plain_error,
+    own_answer,
 )
 from ..server.dispatching import wsgi_response
 from ..server.exchange import ChannelReader, Exchange, RefusedBody
@@ -125,7 +125,7 @@ class Answer:
             "%s %s took longer than its limit: 504", incoming.method, incoming.path
         )
         exchange.abandoned = True
-        self._late = self.loop.create_task(self._send_whole(plain_error(504)))
+        self._late = self.loop.create_task(self._send_whole(own_answer(self.app, exchange, 504)))
         work.cancel()
 
     # -- running -------------------------------------------------------------------
@@ -138,7 +138,7 @@ class Answer:
             await self._run_in_thread(self._run_wsgi, environ)
         elif plan is None or plan.where == Where.LOOP:
             await self._run_on_loop()
-        elif plan.where == Where.INLINE:
+        elif plan.where == Where.INLINE and not signals.has_listeners():
             response, outgoing = self._run_sync()
             await self._deliver(response, outgoing, contextvars.copy_context())
         else:
@@ -166,7 +166,7 @@ class Answer:
             response, outgoing = await asyncio.shield(thread)
         except LaneFull as error:
             self.app.logger.warning("503: %s", error)
-            await self._send_whole(plain_error(503))
+            await self._send_whole(own_answer(self.app, self.exchange, 503))
             return
         except asyncio.CancelledError:
             # The thread goes on; what it makes is closed when it is there.

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict
 
-__all__ = ["AwaitableStr", "awaitable"]
+__all__ = ["AwaitableStr", "Ready", "awaitable"]
 
 
-class _Ready:
+class Ready:
     """Makes `await value` give the value, without suspending."""
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -23,32 +23,40 @@ class _Ready:
         return self
 
 
-class AwaitableStr(_Ready, str):
+class AwaitableStr(Ready, str):
     """A `str` that also accepts `await`."""
 
 
-class _Bytes(_Ready, bytes):
+class _Bytes(Ready, bytes):
     pass
 
 
-class _Dict(_Ready, dict):  # type: ignore[type-arg]  # values of any JSON object
+class _Dict(Ready, dict):  # type: ignore[type-arg]  # values of any JSON object
     pass
 
 
-class _List(_Ready, list):  # type: ignore[type-arg]  # values of any JSON array
+class _List(Ready, list):  # type: ignore[type-arg]  # values of any JSON array
     pass
 
 
-class _Int(_Ready, int):
+class _Int(Ready, int):
     pass
 
 
-class _Float(_Ready, float):
+class _Float(Ready, float):
     pass
 
 
-class _MultiDict(_Ready, ImmutableMultiDict):  # type: ignore[type-arg,misc]  # as Werkzeug's is
+class _MultiDict(Ready, ImmutableMultiDict):  # type: ignore[type-arg,misc]  # as Werkzeug's is
     pass
+
+
+class _CombinedMultiDict(Ready, CombinedMultiDict):  # type: ignore[type-arg,misc]  # as above
+    pass
+
+
+def _combined(value: CombinedMultiDict[Any, Any]) -> _CombinedMultiDict:
+    return _CombinedMultiDict(value.dicts)
 
 
 _WRAPPERS: dict[type, Any] = {
@@ -59,6 +67,7 @@ _WRAPPERS: dict[type, Any] = {
     int: _Int,
     float: _Float,
     ImmutableMultiDict: _MultiDict,
+    CombinedMultiDict: _combined,
 }
 
 

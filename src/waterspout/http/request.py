@@ -21,7 +21,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wsgi import LimitedStream
 
 from .. import json
-from ..current import current_config
+from ..current import current_config, request_var
 from .awaitable import awaitable
 from .debugging import attach_enctype_error_multidict
 from .incoming import Incoming
@@ -99,9 +99,9 @@ class Request(WerkzeugRequest):
     """A request (Flask's `Request`): Werkzeug's properties, what the URL matched, and
     body values that are plain in `def` and `async def` views alike.
 
-    In an `async def` view ``form``, ``files`` and the results of `get_json` and `get_data`
-    also accept ``await`` (`None`, `True` and `False` cannot), so that code written for
-    Quart runs.
+    Where there is async code on a request's way, ``form``, ``files``, ``values`` and the results
+    of `get_json` and `get_data` also accept ``await`` (`None`, `True` and `False` cannot), so
+    that code written for Quart runs.
     """
 
     json_module: Any = json
@@ -114,8 +114,6 @@ class Request(WerkzeugRequest):
     routing_exception: HTTPException | None = None
     #: The message of the native server or ASGI; None for a request from a WSGI environ.
     incoming: Incoming | None = None
-    #: Whether body values are made to accept ``await``: set for views that are `async def`.
-    awaitable_values = False
     shallow = False
 
     max_content_length: int | None = _Limit("MAX_CONTENT_LENGTH", None)  # type: ignore[assignment]
@@ -319,16 +317,39 @@ class Request(WerkzeugRequest):
             values["form"] = awaitable(values["form"])
             values["files"] = awaitable(values["files"])
 
+    @property
+    def awaitable_values(self) -> bool:
+        """Whether body values accept ``await``: view or hooks of this request are `async def`."""
+        ctx = request_var.get(None)
+        return ctx is not None and bool(ctx.app.plan_for(self.url_rule).awaits)
+
+    @cached_property
+    def values(self) -> Any:
+        """Query and form values together, the form's only for methods with a body."""
+        found = super().values
+        return awaitable(found) if self.awaitable_values else found
+
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """Return the body as bytes, or as str with ``as_text=True`` (Werkzeug's `get_data`)."""
         value = super().get_data(*args, **kwargs)
-        return awaitable(value) if self.awaitable_values else value
+        if not self.awaitable_values:
+            return value
+        value = awaitable(value)
+        if "_cached_data" in self.__dict__ and isinstance(value, bytes):
+            self._cached_data = value
+        return value
 
     def get_json(self, *args: Any, **kwargs: Any) -> Any:
         """Return the body parsed as JSON (Werkzeug's `get_json`): 415 for another content
         type, 400 for bad JSON, unless *force* or *silent* say otherwise."""
         value = super().get_json(*args, **kwargs)
-        return awaitable(value) if self.awaitable_values else value
+        if not self.awaitable_values:
+            return value
+        made = awaitable(value)
+        if made is not value and any(kept is value for kept in self._cached_json):
+            # One object for all who ask: what a hook changes in it, the view sees.
+            self._cached_json = (made, made)
+        return made
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Answer 400 for a body that is not JSON; the parser's message only in debug mode."""

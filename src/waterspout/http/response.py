@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import json
 from ..current import current_config
+from .awaitable import Ready
 
 if TYPE_CHECKING:
     pass
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["Response", "blocking_iterator"]
 
 
-class Response(WerkzeugResponse):
+class Response(Ready, WerkzeugResponse):
     """A response (Flask's `Response`): Werkzeug's class with ``text/html`` as the default
-    type, and bodies that may be sync or async iterables of str or bytes."""
+    type, and bodies that may be sync or async iterables of str or bytes.
+
+    ``await response`` gives the response: code written for Quart awaits what makes one.
+    """
 
     default_mimetype: str | None = "text/html"
     json_module: Any = json

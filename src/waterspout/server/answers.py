@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import InternalServerError
 
 from .. import pipeline
+from ..last_stage import pass_last, pass_last_aside
 from ..pipeline import Driver
 from .outgoing import BadResponse, Outgoing, encode, has_body
 
@@ -30,6 +31,8 @@ _logger = logging.getLogger("waterspout.server")
 
 def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
     """Return the response as bytes; one that must not be sent becomes a logged 500."""
+    if app.before_send_funcs and exchange.ctx is not None:  # else the WSGI door has done it
+        pass_last(app, response)
     try:
         return encode(response, exchange.incoming)
     except BadResponse as error:
@@ -46,7 +49,7 @@ def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
             exchange.incoming.path,
         )
     close_response(response)
-    return plain_error(500)
+    return own_answer(app, exchange, 500)
 
 
 def close_response(response: Any) -> None:
@@ -95,6 +98,21 @@ def _text(status: int, reason: str) -> bytes:
 
 def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase
+
+
+def own_answer(app: App, exchange: Exchange, status: int) -> Outgoing:
+    """Return a short answer to a request that the application could not answer."""
+    ctx = exchange.ctx
+    if ctx is None or not app.before_send_funcs:
+        return plain_error(status)
+    response = app.response_class(_text(status, _phrase(status)), status, mimetype="text/plain")
+    if status == 503:
+        response.retry_after = 1
+    pass_last_aside(app, ctx, response)
+    try:
+        return encode(response, exchange.incoming)
+    except BadResponse:
+        return plain_error(status)
 
 
 def plain_error(status: int) -> Outgoing:

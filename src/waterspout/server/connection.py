@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
 
 from .. import signals
 from ..endpoint import LOOP, THREAD
@@ -44,6 +44,8 @@ class Connection(Wire):
     __slots__ = (
         "_continue_due",
         "_error",
+        "_full",
+        "_going_on",
         "_last_request",
         "_last_time",
         "_rate_from",
@@ -82,6 +84,8 @@ class Connection(Wire):
         self._error: ProtocolError | None = None
         self._continue_due = False
         self._rate_from = (0.0, 0)
+        self._full = False  # so many requests wait that reading is on hold
+        self._going_on = False
 
     # -- transport ---------------------------------------------------------------
 
@@ -119,17 +123,38 @@ class Connection(Wire):
             return
         try:
             self.parser.feed(data)
-        except ProtocolError as error:
+        except Exception as error:
             self._refuse(error)
             return
         if self.receiving is not None:
-            self.deadline = min(
-                self.loop.time() + self.timeouts.body_idle,
-                self._rate_from[0] + self.timeouts.body_rate_over,
-            )
+            self._await_body()
         elif self.idle and not self.parser.between:
             self.idle = False
             self.deadline = self.loop.time() + self.timeouts.header
+
+    def _await_body(self) -> None:
+        self.deadline = min(
+            self.loop.time() + self.timeouts.body_idle,
+            self._rate_from[0] + self.timeouts.body_rate_over,
+        )
+
+    def hold_reading(self) -> None:
+        """Stop reading from the client, for one more reason; what was read waits unparsed."""
+        self.parser.paused = True
+        super().hold_reading()
+
+    def release_reading(self) -> None:
+        """Undo one `hold_reading`."""
+        super().release_reading()
+        if self._holds or self.closing or not self.parser.paused:
+            return
+        try:
+            self.parser.resume()
+        except Exception as error:
+            self._refuse(error)
+            return
+        if self.receiving is not None:
+            self._await_body()
 
     def eof_received(self) -> bool:
         """The client sends no more. What it asked for completely is still answered."""
@@ -150,14 +175,19 @@ class Connection(Wire):
     def _look_after_eof(self, exchange: Exchange | None, sent: int) -> None:
         """Tell a client that only shut its write side from one that has gone.
 
-        NOTE: TCP does not; the second shows only when we write. So an answer that makes no
-        progress for a moment is one that nobody waits for.
+        NOTE: TCP does not; the second shows only when we write. So while there is no answer an
+        interim one is written, which costs a reader nothing (RFC 9110 §15.2) and brings back a
+        reset if there is none. One that makes no progress for a moment is not waited for.
         """
         if self.lost or exchange is None or self.running is not exchange:
             return
-        if exchange.sent > sent >= 0 or self.slow_reader:
+        if not exchange.status:
+            if sent == -1 and exchange.incoming.version == "1.1":
+                self.transport.write(_CONTINUE)
+            self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, -2)
+        elif exchange.sent > sent >= 0 or self.slow_reader:
             self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, exchange.sent)
-        elif sent < 0 and exchange.status:
+        elif sent < 0:
             self.loop.call_later(_HALF_CLOSED, self._look_after_eof, exchange, exchange.sent)
         else:
             self._client_gone(exchange)
@@ -166,6 +196,8 @@ class Connection(Wire):
 
     def on_request(self, incoming: Incoming) -> None:
         """A header section is complete: find the route, decide what happens to the body."""
+        if self.closing:
+            return
         parser = self.parser
         self.idle = False
         self.deadline = NEVER
@@ -235,25 +267,33 @@ class Connection(Wire):
             exchange.received += len(data)
             exchange.channel.feed(data)
         elif exchange.collect(data) and not exchange.spooling:
-            exchange.spooling = True
-            self.hold_reading()
-            task = self.server.loop.create_task(self._spool(exchange))
-            self.server.keep(task)
+            self._begin_spool(exchange)
+
+    def _begin_spool(self, exchange: Exchange) -> None:
+        exchange.spooling = True
+        self.hold_reading()
+        self.server.keep(self._spool(exchange))
 
     async def _spool(self, exchange: Exchange) -> None:
+        error: OSError | None = None
         try:
             await self.server.lanes.files.run(exchange.spool)
-        except OSError as error:
-            self.app.logger.error("A request body could not be stored: %s", error)
-            self._fail(exchange, 507)
-            return
+        except OSError as caught:
+            error = caught
         exchange.spooling = False
-        if self.lost:
+        if exchange is not self.receiving and exchange not in self.waiting:
+            exchange.discard_body()  # nobody waits for it any more
+        elif error is not None:
+            self.app.logger.error("A request body could not be stored: %s", error)
+            if exchange in self.waiting:
+                del self.waiting[self.waiting.index(exchange) :]
             exchange.discard_body()
-            return
+            self._refuse(ProtocolError(507, "a body could not be stored"))
+        elif exchange.unwritten:
+            self._begin_spool(exchange)
+        elif self.running is None and exchange.complete:
+            self._go_on()
         self.release_reading()
-        if exchange.complete:
-            self._enqueue(exchange)
 
     def on_end(self) -> None:
         """A request is complete."""
@@ -274,7 +314,11 @@ class Connection(Wire):
             exchange.channel.end()
             if exchange.status and self.running is None:
                 self._go_on()
-        elif not exchange.spooling:
+        elif exchange.spooling or exchange.unwritten:
+            self.waiting.append(exchange)  # in its place, though not ready
+            if not exchange.spooling:
+                self._begin_spool(exchange)
+        else:
             self._enqueue(exchange)
 
     def _enqueue(self, exchange: Exchange) -> None:
@@ -282,7 +326,8 @@ class Connection(Wire):
             self._start(exchange)
         else:
             self.waiting.append(exchange)
-            if len(self.waiting) == self.limits.pipeline:
+            if len(self.waiting) >= self.limits.pipeline and not self._full:
+                self._full = True
                 self.hold_reading()
 
     # -- answering -------------------------------------------------------------------
@@ -320,6 +365,8 @@ class Connection(Wire):
 
     def take_answer(self, exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:
         """Send what `dispatching.answer_sync` made; on the loop."""
+        if exchange.abandoned:
+            exchange.discard_body()
         if outgoing is None:
             if not exchange.abandoned:
                 self.write_plain(exchange, *result)
@@ -415,10 +462,12 @@ class Connection(Wire):
         if self.access_log is not None:
             self._log(exchange)
         self.running = None
+        if exchange.bodied:
+            exchange.discard_body()
         if exchange.keep_alive:
             self._go_on()
         else:
-            exchange.discard_body()
+            self.receiving = None
             self.close(read_on=not exchange.complete)
 
     def _log(self, exchange: Exchange) -> None:
@@ -437,30 +486,53 @@ class Connection(Wire):
 
     def _go_on(self) -> None:
         """Turn to the next request, or to waiting for one."""
-        if self.waiting:
-            following = self.waiting.pop(0)
-            if len(self.waiting) == self.limits.pipeline - 1:
-                self.release_reading()
-            self._start(following)
-        elif self._error is not None:
+        if self._going_on:
+            return  # within `_start` below: it was answered at once
+        self._going_on = True
+        waiting = self.waiting
+        try:
+            while waiting and self.running is None and not waiting[0].spooling:
+                self._start(waiting.pop(0))
+                if self._full and not waiting:
+                    self._full = False
+                    self.release_reading()
+        finally:
+            self._going_on = False
+        if self.running is not None or waiting or self.closing:
+            return
+        if self._error is not None:
             self._refuse(self._error)
         elif self.receiving is not None:
             if self._continue_due and self.receiving.channel is None:
                 self.send_continue()
-        elif not self.parser.in_head:
-            self.idle = True
-            self.idle_since = now = self.loop.time()
-            self.deadline = now + self.timeouts.keep_alive
+        else:
+            now = self.loop.time()
+            if self.parser.in_head:
+                self.deadline = now + self.timeouts.header
+            else:
+                self.idle = True
+                self.idle_since = now
+                self.deadline = now + self.timeouts.keep_alive
 
     # -- ends --------------------------------------------------------------------------
 
-    def _refuse(self, error: ProtocolError) -> None:
-        """Answer bytes that are no HTTP, after the answers that are due, and close."""
+    def _refuse(self, error: Exception) -> None:
+        """Answer what cannot be taken as a request, after the answers that are due, and close."""
+        if not isinstance(error, ProtocolError):
+            self.app.logger.error("A request could not be received", exc_info=error)
+            error = ProtocolError(500, "an error in the application or the server")
+        self.parser.stop()
+        receiving = self.receiving
+        if receiving is not None:
+            self.receiving = None
+            receiving.discard_body()
+            if receiving.channel is not None:
+                receiving.keep_alive = False
+                receiving.channel.end(BadRequest(error.reason))
         if self.running is not None or self.waiting:
             self._error = error
             return
         self.closing = True
-        self.receiving = None
         peer = self.parser.client
         answers.log_refused(self.server, peer, error)
         if not self.lost:
@@ -475,7 +547,7 @@ class Connection(Wire):
             self.running = exchange
         self.receiving = None
         exchange.discard_body()
-        self.write(exchange, answers.plain_error(status))
+        self.write(exchange, answers.own_answer(self.app, exchange, status))
 
     def _overrun(self, exchange: Exchange) -> None:
         """The route's time limit has passed: 504, and the view's answer is not wanted."""
@@ -495,6 +567,8 @@ class Connection(Wire):
         task = exchange.task
         if task is None:
             return
+        if exchange.bodied:
+            task.add_done_callback(lambda _: exchange.discard_body())
         plan = exchange.plan
         policy = None if plan is None else plan.on_disconnect
         if policy is None:

@@ -133,7 +133,11 @@ def _outlives(app: App, ctx: RequestContext, exchange: Exchange, outgoing: Outgo
 
 
 def run_inline(connection: Connection, exchange: Exchange) -> None:
-    """Run a request at once, on the loop's thread."""
+    """Run a request at once, on the loop's thread; in a worker thread while somebody listens to
+    signals: a receiver may block, or be `async def`."""
+    if signals.has_listeners():
+        connection.server.lanes.views.submit(run_in_thread, connection, exchange)
+        return
     exchange.context = context = contextvars.copy_context()
     answer = context.run(answer_sync, connection.app, exchange, connection.server)
     connection.take_answer(exchange, *answer)

@@ -99,17 +99,21 @@ class Exchange:
     def finish_body(self) -> None:
         """Give the body to the message."""
         if self._file is not None:
-            self.spool()
             self._file.seek(0)
             self.incoming.body = self._file
         elif self._chunks is not None:
             chunks, self._chunks = self._chunks, None
             self.incoming.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    @property
+    def unwritten(self) -> bool:
+        """Whether a part of the body belongs into the temporary file and is not there yet."""
+        return self._file is not None and bool(self._chunks) and not self.spooling
+
     def discard_body(self) -> None:
-        """Free what was received of the body."""
+        """Free what was received of the body; again after spooling, if that is under way."""
         self._chunks = None
-        if self._file is not None:
+        if self._file is not None and not self.spooling:
             self._file.close()
             self._file = None
 

@@ -179,8 +179,14 @@ class RequestParser:
     def resume(self) -> None:
         """Take the bytes that arrived while `paused`. Raises `ProtocolError`."""
         self.paused = False
-        if self._unfed:
-            self.feed(b"")
+        data, self._unfed = self._unfed, b""
+        if data:
+            self.feed(data)
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        self._failed = True
+        self._unfed = b""
 
     def _take(self, data: bytes) -> None:
         if self._failed:

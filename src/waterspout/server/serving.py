@@ -61,6 +61,8 @@ class Served(Protocol):
     """True if no further request is read."""
     deadline: float
     """When `on_deadline` is due, by ``loop.time()``; infinity: never."""
+    write_deadline: float
+    """The same, for a client that does not read."""
 
     def on_deadline(self) -> None:
         """End or answer what waited too long; called within about a second after it."""
@@ -335,7 +337,9 @@ class Server:
         if first or self.connections or self._opening:
             self._ticker = self.loop.call_later(_TICK, self._tick)
         now = self.loop.time()
-        for connection in [c for c in self.connections if c.deadline <= now]:
+        for connection in [
+            c for c in self.connections if c.deadline <= now or c.write_deadline <= now
+        ]:
             try:
                 connection.on_deadline()
             except Exception:  # the others' deadlines hold all the same

@@ -1,7 +1,8 @@
 """The transport side of a connection: flow control both ways, deadlines, closing.
 
-What a client may make us wait for is one `deadline`, which the server's clock looks at
-once a second; there are no timers per request. Closing is gentle (RFC 9112 §9.6): after
+What a client may make us wait for is one `deadline`, and that it reads is another,
+`write_deadline`; the server's clock looks at them once a second, there are no timers per
+request. Closing is gentle (RFC 9112 §9.6): after
 an answer that leaves part of a request unread, the write side is shut and input is
 thrown away for a while, because closing at once would take the answer away from the
 client.
@@ -42,6 +43,7 @@ class Wire(asyncio.Protocol):
         "server",
         "timeouts",
         "transport",
+        "write_deadline",
     )
 
     def __init__(self, server: Server) -> None:
@@ -51,6 +53,7 @@ class Wire(asyncio.Protocol):
         self.timeouts = server.settings.timeouts
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
         self.deadline = NEVER
+        self.write_deadline = NEVER
         self.idle = True
         self.idle_since = self.opened = self.loop.time()
         #: No further request is read.
@@ -73,7 +76,7 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by either side."""
         self.lost = self.closing = True
-        self.deadline = NEVER
+        self.deadline = self.write_deadline = NEVER
         if self._can_write is not None:
             self._can_write.set()
         if self._on_lost is not None and not self._on_lost.done():
@@ -111,14 +114,17 @@ class Wire(asyncio.Protocol):
         if self._can_write is None:
             self._can_write = asyncio.Event()
         self._can_write.clear()
-        self._unsent = self.transport.get_write_buffer_size()
-        self.deadline = self.loop.time() + self.timeouts.write
+        self._watch_reader()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         if self._can_write is not None:
             self._can_write.set()
-        self.deadline = NEVER
+        self.write_deadline = NEVER
+
+    def _watch_reader(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self.write_deadline = self.loop.time() + self.timeouts.write if self._unsent else NEVER
 
     async def drain(self) -> None:
         """Wait until more of an answer may be written. Raises `ClientDisconnected`."""
@@ -143,6 +149,8 @@ class Wire(asyncio.Protocol):
             self.deadline = self.loop.time() + self.timeouts.unread_body
         else:
             self.transport.close()
+            self.deadline = NEVER
+            self._watch_reader()
 
     def throw_away(self, count: int) -> None:
         """Note *count* bytes of input that nobody wants; too many end the connection."""
@@ -162,18 +170,24 @@ class Wire(asyncio.Protocol):
             self.transport.abort()
 
     def overdue(self) -> bool:
-        """See to a deadline of the transport; False if it was one of a request."""
-        if self.slow_reader:
-            left = self.transport.get_write_buffer_size()
-            if left < self._unsent:
-                self._unsent = left
-                self.deadline = self.loop.time() + self.timeouts.write
+        """See to the deadlines of the transport; False if one of a request is left."""
+        now = self.loop.time()
+        if self.write_deadline <= now:
+            unsent = self._unsent
+            self._watch_reader()
+            if self._unsent >= unsent:
+                self.abort()
+        if self.deadline > now:
+            return True
+        if self._thrown_away is not None:
+            if self.write_deadline == NEVER:
+                self._watch_reader()
+            if self._unsent and self.write_deadline != NEVER:
+                self.deadline = self.write_deadline  # the answer is still on its way
             else:
-                self.transport.abort()
-        elif self._thrown_away is not None:
-            self.transport.abort()
+                self.abort()
         elif self.idle:
-            self.transport.close()
+            self.close(read_on=False)
         else:
             return False
         return True

@@ -21,7 +21,7 @@ from ..bridge import run_async
 from ..carry import AsyncContextStream, ContextStream, capture, carry
 from ..context import app_ctx
 from ..current import app_var
-from ..http.awaitable import AwaitableStr, _Ready
+from ..http.awaitable import AwaitableStr, Ready
 from ..signals import before_render_template, template_rendered
 from . import blocks
 from .context import fill_context_async, has_async_processors
@@ -141,11 +141,11 @@ class DispatchingJinjaLoader(BaseLoader):
                 yield owner, owner.jinja_loader
 
 
-class _Stream(_Ready, ContextStream[str]):
+class _Stream(Ready, ContextStream[str]):
     """A stream of text that also accepts `await`."""
 
 
-class _AsyncStream(_Ready, AsyncContextStream[str]):
+class _AsyncStream(Ready, AsyncContextStream[str]):
     """The same where making the text needs the event loop."""
 
 

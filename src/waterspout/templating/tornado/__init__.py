@@ -1,0 +1,20 @@
+"""Tornado's template language, compiled to Python.
+
+A template's way: `lexer` (source → text and tags) → `parser` (→ the tree of `nodes`) → `codegen`
+(→ the source of one Python function, each line marked with the template's file and line) →
+`template` (compiled, and run with a namespace). `loaders` find templates by name; `runtime` is what
+the generated code calls.
+
+Templates are programs: they run any Python. What they insert is escaped; where they come from is
+the loader's matter, which stays in its root.
+"""
+
+from __future__ import annotations
+
+from .errors import CodeError as CodeError
+from .errors import ParseError as ParseError
+from .loaders import BaseLoader as BaseLoader
+from .loaders import DictLoader as DictLoader
+from .loaders import Loader as Loader
+from .template import Template as Template
+from .whitespace import filter_whitespace as filter_whitespace

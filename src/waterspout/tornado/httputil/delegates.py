@@ -1,0 +1,84 @@
+"""The interfaces between a server and a program: who is called when, and what to answer.
+
+A server asks a `HTTPServerConnectionDelegate` for a `HTTPMessageDelegate` per request,
+tells that one what arrives, and takes the answer through a `HTTPConnection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from .headers import HTTPHeaders
+from .startline import RequestStartLine, ResponseStartLine
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+__all__ = ["HTTPConnection", "HTTPMessageDelegate", "HTTPServerConnectionDelegate"]
+
+
+class HTTPConnection:
+    """Where the answer to one request is written. The futures are done when more may be
+    written without piling up."""
+
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> Future[None]:
+        """Write the head, and in the same go the first *chunk* of the body if there is one.
+
+        The version in *start_line* is not looked at.
+        """
+        raise NotImplementedError
+
+    def write(self, chunk: bytes) -> Future[None]:
+        """Write a piece of the body."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Say that the body is complete."""
+        raise NotImplementedError
+
+
+class HTTPMessageDelegate:
+    """Is told about one message as it arrives.
+
+    After `headers_received` comes exactly one of `finish` and `on_connection_close`. The
+    first two methods may return an awaitable; nothing more is read until it is done.
+    """
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Take the head of the message."""
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take a piece of the body."""
+        return None
+
+    def finish(self) -> None:
+        """Be told that the message is complete."""
+
+    def on_connection_close(self) -> None:
+        """Be told that the connection ended before the exchange did."""
+
+
+class HTTPServerConnectionDelegate:
+    """Is asked by a server for somebody who takes a request."""
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Return who takes the next request.
+
+        *server_conn* stands for the connection and is the same for all its requests;
+        *request_conn* is where this one is answered.
+        """
+        raise NotImplementedError
+
+    def on_close(self, server_conn: object) -> None:
+        """Be told that a connection, which was given to `start_request`, has ended."""

@@ -1,0 +1,150 @@
+"""`HTTPHeaders`: the fields of a message, by case-insensitive name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, MutableMapping
+from functools import lru_cache
+from typing import Any
+
+from ..escape import to_unicode
+from .errors import HTTPInputError
+from .grammar import CONTROL, FIELD_VALUE, HTTP_WHITESPACE, TOKEN
+
+__all__ = ["HTTPHeaders"]
+
+
+@lru_cache(1000)
+def _normalize_header(name: str) -> str:
+    """Spell a field name the usual way: ``content-TYPE`` → ``Content-Type``."""
+    return "-".join(word.capitalize() for word in name.split("-"))
+
+
+@lru_cache(1000)
+def _name_from_wire(name: bytes) -> str:
+    return _normalize_header(name.decode("latin-1"))
+
+
+class HTTPHeaders(MutableMapping[str, str]):
+    """A mapping of field names to values in which a name may have several values.
+
+    Names are case-insensitive and come back as ``Http-Header-Case``. As a mapping it
+    gives the values of a name joined by commas (RFC 9110 §5.3); `get_list` and `get_all`
+    give them one by one, as Set-Cookie needs it.
+
+    Made from another mapping, whose values may be lists of strings, from pairs, or from
+    keyword arguments.
+    """
+
+    def __init__(self, *args: Any, **kwargs: str) -> None:
+        # NOTE: one list a name, and no joined value beside it: a name sent thousands of
+        # times costs its own length once, when it is read (CVE-2025-67725).
+        self._lines: dict[str, list[str]] = {}
+        if len(args) == 1 and isinstance(args[0], HTTPHeaders):
+            self._lines = {name: values.copy() for name, values in args[0]._lines.items()}
+            args = ()
+        self.update(*args, **kwargs)
+
+    @classmethod
+    def from_wire(cls, fields: Iterable[tuple[bytes, bytes]]) -> HTTPHeaders:
+        """Make headers from the fields of a message whose grammar the server has checked."""
+        headers = cls()
+        lines = headers._lines
+        for raw, value in fields:
+            name = _name_from_wire(raw)
+            if name in lines:
+                lines[name].append(value.decode("latin-1"))
+            else:
+                lines[name] = [value.decode("latin-1")]
+        return headers
+
+    # -- several values a name ---------------------------------------------------------------------
+
+    def add(self, name: str, value: str, *, _chars_are_bytes: bool = True) -> None:
+        """Add a value to those *name* has. Raises `HTTPInputError` if the name is no token
+        or the value holds what RFC 9110 §5.5 forbids.
+
+        With *_chars_are_bytes* false the value is decoded text, which may hold any
+        character but the control characters (the part headers of a form).
+        """
+        if not TOKEN.fullmatch(name):
+            raise HTTPInputError(f"Invalid header name {name!r}")
+        text = value if isinstance(value, str) else to_unicode(value)
+        good = FIELD_VALUE.fullmatch(text) if _chars_are_bytes else not CONTROL.search(text)
+        if not good:
+            raise HTTPInputError(f"Invalid header value {value!r}")
+        self._lines.setdefault(_normalize_header(name), []).append(text)
+
+    def get_list(self, name: str) -> list[str]:
+        """Return the values of *name* in the order they were added, none as an empty list."""
+        return self._lines.get(_normalize_header(name), []).copy()
+
+    def get_all(self) -> Iterable[tuple[str, str]]:
+        """Yield every (name, value); a name with several values comes several times."""
+        for name, values in self._lines.items():
+            for value in values:
+                yield name, value
+
+    # -- text --------------------------------------------------------------------------------------
+
+    def parse_line(self, line: str, *, _chars_are_bytes: bool = True) -> None:
+        """Add the field of one header line; its line end (CRLF or LF) may be there or not.
+
+        An empty line adds nothing. Raises `HTTPInputError` for what is not a field, a
+        folded line among it (RFC 9112 §5.2).
+        """
+        if line.endswith("\n"):
+            line = line[: -2 if line.endswith("\r\n") else -1]
+        if not line:
+            return
+        if line[0] in HTTP_WHITESPACE:
+            raise HTTPInputError("header line cannot start with whitespace, folding not supported")
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise HTTPInputError("no colon in header line")
+        self.add(name, value.strip(HTTP_WHITESPACE), _chars_are_bytes=_chars_are_bytes)
+
+    @classmethod
+    def parse(cls, headers: str, *, _chars_are_bytes: bool = True) -> HTTPHeaders:
+        """Make headers from the text of a header block. Raises `HTTPInputError`."""
+        parsed = cls()
+        # NOTE: not splitlines(), which also splits at U+0085 and others that are plain
+        # text in a field.
+        for line in headers.split("\n"):
+            parsed.parse_line(line + "\n", _chars_are_bytes=_chars_are_bytes)
+        return parsed
+
+    def __str__(self) -> str:
+        return "".join(f"{name}: {value}\n" for name, value in self.get_all())
+
+    __unicode__ = __str__
+
+    # -- the mapping -------------------------------------------------------------------------------
+
+    def __setitem__(self, name: str, value: str) -> None:
+        values = list(value) if isinstance(value, list | tuple) else [value]
+        self._lines[_normalize_header(name)] = values
+
+    def __getitem__(self, name: str) -> str:
+        values = self._lines[_normalize_header(name)]
+        return values[0] if len(values) == 1 else ",".join(values)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and _normalize_header(name) in self._lines
+
+    def __delitem__(self, name: str) -> None:
+        del self._lines[_normalize_header(name)]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self.get_all())!r})"
+
+    def copy(self) -> HTTPHeaders:
+        """Return headers of their own with the same fields."""
+        return HTTPHeaders(self)
+
+    __copy__ = copy

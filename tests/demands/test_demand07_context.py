@@ -1,0 +1,376 @@
+"""Demand 7 (E5): the context follows the work, wherever it goes, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from demand_people import SECONDS, Answer, Visitor, ask, crowd
+from demand_servers import Serve
+
+from waterspout import (
+    App,
+    after_this_request,
+    copy_current_request_context,
+    current_app,
+    g,
+    has_app_context,
+    has_request_context,
+    render_template_string,
+    request,
+    run_in_thread,
+    session,
+    spawn,
+    stream_template_string,
+)
+
+
+def seen() -> list[Any]:
+    """What the proxies give here."""
+    session["touched"] = [*session.get("touched", []), threading.current_thread().name[:10]]
+    return [
+        current_app.name,
+        request.args["q"],
+        g.value,
+        session["user"],
+        id(session._get_current_object()),
+    ]
+
+
+async def seen_async() -> list[Any]:
+    await asyncio.sleep(0)
+    return seen()
+
+
+def begin() -> None:
+    g.value = "from the view"
+    session["user"] = "ann"
+
+
+PLACES = [
+    "run_in_thread",
+    "spawn-async",
+    "spawn-def",
+    "spawn-coroutine",
+    "task",
+    "to_thread",
+    "copied",
+    "after_this_request",
+    "spawn-from-def",
+    "template",
+    "nested",
+]
+
+
+def add_places(app: App) -> None:
+    """A route for each place; the answer is what was seen there and in the view."""
+
+    async def in_place(place: str) -> Any:
+        match place:
+            case "run_in_thread":
+                return await run_in_thread(seen)
+            case "spawn-async":
+                return await spawn(seen_async)
+            case "spawn-def":
+                return await spawn(seen)
+            case "spawn-coroutine":
+                return await spawn(seen_async())
+            case "task":
+                return await asyncio.create_task(seen_async())
+            case "to_thread":
+                return await asyncio.to_thread(seen)
+            case "copied":
+                loop = asyncio.get_running_loop()
+                with ThreadPoolExecutor(1) as pool:
+                    return await loop.run_in_executor(pool, copy_current_request_context(seen))
+            case "nested":
+                return await run_in_thread(current_app.async_to_sync(seen_async))
+            case "template":
+                source = "{{ config.NAME }} {{ request.args.q }} {{ g.value }} {{ session.user }}"
+                current_app.config["NAME"] = current_app.name
+                return [
+                    *render_template_string(source).split(" ", 2)[:2],
+                    g.value,
+                    "ann",
+                    id(session._get_current_object()),
+                ]
+
+    @app.get("/place/<place>")
+    async def view(place: str) -> Any:
+        begin()
+        here = seen()
+        if place == "after_this_request":
+
+            @after_this_request
+            def tell(response: Any) -> Any:
+                response.set_data(json.dumps([here, seen()]))
+                return response
+
+            return ""
+        return [here, await in_place(place)]
+
+    @app.get("/place/spawn-from-def")
+    def from_def() -> Any:
+        begin()
+        return [seen(), spawn(seen_async).result(SECONDS)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_demand7_the_request_is_seen_everywhere(app: App, serve: Serve, place: str) -> None:
+    """The same application, request, `g` and the live session object, not a copy."""
+    add_places(app)
+    with serve(app) as port:
+        answer = ask(port, f"/place/{place}?q=asked")
+    here, there = json.loads(answer.body)
+    assert here[:4] == ["demand", "asked", "from the view", "ann"]
+    assert there == here
+
+
+STREAMS = ["def", "async", "template", "sse-like"]
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_demand7_the_request_is_seen_in_streams(app: App, serve: Serve, kind: str) -> None:
+    def made() -> Iterator[str]:
+        for _ in range(3):
+            yield f"{current_app.name} {request.args['q']} {g.value} {session['user']}\n"
+
+    async def made_async() -> AsyncIterator[str]:
+        for item in made():
+            await asyncio.sleep(0)
+            yield item
+
+    source = "{% for n in range(3) %}{{ config['NAME'] }} {{ request.args.q }} {{ g.value }} {{ session.user }}\n{% endfor %}"
+    app.config["NAME"] = "demand"
+
+    @app.get("/def")
+    def in_def() -> Any:
+        begin()
+        return made()
+
+    @app.get("/async")
+    async def in_async() -> Any:
+        begin()
+        return made_async()
+
+    @app.get("/template")
+    async def in_template() -> Any:
+        begin()
+        return stream_template_string(source)
+
+    @app.get("/sse-like")
+    async def mixed() -> Any:
+        begin()
+        return made(), 200, {"Content-Type": "text/event-stream"}
+
+    with serve(app) as port, Visitor(port) as visitor:
+        visitor.send(f"/{kind}?q=asked")
+        data = visitor.read_until(b"0\r\n\r\n")
+    assert data.count(b"demand asked from the view ann\n") == 3
+
+
+def test_demand7_spawned_work_ends_its_own_context(app: App, serve: Serve) -> None:
+    """Teardown functions run once for the request and once for the work, each with what it
+    opened itself."""
+    ended: Counter[str] = Counter()
+    gate = threading.Event()
+    done = threading.Event()
+
+    @app.teardown_appcontext
+    def close(error: BaseException | None) -> None:
+        opened = g.pop("opened", "nothing")
+        ended[f"{opened} of {request.path} {type(error).__name__}"] += 1
+        if opened == "by work":
+            done.set()
+
+    async def work() -> None:
+        await run_in_thread(gate.wait, SECONDS)
+        g.opened = "by work"
+        raise ValueError
+
+    @app.get("/")
+    async def view() -> str:
+        g.opened = "by view"
+        spawn(work)
+        return "started"
+
+    with serve(app) as port:
+        ask(port, "/")
+        gate.set()
+        assert done.wait(SECONDS)
+    assert ended == {"by view of / NoneType": 1, "by work of / ValueError": 1}
+
+
+def test_demand7_spawned_work_under_wsgi(app: App) -> None:
+    """Without a loop of a server the work has a thread of its own, and the same context."""
+    add_places(app)
+    said = app.test_client().get("/place/spawn-from-def?q=asked").json
+    assert said[0] == said[1]
+    for handle in (app.test_client().get("/place/spawn-async?q=asked"),):
+        here, there = handle.json
+        assert here == there
+
+
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_demand7_an_abandoned_stream_is_torn_down_once(app: App, serve: Serve, kind: str) -> None:
+    """The client leaves in the middle: the generator ends in its request, the teardown runs
+    once, and no thread keeps the context."""
+    said: list[str] = []
+    ended = threading.Event()
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        said.append(f"teardown {request.path}")
+
+    @app.teardown_appcontext
+    def teardown_app(error: BaseException | None) -> None:
+        said.append("teardown app")
+        ended.set()
+
+    def made() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 10_000
+        finally:
+            said.append(f"closed {request.path} {g.value}")
+
+    async def made_async() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 10_000
+        finally:
+            said.append(f"closed {request.path} {g.value}")
+
+    @app.get("/def")
+    def in_def() -> Any:
+        g.value = 1
+        return made()
+
+    @app.get("/async")
+    async def in_async() -> Any:
+        g.value = 1
+        return made_async()
+
+    @app.get("/left", inline=True)
+    def left_on_loop() -> list[bool]:
+        return [has_request_context() and request.path != "/left"]
+
+    with serve(app) as port:
+        with Visitor(port) as visitor:
+            visitor.send(f"/{kind}")
+            visitor.read_until(b"x" * 1000)
+        assert ended.wait(SECONDS)
+        assert said == [f"closed /{kind} 1", f"teardown /{kind}", "teardown app"]
+
+
+def test_demand7_threads_are_clean_between_requests(app: App, native: Serve) -> None:
+    """What a worker thread or the loop runs outside of requests sees no context."""
+    seen: list[bool] = []
+
+    @app.get("/def")
+    def view() -> str:
+        return "x"
+
+    @app.get("/probe")
+    async def probe() -> str:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def look() -> None:
+            seen.append(has_request_context() or has_app_context())
+            loop.call_soon_threadsafe(done.set_result, None)
+
+        threading.Thread(target=look).start()
+        await done
+        return "probed"
+
+    with native(app) as port:
+        crowd(port, *[["/def"] * 5] * 10)
+        ask(port, "/probe")
+    assert seen == [False]
+    assert not has_app_context()
+
+
+# -- ten thousand requests -------------------------------------------------------------------
+
+
+token: ContextVar[str] = ContextVar("token", default="none")
+
+
+def add_mixing_views(app: App) -> None:
+    """Views that let others run between writing and reading what is theirs."""
+
+    @app.before_request
+    def set_early() -> None:
+        assert "token" not in g
+        g.token = request.args["n"]
+        token.set(request.args["n"])
+
+    def is_mine() -> bool:
+        mine = request.args["n"]
+        return g.token == mine and token.get() == mine and session.get("token") in (None, mine)
+
+    @app.get("/async")
+    async def in_async() -> str:
+        session["token"] = request.args["n"]
+        for _ in range(3):
+            await asyncio.sleep(0)
+            assert is_mine()
+        return str(g.token)
+
+    @app.get("/def")
+    def in_def() -> str:
+        session["token"] = request.args["n"]
+        for _ in range(3):
+            time.sleep(0)
+            assert is_mine()
+        return str(g.token)
+
+    @app.get("/both")
+    async def in_both() -> str:
+        session["token"] = request.args["n"]
+        assert await run_in_thread(is_mine)
+        return str(g.token)
+
+
+def check_own(answers: list[Answer], count: int) -> None:
+    assert {answer.status for answer in answers} == {200}
+    assert sorted(int(answer.text) for answer in answers) == list(range(count))
+
+
+def queues(count: int, connections: int) -> list[list[str]]:
+    paths = ("/async", "/def", "/both")
+    targets = [f"{paths[n % 3]}?n={n}" for n in range(count)]
+    return [targets[at::connections] for at in range(connections)]
+
+
+def test_demand7_ten_thousand_requests_never_mix(app: App, native: Serve) -> None:
+    add_mixing_views(app)
+    with native(app) as port:
+        check_own(crowd(port, *queues(10_000, 60)), 10_000)
+
+
+def test_demand7_requests_never_mix_under_asgi(app: App, serve: Serve) -> None:
+    add_mixing_views(app)
+    with serve(app) as port:
+        check_own(crowd(port, *queues(3000, 60)), 3000)
+
+
+def test_demand7_requests_never_mix_under_wsgi(app: App) -> None:
+    add_mixing_views(app)
+
+    def one(target: str) -> Answer:
+        response = app.test_client().get(target)
+        return Answer(response.status_code, {}, response.get_data())
+
+    targets = [target for queue in queues(2000, 1) for target in queue]
+    with ThreadPoolExecutor(8) as pool:
+        check_own(list(pool.map(one, targets)), 2000)
