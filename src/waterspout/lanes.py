@@ -144,7 +144,11 @@ class Lane:
         done = self._done
         while done:
             callback, args = done.popleft()
-            callback(*args)
+            try:
+                callback(*args)
+            except Exception as error:  # the other answers are delivered all the same
+                message = f"Error in {callback!r}, for the lane {self.name!r}"
+                self.loop.call_exception_handler({"message": message, "exception": error})
 
     def _grow(self) -> None:
         self._growing = False

@@ -33,3 +33,11 @@ def way(request: pytest.FixtureRequest) -> Iterator[Way]:
     way = Way(asynchronous=style == "async", on_server=where == "server")
     yield way
     way.end()
+
+
+@pytest.fixture(params=["def", "async"])
+def served(request: pytest.FixtureRequest) -> Iterator[Way]:
+    """`def` and `async def` functions, asked over a socket."""
+    way = Way(asynchronous=request.param == "async", on_server=True)
+    yield way
+    way.end()

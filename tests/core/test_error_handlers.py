@@ -206,7 +206,7 @@ def test_d3_who_asks_for_exceptions_gets_them(
 ) -> None:
     """D3: in the test client the error itself comes out, where the settings ask for it."""
     app.config.update(settings)
-    app.get("/<kind>")(RAISED_BY_KIND)
+    app.get("/<kind>")(raise_kind)
     client = app.test_client()
     if raised:
         with pytest.raises(ValueError, match=SECRET):
@@ -216,7 +216,7 @@ def test_d3_who_asks_for_exceptions_gets_them(
     assert client.get("/404").status_code == 404
 
 
-def RAISED_BY_KIND(kind: str) -> Any:
+def raise_kind(kind: str) -> Any:
     return RAISED[kind]() or "no error"
 
 
@@ -226,7 +226,7 @@ def test_d3_the_server_never_passes_an_error_on(
 ) -> None:
     """D3: whatever the settings ask for, a client gets the plain 500, and nothing internal."""
     app.config.update(settings)
-    app.get("/<kind>")(RAISED_BY_KIND)
+    app.get("/<kind>")(raise_kind)
     with serve_in_thread(app) as server:
         said = ask_socket(address(server), "/value")
     assert said.status == 500
@@ -237,7 +237,7 @@ def test_d3_the_server_never_passes_an_error_on(
 def test_d3_traps_raise_http_errors(app: App) -> None:
     """D3: TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS make them errors like others."""
     app.testing = True
-    app.route("/<kind>", methods=["GET", "POST"])(RAISED_BY_KIND)
+    app.route("/<kind>", methods=["GET", "POST"])(raise_kind)
     client = app.test_client()
     app.config["TRAP_BAD_REQUEST_ERRORS"] = True
     with pytest.raises(BadRequestKeyError, match="missing"):
@@ -247,9 +247,7 @@ def test_d3_traps_raise_http_errors(app: App) -> None:
         client.get("/404")
 
 
-@pytest.mark.parametrize(
-    "target", [12, "not a code", 999, ValueError("an instance"), list, None]
-)
+@pytest.mark.parametrize("target", [12, "not a code", 999, ValueError("an instance"), list, None])
 def test_d3_what_cannot_be_handled_is_refused(app: App, target: Any) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, LookupError)):
         app.register_error_handler(target, lambda error: "never")
@@ -263,10 +261,8 @@ def address(server: Any) -> str:
 
 
 @pytest.fixture
-def debugged(app: App, way: Way, monkeypatch: pytest.MonkeyPatch) -> str:
+def debugged(app: App, served: Way, monkeypatch: pytest.MonkeyPatch) -> str:
     """Serve in debug mode; give the address."""
-    if not way.on_server:
-        pytest.skip("the page is the server's")
     monkeypatch.setenv("WERKZEUG_DEBUG_PIN", "123-456-789")
     app.debug = True
 
@@ -274,9 +270,9 @@ def debugged(app: App, way: Way, monkeypatch: pytest.MonkeyPatch) -> str:
         local_value = SECRET
         raise ValueError(local_value)
 
-    app.get("/fail")(way.fn(fail))
-    app.get("/fine")(way.fn(lambda: "fine"))
-    ask: Any = way.serve(app, debug=True)
+    app.get("/fail")(served.fn(fail))
+    app.get("/fine")(served.fn(lambda: "fine"))
+    ask: Any = served.serve(app, debug=True)
     return str(ask.args[0])
 
 

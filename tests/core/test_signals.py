@@ -100,8 +100,7 @@ def test_f2_signals_of_a_request(
 def _short(name: str) -> str:
     special = {"template_rendered": "rendered", "message_flashed": "flashed"}
     words = name.split("_")
-    found = special.get(name) or (words[1] if words[0] in ("request", "appcontext") else words[0])
-    return found
+    return special.get(name) or (words[1] if words[0] in ("request", "appcontext") else words[0])
 
 
 def test_f2_a_signals_receiver_sees_the_request(app: App, way: Way) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -126,7 +127,6 @@ def test_a1_one_app_asks_another_inside_a_request(app: App, way: Way) -> None:
 @pytest.mark.parametrize("cls", [App, Flask])
 def test_a1_many_apps_leave_nothing(cls: type[App]) -> None:
     """A1: an application that nobody holds any more goes, routes and all."""
-    import weakref
 
     def make() -> weakref.ref[App]:
         app = cls(__name__)

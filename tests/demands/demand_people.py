@@ -78,6 +78,17 @@ class Visitor:
         body, self.unread = self.unread[:length], self.unread[length:]
         return Answer(status, headers, body)
 
+    def read_chunks(self) -> bytes:
+        """Return the whole body of an answer in chunks, its head left out."""
+        self.read_until(b"\r\n\r\n")
+        body = b""
+        while size := int(self.read_until(b"\r\n"), 16):
+            while len(self.unread) < size + 2:
+                self.unread += self.socket.recv(65536)
+            body += self.unread[:size]
+            self.unread = self.unread[size + 2 :]
+        return body
+
     def ask(self, target: str, method: str = "GET", body: bytes | None = None, **f: str) -> Answer:
         self.send(target, method, body, **f)
         return self.read()

@@ -75,7 +75,7 @@ def provider(request: pytest.FixtureRequest, compat: Flask, modern: App) -> JSON
     return {"compat": compat, "modern": modern}[request.param].json
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("debug", [False, True])
 def test_responses_are_flasks_bytes_d1(compat: Flask, value: Any, debug: bool) -> None:
     theirs = flask.Flask("shop")

@@ -174,7 +174,7 @@ def test_x16_a_dripped_body_is_cut_by_its_rate(
         data = wire.read_to_end()
     assert b" 200 " not in data
     if target == b"/stream":
-        assert seen.wait_for("ClientDisconnected")
+        assert seen.wait_for("RequestTimeout")
     assert no_connections(site)
 
 

@@ -183,7 +183,7 @@ class Connection(Wire):
             return
         if not exchange.status:
             if sent == -1 and exchange.incoming.version == "1.1":
-                self.transport.write(_CONTINUE)
+                self.send(_CONTINUE)
             self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, -2)
         elif exchange.sent > sent >= 0 or self.slow_reader:
             self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, exchange.sent)
@@ -240,7 +240,7 @@ class Connection(Wire):
         """Send 100 once, when the body is wanted and no earlier answer is due."""
         if self._continue_due and not self.lost:
             self._continue_due = False
-            self.transport.write(_CONTINUE)
+            self.send(_CONTINUE)
 
     def _too_large(self, exchange: Exchange) -> None:
         """Answer 413 through the application, without the rest of the body."""
@@ -402,16 +402,14 @@ class Connection(Wire):
         ):
             # PERF: joined, which is twice as fast as formatted.
             length = b"%d\r\n" % len(body)
-            self.transport.write(b"".join((head, length, server.date_line, b"\r\n", body)))
+            self.send(b"".join((head, length, server.date_line, b"\r\n", body)))
             exchange.sent = len(body)
             self._done(exchange)
             return
         shown = b"" if incoming.method == "HEAD" else body
         field = self._connection_field(exchange)
         if not self.lost:
-            self.transport.write(
-                b"%b%d\r\n%b%b\r\n%b" % (head, len(body), server.date_line, field, shown)
-            )
+            self.send(b"%b%d\r\n%b%b\r\n%b" % (head, len(body), server.date_line, field, shown))
         exchange.sent = len(shown)
         self._done(exchange)
 
@@ -430,7 +428,7 @@ class Connection(Wire):
             body = body[:length]
             exchange.keep_alive = exchange.keep_alive and len(body) == length
         if not self.lost:
-            self.transport.write(self.head_bytes(exchange, outgoing) + body)
+            self.send(self.head_bytes(exchange, outgoing) + body)
         exchange.sent = len(body)
         self._done(exchange)
 
@@ -536,7 +534,7 @@ class Connection(Wire):
         peer = self.parser.client
         answers.log_refused(self.server, peer, error)
         if not self.lost:
-            self.transport.write(answers.refusal(error, self.server.date_line))
+            self.send(answers.refusal(error, self.server.date_line))
             self.close(read_on=True)
 
     def _fail(self, exchange: Exchange, status: int) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("waterspout.server")
 
 _END: Any = object()
+_TURN = 8  # pieces of an async body until others have their turn
 
 
 async def send_stream(
@@ -67,8 +68,7 @@ async def _write_all(
     elif left is None and not chunked:
         exchange.keep_alive = False
     framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
-    transport = connection.transport
-    transport.write(connection.head_bytes(exchange, outgoing, framing))
+    connection.write_now(connection.head_bytes(exchange, outgoing, framing))
     try:
         async for piece in body:
             if not piece:
@@ -76,7 +76,7 @@ async def _write_all(
             if left is not None:
                 piece = piece[:left]
                 left -= len(piece)
-            transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            connection.write_now(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
             exchange.sent += len(piece)
             await connection.drain()
             if left == 0:
@@ -87,7 +87,7 @@ async def _write_all(
             raise
         exchange.keep_alive = False  # events end with the server: a complete answer
     if chunked:
-        transport.write(b"0\r\n\r\n")
+        connection.write_now(b"0\r\n\r\n")
     if left:
         _logger.error(
             "The body of %s %s ended %d bytes before its Content-Length",
@@ -110,16 +110,21 @@ def pieces(
 
 
 class AsyncPieces:
-    """Advances an async body on the loop."""
+    """Advances an async body on the loop. One that never waits lets others have their turn,
+    and the loop notice that the client has gone."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
+        self._count = 0
         self._iterator: AsyncIterator[Any] = response.response.__aiter__()
 
     def __aiter__(self) -> AsyncPieces:
         return self
 
     async def __anext__(self) -> bytes:
+        self._count += 1
+        if self._count % _TURN == 0:
+            await asyncio.sleep(0)
         piece = await self._iterator.__anext__()
         found: bytes = piece.encode() if isinstance(piece, str) else piece
         return found

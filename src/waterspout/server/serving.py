@@ -38,6 +38,7 @@ from .settings import ServerSettings, Threads
 from .sockets import Listener, open_listeners
 from .starting import Starter
 from .tls import make_context
+from .wire import Outbox
 
 T = TypeVar("T")
 
@@ -113,6 +114,7 @@ class Server:
         self.urls: list[str] = []
         """Where it listens, one entry for each address."""
         self.access_log: Access | None = access_log
+        self.outbox = Outbox()
         self.date_line = b""
         """The ``Date`` header line of now, CRLF included; refreshed every second."""
         self._given = listeners

@@ -35,8 +35,8 @@ class Configurable:
     base of another hierarchy.
     """
 
-    # Read and written on the base only, through its own __dict__: a base must not see the
-    # choice made for a base above it.
+    # Set on bases only, and read from their own __dict__: a base must not see the choice
+    # made for a base above it.
     __impl_class: type[Configurable] | None = None
     __impl_kwargs: dict[str, Any] | None = None
 
@@ -45,7 +45,7 @@ class Configurable:
         chosen = cls
         if cls is base:
             chosen = cls.configured_class()
-            kwargs = {**(base.__impl_kwargs or {}), **kwargs}
+            kwargs = {**(base._save_configuration()[1] or {}), **kwargs}
         if chosen.configurable_base() is not base:
             return chosen(*args, **kwargs)  # it has a choice of its own to make
         instance = super().__new__(chosen)
@@ -82,16 +82,15 @@ class Configurable:
     @classmethod
     def configured_class(cls) -> type[Configurable]:
         """Return the class in use."""
-        base = cls.configurable_base()
-        chosen: type[Configurable] | None = base.__dict__.get("_Configurable__impl_class")
+        chosen, _ = cls._save_configuration()
         if chosen is None:
-            chosen = base.__impl_class = cls.configurable_default()
+            chosen = cls.configurable_base().__impl_class = cls.configurable_default()
         return chosen
 
     @classmethod
     def _save_configuration(cls) -> tuple[type[Configurable] | None, dict[str, Any] | None]:
-        base = cls.configurable_base()
-        return base.__impl_class, base.__impl_kwargs
+        own = vars(cls.configurable_base())
+        return own.get("_Configurable__impl_class"), own.get("_Configurable__impl_kwargs")
 
     @classmethod
     def _restore_configuration(

@@ -9,7 +9,6 @@ from ..escaping import parse_qs_bytes as parse_qs_bytes
 from ..escaping import recursive_unicode as recursive_unicode
 from ..escaping import squeeze as squeeze
 from ..escaping import to_unicode as to_unicode
-from ..escaping import unquote_to_bytes as _unquote_to_bytes
 from ..escaping import url_escape as url_escape
 from ..escaping import url_unescape as url_unescape
 from ..escaping import utf8 as utf8

@@ -10,7 +10,7 @@ class ParseError(Exception):
         super().__init__(message, filename, lineno)
         self.message = message
         self.filename = filename
-        self.lineno = lineno
+        self.lineno: int | None = lineno  # None is for `SyntaxError` alone
 
     def __str__(self) -> str:
         return f"{self.message} at {self.filename}:{self.lineno}"

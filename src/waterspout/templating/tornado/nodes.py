@@ -86,10 +86,10 @@ Node = Text | Expression | Statement | Branch | Control | Apply | Block | Includ
 
 @dataclass(slots=True, eq=False)
 class File:
-    """One parsed file. *autoescape* is set if the file says so; None there means no escaping."""
+    """One parsed file. *autoescape* names the function its expressions go through."""
 
+    autoescape: str | None
     body: list[Node] = field(default_factory=list)
-    autoescape: list[str | None] = field(default_factory=list)
 
     def extends(self) -> list[Extends]:
         """Return the templates this one extends: one, if any."""

@@ -6,8 +6,19 @@ from dataclasses import dataclass, field
 
 from .errors import ParseError
 from .lexer import Token, tokens
-from .nodes import Apply, Block, Branch, Control, Expression, Extends, File, Include, Node
-from .nodes import Statement, Text
+from .nodes import (
+    Apply,
+    Block,
+    Branch,
+    Control,
+    Expression,
+    Extends,
+    File,
+    Include,
+    Node,
+    Statement,
+    Text,
+)
 from .whitespace import filter_whitespace
 
 _BRANCHES = {
@@ -21,9 +32,12 @@ _LOOPS = ("for", "while")
 _MAX_DEPTH = 100  # blocks in blocks; Python itself allows no more levels of indentation
 
 
-def parse(source: str, name: str, whitespace: str) -> File:
-    """Parse a template. Raises `ParseError`, with *name* and the line."""
-    return _Parser(name, whitespace).parse(source)
+def parse(source: str, name: str, whitespace: str, autoescape: str | None) -> File:
+    """Parse a template. Raises `ParseError`, with *name* and the line.
+
+    *whitespace* and *autoescape* hold until the file says something else.
+    """
+    return _Parser(name, whitespace, autoescape).parse(source)
 
 
 @dataclass(slots=True)
@@ -39,10 +53,10 @@ class _Open:
 
 
 class _Parser:
-    def __init__(self, name: str, whitespace: str) -> None:
+    def __init__(self, name: str, whitespace: str, autoescape: str | None) -> None:
         self.name = name
         self.whitespace = whitespace
-        self.file = File()
+        self.file = File(autoescape)
         self.open: list[_Open] = []
         self.body = self.file.body  # of the innermost open block
         self.line = 1  # where an error is reported: the end of what has been read
@@ -141,7 +155,7 @@ class _Parser:
             case "module":
                 self.body.append(Expression(f"_tt_modules.{argument}", tag.line, raw=True))
             case "autoescape":
-                self.file.autoescape[:] = [None if argument == "None" else argument]
+                self.file.autoescape = None if argument == "None" else argument
             case "whitespace":
                 filter_whitespace(argument, "")  # refuses an unknown mode
                 self.whitespace = argument

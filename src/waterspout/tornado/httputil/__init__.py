@@ -44,6 +44,7 @@ from .urls import qs_to_qsl, url_concat
 
 __all__ = [
     "HTTP_WHITESPACE",
+    "_FORBIDDEN_HEADER_CHARS_RE",
     "HTTPConnection",
     "HTTPFile",
     "HTTPHeaders",
@@ -57,7 +58,6 @@ __all__ = [
     "ParseUrlEncodedConfig",
     "RequestStartLine",
     "ResponseStartLine",
-    "_FORBIDDEN_HEADER_CHARS_RE",
     "_encode_header",
     "_get_content_range",
     "_normalize_header",

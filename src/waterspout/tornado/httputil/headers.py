@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
 from functools import lru_cache
+from io import StringIO
 from typing import Any
 
 from ..escape import to_unicode
@@ -107,10 +108,9 @@ class HTTPHeaders(MutableMapping[str, str]):
     def parse(cls, headers: str, *, _chars_are_bytes: bool = True) -> HTTPHeaders:
         """Make headers from the text of a header block. Raises `HTTPInputError`."""
         parsed = cls()
-        # NOTE: not splitlines(), which also splits at U+0085 and others that are plain
-        # text in a field.
-        for line in headers.split("\n"):
-            parsed.parse_line(line + "\n", _chars_are_bytes=_chars_are_bytes)
+        # NOTE: not splitlines(), which also splits at a bare CR, U+0085 and others.
+        for line in StringIO(headers, newline="\n"):
+            parsed.parse_line(line, _chars_are_bytes=_chars_are_bytes)
         return parsed
 
     def __str__(self) -> str:
@@ -120,8 +120,8 @@ class HTTPHeaders(MutableMapping[str, str]):
 
     # -- the mapping -------------------------------------------------------------------------------
 
-    def __setitem__(self, name: str, value: str) -> None:
-        values = list(value) if isinstance(value, list | tuple) else [value]
+    def __setitem__(self, name: str, value: str | list[str]) -> None:
+        values = value.copy() if isinstance(value, list) else [value]
         self._lines[_normalize_header(name)] = values
 
     def __getitem__(self, name: str) -> str:

@@ -1,7 +1,7 @@
 """The parts of a ``multipart/form-data`` body (RFC 2046 §5.1, RFC 7578).
 
-A body is walked once, from delimiter to delimiter; everything before the first and after
-the closing one is skipped. Nothing in a part is looked at but its headers: its own
+A body is walked once, from delimiter to delimiter; blank lines before the first and
+everything after the closing one are skipped. Nothing in a part is looked at but its headers: its own
 Content-Length and Content-Transfer-Encoding mean nothing here, and a multipart inside a
 multipart is a value like any other.
 """
@@ -38,9 +38,11 @@ def split_parts(
     if not _BOUNDARY.fullmatch(boundary):
         raise HTTPInputError("multipart boundary is malformed")
     parts: list[Part] = []
-    start: int | None = None
+    start = -2  # as if a line end stood before the body
     for before, after, closes in _delimiters(data, boundary):
-        if start is not None:
+        # NOTE: what stands before the first delimiter is skipped if it is blank, else it is
+        # a part, as in Tornado: some clients leave the first delimiter out.
+        if before > start and (start >= 0 or data[:before].strip(b"\r\n")):
             if len(parts) == max_parts:
                 raise HTTPInputError("multipart/form-data has too many parts")
             parts.append(_read_part(data, start, before, max_part_header_size))
@@ -69,7 +71,7 @@ def _delimiters(data: bytes, boundary: bytes) -> Iterator[tuple[int, int, bool]]
 def _read_part(data: bytes, start: int, end: int, max_header_size: int) -> Part:
     """Read the part between two delimiters, from the line end after the first one."""
     # NOTE: the empty line may end with the line end of the delimiter that follows.
-    head_end = data.find(b"\r\n\r\n", start, end + 2)
+    head_end = data.find(b"\r\n\r\n", max(start, 0), end + 2)
     if head_end <= start:
         raise HTTPInputError("multipart/form-data missing headers")
     if head_end - start > max_header_size:

@@ -1,0 +1,41 @@
+"""What a running template calls: values made bytes, and the names that every template has."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from ...escaping import json_encode, linkify, squeeze, url_escape, utf8, xhtml_escape
+from ...escaping.markup import escape_text
+
+_NEVER_MARKUP = frozenset({int, float, bool, type(None)})
+
+NAMES: dict[str, Any] = {
+    "escape": xhtml_escape,
+    "xhtml_escape": xhtml_escape,
+    "url_escape": url_escape,
+    "json_encode": json_encode,
+    "squeeze": squeeze,
+    "linkify": linkify,
+    "datetime": datetime,
+}
+
+
+def raw(value: object) -> bytes:
+    """Return *value* as bytes: str and bytes are what they are, anything else is its `str`."""
+    if isinstance(value, bytes):
+        return value
+    return (value if isinstance(value, str) else str(value)).encode()
+
+
+def show(value: object, function: Callable[[bytes], str | bytes]) -> bytes:
+    """Return *value* as bytes, sent through the autoescape *function*, which is given bytes."""
+    if function is xhtml_escape:
+        # PERF: the same result without going by way of bytes.
+        kind = type(value)
+        if kind is str:
+            return escape_text(value).encode()  # type: ignore[arg-type] # `kind` says it
+        if kind in _NEVER_MARKUP:
+            return str(value).encode()
+    return utf8(function(raw(value)))
