@@ -23,7 +23,10 @@ PACKAGE = SOURCE / "waterspout"
 
 GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
 FLOORS = {
-    GROUND: "config current escaping flags http json lazy locale log paths registries security signals typing",
+    GROUND: (
+        "config current escaping flags http json lazy locale log paths registries security signals"
+        " typing"
+    ),
     MIDDLE: "app_context bridge carry context routing sessions templating",
     UPPER: (
         "_removed app background blueprints conversion endpoint errors files flashing lanes last_stage"

@@ -19,6 +19,16 @@ async def index() -> str:
     return "hello"
 
 
+@app.get("/large")
+async def large() -> bytes:
+    return PIECE
+
+
+@app.get("/large-def")
+def large_def() -> bytes:
+    return PIECE
+
+
 @app.get("/endless")
 async def endless() -> AsyncIterator[bytes]:
     async def pieces() -> AsyncIterator[bytes]:

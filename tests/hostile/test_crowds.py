@@ -95,6 +95,24 @@ def test_x15_slow_readers_cost_no_more_than_their_buffers(
     assert ask(process.address).body == b"hello"
 
 
+@pytest.mark.parametrize("target", [b"/large", b"/large-def"])
+def test_x19_pipelined_answers_nobody_reads_are_not_made(
+    running: list[Process], tmp_path: Path, target: bytes
+) -> None:
+    """X19, F31: 3000 requests for 64 kB each, in one go, from a client that does not read."""
+    process = start(running, tmp_path)
+    before = process.resident()
+    with Wire(process.address, receive_buffer=4096) as wire:
+        sender = threading.Thread(target=wire.send, args=(head(target=target) * 3000,))
+        sender.start()
+        for _ in range(20):
+            assert ask(process.address).body == b"hello"
+        assert process.resident() - before < 20 * MIB
+        for _ in range(3000):
+            assert len(wire.read_answer().body) == 65_536
+        sender.join()
+
+
 def test_uploads_to_a_slow_server_do_not_grow_it(running: list[Process], tmp_path: Path) -> None:
     """Ten uploads of 20 MB at once: on the disk, not in memory, and whole."""
     process = start(running, tmp_path)

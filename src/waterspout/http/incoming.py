@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Incoming"]
 
+#: Optional white space around a value, which is no part of it (RFC 9110 §5.5).
+_BLANK = b" \t"
+
 HeaderList = list[tuple[bytes, bytes]]
 
 
@@ -70,6 +73,7 @@ class Incoming:
         found: bytes | None = None
         for key, value in self.headers:
             if key.lower() == name:
+                value = value.strip(_BLANK)
                 if found is None:
                     found = value
                 else:
@@ -107,7 +111,7 @@ class Incoming:
             key = raw.decode("latin-1").upper().replace("-", "_")
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
                 key = "HTTP_" + key
-            text = value.decode("latin-1")
+            text = value.strip(_BLANK).decode("latin-1")
             if key in environ:
                 text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
             environ[key] = text

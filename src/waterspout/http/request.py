@@ -186,7 +186,7 @@ class Request(WerkzeugRequest):
             if b"_" in raw:  # SECURITY: see Incoming.to_environ
                 continue
             name = raw.decode("latin-1").title()
-            text = value.decode("latin-1")
+            text = value.decode("latin-1").strip(" \t")
             if name in fields:
                 text = f"{fields[name]}{'; ' if name == 'Cookie' else ','}{text}"
             fields[name] = text

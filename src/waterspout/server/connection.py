@@ -156,6 +156,12 @@ class Connection(Wire):
         if self.receiving is not None:
             self._await_body()
 
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        if self.waiting:
+            self._go_on()
+
     def eof_received(self) -> bool:
         """The client sends no more. What it asked for completely is still answered."""
         receiving = self.receiving
@@ -185,7 +191,7 @@ class Connection(Wire):
             if sent == -1 and exchange.incoming.version == "1.1":
                 self.send(_CONTINUE)
             self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, -2)
-        elif exchange.sent > sent >= 0 or self.slow_reader:
+        elif exchange.sent > sent >= 0 or self.stalled:
             self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, exchange.sent)
         elif sent < 0:
             self.loop.call_later(_HALF_CLOSED, self._look_after_eof, exchange, exchange.sent)
@@ -303,7 +309,7 @@ class Connection(Wire):
         exchange.complete = True
         self.receiving = None
         if not exchange.bodied:
-            if self.running is None and not self.waiting:
+            if self.running is None and not self.waiting and not self.stalled:
                 self._start(exchange)
             else:
                 self._enqueue(exchange)
@@ -322,7 +328,7 @@ class Connection(Wire):
             self._enqueue(exchange)
 
     def _enqueue(self, exchange: Exchange) -> None:
-        if self.running is None and not self.waiting:
+        if self.running is None and not self.waiting and not self.stalled:
             self._start(exchange)
         else:
             self.waiting.append(exchange)
@@ -489,7 +495,7 @@ class Connection(Wire):
         self._going_on = True
         waiting = self.waiting
         try:
-            while waiting and self.running is None and not waiting[0].spooling:
+            while waiting and self.running is None and not self.stalled and not waiting[0].spooling:
                 self._start(waiting.pop(0))
                 if self._full and not waiting:
                     self._full = False

@@ -31,6 +31,9 @@ from .settings import Limits
 
 __all__ = ["ProtocolError", "RequestParser", "RequestSink"]
 
+#: Optional white space, which llhttp leaves at the end of a value (RFC 9110 §5.5).
+_BLANK = b" \t"
+
 _METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 }
@@ -104,8 +107,10 @@ class RequestParser:
         "_headers",
         "_held",
         "_left",
+        "_max_fields",
         "_parser",
         "_resuming",
+        "_small",
         "_spent",
         "_unfed",
         "_url",
@@ -128,6 +133,8 @@ class RequestParser:
         # Connection
         self.sink = sink
         self.limits = limits
+        self._max_fields = limits.header_count
+        self._small = min(limits.header_field, limits.request_line)
         self.scheme = "http"
         self.client: tuple[str, int] | None = None
         self.server: tuple[str, int | None] | None = None
@@ -260,20 +267,19 @@ class RequestParser:
         else:
             version = self._check_request_line(method, target)
         self._held = b""
-        if b" \r\n" in data or b"\t" in data:  # llhttp leaves it in the value (RFC 9110 §5.5)
-            headers = [(name, value.rstrip(b" \t")) for name, value in headers]
         if self._framed:
             self._framed = False
             self.content_length = None
             self._left = 0
             self.chunked = self.expects_continue = self.upgrade = False
         self.keep_alive = version == "1.1"
+        # PERF: a section that is smaller than one field may be needs no closer look.
+        if len(data) > self._small:
+            self._check_sizes(headers, target)
         has_cookie = self._read_fields(headers, version)
         text = target.decode("latin-1")
         if text[0] != "/" or "#" in text:
             _check_target(method, target)
-        if len(target) > self.limits.request_line:
-            raise ProtocolError(414, "the request target is too long")
         self.in_body = True
         incoming = Incoming(
             _METHODS.get(method) or _other_method(method),
@@ -315,9 +321,8 @@ class RequestParser:
     def _read_fields(self, headers: list[tuple[bytes, bytes]], version: str) -> bool:
         """Check the header fields and take from them what is to be decided by them; tell
         whether there is a cookie."""
-        limits = self.limits
-        if len(headers) > limits.header_count:
-            raise ProtocolError(431, f"more than {limits.header_count} header fields")
+        if len(headers) > self._max_fields:
+            raise ProtocolError(431, f"more than {self._max_fields} header fields")
         host: bytes | None = None
         has_cookie = False
         for name, value in headers:
@@ -334,13 +339,11 @@ class RequestParser:
                 else:
                     self._framed = True
                     self._read_framing(kind, value, version)
-        # PERF: a section that is smaller than one field may be needs no closer look.
-        if len(self._data) > limits.header_field:
-            self._check_sizes(headers)
         if host is None:
             if version == "1.1":
                 raise ProtocolError(400, "a request needs a Host header field")
         elif host != self._good_host:
+            host = host.rstrip(_BLANK)
             if _VALID_HOST(host) is None:
                 raise ProtocolError(400, "the Host header field is not valid")
             self._good_host = host
@@ -348,7 +351,7 @@ class RequestParser:
 
     def _read_framing(self, kind: int, value: bytes, version: str) -> None:
         if kind == _LENGTH:
-            self._read_length(value)
+            self._read_length(value.rstrip(_BLANK))
         elif kind == _CONNECTION:
             self.keep_alive = self._parser.should_keep_alive()
             self.upgrade = self._parser.should_upgrade()
@@ -360,17 +363,19 @@ class RequestParser:
             self.chunked = True
             self._chunks = self._spent = 0
         elif version == "1.1":
-            if value.lower() != b"100-continue":
+            if value.rstrip(_BLANK).lower() != b"100-continue":
                 raise ProtocolError(417, "unknown expectation")
             self.expects_continue = True
 
-    def _check_sizes(self, headers: list[tuple[bytes, bytes]]) -> None:
+    def _check_sizes(self, headers: list[tuple[bytes, bytes]], target: bytes) -> None:
         limits = self.limits
+        if len(target) > limits.request_line:
+            raise ProtocolError(414, "the request target is too long")
         total = 0
         for name, value in headers:
             size = len(name) + len(value)
             total += size
-            is_cookie = _spellings.get(name) == _COOKIE
+            is_cookie = name.lower() == b"cookie"
             if size > (limits.cookie_field if is_cookie else limits.header_field):
                 raise ProtocolError(431, "a header field is too long")
         if total > limits.header_bytes:

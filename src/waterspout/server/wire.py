@@ -67,6 +67,7 @@ class Wire(asyncio.Protocol):
         "opened",
         "outbox",
         "server",
+        "stalled",
         "timeouts",
         "transport",
         "write_deadline",
@@ -89,6 +90,8 @@ class Wire(asyncio.Protocol):
         #: What is written at the end of the loop's turn.
         self.answer = b""
         self.outbox = server.outbox
+        #: The client does not take what is written.
+        self.stalled = False
         self._holds = 0  # reasons not to read
         self._can_write: asyncio.Event | None = None
         self._unsent = 0  # at the last look at a slow reader
@@ -124,6 +127,8 @@ class Wire(asyncio.Protocol):
         """Write *data* at the end of this turn of the loop (`Outbox`)."""
         if self.answer:
             self.answer += data
+            if len(self.answer) > _HIGH_WATER:
+                self.flush()  # pipelined answers: a slow reader shows before all are made
             return
         self.answer = data
         outbox = self.outbox
@@ -159,13 +164,9 @@ class Wire(asyncio.Protocol):
             if not self._holds and not self.lost:
                 self.transport.resume_reading()
 
-    @property
-    def slow_reader(self) -> bool:
-        """Whether the client does not take what is written."""
-        return self._can_write is not None and not self._can_write.is_set()
-
     def pause_writing(self) -> None:
         """The client reads too slowly: producers wait."""
+        self.stalled = True
         if self._can_write is None:
             self._can_write = asyncio.Event()
         self._can_write.clear()
@@ -173,6 +174,7 @@ class Wire(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The client has caught up."""
+        self.stalled = False
         if self._can_write is not None:
             self._can_write.set()
         self.write_deadline = NEVER
@@ -183,7 +185,8 @@ class Wire(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until more of an answer may be written. Raises `ClientDisconnected`."""
-        if self._can_write is not None and not self._can_write.is_set():
+        if self.stalled:
+            assert self._can_write is not None
             await self._can_write.wait()
         if self.lost:
             raise gone()

@@ -27,7 +27,7 @@ class Token(NamedTuple):
 
 
 def tokens(source: str, name: str) -> Iterator[Token]:
-    """Cut *source* into tokens. Raises `ParseError` for a brace that is not closed."""
+    """Cut *source* into tokens, the last a text. Raises `ParseError` for a brace left open."""
     position, line = 0, 1
     while found := _OPENING.search(source, position):
         start, after = found.span()
@@ -51,5 +51,4 @@ def tokens(source: str, name: str) -> Iterator[Token]:
         elif opening == "{%":
             yield Token("block", content.strip(), first, line)
         position = end + len(closing)
-    if position < len(source):
-        yield Token("text", source[position:], line, line)
+    yield Token("text", source[position:], line, line)
