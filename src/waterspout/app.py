@@ -30,6 +30,7 @@ from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
 from .last_stage import pass_last
 from .lazy import load
+from .log import printable
 from .pipeline import SYNC, drive
 from .registration import Registration
 from .scaffold import setupmethod
@@ -352,7 +353,8 @@ class App(Registration):
     ) -> None:
         """Log an exception that becomes a 500."""
         current = _current().request
-        self.logger.error(f"Exception on {current.path} [{current.method}]", exc_info=exc_info)
+        path = printable(current.path)
+        self.logger.error(f"Exception on {path} [{current.method}]", exc_info=exc_info)
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         """Raise the routing error of *request*; in debug mode a redirect that would lose a

@@ -53,7 +53,7 @@ async def run_in_thread(func: Callable[..., T], /, *args: Any, **kwargs: Any) ->
     what it sets in them is seen afterwards. Raises what *func* raises, and 503 if a thousand
     calls wait already. A cancellation does not stop the thread.
     """
-    return await lanes_of(asyncio.get_running_loop()).work.run(func, *args, **kwargs)
+    return await lanes_of(asyncio.get_running_loop()).work.run_or_abandon(func, *args, **kwargs)
 
 
 @overload

@@ -90,6 +90,9 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             False, "Answers that set the session cookie get Cache-Control: private.", modern=True
         ),
         "MAX_COOKIE_SIZE": Setting(4093, "Size a Set-Cookie line may have; 0: no check.", "bytes"),
+        "COOKIE_PREFIX_CHECK": Setting(
+            False, "Refuse to set __Host- and __Secure- cookies that browsers drop.", modern=True
+        ),
         # -- addresses
         "SERVER_NAME": Setting(
             None, "host[:port] of the site, for URLs made outside a request and subdomains."

@@ -17,6 +17,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -113,23 +114,44 @@ class Lane:
 
     async def run(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Call *func* in the lane under the current context and return its result; what it
-        sets in context variables is seen afterwards."""
+        sets in context variables is seen afterwards.
+
+        A thread cannot be cancelled. If we are, a call that has not begun is left out, and one
+        that runs is waited for: what follows, such as teardown, must not run beside it.
+        """
+        return await self._run(True, func, args, kwargs)
+
+    async def run_or_abandon(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Do as `run`, but when cancelled leave the thread to itself."""
+        return await self._run(False, func, args, kwargs)
+
+    async def _run(
+        self, wait: bool, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
         future: asyncio.Future[T] = self.loop.create_future()
         context = contextvars.copy_context()
+        unwanted = False
 
         def job() -> None:
+            if unwanted:
+                self.answer(future.cancel)
+                return
             try:
                 result = context.run(func, *args, **kwargs)
             except BaseException as error:
-                if isinstance(error, StopIteration):
-                    error = RuntimeError(f"{func!r} raised StopIteration")
-                self.answer(_fail, future, error)
+                self.answer(_fail, future, _for_a_task(error))
             else:
                 self.answer(_succeed, future, result)
 
         self.submit(job)
         try:
-            return await future
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            unwanted = True
+            while wait and not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({future})
+            raise
         finally:
             bridge.adopt(context)
 
@@ -194,6 +216,15 @@ class Lane:
             finally:
                 self.busy -= 1
             del entry, job, args
+
+
+def _for_a_task(error: BaseException) -> Exception:
+    """Return what a task may raise: `StopIteration` it cannot, `SystemExit` ends the loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    told = RuntimeError(f"{type(error).__name__} was raised in a thread")
+    told.__cause__ = error
+    return told
 
 
 def _succeed(future: asyncio.Future[Any], result: Any) -> None:

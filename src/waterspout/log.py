@@ -36,9 +36,21 @@ __all__ = [
     "create_logger",
     "default_handler",
     "has_level_handler",
+    "printable",
     "request_id",
     "wsgi_errors_stream",
 ]
+
+
+def printable(text: str) -> str:
+    """Return *text*, such as a path that was sent, for a line of a log: what would end the line
+    or command a terminal is escaped.
+
+    SECURITY: else a stranger writes log lines (CVE-2025-48432).
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _errors_stream() -> TextIO:

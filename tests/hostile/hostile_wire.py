@@ -112,6 +112,12 @@ class Wire:
             answer.body = self._read_body(answer)
         return answer
 
+    def read_final(self) -> Answer:
+        """Return the next answer that is not an interim one (1xx)."""
+        while (answer := self.read_answer()).status < 200:
+            pass
+        return answer
+
     def _read_body(self, answer: Answer) -> bytes:
         coding, length = answer.field("Transfer-Encoding"), answer.field("Content-Length")
         assert coding is None or length is None
@@ -135,10 +141,12 @@ class Wire:
         return data
 
     def read_answers(self) -> list[Answer]:
-        """Return all answers until the server closes."""
+        """Return all final answers until the server closes."""
         answers = []
         while self.unread or self.more():
-            answers.append(self.read_answer())
+            answer = self.read_answer()
+            if answer.status >= 200:
+                answers.append(answer)
         return answers
 
 

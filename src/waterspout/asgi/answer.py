@@ -20,6 +20,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from .. import pipeline, signals
 from ..endpoint import Where
 from ..lanes import LaneFull, lanes_of
+from ..log import printable
 from ..pipeline import SYNC, LoopDriver, drive
 from ..reception import receive as receive_message
 from ..server.answers import (
@@ -122,7 +123,7 @@ class Answer:
             return
         incoming = exchange.incoming
         self.app.logger.error(
-            "%s %s took longer than its limit: 504", incoming.method, incoming.path
+            "%s %s took longer than its limit: 504", incoming.method, printable(incoming.path)
         )
         exchange.abandoned = True
         self._late = self.loop.create_task(self._send_whole(own_answer(self.app, exchange, 504)))

@@ -50,6 +50,8 @@ class RequestBody:
                 return False
             if exchange.collect(data):
                 await self._lanes.files.run(exchange.spool)
+        if exchange.unwritten:
+            await self._lanes.files.run(exchange.spool)
         exchange.finish_body()
         return True
 

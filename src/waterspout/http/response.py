@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -16,6 +17,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .. import json
 from ..current import current_config
 from .awaitable import Ready
+from .cookies import check_cookie, check_prefix
 
 if TYPE_CHECKING:
     pass
@@ -45,6 +47,34 @@ class Response(Ready, WerkzeugResponse):
         if config is not None:
             return int(config["MAX_COOKIE_SIZE"])
         return super().max_cookie_size
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str = "",
+        max_age: timedelta | int | None = None,
+        expires: str | datetime | int | float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: str | None = None,
+        partitioned: bool = False,
+    ) -> None:
+        """Set a cookie (Werkzeug's `set_cookie`).
+
+        Raises `ValueError` for a name or attribute that would break the field apart, and, with
+        the setting COOKIE_PREFIX_CHECK, for a ``__Host-`` or ``__Secure-`` name that browsers
+        would not take.
+        """
+        check_cookie(key, domain, expires)
+        if key.startswith("__"):
+            config = current_config()
+            if config is not None and config["COOKIE_PREFIX_CHECK"]:
+                check_prefix(key, domain, path, secure or partitioned)
+        super().set_cookie(
+            key, value, max_age, expires, path, domain, secure, httponly, samesite, partitioned
+        )
 
     @property
     def is_async(self) -> bool:

@@ -44,7 +44,7 @@ class Moment(NamedTuple):
     @classmethod
     def of(cls, date: float | datetime.datetime, gmt_offset: int, relative: bool) -> Self:
         """Look at *date* from now, by the clock of someone *gmt_offset* minutes behind UTC."""
-        if not isinstance(date, datetime.datetime):
+        if isinstance(date, int | float):
             date = datetime.datetime.fromtimestamp(date, datetime.UTC)
         elif date.tzinfo is None:
             date = date.replace(tzinfo=datetime.UTC)

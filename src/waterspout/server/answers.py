@@ -10,6 +10,7 @@ from werkzeug.exceptions import InternalServerError
 
 from .. import pipeline
 from ..last_stage import pass_last, pass_last_aside
+from ..log import printable
 from ..pipeline import Driver
 from .outgoing import BadResponse, Outgoing, encode, has_body
 
@@ -39,14 +40,14 @@ def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
         app.logger.error(
             "The response to %s %s was not sent: %s",
             exchange.incoming.method,
-            exchange.incoming.path,
+            printable(exchange.incoming.path),
             error,
         )
     except Exception:
         app.logger.exception(
             "The response to %s %s could not be made",
             exchange.incoming.method,
-            exchange.incoming.path,
+            printable(exchange.incoming.path),
         )
     close_response(response)
     return own_answer(app, exchange, 500)
@@ -56,7 +57,7 @@ def close_response(response: Any) -> None:
     """Run a response's close functions; their errors are logged."""
     try:
         response.close()
-    except Exception:
+    except (Exception, SystemExit):
         _logger.exception("Error while closing a response")
 
 
@@ -64,25 +65,27 @@ async def close_quietly(app: App, ctx: RequestContext, drv: Driver) -> None:
     """End a request; errors of teardown functions are logged, the answer is not lost."""
     try:
         await pipeline.close(ctx, drv)
-    except Exception:
+    except (Exception, SystemExit):
         app.logger.exception("Error in a teardown function")
 
 
 async def internal_error(
-    app: App, ctx: RequestContext, error: Exception, server: Server | None
+    app: App, ctx: RequestContext, error: BaseException, server: Server | None
 ) -> Any:
     """Return the response for an error that the application let out: PROPAGATE_EXCEPTIONS,
-    or a failing error handler."""
+    a failing error handler, or what is no `Exception`."""
     incoming = ctx._incoming
     assert incoming is not None
     app.logger.error(
-        f"Exception on {incoming.path} [{incoming.method}]",
+        f"Exception on {printable(incoming.path)} [{incoming.method}]",
         exc_info=(type(error), error, error.__traceback__),
     )
     return error_response(app, error, incoming, server)
 
 
-def error_response(app: App, error: Exception, incoming: Incoming, server: Server | None) -> Any:
+def error_response(
+    app: App, error: BaseException, incoming: Incoming, server: Server | None
+) -> Any:
     """Return a plain 500 response, or in debug mode the page that explains *error*."""
     if server is not None and server.debugger is not None:
         return server.debugger.page(error, incoming)

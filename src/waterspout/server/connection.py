@@ -12,6 +12,8 @@ The states are in the fields `receiving` (a request whose body still arrives),
 from __future__ import annotations
 
 import asyncio
+import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
@@ -19,9 +21,10 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeou
 from .. import signals
 from ..endpoint import LOOP, THREAD
 from ..lanes import LaneFull
+from ..log import printable
 from ..reception import receive
 from . import answers, dispatching
-from .exchange import Channel, ChannelReader, Exchange, gone
+from .exchange import Channel, ChannelReader, Exchange, RefusedBody, gone
 from .forwarded import believe
 from .http1 import ProtocolError, RequestParser
 from .sending import send_stream
@@ -33,9 +36,11 @@ if TYPE_CHECKING:
     from .serving import Server
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 #: Seconds that a client which sends no more is taken to be still reading.
 _HALF_CLOSED = 0.05
+#: Seconds between the first two looks at it, and at most between two.
+_FIRST_LOOK = 0.01
+_LAST_LOOK = 10.0
 
 
 class Connection(Wire):
@@ -178,25 +183,37 @@ class Connection(Wire):
         self.loop.call_later(_HALF_CLOSED, self._look_after_eof, self.running, -1)
         return True
 
-    def _look_after_eof(self, exchange: Exchange | None, sent: int) -> None:
+    def _look_after_eof(
+        self, exchange: Exchange | None, sent: int, pause: float = _FIRST_LOOK
+    ) -> None:
         """Tell a client that only shut its write side from one that has gone.
 
         NOTE: TCP does not; the second shows only when we write. So while there is no answer an
         interim one is written, which costs a reader nothing (RFC 9110 §15.2) and brings back a
-        reset if there is none. One that makes no progress for a moment is not waited for.
+        reset if there is none, and now and then another: the reader may leave later. An answer
+        that makes no progress for a moment is not waited for.
         """
         if self.lost or exchange is None or self.running is not exchange:
             return
         if not exchange.status:
-            if sent == -1 and exchange.incoming.version == "1.1":
+            if self._was_reset():
+                self.transport.abort()
+                return
+            if exchange.incoming.version == "1.1":
                 self.send(_CONTINUE)
-            self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, -2)
+            again = min(2 * pause, _LAST_LOOK)
+            self.loop.call_later(pause, self._look_after_eof, exchange, -1, again)
         elif exchange.sent > sent >= 0 or self.stalled:
             self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, exchange.sent)
         elif sent < 0:
             self.loop.call_later(_HALF_CLOSED, self._look_after_eof, exchange, exchange.sent)
         else:
             self._client_gone(exchange)
+
+    def _was_reset(self) -> bool:
+        # The loop reads no more after the end of input, so it does not learn of a reset.
+        sock = self.transport.get_extra_info("socket")
+        return sock is not None and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     # -- requests ------------------------------------------------------------------
 
@@ -260,6 +277,8 @@ class Connection(Wire):
             return
         if exchange.ctx is not None:
             exchange.ctx.request.routing_exception = RequestEntityTooLarge()
+        else:
+            exchange.incoming.body = RefusedBody()  # type: ignore[assignment]  # a file
         self._enqueue(exchange)
 
     def on_body(self, data: bytes) -> None:
@@ -379,12 +398,7 @@ class Connection(Wire):
         elif outgoing.body is not None or exchange.is_head:
             self.deliver(exchange, result, outgoing)
         else:
-            # An async body runs in the request's own context, here on the loop. A sync one
-            # enters it in a worker thread, while this task must stay out of it.
-            exchange.task = self.loop.create_task(
-                send_stream(self, exchange, result, outgoing),
-                context=exchange.context if result.is_async else None,
-            )
+            exchange.task = self.loop.create_task(send_stream(self, exchange, result, outgoing))
 
     def deliver(self, exchange: Exchange, response: Any, outgoing: Outgoing) -> None:
         """Send an answer whose body is at hand, unless nobody waits for it; close it."""
@@ -476,8 +490,11 @@ class Connection(Wire):
 
     def _log(self, exchange: Exchange) -> None:
         incoming = exchange.incoming
-        assert self.access_log is not None
-        self.access_log(
+        log: Any = self.access_log
+        if exchange.context is not None and not exchange.abandoned:
+            # What a `def` view has set is seen by the log; if abandoned, its thread is there yet.
+            log = partial(exchange.context.run, log)
+        log(
             incoming.client[0] if incoming.client else "",
             incoming.method,
             incoming.target,
@@ -560,7 +577,7 @@ class Connection(Wire):
         self.app.logger.error(
             "%s %s took longer than its limit: 504",
             exchange.incoming.method,
-            exchange.incoming.path,
+            printable(exchange.incoming.path),
         )
         self._fail(exchange, 504)
         if exchange.task is not None:
@@ -573,11 +590,7 @@ class Connection(Wire):
             return
         if exchange.bodied:
             task.add_done_callback(lambda _: exchange.discard_body())
-        plan = exchange.plan
-        policy = None if plan is None else plan.on_disconnect
-        if policy is None:
-            policy = "cancel" if exchange.incoming.method in _SAFE else "finish"
-        if policy == "cancel" or exchange.status:
+        if exchange.status or exchange.ends_with_client():
             task.cancel()
 
     # -- the server's view ---------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import pipeline, signals
 from ..current import app_var, request_var
+from ..log import printable
 from ..pipeline import SYNC, Plain, drive
 from .answers import close_quietly, encoded, error_response, internal_error
 from .sending import send_stream
@@ -57,6 +58,7 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
             and ctx._live_session is None
             and ctx._after is None
             and not exchange.incoming.has_cookie
+            and not exchange.abandoned
             and not signals.watched
         ):
             connection.write_plain(exchange, plain[0], plain[1](rv))
@@ -68,8 +70,16 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
             connection.server.keep(close_quietly(connection.app, ctx, connection.driver))
         )
         raise
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        await _run(connection, exchange, _raise(error))
     else:
         await _run(connection, exchange, pipeline.conclude(ctx, connection.driver, rv))
+
+
+async def _raise(error: BaseException) -> Response | Plain:
+    raise error
 
 
 async def run_on_loop(connection: Connection, exchange: Exchange) -> None:
@@ -91,7 +101,10 @@ async def _run(
     try:
         try:
             result: Any = await stage
-        except Exception as error:
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:
+            # NOTE: a view that says sys.exit() ends its request, not the server.
             result = await internal_error(app, ctx, error, connection.server)
         if type(result) is tuple:
             # PERF: the plain answer of a view that touched nothing.
@@ -158,7 +171,7 @@ def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[An
     ctx.enter()
     try:
         result: Any = drive(pipeline.respond(ctx, SYNC))
-    except Exception as error:
+    except BaseException as error:
         result = drive(internal_error(app, ctx, error, server))
     if type(result) is tuple:
         if ctx.must_close():
@@ -205,6 +218,8 @@ def wsgi_response(
         if length is not None and length <= _TAKEN_AT_ONCE:
             response.make_sequence()
         return response
-    except Exception as error:
-        _logger.exception("Error in the application on %s %s", incoming.method, incoming.path)
+    except BaseException as error:
+        _logger.exception(
+            "Error in the application on %s %s", incoming.method, printable(incoming.path)
+        )
         return error_response(app, error, incoming, server)

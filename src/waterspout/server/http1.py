@@ -279,7 +279,9 @@ class RequestParser:
         has_cookie = self._read_fields(headers, version)
         text = target.decode("latin-1")
         if text[0] != "/" or "#" in text:
-            _check_target(method, target)
+            host = _check_target(method, target)
+            if host:  # it counts, whatever the field says (RFC 9112 §3.2.2)
+                headers = [(b"Host", host), *(f for f in headers if f[0].lower() != b"host")]
         self.in_body = True
         incoming = Incoming(
             _METHODS.get(method) or _other_method(method),
@@ -483,17 +485,18 @@ def _other_method(method: bytes) -> str:
     return method.decode("ascii")
 
 
-def _check_target(method: bytes, target: bytes) -> None:
-    """Check a target that is not a plain path (RFC 9112 §3.2)."""
+def _check_target(method: bytes, target: bytes) -> bytes | None:
+    """Check a target that is not a plain path (RFC 9112 §3.2); return the host in it."""
     if b"#" in target:
         raise ProtocolError(400, "a fragment in the request target")
     if target == b"*":
         if method != b"OPTIONS":
             raise ProtocolError(400, "the target '*' is for OPTIONS only")
-        return
+        return None
     absolute = _VALID_ABSOLUTE(target)
     if absolute is None or _VALID_HOST(absolute[1]) is None or absolute[1][:1] == b":":
         raise ProtocolError(400, "the request target is not valid")
+    return absolute[1]
 
 
 def _explain(error: httptools.HttpParserError) -> ProtocolError:

@@ -83,6 +83,8 @@ def encode(response: Response, incoming: Incoming) -> Outgoing:
             if kind == _LENGTH:
                 if not (value.isascii() and value.isdigit()):
                     raise BadResponse(f"the Content-Length {value!r} is no number")
+                if length not in (None, int(value)):
+                    raise BadResponse("there is more than one Content-Length")
                 length = int(value)
                 continue
             value = iri_to_uri(value)

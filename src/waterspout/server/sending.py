@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected
 
+from ..carry import AsyncContextStream
 from ..lanes import Lanes
+from ..log import printable
 from ..pipeline import SYNC, drive
 from . import answers
 
@@ -43,12 +45,12 @@ async def send_stream(
             await _write_all(connection, exchange, outgoing, body)
     except (ClientDisconnected, ConnectionError):
         pass
-    except Exception:
+    except (Exception, SystemExit):
         # The status is sent: a short body, closed without its end, tells the client.
         _logger.exception(
             "Error while streaming the answer to %s %s",
             exchange.incoming.method,
-            exchange.incoming.path,
+            printable(exchange.incoming.path),
         )
         connection.abort()
     finally:
@@ -92,7 +94,7 @@ async def _write_all(
         _logger.error(
             "The body of %s %s ended %d bytes before its Content-Length",
             exchange.incoming.method,
-            exchange.incoming.path,
+            printable(exchange.incoming.path),
             left,
         )
         exchange.keep_alive = False
@@ -105,7 +107,7 @@ def pieces(
     """Return the body of a streamed response as an async iterator with `aclose`. *context* is
     that of a request which ran in a worker thread."""
     if response.is_async:
-        return AsyncPieces(response)
+        return AsyncPieces(response, context)
     return SyncPieces(lanes, response, context)
 
 
@@ -113,10 +115,13 @@ class AsyncPieces:
     """Advances an async body on the loop. One that never waits lets others have their turn,
     and the loop notice that the client has gone."""
 
-    def __init__(self, response: Any) -> None:
+    def __init__(self, response: Any, context: contextvars.Context | None) -> None:
         self._response = response
         self._count = 0
-        self._iterator: AsyncIterator[Any] = response.response.__aiter__()
+        source: Any = response.response
+        if context is not None:
+            source = AsyncContextStream(source, context)
+        self._iterator: AsyncIterator[Any] = aiter(source)
 
     def __aiter__(self) -> AsyncPieces:
         return self
@@ -172,7 +177,7 @@ class SyncPieces:
 async def _end(connection: Connection, exchange: Exchange, body: Any) -> None:
     try:
         await body.aclose()
-    except Exception:
+    except (Exception, SystemExit):
         _logger.exception("Error while closing a streamed body")
     ctx = exchange.ctx
     context = exchange.context

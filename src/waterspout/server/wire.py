@@ -51,12 +51,12 @@ class Wire(asyncio.Protocol):
     """One client connection, as bytes."""
 
     __slots__ = (
-        "answer",
         "_can_write",
         "_holds",
         "_on_lost",
         "_thrown_away",
         "_unsent",
+        "answer",
         "closing",
         "deadline",
         "idle",

@@ -9,6 +9,7 @@ from ..escaping import parse_qs_bytes as parse_qs_bytes
 from ..escaping import recursive_unicode as recursive_unicode
 from ..escaping import squeeze as squeeze
 from ..escaping import to_unicode as to_unicode
+from ..escaping import unquote_to_bytes
 from ..escaping import url_escape as url_escape
 from ..escaping import url_unescape as url_unescape
 from ..escaping import utf8 as utf8
@@ -17,6 +18,7 @@ from ..escaping import xhtml_unescape as xhtml_unescape
 
 # The older names of one function, from when str and unicode were two types.
 _unicode = native_str = to_basestring = to_unicode
+_unquote_to_bytes = unquote_to_bytes  # its name to Tornado's own tests
 
 __all__ = [
     "json_decode",

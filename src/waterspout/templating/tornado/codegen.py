@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from .loaders import BaseLoader
     from .template import Template
 
-_MAX_NESTING = 100  # files and blocks inside one another
 _PARAMETERS = "_tt_show, _tt_raw, _tt_utf8"
 
 
@@ -63,9 +62,10 @@ class Generated(NamedTuple):
     origins: list[Origin]
 
     def origin(self, line: int) -> Origin:
-        """Return where *line* of the source comes from."""
+        """Return where *line* of the source comes from: the last tag up to there, if any."""
         at = bisect_right(self.origins, line, key=lambda origin: origin.first)
-        return self.origins[max(at - 1, 0)]
+        tags = (origin for origin in reversed(self.origins[:at]) if origin.line)
+        return next(tags, self.origins[0])
 
 
 def generate(template: Template, loader: BaseLoader | None) -> Generated:
@@ -177,9 +177,6 @@ class _Writer:
     @contextmanager
     def inside(self, template: Template, line: int) -> Iterator[None]:
         """Write nodes of *template*, to which *line* of the present one leads."""
-        if len(self.way) == _MAX_NESTING:
-            message = f"more than {_MAX_NESTING} files and blocks inside one another"
-            raise ParseError(message, self.template.name, line)
         outer = self.template
         self.write_text(line)
         self.way.insert(0, f"{_printable(outer.name)}:{line}")

@@ -1,9 +1,9 @@
 """The parts of a ``multipart/form-data`` body (RFC 2046 §5.1, RFC 7578).
 
 A body is walked once, from delimiter to delimiter; blank lines before the first and
-everything after the closing one are skipped. Nothing in a part is looked at but its headers: its own
-Content-Length and Content-Transfer-Encoding mean nothing here, and a multipart inside a
-multipart is a value like any other.
+everything after the closing one are skipped. Of a part's headers two are looked at: its
+own Content-Length and Content-Transfer-Encoding mean nothing here, and a multipart inside
+a multipart is a value like any other.
 """
 
 from __future__ import annotations
