@@ -110,6 +110,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "MAX_FORM_MEMORY_SIZE": Setting(
             500_000, "Largest form field that is not a file, above it 413; None: no limit.", "bytes"
         ),
+        "MAX_FORM_SIZE": Setting(
+            None,
+            "All fields of a form but its files, above it 413; None: no limit, nor for urlencoded parts.",
+            "bytes",
+            modern=1024 * 1024,
+        ),
         "MAX_FORM_PARTS": Setting(
             1_000, "Most parts of a multipart form, above it 413; None: no limit.", "parts"
         ),

@@ -149,13 +149,12 @@ def test_demand3_async_views_answer_while_every_thread_is_taken(
     def inline() -> str:
         return threading.current_thread().name
 
-    with serve(app) as port:
-        with holding(port, 45) as visitors:
-            wait_for(arrived, 40)  # the lane's most
-            assert {answer.text for answer in crowd(port, *[["/async"] * 20] * 5)} == {"async"}
-            assert "views" not in ask(port, "/inline").text
-            gate.set()
-            assert {visitor.read().text for visitor in visitors} == {"held"}
+    with serve(app) as port, holding(port, 45) as visitors:
+        wait_for(arrived, 40)  # the lane's most
+        assert {answer.text for answer in crowd(port, *[["/async"] * 20] * 5)} == {"async"}
+        assert "views" not in ask(port, "/inline").text
+        gate.set()
+        assert {visitor.read().text for visitor in visitors} == {"held"}
 
 
 def test_demand3_inline_views_run_on_the_loops_thread(app: App, native: Serve) -> None:

@@ -142,7 +142,8 @@ def test_demand7_the_request_is_seen_in_streams(app: App, serve: Serve, kind: st
             await asyncio.sleep(0)
             yield item
 
-    source = "{% for n in range(3) %}{{ config['NAME'] }} {{ request.args.q }} {{ g.value }} {{ session.user }}\n{% endfor %}"
+    line = "{{ config['NAME'] }} {{ request.args.q }} {{ g.value }} {{ session.user }}\n"
+    source = "{% for n in range(3) %}" + line + "{% endfor %}"
     app.config["NAME"] = "demand"
 
     @app.get("/def")

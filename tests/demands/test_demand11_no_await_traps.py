@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from demand_people import Answer, ask
-from demand_servers import Serve
+from demand_servers import Serve, on_native
 
 import waterspout
 from waterspout import App, make_response, request
@@ -121,8 +121,6 @@ def made_app() -> App:
 
 @pytest.fixture(scope="module")
 def port(made_app: App) -> Iterator[int]:
-    from demand_servers import on_native
-
     with on_native(made_app) as port:
         yield port
 
@@ -169,10 +167,6 @@ def add_careless_functions(app: App) -> None:
     def view() -> Any:
         return answered()
 
-    @app.get("/tuple")
-    async def in_async() -> Any:
-        return answered()
-
     @app.errorhandler(KeyError)
     def handler(error: KeyError) -> Any:
         return answered()
@@ -210,7 +204,7 @@ def test_demand11_a_coroutine_in_a_tuple_is_an_error_that_names_the_view(app: Ap
     def careless() -> Any:
         return answered(), 200
 
-    with pytest.raises(TypeError, match="'careless'.*coroutine.*'async def'"):
+    with pytest.raises(TypeError, match=r"'careless'.*coroutine.*'async def'"):
         app.test_client().get("/")
 
 

@@ -220,7 +220,7 @@ BODIES = [
         for path in ("/small", "/small-async")
         for case in (
             post(f"at the limit {path}", path, b"x" * 1000, body=b"1000"),
-            post(f"above the limit {path}", path, b"x" * 1001, 413, contains=b"413 Request Entity Too Large"),
+            post(f"above the limit {path}", path, b"x" * 1001, 413, contains=b"413 Request"),
             post(f"above the limit in chunks {path}", path, b"x" * 5000, 413, chunked=True),
         )
     ),

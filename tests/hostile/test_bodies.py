@@ -134,7 +134,7 @@ def test_b03_the_search_for_the_boundary_is_linear(address: Any, target: str, da
 def test_b04_fields_are_limited_one_by_one_and_together(address: Any, target: str) -> None:
     """B04: what is kept in memory is counted while it is read (CVE-2024-47874, CVE-2024-49767)."""
     assert send(address, target, field("a", b"x" * 600_000) + END).status == 413
-    many = b"".join(field(f"a{n}", b"x" * 100_000) for n in range(9))
+    many = b"".join(field(f"a{n}", b"x" * 100_000) for n in range(15))
     assert send(address, target, many + END).status == 413
 
 
@@ -270,7 +270,8 @@ def test_b10_a_million_arguments_are_too_many(address: Any, target: str) -> None
 
 
 def test_b10_a_form_of_many_small_fields(address: Any, target: str) -> None:
-    """B10: within the memory limit, but more fields than the limit of parts."""
+    """B10: within the limit of bytes, but more fields than the limit of parts."""
+    assert send(address, target, b"a=&" * 900, FORM).status == 200
     assert send(address, target, b"a=&" * 160_000, FORM).status in (400, 413)
 
 

@@ -16,7 +16,7 @@ SITE = {
   </body>
 </html>
 """,
-    "parts/nav.html": "<p>{% if user %}{{ user }}{% else %}Guest{% end %}{% include 'sep.txt' %}</p>",
+    "parts/nav.html": "<p>{% if user %}{{ user }}{% else %}you{% end %}{% include 'sep.txt' %}</p>",
     "parts/sep.txt": "  |\t  {{ '<' }}  ",
     "list.html": """{% extends "base.html" %}
 This text is outside a block.

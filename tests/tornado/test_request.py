@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from waterspout.http import Incoming
+from waterspout.http import Incoming, Origin
 from waterspout.tornado.httputil import (
     HTTPHeaders,
     HTTPInputError,
@@ -26,7 +26,10 @@ FIELDS = [
 
 def received() -> HTTPServerRequest:
     incoming = Incoming(
-        "POST", b"/a%20b?x=1&y=%C3%A9&x=", FIELDS, scheme="https", client=("10.0.0.1", 4321)
+        "POST",
+        b"/a%20b?x=1&y=%C3%A9&x=",
+        FIELDS,
+        origin=Origin(scheme="https", client=("10.0.0.1", 4321)),
     )
     incoming.body = b"x=2&z=3"
     return HTTPServerRequest.from_incoming(incoming)

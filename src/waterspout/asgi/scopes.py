@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from ..http.incoming import Incoming
+from ..http.incoming import Incoming, Origin
 
 __all__ = ["Receive", "Scope", "Send", "header_pairs", "message_of"]
 
@@ -23,11 +23,13 @@ def message_of(scope: Scope) -> Incoming:
         scope["method"],
         b"%b?%b" % (raw, query) if query else raw,
         [(bytes(name), bytes(value)) for name, value in scope["headers"]],
-        version=scope.get("http_version", "1.1"),
-        scheme=scope.get("scheme", "http"),
-        root_path=scope.get("root_path", ""),
-        client=_pair(scope.get("client")),
-        server=_pair(scope.get("server")),
+        scope.get("http_version", "1.1"),
+        Origin(
+            scope.get("scheme", "http"),
+            scope.get("root_path", ""),
+            _pair(scope.get("client")),
+            _pair(scope.get("server")),
+        ),
     )
     # The server decoded the path, and has (by the specification) put the prefix before it.
     incoming.path = path.removeprefix(incoming.root_path) or "/"

@@ -7,18 +7,27 @@ routing needs for every request. The faces (`http.Request`, Tornado's
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["Incoming"]
+__all__ = ["Incoming", "Origin"]
 
 #: Optional white space around a value, which is no part of it (RFC 9110 §5.5).
 _BLANK = b" \t"
 
 HeaderList = list[tuple[bytes, bytes]]
+
+
+class Origin(NamedTuple):
+    """Where messages come from: what is the same for all of one connection."""
+
+    scheme: str = "http"
+    root_path: str = ""
+    client: tuple[str, int] | None = None
+    server: tuple[str, int | None] | None = None
 
 
 class Incoming:
@@ -47,25 +56,39 @@ class Incoming:
         target: bytes,
         headers: HeaderList,
         version: str = "1.1",
-        scheme: str = "http",
-        root_path: str = "",
-        client: tuple[str, int] | None = None,
-        server: tuple[str, int | None] | None = None,
+        origin: Origin = Origin(),  # noqa: B008  # immutable
     ) -> None:
         self.method = method
         self.target = target
         self.headers = headers
         self.version = version
-        self.scheme = scheme
-        self.root_path = root_path
-        self.client = client
-        self.server = server
+        self.origin = origin
         # PERF: looked at as text, in which a search costs a tenth of one in bytes.
         path = target.decode("latin-1")
         if "%" in path or "?" in path or path[:1] != "/" or not path.isascii():
             self.path, self.query = split_target(target)
         else:
             self.path = path
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        return self.origin.scheme
+
+    @property
+    def root_path(self) -> str:
+        """The prefix that the application is mounted under."""
+        return self.origin.root_path
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The peer's address and port; None for UNIX sockets."""
+        return self.origin.client
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """The address and port that received the message; (path, None) for UNIX sockets."""
+        return self.origin.server
 
     def header(self, name: bytes) -> bytes | None:
         """Return the value of *name* (lower case), repeated fields joined by a comma as

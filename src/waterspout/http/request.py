@@ -24,11 +24,13 @@ from .. import json
 from ..current import current_config, request_var
 from .awaitable import awaitable
 from .debugging import attach_enctype_error_multidict
+from .forms import FormParser
 from .incoming import Incoming
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.exceptions import HTTPException
+    from werkzeug.formparser import FormDataParser
     from werkzeug.routing import Rule
 
 __all__ = ["Request", "split_blueprint_path"]
@@ -121,6 +123,8 @@ class Request(WerkzeugRequest):
         "MAX_FORM_MEMORY_SIZE", 500_000
     )
     max_form_parts: int | None = _Limit("MAX_FORM_PARTS", 1_000)  # type: ignore[assignment]
+    max_form_size: int | None = _Limit("MAX_FORM_SIZE", None)  # type: ignore[assignment]
+    form_data_parser_class: type[FormDataParser] = FormParser
 
     @classmethod
     def from_incoming(cls: type[R], incoming: Incoming) -> R:
@@ -299,6 +303,13 @@ class Request(WerkzeugRequest):
     def want_form_data_parsed(self) -> bool:
         """Whether there is a form to parse: a content type was sent."""
         return bool(self.headers.get("Content-Type"))
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """Make what reads the form, with the limits of this request."""
+        parser = super().make_form_data_parser()
+        if isinstance(parser, FormParser):
+            parser.max_form_size = self.max_form_size
+        return parser
 
     def _load_form_data(self) -> None:
         values = self.__dict__

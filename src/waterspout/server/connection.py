@@ -20,6 +20,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeou
 
 from .. import signals
 from ..endpoint import LOOP, THREAD
+from ..http.incoming import Origin
 from ..lanes import LaneFull
 from ..log import printable
 from ..reception import receive
@@ -97,13 +98,14 @@ class Connection(Wire):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         super().connection_made(transport)
-        parser = self.parser
-        parser.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            parser.client = (peer[0], peer[1])
         name = transport.get_extra_info("sockname")
-        parser.server = (name[0], name[1]) if isinstance(name, tuple) else (name or "", None)
+        self.parser.origin = Origin(
+            "https" if transport.get_extra_info("sslcontext") else "http",
+            "",
+            (peer[0], peer[1]) if isinstance(peer, tuple) else None,
+            (name[0], name[1]) if isinstance(name, tuple) else (name or "", None),
+        )
         self.server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -133,7 +135,7 @@ class Connection(Wire):
             return
         if self.receiving is not None:
             self._await_body()
-        elif self.idle and not self.parser.between:
+        elif self.idle and self.parser.in_head:
             self.idle = False
             self.deadline = self.loop.time() + self.timeouts.header
 
@@ -475,18 +477,30 @@ class Connection(Wire):
 
     def _done(self, exchange: Exchange) -> None:
         """An answer is written: go on with the next request, or close."""
-        if exchange.timer is not None:
-            exchange.timer.cancel()
         if self.access_log is not None:
             self._log(exchange)
-        self.running = None
+        if exchange.timer is not None:
+            exchange.timer.cancel()
         if exchange.bodied:
             exchange.discard_body()
-        if exchange.keep_alive:
-            self._go_on()
-        else:
+        self.running = None
+        if not exchange.keep_alive:
             self.receiving = None
             self.close(read_on=not exchange.complete)
+        elif self.waiting or self.receiving is not None or self._error is not None or self.closing:
+            self._go_on()
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for a request, or for the end of one that has begun."""
+        now = self.loop.time()
+        if self.parser.in_head:
+            self.deadline = now + self.timeouts.header
+        else:
+            self.idle = True
+            self.idle_since = now
+            self.deadline = now + self.timeouts.keep_alive
 
     def _log(self, exchange: Exchange) -> None:
         incoming = exchange.incoming
@@ -527,13 +541,7 @@ class Connection(Wire):
             if self._continue_due and self.receiving.channel is None:
                 self.send_continue()
         else:
-            now = self.loop.time()
-            if self.parser.in_head:
-                self.deadline = now + self.timeouts.header
-            else:
-                self.idle = True
-                self.idle_since = now
-                self.deadline = now + self.timeouts.keep_alive
+            self._rest()
 
     # -- ends --------------------------------------------------------------------------
 
@@ -554,7 +562,7 @@ class Connection(Wire):
             self._error = error
             return
         self.closing = True
-        peer = self.parser.client
+        peer = self.parser.origin.client
         answers.log_refused(self.server, peer, error)
         if not self.lost:
             self.send(answers.refusal(error, self.server.date_line))

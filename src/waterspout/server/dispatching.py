@@ -17,6 +17,7 @@ from ..log import printable
 from ..pipeline import SYNC, Plain, drive
 from .answers import close_quietly, encoded, error_response, internal_error
 from .sending import send_stream
+from .starting import forget
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -62,6 +63,8 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
             and not signals.watched
         ):
             connection.write_plain(exchange, plain[0], plain[1](rv))
+            app_var.set(None)  # as `forget`
+            request_var.set(None)
             return
     except Exception as error:
         await _run(connection, exchange, pipeline.recover(ctx, connection.driver, error))
@@ -94,6 +97,15 @@ async def _run(
     connection: Connection, exchange: Exchange, stage: Coroutine[Any, Any, Response | Plain]
 ) -> None:
     """Await the stage that makes the answer, send it, and end the request's context."""
+    try:
+        await _answer(connection, exchange, stage)
+    finally:
+        forget()
+
+
+async def _answer(
+    connection: Connection, exchange: Exchange, stage: Coroutine[Any, Any, Response | Plain]
+) -> None:
     ctx = exchange.ctx
     assert ctx is not None
     app = connection.app

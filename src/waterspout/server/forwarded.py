@@ -33,14 +33,15 @@ def believe(incoming: Incoming, settings: ServerSettings) -> None:
     if not settings.trusts(peer):
         incoming.headers = [field for field in incoming.headers if field[0].lower() not in _FIELDS]
         return
-    chain = _list(incoming.header(b"x-forwarded-for"))
-    for address in reversed(chain):
-        incoming.client = (address, 0)
+    origin = incoming.origin
+    for address in reversed(_list(incoming.header(b"x-forwarded-for"))):
+        origin = origin._replace(client=(address, 0))
         if not settings.trusts(address):
             break
     scheme = _list(incoming.header(b"x-forwarded-proto"))
     if scheme and scheme[-1].lower() in ("http", "https"):
-        incoming.scheme = scheme[-1].lower()
+        origin = origin._replace(scheme=scheme[-1].lower())
+    incoming.origin = origin
     host = _list(incoming.header(b"x-forwarded-host"))
     if host and _HOST(host[-1]):
         incoming.headers = [

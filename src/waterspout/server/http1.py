@@ -26,7 +26,7 @@ from typing import Protocol
 
 import httptools
 
-from ..http.incoming import Incoming
+from ..http.incoming import Incoming, Origin
 from .settings import Limits
 
 __all__ = ["ProtocolError", "RequestParser", "RequestSink"]
@@ -115,16 +115,14 @@ class RequestParser:
         "_unfed",
         "_url",
         "chunked",
-        "client",
         "content_length",
         "expects_continue",
         "in_body",
         "in_head",
         "keep_alive",
         "limits",
+        "origin",
         "paused",
-        "scheme",
-        "server",
         "sink",
         "upgrade",
     )
@@ -135,9 +133,7 @@ class RequestParser:
         self.limits = limits
         self._max_fields = limits.header_count
         self._small = min(limits.header_field, limits.request_line)
-        self.scheme = "http"
-        self.client: tuple[str, int] | None = None
-        self.server: tuple[str, int | None] | None = None
+        self.origin = Origin()
         self._parser = httptools.HttpRequestParser(self)
         self._good_host = b""
         self._failed = False
@@ -288,10 +284,7 @@ class RequestParser:
             target,
             headers,
             version,
-            self.scheme,
-            "",
-            self.client,
-            self.server,
+            self.origin,
         )
         incoming.has_cookie = has_cookie
         incoming.upgrade = self.upgrade

@@ -29,7 +29,7 @@ from typing import Any
 
 from ..current import app_var, request_var
 
-__all__ = ["Starter"]
+__all__ = ["Starter", "forget"]
 
 Work = Coroutine[Any, Any, None]
 
@@ -40,7 +40,7 @@ class _Carrier:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.context = contextvars.copy_context()
-        self.context.run(_forget)
+        self.context.run(forget)
         self.before = [
             (var, value) for var, value in self.context.items() if var not in (app_var, request_var)
         ]
@@ -70,8 +70,8 @@ class _Carrier:
         await _drive(*self._work, error)
 
 
-def _forget() -> None:
-    """Let go of the last request."""
+def forget() -> None:
+    """Let go of the request, at the end of what was started for it."""
     app_var.set(None)
     request_var.set(None)
 
@@ -124,7 +124,6 @@ class Starter:
             try:
                 awaited = context.run(work.send, None)
             except StopIteration:
-                context.run(_forget)
                 if len(context) != carrier.size or (carrier.before and not carrier.is_clean()):
                     self.close()
                 return None

@@ -211,7 +211,8 @@ class AsyncDriver:
         client = self._client
         environ = request.environ
         client._add_cookies_to_wsgi(environ)
-        body = environ["wsgi.input"].read() if "wsgi.input" in environ else b""
+        with environ["wsgi.input"] as stream:
+            body = stream.read()
         environ["wsgi.input"] = BytesIO(body)  # a redirect with 307 sends it again
 
         def respond(pieces: list[bytes], status: int, headers: Headers) -> TestResponse:

@@ -178,11 +178,9 @@ class _Writer:
     def inside(self, template: Template, line: int) -> Iterator[None]:
         """Write nodes of *template*, to which *line* of the present one leads."""
         outer = self.template
-        self.write_text(line)
         self.way.insert(0, f"{_printable(outer.name)}:{line}")
         self.template = template
         yield
-        self.write_text(line)
         self.template = outer
         del self.way[0]
 
