@@ -187,16 +187,9 @@ class App(Registration):
 
     @setupmethod
     def before_send(self, f: F) -> F:
-        """Call *f* with every response just before it is sent, to set its headers.
-
-        Unlike after-request functions it is called for each answer to a request exactly once,
-        whatever made it: a view, an error in a hook, the server itself (503, 504). It is a `def`
-        function that never waits: it may be called on the event loop.
-
-            @app.before_send
-            def allow_origin(response):
-                response.headers["Access-Control-Allow-Origin"] = "https://example.org"
-        """
+        """Call *f* with each response just before it is sent, whatever made it: a view, an
+        error in a hook, the server itself (503, 504). It is a `def` function that sets headers
+        and never waits, see `last_stage`."""
         if is_async(f):
             raise TypeError("A before-send function is called at once; it cannot be 'async def'.")
         self.before_send_funcs.append(f)
@@ -429,26 +422,23 @@ class App(Registration):
             try:
                 ctx.push()
                 response = self.full_dispatch_request()
-            except Exception as raised:
-                error = raised
-                response = self.handle_exception(raised)
             except BaseException as raised:
-                error = raised
-                raise
+                error = None if self.should_ignore_error(raised) else raised
+                if not isinstance(raised, Exception):
+                    raise
+                response = self.handle_exception(raised)
             if self.before_send_funcs:
                 pass_last(self, response)
             body = response(environ, start_response)
-            if self.config["STREAM_KEEPS_CONTEXT"] and _is_made_while_sent(response):
+            if self.config["STREAM_KEEPS_CONTEXT"] and response.is_made_while_sent:
                 body = carry(body)
             keep = ctx.keep_context and "werkzeug.debug.preserve_context" not in environ
-            return ctx.outlive(body) if keep else body
+            return ctx.outlive(body, error) if keep else body
         finally:
             if "werkzeug.debug.preserve_context" in environ:
                 environ["werkzeug.debug.preserve_context"](_cv_app.get())
                 environ["werkzeug.debug.preserve_context"](_cv_request.get())
-            if error is not None and self.should_ignore_error(error):
-                error = None
-            if keep and error is None:
+            if keep:
                 ctx.leave()
             else:
                 ctx.pop(error)
@@ -493,10 +483,6 @@ class App(Registration):
         """Return a runner for the app's commands, of `test_cli_runner_class`."""
         cls = self.test_cli_runner_class or load("waterspout.testing:FlaskCliRunner")
         return cls(self, **kwargs)
-
-
-def _is_made_while_sent(response: Response) -> bool:
-    return not (response.is_sequence or response.direct_passthrough)
 
 
 def _current() -> RequestContext:

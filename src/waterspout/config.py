@@ -112,7 +112,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         "MAX_FORM_SIZE": Setting(
             None,
-            "All fields of a form but its files, above it 413; None: no limit, nor for urlencoded parts.",
+            "All fields of a form but its files, above it 413; None: no limit.",
             "bytes",
             modern=1024 * 1024,
         ),

@@ -330,19 +330,20 @@ class RequestContext(AppContext):
         if app_token is not None:
             _cv_app.reset(app_token)
 
-    def outlive(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """Return *body*, with this context's teardown after its end or close, once."""
+    def outlive(self, body: Iterable[bytes], error: BaseException | None = None) -> Iterable[bytes]:
+        """Return *body*, with this context's teardown, told of *error*, after its end or
+        close, once."""
         context = copy_context()
         owns = self._tokens[-1][1] is not None
 
         def finish() -> None:
             try:
-                self.app.do_teardown_request(None)
+                self.app.do_teardown_request(error)
                 self.request.close()
             finally:
                 self.release()
                 if owns:
-                    self.app.do_teardown_appcontext(None)
+                    self.app.do_teardown_appcontext(error)
 
         return _Outliving(body, partial(context.run, finish))
 

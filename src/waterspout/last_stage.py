@@ -5,6 +5,10 @@ run, and they know nothing of answers that the server makes itself, because a ti
 (504) or no thread was free (503). The functions of this stage see every answer to a request,
 whoever made it, once, when nothing can change it any more but they themselves. It is the place
 of headers that must never be missing: CORS, security, request ids.
+
+    @app.before_send
+    def allow_origin(response):
+        response.headers["Access-Control-Allow-Origin"] = "https://example.org"
 """
 
 from __future__ import annotations

@@ -11,11 +11,10 @@ how user code is called, and so where synchronous code runs:
 - a `LoopDriver`: native server and ASGI on the event loop. `async def` code is awaited,
   each `def` function hops to a worker thread.
 
-A request that goes to and fro between loop and threads may keep something scarce from its first
-hop to its teardown, such as a database connection. So the hops of a later stage must not queue
-behind those of an earlier one, whose threads may all be waiting for it: hooks and view, what
-makes the response, and what ends the request have threads of their own (`lanes.Lanes`), and
-where hooks and view are all `def` they are one hop.
+A request that goes to and fro may keep something scarce until its teardown, such as a database
+connection. So hops of a later stage must not queue behind those of an earlier one, whose threads
+may all be waiting for it: hooks and view, what makes the response, and what ends the request have
+threads of their own (`lanes.Lanes`); hooks and view that are all `def` are one hop.
 
 Flask's methods of the same names on `App` are these stages driven with `SYNC`; a
 program that overrides one has its own called here instead (`App.overridden`).

@@ -368,3 +368,34 @@ def test_demand7_requests_never_mix_under_wsgi(app: App) -> None:
     targets = [target for queue in queues(2000, 1) for target in queue]
     with ThreadPoolExecutor(8) as pool:
         check_own(list(pool.map(one, targets)), 2000)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_demand7_a_streamed_error_page_is_torn_down_once(
+    app: App, serve: Serve, streamed: bool
+) -> None:
+    """From every door, and with the error that the request ended in."""
+    said: list[str] = []
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        said.append(f"{request.path} {type(error).__name__}")
+
+    @app.errorhandler(500)
+    def page(error: Any) -> Any:
+        pieces = (f"{request.path} {n} " for n in range(2))
+        return (pieces if streamed else "".join(pieces)), 500
+
+    @app.get("/crash")
+    def crash() -> None:
+        raise LookupError
+
+    with serve(app) as port, Visitor(port) as visitor:
+        visitor.send("/crash")
+        if streamed:
+            assert visitor.read_chunks() == b"/crash 0 /crash 1 "
+        else:
+            assert visitor.read().text == "/crash 0 /crash 1 "
+    assert said == ["/crash LookupError"]
+    assert app.test_client().get("/crash").text == "/crash 0 /crash 1 "
+    assert said == ["/crash LookupError"] * 2

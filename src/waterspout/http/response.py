@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -18,9 +18,6 @@ from .. import json
 from ..current import current_config
 from .awaitable import Ready
 from .cookies import check_cookie, check_prefix
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Response", "blocking_iterator"]
 
@@ -80,6 +77,11 @@ class Response(Ready, WerkzeugResponse):
     def is_async(self) -> bool:
         """Whether the body is an async iterable."""
         return hasattr(self.response, "__aiter__")
+
+    @property
+    def is_made_while_sent(self) -> bool:
+        """Whether the body comes from a generator or another iterable of the program."""
+        return not (self.is_sequence or self.direct_passthrough)
 
     def iter_encoded(self) -> Iterator[bytes]:
         """Iterate over the body as bytes; an async body through a private event loop."""
