@@ -1,8 +1,8 @@
 """A9, D1, L1: an application answers alike from every door.
 
-The native server, gunicorn (WSGI), uvicorn and granian (ASGI) on real sockets, and both test
-clients. Each answer is compared with what the case says, and, but for what is the door's own,
-with the answer of the synchronous test client.
+The native server, gunicorn (WSGI), uvicorn, hypercorn and granian (ASGI) on real sockets, and
+both test clients. Each answer is compared with what the case says, and, but for what is the
+door's own, with the answer of the synchronous test client.
 """
 
 from __future__ import annotations
