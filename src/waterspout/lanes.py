@@ -89,10 +89,12 @@ class Lane:
         """
         jobs = self._jobs
         waiting = jobs.qsize()
-        if waiting >= self.settings.queue_length:
+        limit = self.settings.queue_length
+        # What lies in the queue for a thread that is free does not wait.
+        if waiting >= limit and waiting >= limit + self.settings.max_threads - self.busy:
             raise LaneFull(
                 f"the lane {self.name!r} has {waiting} jobs waiting, its queue length is"
-                f" {self.settings.queue_length}; raise the lane's queue_length or max_threads"
+                f" {limit}; raise the lane's queue_length or max_threads"
             )
         jobs.put((job, args))
         if self.threads < self.settings.threads and waiting + self.busy >= self.threads:

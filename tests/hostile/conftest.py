@@ -17,6 +17,9 @@ from waterspout.server import Server, ServerSettings, serve_in_thread
 
 Address = tuple[str, int]
 
+#: The event loop of the servers here; both have been through all of it.
+LOOP = os.environ.get("HOSTILE_LOOP", "auto")
+
 
 def address_of(server: Server) -> Address:
     return "127.0.0.1", int(server.urls[0].rstrip("/").rpartition(":")[2])
@@ -57,7 +60,11 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(app: Any, **changes: Any) -> Site:
-            settings = ServerSettings(port=0).evolve(timeouts={"graceful": 2.0}).evolve(**changes)
+            settings = (
+                ServerSettings(port=0, loop=LOOP)
+                .evolve(timeouts={"graceful": 2.0})
+                .evolve(**changes)
+            )
             server = stack.enter_context(serve_in_thread(app, settings))
             return Site(server, stack)
 
@@ -68,7 +75,7 @@ def serve() -> Iterator[Serve]:
 def echo_server() -> Iterator[tuple[Address, Seen]]:
     """One server for all the vectors: what one of them breaks, the next finds."""
     app, seen = echo_app()
-    with serve_in_thread(app, ServerSettings(port=0)) as server:
+    with serve_in_thread(app, ServerSettings(port=0, loop=LOOP)) as server:
         yield address_of(server), seen
 
 

@@ -234,6 +234,7 @@ def test_x26_what_is_no_exception_does_not_end_the_server(
     app: App, serve: Any, error: type[BaseException], asynchronous: bool, where: str
 ) -> None:
     """A view that says `sys.exit()`: that request fails, the process serves on."""
+
     def leave(*args: Any) -> Any:
         if request.path == "/":
             raise error()
@@ -251,7 +252,9 @@ def test_x26_what_is_no_exception_does_not_end_the_server(
 
     view: Any = leave_async if asynchronous else leave
     if where == "stream":
-        app.add_url_rule("/", "view", lambda: Response(pieces_async() if asynchronous else pieces()))
+        app.add_url_rule(
+            "/", "view", lambda: Response(pieces_async() if asynchronous else pieces())
+        )
     elif where == "view":
         app.add_url_rule("/", "view", view)
     else:

@@ -157,6 +157,7 @@ def test_serve_returns_after_a_stop(start: Start) -> None:
 def test_serve_in_thread(loop_name: str) -> None:
     """L1: a server for tests and notebooks; it ends with its block."""
     served_app.notes.clear()
+    others = set(threading.enumerate())
     with serve_in_thread(served_app.app, loop=loop_name) as server:
         assert get(server.urls[0] + "/") == "hello"
         assert get(server.urls[0] + "/thread") == "from a thread"
@@ -164,8 +165,8 @@ def test_serve_in_thread(loop_name: str) -> None:
     assert served_app.notes == BEFORE + AFTER
     with pytest.raises(OSError):
         get(server.urls[0] + "/")
-    names = [thread.name for thread in threading.enumerate()]
-    assert "waterspout-server" not in names
+    left = set(threading.enumerate()) - others
+    assert "waterspout-server" not in {thread.name for thread in left}
 
 
 def test_errors_of_the_start_reach_the_caller() -> None:

@@ -16,27 +16,23 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from .. import signals
 from ..endpoint import LOOP, THREAD
-from ..http.incoming import Origin
 from ..lanes import LaneFull
 from ..log import printable
-from ..reception import receive
 from . import answers, dispatching
-from .exchange import Channel, ChannelReader, Exchange, RefusedBody, gone
-from .forwarded import believe
-from .http1 import ProtocolError, RequestParser
+from .exchange import Exchange, gone
+from .http1 import ProtocolError
+from .receiving import CONTINUE, Receiver
 from .sending import send_stream
-from .wire import NEVER, Wire
+from .wire import NEVER
 
 if TYPE_CHECKING:
-    from ..http.incoming import Incoming
     from .outgoing import Outgoing
     from .serving import Server
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 #: Seconds that a client which sends no more is taken to be still reading.
 _HALF_CLOSED = 0.05
 #: Seconds between the first two looks at it, and at most between two.
@@ -44,52 +40,30 @@ _FIRST_LOOK = 0.01
 _LAST_LOOK = 10.0
 
 
-class Connection(Wire):
+class Connection(Receiver):
     """The protocol of one client connection."""
 
     __slots__ = (
-        "_continue_due",
         "_error",
         "_full",
         "_going_on",
         "_last_request",
         "_last_time",
-        "_rate_from",
-        "access_log",
-        "app",
         "debugger",
         "driver",
-        "parser",
-        "proxied",
-        "receiving",
-        "running",
         "served",
         "starter",
-        "waiting",
-        "wsgi",
     )
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        # What is the same for every request
-        self.app = server.app
-        self.wsgi = server.app.needs_wsgi
-        self.proxied = bool(server.settings.trusted_proxies)
         self.debugger = server.debugger
-        self.access_log = server.access_log
         self.driver = server.driver
         self.starter = server.starter
-        self.parser = RequestParser(self, self.limits)
         self.served = 0
         self._last_request = self.limits.requests_per_connection
         self._last_time = self.opened + self.limits.connection_age
-        # Requests
-        self.receiving: Exchange | None = None
-        self.running: Exchange | None = None
-        self.waiting: list[Exchange] = []  # bounded and short; an empty deque has 624 bytes
         self._error: ProtocolError | None = None
-        self._continue_due = False
-        self._rate_from = (0.0, 0)
         self._full = False  # so many requests wait that reading is on hold
         self._going_on = False
 
@@ -98,14 +72,6 @@ class Connection(Wire):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        name = transport.get_extra_info("sockname")
-        self.parser.origin = Origin(
-            "https" if transport.get_extra_info("sslcontext") else "http",
-            "",
-            (peer[0], peer[1]) if isinstance(peer, tuple) else None,
-            (name[0], name[1]) if isinstance(name, tuple) else (name or "", None),
-        )
         self.server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -122,46 +88,6 @@ class Connection(Wire):
         self.waiting.clear()
         if self.running is not None:
             self._client_gone(self.running)
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
-        if self.closing:
-            self.throw_away(len(data))
-            return
-        try:
-            self.parser.feed(data)
-        except Exception as error:
-            self._refuse(error)
-            return
-        if self.receiving is not None:
-            self._await_body()
-        elif self.idle and self.parser.in_head:
-            self.idle = False
-            self.deadline = self.loop.time() + self.timeouts.header
-
-    def _await_body(self) -> None:
-        self.deadline = min(
-            self.loop.time() + self.timeouts.body_idle,
-            self._rate_from[0] + self.timeouts.body_rate_over,
-        )
-
-    def hold_reading(self) -> None:
-        """Stop reading from the client, for one more reason; what was read waits unparsed."""
-        self.parser.paused = True
-        super().hold_reading()
-
-    def release_reading(self) -> None:
-        """Undo one `hold_reading`."""
-        super().release_reading()
-        if self._holds or self.closing or not self.parser.paused:
-            return
-        try:
-            self.parser.resume()
-        except Exception as error:
-            self._refuse(error)
-            return
-        if self.receiving is not None:
-            self._await_body()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -202,7 +128,7 @@ class Connection(Wire):
                 self.transport.abort()
                 return
             if exchange.incoming.version == "1.1":
-                self.send(_CONTINUE)
+                self.send(CONTINUE)
             again = min(2 * pause, _LAST_LOOK)
             self.loop.call_later(pause, self._look_after_eof, exchange, -1, again)
         elif exchange.sent > sent >= 0 or self.stalled:
@@ -218,83 +144,6 @@ class Connection(Wire):
         return sock is not None and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     # -- requests ------------------------------------------------------------------
-
-    def on_request(self, incoming: Incoming) -> None:
-        """A header section is complete: find the route, decide what happens to the body."""
-        if self.closing:
-            return
-        parser = self.parser
-        self.idle = False
-        self.deadline = NEVER
-        self.receiving = exchange = Exchange(incoming, parser.keep_alive)
-        incoming.peer = self
-        if self.proxied:
-            believe(incoming, self.server.settings)
-        if self.access_log is not None:
-            exchange.started = self.loop.time()
-        if not self.wsgi:
-            exchange.ctx = ctx = receive(self.app, incoming)
-            exchange.plan = ctx.plan
-        if parser.content_length or parser.chunked:
-            self._begin_body(exchange)
-
-    def _begin_body(self, exchange: Exchange) -> None:
-        parser = self.parser
-        plan = exchange.plan
-        exchange.bodied = True
-        exchange.limit = limit = self.app.body_limit(plan)
-        now = self.loop.time()
-        self.deadline = now + self.timeouts.body_idle
-        self._rate_from = (now, 0)
-        length = parser.content_length
-        if limit is not None and length is not None and length > limit:
-            self._too_large(exchange)
-            return
-        if plan is not None and plan.stream:
-            exchange.channel = channel = Channel(self)
-            exchange.incoming.channel = channel
-            exchange.incoming.body = ChannelReader(channel, self.loop)  # type: ignore[assignment]
-            self._continue_due = parser.expects_continue
-            self._enqueue(exchange)
-        elif parser.expects_continue:
-            self._continue_due = True
-            if self.running is None:
-                self.send_continue()
-
-    def send_continue(self) -> None:
-        """Send 100 once, when the body is wanted and no earlier answer is due."""
-        if self._continue_due and not self.lost:
-            self._continue_due = False
-            self.send(_CONTINUE)
-
-    def _too_large(self, exchange: Exchange) -> None:
-        """Answer 413 through the application, without the rest of the body."""
-        exchange.refused = True
-        exchange.keep_alive = False
-        self.receiving = None
-        self.closing = True
-        exchange.discard_body()
-        if exchange.channel is not None:
-            exchange.channel.end(RequestEntityTooLarge())
-            return
-        if exchange.ctx is not None:
-            exchange.ctx.request.routing_exception = RequestEntityTooLarge()
-        else:
-            exchange.incoming.body = RefusedBody()  # type: ignore[assignment]  # a file
-        self._enqueue(exchange)
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of a body arrived."""
-        exchange = self.receiving
-        if exchange is None:
-            return
-        if exchange.limit is not None and exchange.received + len(data) > exchange.limit:
-            self._too_large(exchange)
-        elif exchange.channel is not None:
-            exchange.received += len(data)
-            exchange.channel.feed(data)
-        elif exchange.collect(data) and not exchange.spooling:
-            self._begin_spool(exchange)
 
     def _begin_spool(self, exchange: Exchange) -> None:
         exchange.spooling = True
@@ -615,18 +464,6 @@ class Connection(Wire):
             self.deadline = NEVER
         elif self.running is None:
             self._refuse(ProtocolError(408, "the request did not arrive in time"))
-
-    def _keeps_up(self, exchange: Exchange) -> bool:
-        """Whether a body arrives fast enough, or it is we who do not read."""
-        times = self.timeouts
-        since, before = self._rate_from
-        now = self.loop.time()
-        enough = exchange.received - before >= times.body_rate * times.body_rate_over
-        if not self._holds and not (enough and now >= since + times.body_rate_over):
-            return False
-        self._rate_from = (now, exchange.received)
-        self.deadline = now + min(times.body_idle, times.body_rate_over)
-        return True
 
     def begin_stop(self) -> None:
         """Answer with ``Connection: close`` from now on; streams of events end."""

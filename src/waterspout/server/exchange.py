@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..context import RequestContext
     from ..endpoint import Plan
     from ..http.incoming import Incoming
-    from .connection import Connection
+    from .receiving import Receiver
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
 SPOOL_THRESHOLD = 512 * 1024
@@ -121,7 +121,7 @@ class Exchange:
 class Channel:
     """A streamed request body, between the connection and the view."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Receiver) -> None:
         self._connection = connection
         self._chunks: deque[bytes] = deque()
         self._waiting = 0

@@ -21,12 +21,12 @@ that the sink can stop the parser (`paused`) before it has made thousands of req
 
 from __future__ import annotations
 
-import re
 from typing import Protocol
 
 import httptools
 
 from ..http.incoming import Incoming, Origin
+from .request_line import ProtocolError, check_target, is_host, other_method
 from .settings import Limits
 
 __all__ = ["ProtocolError", "RequestParser", "RequestSink"]
@@ -51,11 +51,6 @@ _DECIDING = {
 _spellings: dict[bytes, int] = {}
 _MAX_SPELLINGS = 1000
 
-#: host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2): a name, an IPv4 or a bracketed IPv6.
-_VALID_HOST = re.compile(
-    rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._~-]+)?\])(?::[0-9]{0,5})?"
-).fullmatch
-_VALID_ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)(?:[/?][^#]*)?", re.IGNORECASE).fullmatch
 _FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host"})
 
 #: Raw bytes of a chunk besides data and extensions: size (16 hex digits) and two CRLF.
@@ -65,15 +60,6 @@ _CHUNK_FRAME = 20
 _SLICE = 4096
 #: Instead of an offset: the request is the first in what is fed; its place is not known.
 _FIRST, _UNKNOWN = -1, -2
-
-
-class ProtocolError(Exception):
-    """Bytes that are not acceptable HTTP/1.1: answer *status* and close."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 class RequestSink(Protocol):
@@ -275,12 +261,12 @@ class RequestParser:
         has_cookie = self._read_fields(headers, version)
         text = target.decode("latin-1")
         if text[0] != "/" or "#" in text:
-            host = _check_target(method, target)
+            host = check_target(method, target)
             if host:  # it counts, whatever the field says (RFC 9112 §3.2.2)
                 headers = [(b"Host", host), *(f for f in headers if f[0].lower() != b"host")]
         self.in_body = True
         incoming = Incoming(
-            _METHODS.get(method) or _other_method(method),
+            _METHODS.get(method) or other_method(method),
             target,
             headers,
             version,
@@ -339,7 +325,7 @@ class RequestParser:
                 raise ProtocolError(400, "a request needs a Host header field")
         elif host != self._good_host:
             host = host.rstrip(_BLANK)
-            if _VALID_HOST(host) is None:
+            if not is_host(host):
                 raise ProtocolError(400, "the Host header field is not valid")
             self._good_host = host
         return has_cookie
@@ -470,26 +456,6 @@ class RequestParser:
             self._failed = True
         if rest:
             self.feed(rest)
-
-
-def _other_method(method: bytes) -> str:
-    if method == b"CONNECT":
-        raise ProtocolError(501, "CONNECT is not supported")
-    return method.decode("ascii")
-
-
-def _check_target(method: bytes, target: bytes) -> bytes | None:
-    """Check a target that is not a plain path (RFC 9112 §3.2); return the host in it."""
-    if b"#" in target:
-        raise ProtocolError(400, "a fragment in the request target")
-    if target == b"*":
-        if method != b"OPTIONS":
-            raise ProtocolError(400, "the target '*' is for OPTIONS only")
-        return None
-    absolute = _VALID_ABSOLUTE(target)
-    if absolute is None or _VALID_HOST(absolute[1]) is None or absolute[1][:1] == b":":
-        raise ProtocolError(400, "the request target is not valid")
-    return absolute[1]
 
 
 def _explain(error: httptools.HttpParserError) -> ProtocolError:

@@ -1,0 +1,220 @@
+"""The half of a connection that takes requests: bytes to the parser, each request to an
+`Exchange`, its body to where the route wants it.
+
+What happens to a body is decided when the header section is there: above the limit it is
+refused unread; a route with ``stream=True`` gets a channel, and is started; else it is
+collected, in memory and then on the disk, and the request waits for its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from ..http.incoming import Origin
+from ..reception import receive
+from .exchange import Channel, ChannelReader, Exchange, RefusedBody
+from .forwarded import believe
+from .http1 import RequestParser
+from .wire import NEVER, Wire
+
+if TYPE_CHECKING:
+    from ..http.incoming import Incoming
+    from .serving import Server
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Receiver(Wire):
+    """Takes the requests of one client connection."""
+
+    __slots__ = (
+        "_continue_due",
+        "_rate_from",
+        "access_log",
+        "app",
+        "parser",
+        "proxied",
+        "receiving",
+        "running",
+        "waiting",
+        "wsgi",
+    )
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.app = server.app
+        self.wsgi = server.app.needs_wsgi
+        self.proxied = bool(server.settings.trusted_proxies)
+        self.access_log = server.access_log
+        self.parser = RequestParser(self, self.limits)
+        self.receiving: Exchange | None = None
+        self.running: Exchange | None = None
+        self.waiting: list[Exchange] = []  # bounded and short; an empty deque has 624 bytes
+        self._continue_due = False
+        self._rate_from = (0.0, 0)
+
+    # -- what the other half does ----------------------------------------------------
+
+    def on_end(self) -> None:
+        """A request is complete."""
+        raise NotImplementedError
+
+    def _enqueue(self, exchange: Exchange) -> None:
+        """Answer a request now or when it is its turn."""
+        raise NotImplementedError
+
+    def _begin_spool(self, exchange: Exchange) -> None:
+        """Let what was collected of a body go to the disk."""
+        raise NotImplementedError
+
+    def _refuse(self, error: Exception) -> None:
+        """Answer what cannot be taken as a request."""
+        raise NotImplementedError
+
+    # -- bytes -------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        name = transport.get_extra_info("sockname")
+        self.parser.origin = Origin(
+            "https" if transport.get_extra_info("sslcontext") else "http",
+            "",
+            (peer[0], peer[1]) if isinstance(peer, tuple) else None,
+            (name[0], name[1]) if isinstance(name, tuple) else (name or "", None),
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self.closing:
+            self.throw_away(len(data))
+            return
+        try:
+            self.parser.feed(data)
+        except Exception as error:
+            self._refuse(error)
+            return
+        if self.receiving is not None:
+            self._await_body()
+        elif self.idle and self.parser.in_head:
+            self.idle = False
+            self.deadline = self.loop.time() + self.timeouts.header
+
+    def _await_body(self) -> None:
+        self.deadline = min(
+            self.loop.time() + self.timeouts.body_idle,
+            self._rate_from[0] + self.timeouts.body_rate_over,
+        )
+
+    def hold_reading(self) -> None:
+        """Stop reading from the client, for one more reason; what was read waits unparsed."""
+        self.parser.paused = True
+        super().hold_reading()
+
+    def release_reading(self) -> None:
+        """Undo one `hold_reading`."""
+        super().release_reading()
+        if self._holds or self.closing or not self.parser.paused:
+            return
+        try:
+            self.parser.resume()
+        except Exception as error:
+            self._refuse(error)
+            return
+        if self.receiving is not None:
+            self._await_body()
+
+    # -- requests and bodies -----------------------------------------------------------
+
+    def on_request(self, incoming: Incoming) -> None:
+        """A header section is complete: find the route, decide what happens to the body."""
+        if self.closing:
+            return
+        parser = self.parser
+        self.idle = False
+        self.deadline = NEVER
+        self.receiving = exchange = Exchange(incoming, parser.keep_alive)
+        incoming.peer = self
+        if self.proxied:
+            believe(incoming, self.server.settings)
+        if self.access_log is not None:
+            exchange.started = self.loop.time()
+        if not self.wsgi:
+            exchange.ctx = ctx = receive(self.app, incoming)
+            exchange.plan = ctx.plan
+        if parser.content_length or parser.chunked:
+            self._begin_body(exchange)
+
+    def _begin_body(self, exchange: Exchange) -> None:
+        parser = self.parser
+        plan = exchange.plan
+        exchange.bodied = True
+        exchange.limit = limit = self.app.body_limit(plan)
+        now = self.loop.time()
+        self.deadline = now + self.timeouts.body_idle
+        self._rate_from = (now, 0)
+        length = parser.content_length
+        if limit is not None and length is not None and length > limit:
+            self._too_large(exchange)
+            return
+        if plan is not None and plan.stream:
+            exchange.channel = channel = Channel(self)
+            exchange.incoming.channel = channel
+            exchange.incoming.body = ChannelReader(channel, self.loop)  # type: ignore[assignment]
+            self._continue_due = parser.expects_continue
+            self._enqueue(exchange)
+        elif parser.expects_continue:
+            self._continue_due = True
+            if self.running is None:
+                self.send_continue()
+
+    def send_continue(self) -> None:
+        """Send 100 once, when the body is wanted and no earlier answer is due."""
+        if self._continue_due and not self.lost:
+            self._continue_due = False
+            self.send(CONTINUE)
+
+    def _too_large(self, exchange: Exchange) -> None:
+        """Answer 413 through the application, without the rest of the body."""
+        exchange.refused = True
+        exchange.keep_alive = False
+        self.receiving = None
+        self.closing = True
+        exchange.discard_body()
+        if exchange.channel is not None:
+            exchange.channel.end(RequestEntityTooLarge())
+            return
+        if exchange.ctx is not None:
+            exchange.ctx.request.routing_exception = RequestEntityTooLarge()
+        else:
+            exchange.incoming.body = RefusedBody()  # type: ignore[assignment]  # a file
+        self._enqueue(exchange)
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of a body arrived."""
+        exchange = self.receiving
+        if exchange is None:
+            return
+        if exchange.limit is not None and exchange.received + len(data) > exchange.limit:
+            self._too_large(exchange)
+        elif exchange.channel is not None:
+            exchange.received += len(data)
+            exchange.channel.feed(data)
+        elif exchange.collect(data) and not exchange.spooling:
+            self._begin_spool(exchange)
+
+    def _keeps_up(self, exchange: Exchange) -> bool:
+        """Whether a body arrives fast enough, or it is we who do not read."""
+        times = self.timeouts
+        since, before = self._rate_from
+        now = self.loop.time()
+        enough = exchange.received - before >= times.body_rate * times.body_rate_over
+        if not self._holds and not (enough and now >= since + times.body_rate_over):
+            return False
+        self._rate_from = (now, exchange.received)
+        self.deadline = now + min(times.body_idle, times.body_rate_over)
+        return True

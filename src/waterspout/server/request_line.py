@@ -1,0 +1,48 @@
+"""What the first line of a request and its Host may say, beyond what llhttp checks."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ProtocolError", "check_target", "is_host", "other_method"]
+
+#: host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2): a name, an IPv4 or a bracketed IPv6.
+_HOST = re.compile(
+    rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._~-]+)?\])(?::[0-9]{0,5})?"
+).fullmatch
+_ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)(?:[/?][^#]*)?", re.IGNORECASE).fullmatch
+
+
+class ProtocolError(Exception):
+    """Bytes that are not acceptable HTTP/1.1: answer *status* and close."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def is_host(value: bytes) -> bool:
+    """Tell whether *value* is a host, with a port or without."""
+    return _HOST(value) is not None
+
+
+def other_method(method: bytes) -> str:
+    """Return a method that is not one of the usual; CONNECT is refused."""
+    if method == b"CONNECT":
+        raise ProtocolError(501, "CONNECT is not supported")
+    return method.decode("ascii")
+
+
+def check_target(method: bytes, target: bytes) -> bytes | None:
+    """Check a target that is not a plain path (RFC 9112 §3.2); return the host in it."""
+    if b"#" in target:
+        raise ProtocolError(400, "a fragment in the request target")
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise ProtocolError(400, "the target '*' is for OPTIONS only")
+        return None
+    absolute = _ABSOLUTE(target)
+    if absolute is None or not is_host(absolute[1]) or absolute[1][:1] == b":":
+        raise ProtocolError(400, "the request target is not valid")
+    return absolute[1]
