@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
@@ -64,12 +65,9 @@ def send_file(
         # SECURITY: a header cannot carry it (CVE-2022-36359); RFC 6266 section 4.3 lets us replace
         # it.
         download_name = _CONTROL.sub("_", os.path.basename(name))
-    environ = request.environ
-    if conditional and "HTTP_RANGE" in environ:
-        environ = _with_usable_range(environ, app, path)
-    response: Any = werkzeug.utils.send_file(
+    make = partial(
+        werkzeug.utils.send_file,
         path,
-        environ,
         mimetype=mimetype,
         as_attachment=as_attachment,
         download_name=download_name,
@@ -81,11 +79,34 @@ def send_file(
         response_class=app.response_class,
         _root_path=app.root_path,
     )
-    body = getattr(response.response, "iterable", response.response)  # a range wraps the file
-    if isinstance(body, FileWrapper):
+    response: Response = _of_one_file(app, path, conditional, make)
+    return response
+
+
+def _of_one_file(app: App, path: Any, conditional: bool, make: Callable[..., Any]) -> Any:
+    """Make the response; anew if the file was replaced between the look at it and its opening:
+    length and ETag would be the old one's, and stay in caches."""
+    full = os.path.join(app.root_path, path) if isinstance(path, str) else None
+    for attempts_left in (2, 1, 0):
+        before = None if full is None else _identity(os.stat(full))
+        environ = request.environ
+        if conditional and "HTTP_RANGE" in environ:
+            environ = _with_usable_range(environ, app, path)
+        response = make(environ)
+        body = getattr(response.response, "iterable", response.response)  # a range wraps the file
+        if not isinstance(body, FileWrapper):
+            break
         body.buffer_size = _CHUNK
-    sent: Response = response
-    return sent
+        if before is None or not attempts_left:
+            break
+        if before == _identity(os.fstat(body.file.fileno())):
+            break
+        response.close()
+    return response
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Any) -> Response:

@@ -95,7 +95,7 @@ def send(address: Any, target: str, body: bytes, *fields: str) -> Answer:
     return answer
 
 
-# -- multipart --------------------------------------------------------------------------------
+# -- multipart ---------------------------------------------------------------------------------
 
 
 def test_b01_the_number_of_parts_is_limited(address: Any, target: str) -> None:
@@ -219,7 +219,7 @@ def test_b06_secure_filename_leaves_a_plain_name() -> None:
      "Content-Disposition: form-data; name=\"a\"; filename*0=x; filename*1=y"],
 )  # fmt: skip
 def test_b07_the_plain_name_wins(address: Any, target: str, head: str) -> None:
-    """B07: extended parameters are not for form-data, RFC 7578 section 4.2 (GHSA-vffw-93wf-4j4q)."""
+    """B07: no extended parameters in forms: RFC 7578 section 4.2 (GHSA-vffw-93wf-4j4q)."""
     answer = send(address, target, part(head, b"x") + END)
     assert answer.status in (200, 400)
     assert b'"b"' not in answer.body
@@ -261,7 +261,7 @@ def test_b09_multipart_inside_multipart_is_data(address: Any, target: str) -> No
     assert send(address, target, part(head, inner) + END).status in (200, 400, 413)
 
 
-# -- forms and queries ----------------------------------------------------------------------------
+# -- forms and queries -------------------------------------------------------------------------
 
 
 def test_b10_a_million_arguments_are_too_many(address: Any, target: str) -> None:
@@ -297,7 +297,7 @@ def test_b10_a_query_is_bounded_by_the_request_line(address: Any) -> None:
     assert ask(address, "/args?" + "a&" * 10_000).status == 414
 
 
-# -- limits and encodings -----------------------------------------------------------------------------
+# -- limits and encodings ----------------------------------------------------------------------
 
 
 def test_a_body_has_a_limit_by_default(address: Any) -> None:
@@ -313,7 +313,7 @@ def test_b13_a_compressed_body_is_not_inflated(address: Any) -> None:
     assert len(answer.body) < MIB
 
 
-# -- JSON -----------------------------------------------------------------------------------------------
+# -- JSON --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("provider", ["stdlib", "msgspec"])

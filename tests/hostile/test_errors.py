@@ -251,10 +251,9 @@ def test_x26_what_is_no_exception_does_not_end_the_server(
         raise error()
 
     view: Any = leave_async if asynchronous else leave
+    body: Callable[[], Any] = pieces_async if asynchronous else pieces
     if where == "stream":
-        app.add_url_rule(
-            "/", "view", lambda: Response(pieces_async() if asynchronous else pieces())
-        )
+        app.add_url_rule("/", "view", lambda: Response(body()))
     elif where == "view":
         app.add_url_rule("/", "view", view)
     else:
@@ -291,7 +290,7 @@ def test_x26_a_view_that_ignores_its_time_limit_has_one_answer(app: App, serve: 
     assert late.wait(10)
 
 
-# -- streams -------------------------------------------------------------------------------------------
+# -- streams -----------------------------------------------------------------------------------
 
 
 def broken_stream(kind: str) -> Any:
@@ -372,7 +371,7 @@ def test_x27_a_piece_that_is_neither_text_nor_bytes(app: App, serve: Any, piece:
     assert b"0\r\n\r\n" not in data
 
 
-# -- what is not the program's view ----------------------------------------------------------------------
+# -- what is not the program's view ------------------------------------------------------------
 
 
 def test_an_error_in_a_converter_is_a_500(

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 from hostile_app import Seen
+from hostile_site import Site
 from hostile_vector import head
 from hostile_wire import Answer, Wire, ask, until
 
 from waterspout import App, Response, send_from_directory
-
-from conftest import Site
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 from hostile_app import Seen
+from hostile_site import Site, open_files
 from hostile_vector import head
 from hostile_wire import Wire, ask, until
 
 from waterspout import App, Response, request, stream_with_context
-
-from conftest import Site, open_files
 
 MIB = 1024 * 1024
 
@@ -148,7 +147,7 @@ class Left:
         return f"tasks {self.tasks} -> {tasks}, files {self.files} -> {files}"
 
 
-# -- uploads ------------------------------------------------------------------------------------
+# -- uploads -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["reset", "finish"])
@@ -206,7 +205,7 @@ def test_whole_uploads_leave_nothing_either(site: Site) -> None:
     assert left.nothing(), str(left)
 
 
-# -- streams --------------------------------------------------------------------------------------
+# -- streams -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", [b"/out", b"/out-silent", b"/out-def", b"/out-close"])
@@ -254,7 +253,7 @@ def test_x14_pipelined_requests_of_a_client_that_left(site: Site, seen: Seen) ->
     assert left.nothing(), str(left)
 
 
-# -- cancellation at every place ----------------------------------------------------------------------
+# -- cancellation at every place ---------------------------------------------------------------
 
 
 STAGES = ["before", "view", "after", "stream", "teardown", "error"]

@@ -56,7 +56,7 @@ def plain_500(answer: Any) -> None:
     assert answer.field("Set-Cookie") is None
 
 
-# -- header fields and status lines -------------------------------------------------------
+# -- header fields and status lines ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["headers", "late", "raw", "start_response"])
@@ -111,7 +111,7 @@ def test_r02_markup_in_a_description_is_escaped(answer_of: Any) -> None:
     assert b"<script>" not in answer.body
 
 
-# -- cookies ------------------------------------------------------------------------------
+# -- cookies -----------------------------------------------------------------------------------
 
 
 COOKIES: dict[str, dict[str, Any]] = {
@@ -171,7 +171,7 @@ def test_k03_a_good_prefix_is_set(app: App) -> None:
     assert len(response.headers.getlist("Set-Cookie")) == 3
 
 
-# -- lengths --------------------------------------------------------------------------------
+# -- lengths -----------------------------------------------------------------------------------
 
 
 def raw_answer(serve: Any, app: App, method: str = "GET") -> bytes:
@@ -279,7 +279,7 @@ def test_r04_two_lengths(answer_of: Any) -> None:
     plain_500(answer_of(view))
 
 
-# -- redirects --------------------------------------------------------------------------------
+# -- redirects ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_r06_a_redirects_page_is_escaped(answer_of: Any) -> None:
     assert b"<script>" not in answer.body
 
 
-# -- error pages and logs --------------------------------------------------------------------
+# -- error pages and logs ----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -370,7 +370,7 @@ def test_r07_a_request_writes_one_line_of_log(
         assert line.isprintable(), line
 
 
-# -- caches --------------------------------------------------------------------------------------
+# -- caches ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("use", ["get", "in", "len", "set", "iterate", "permanent"])
@@ -382,7 +382,7 @@ def test_r08_a_page_made_with_the_session_varies_by_cookie(app: App, serve: Any,
         "len": lambda: len(session),
         "iterate": lambda: list(session),
         "set": lambda: session.update(a=1),
-        "permanent": lambda: setattr(session, "permanent", True) or session.update(a=1),
+        "permanent": lambda: session.update(_permanent=True, a=1),
     }
     app.add_url_rule("/", "view", lambda: str(uses[use]()))
     answer = ask(serve(app).address)

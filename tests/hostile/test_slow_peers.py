@@ -103,7 +103,7 @@ def no_connections(site: Any) -> bool:
     return bool(until(lambda: site.call(lambda: not site.server.connections), 8))
 
 
-# -- heads ------------------------------------------------------------------------------------
+# -- heads -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_slow_view_is_no_slow_peer(site: Any, gate: threading.Event) -> None:
     assert wire.read_answer().body == b"held"
 
 
-# -- bodies -------------------------------------------------------------------------------------
+# -- bodies ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", [b"/body", b"/stream"])
@@ -218,8 +218,8 @@ def test_x16_slow_senders_do_not_hold_up_others(site: Any) -> None:
     """X16: a hundred of them at once."""
     slow = [site.connect() for _ in range(100)]
     for n, wire in enumerate(slow):
-        wire.send(b"GET / HTTP/1.1\r\nX: y" if n % 2 else
-                  head(b"Content-Length: 9\r\n", method=b"POST", target=b"/body") + b"x")  # fmt: skip
+        upload = head(b"Content-Length: 9\r\n", method=b"POST", target=b"/body") + b"x"
+        wire.send(upload if n % 2 else b"GET / HTTP/1.1\r\nX: y")
     for _ in range(30):
         assert ask(site.address, "/quick").body == b"quick"
     assert no_connections(site)
@@ -234,7 +234,7 @@ def test_unread_rest_of_a_refused_body_is_not_waited_for_long(site: Any) -> None
         assert no_connections(site)
 
 
-# -- readers -----------------------------------------------------------------------------------------
+# -- readers -----------------------------------------------------------------------------------
 
 
 @pytest.fixture

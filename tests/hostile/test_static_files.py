@@ -98,7 +98,7 @@ OUTSIDE = [
 def test_t01_nothing_but_regular_files_below_the_folder(
     address: Any, prefix: str, name: str
 ) -> None:
-    """T01, T02, T04: traversal, links that leave, FIFOs, folders, Windows names (CVE-2023-29159)."""
+    """T01, T02, T04: traversal, links, FIFOs, folders, Windows names (CVE-2023-29159)."""
     answer = ask(address, prefix + name)
     assert answer.status in (400, 403, 404, 308)
     assert SECRET not in answer.body
@@ -221,7 +221,7 @@ def test_x29_files_replaced_in_a_loop(address: Any, root: Path) -> None:
     swapper = threading.Thread(target=swap)
     swapper.start()
     try:
-        for _ in range(150):
+        for _ in range(300):
             answer = ask(address, "/files/swap.bin")
             assert answer.status == 200
             assert len(set(answer.body)) == 1
@@ -231,8 +231,11 @@ def test_x29_files_replaced_in_a_loop(address: Any, root: Path) -> None:
         swapper.join()
 
 
-@pytest.mark.parametrize("name", ['a"b.txt', "a\r\nSet-Cookie: x=1", "a\nb", "\u20ac.txt", "a;b.txt",
-                                  "../../x.txt", "a\x00b", "a%22b"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ['a"b.txt', "a\r\nSet-Cookie: x=1", "a\nb", "\u20ac.txt", "a;b.txt", "../../x.txt",
+     "a\x00b", "a%22b"],
+)  # fmt: skip
 def test_t05_a_download_name_is_encoded(address: Any, name: str) -> None:
     """T05: RFC 6266 (CVE-2022-36359)."""
     from urllib.parse import quote

@@ -93,19 +93,20 @@ def test_a_long_vector_byte_by_byte(vector: Vector) -> None:
     assert (requests, error) == verdict([vector.raw])
 
 
+_CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 @pytest.mark.parametrize(
     ("unit", "limit"),
     [
         (b"GET /" + b"a" * 400_000, 9_000),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 400_000, 18_000),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 70_000, 42_000),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"a" * 400_000,
-         46_000),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 70_000,
-         46_000),
+        (_CHUNKED + b"1;" + b"a" * 400_000, 46_000),
+        (_CHUNKED + b"0\r\n" + b"X: y\r\n" * 70_000, 46_000),
     ],
     ids=["line", "field", "fields", "extension", "trailers"],
-)  # fmt: skip
+)
 def test_f22_what_never_ends_is_refused_soon_after_its_limit(unit: bytes, limit: int) -> None:
     """Fed in small pieces, as from a slow network: no more than a little above the limit."""
     parser = RequestParser(Told(), Limits())

@@ -97,6 +97,7 @@ class Connection(Receiver):
 
     def eof_received(self) -> bool:
         """The client sends no more. What it asked for completely is still answered."""
+        self.flush()
         receiving = self.receiving
         self.receiving = None
         if receiving is not None:
@@ -407,6 +408,8 @@ class Connection(Receiver):
             if receiving.channel is not None:
                 receiving.keep_alive = False
                 receiving.channel.end(BadRequest(error.reason))
+        if self.closing:
+            return  # the last answer is given, or on its way
         if self.running is not None or self.waiting:
             self._error = error
             return

@@ -203,7 +203,11 @@ class Wire(asyncio.Protocol):
         if read_on and self.transport.can_write_eof():
             self._thrown_away = 0
             self._holds = 0
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:  # asyncio's: the client is gone, and the loop has not heard of it yet
+                self.transport.abort()
+                return
             self.transport.resume_reading()
             self.deadline = self.loop.time() + self.timeouts.unread_body
         else:
