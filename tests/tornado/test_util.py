@@ -161,7 +161,11 @@ def decompressed(data: bytes, read: int, limit: int) -> bytes:
 @pytest.mark.parametrize(("read", "limit"), [(1, 1), (7, 5), (4096, 100), (10**6, 10**6)])
 def test_b13_gzip_of_several_members(read: int, limit: int) -> None:
     """B13: A8: all of them, never more at once than asked for."""
-    data = gzip.compress(b"ab" * 500, mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(b"c", mtime=0)
+    data = (
+        gzip.compress(b"ab" * 500, mtime=0)
+        + gzip.compress(b"", mtime=0)
+        + gzip.compress(b"c", mtime=0)
+    )
     assert decompressed(data, read, limit) == b"ab" * 500 + b"c"
 
 
