@@ -42,8 +42,9 @@ from .tls import make_context
 MAIN_VARIABLE = "WERKZEUG_RUN_MAIN"
 
 # A child that was told to stop has this long to finish; then it is told again, which
-# makes our server drop what is left; then it is killed.
-PATIENCE_SECONDS = 1.0
+# makes our server drop what is left; then it is killed. Longer than a server lingers for one
+# more request on a connection just used (`Timeouts.linger`).
+PATIENCE_SECONDS = 2.0
 # The same when the user stops the supervisor: the server's own limit is 10 seconds.
 FAREWELL_SECONDS = 12.0
 
