@@ -226,6 +226,11 @@ class RequestContext(AppContext):
         request = self._request
         return request is not None and request.must_close()
 
+    def outlasts_body(self) -> bool:
+        """Whether a streamed body still needs this context: it was made to, or the setting
+        STREAM_KEEPS_CONTEXT says so."""
+        return bool(self.keep_context or self.app.config["STREAM_KEEPS_CONTEXT"])
+
     def is_lone(self) -> bool:
         """Whether nobody has asked for this request, and nobody listens."""
         return self._request is None and not signals.watched

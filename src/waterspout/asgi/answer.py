@@ -224,7 +224,7 @@ class Answer:
         ctx = self.exchange.ctx
         if ctx is None or not self._streams(outgoing):
             return False
-        return bool(ctx.keep_context or self.app.config["STREAM_KEEPS_CONTEXT"])
+        return ctx.outlasts_body()
 
     async def _deliver(
         self, response: Any, outgoing: Outgoing, context: contextvars.Context | None

@@ -33,10 +33,6 @@ class Response(Ready, WerkzeugResponse):
     json_module: Any = json
     autocorrect_location_header = False
 
-    #: Whether the request's context stays open until the body has been sent; None: as the
-    #: setting STREAM_KEEPS_CONTEXT says.
-    keep_context: bool | None = None
-
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
         """The setting MAX_COOKIE_SIZE (bytes): `set_cookie` warns above it."""

@@ -126,7 +126,7 @@ async def _answer(
                 connection.write_plain(exchange, *result)
             return
         outgoing = encoded(app, exchange, result)
-        keep = _outlives(app, ctx, exchange, outgoing)
+        keep = _outlives(ctx, exchange, outgoing)
         if not keep:
             await close_quietly(app, ctx, drv)
     except asyncio.CancelledError:
@@ -148,10 +148,10 @@ async def _deliver(
         connection.deliver(exchange, result, outgoing)
 
 
-def _outlives(app: App, ctx: RequestContext, exchange: Exchange, outgoing: Outgoing) -> bool:
+def _outlives(ctx: RequestContext, exchange: Exchange, outgoing: Outgoing) -> bool:
     """Whether the context is ended only after the body has been streamed."""
     streams = outgoing.body is None and not exchange.is_head
-    return streams and (ctx.keep_context or app.config["STREAM_KEEPS_CONTEXT"])
+    return streams and ctx.outlasts_body()
 
 
 # -- in this thread ------------------------------------------------------------------
@@ -190,7 +190,7 @@ def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[An
             drive(close_quietly(app, ctx, SYNC))
         return result, None
     outgoing = encoded(app, exchange, result)
-    if not _outlives(app, ctx, exchange, outgoing):
+    if not _outlives(ctx, exchange, outgoing):
         drive(close_quietly(app, ctx, SYNC))
     return result, outgoing
 

@@ -144,11 +144,6 @@ class RequestParser:
         self._chunks = 0
         self._framed = False  # the last request had fields beside Host and Cookie
 
-    @property
-    def between(self) -> bool:
-        """Whether no byte of a request has arrived that is not complete."""
-        return not (self.in_head or self.in_body or self._unfed)
-
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises `ProtocolError`; further bytes are then ignored."""
         if len(data) <= _SLICE and not self.paused and not self._left:

@@ -183,6 +183,6 @@ async def _end(connection: Connection, exchange: Exchange, body: Any) -> None:
     context = exchange.context
     if ctx is None or context is None:
         return  # it ran on the loop, which ends the context itself
-    if ctx.keep_context or connection.app.config["STREAM_KEEPS_CONTEXT"]:
+    if ctx.outlasts_body():
         closing = answers.close_quietly(connection.app, ctx, SYNC)
         await connection.server.lanes.files.run(context.run, drive, closing)
