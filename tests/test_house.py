@@ -29,7 +29,7 @@ FLOORS = {
     ),
     MIDDLE: "app_context bridge carry context routing sessions templating",
     UPPER: (
-        "_removed app background blueprints conversion endpoint errors files flashing lanes"
+        "_removed app background blueprints conversion drivers endpoint errors files flashing lanes"
         " last_stage pipeline reception registration responding scaffold streaming url_building"
         " urls views"
     ),

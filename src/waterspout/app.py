@@ -24,6 +24,7 @@ from . import bridge, pipeline
 from .carry import carry
 from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
 from .conversion import to_response
+from .drivers import SYNC, drive
 from .endpoint import SEAMS, Plan, is_async
 from .flashing import get_flashed_messages
 from .http import Request, Response
@@ -31,7 +32,6 @@ from .http.debugging import FormDataRoutingRedirect
 from .last_stage import pass_last
 from .lazy import load
 from .log import printable
-from .pipeline import SYNC, drive
 from .registration import Registration
 from .scaffold import setupmethod
 from .sessions import SecureCookieSessionInterface

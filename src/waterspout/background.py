@@ -28,9 +28,9 @@ from typing import Any, TypeVar, overload
 from . import bridge, pipeline
 from .context import AppContext, RequestContext
 from .current import app_var, request_var
+from .drivers import SYNC, Driver, LoopDriver, drive
 from .endpoint import is_async
 from .lanes import lanes_of
-from .pipeline import SYNC, Driver, LoopDriver, drive
 
 __all__ = ["cancel_spawned", "finish_spawned", "run_in_thread", "spawn", "spawned"]
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from .. import pipeline, signals
+from ..drivers import SYNC, LoopDriver, drive
 from ..endpoint import Where
 from ..lanes import LaneFull, lanes_of
 from ..log import printable
-from ..pipeline import SYNC, LoopDriver, drive
 from ..reception import receive as receive_message
 from ..server.answers import (
     close_quietly,

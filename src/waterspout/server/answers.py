@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import InternalServerError
 
 from .. import pipeline
+from ..drivers import Driver
 from ..last_stage import pass_last, pass_last_aside
 from ..log import printable
-from ..pipeline import Driver
 from .outgoing import BadResponse, Outgoing, encode, has_body
 
 if TYPE_CHECKING:

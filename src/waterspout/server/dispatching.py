@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import pipeline, signals
 from ..current import app_var, request_var
+from ..drivers import SYNC, drive
 from ..log import printable
-from ..pipeline import SYNC, Plain, drive
+from ..pipeline import Plain
 from .answers import close_quietly, encoded, error_response, internal_error
 from .sending import send_stream
 from .starting import forget

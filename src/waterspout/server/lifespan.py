@@ -24,9 +24,10 @@ from inspect import isasyncgen, isawaitable, isgenerator
 from typing import Any
 
 from ..current import app_var
+from ..drivers import LoopDriver
 from ..endpoint import is_async
 from ..lanes import Lanes
-from ..pipeline import LoopDriver, teardown_appcontext
+from ..pipeline import teardown_appcontext
 
 _logger = logging.getLogger("waterspout.server")
 

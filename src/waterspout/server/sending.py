@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import ClientDisconnected
 
 from ..carry import AsyncContextStream
+from ..drivers import SYNC, drive
 from ..lanes import Lanes
 from ..log import printable
-from ..pipeline import SYNC, drive
 from . import answers
 
 if TYPE_CHECKING:

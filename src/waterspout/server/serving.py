@@ -26,9 +26,9 @@ from email.utils import formatdate
 from typing import Any, Protocol, TypeVar
 
 from ..background import cancel_spawned, spawned
+from ..drivers import LoopDriver
 from ..lanes import Lanes, LaneSettings
 from ..lazy import load
-from ..pipeline import LoopDriver
 from .accepting import Acceptor
 from .access import Access, open_log
 from .application import resolve
