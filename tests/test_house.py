@@ -29,9 +29,9 @@ FLOORS = {
     ),
     MIDDLE: "app_context bridge carry context routing sessions templating",
     UPPER: (
-        "_removed app background blueprints conversion drivers endpoint errors files flashing lanes"
-        " last_stage pipeline reception registration responding scaffold streaming url_building"
-        " urls views"
+        "_removed app background blueprints conversion drivers endpoint errors files flashing"
+        " joining lanes last_stage pipeline reception registration responding scaffold"
+        " streaming url_building urls views"
     ),
     WINGS: "flask tornado",
     ROOF: "__main__ asgi cli demo dropin server testing wsgi",

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, AnyStr, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
@@ -29,10 +29,10 @@ from .endpoint import SEAMS, Plan, is_async
 from .flashing import get_flashed_messages
 from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
+from .joining import Joining, below
 from .last_stage import pass_last
 from .lazy import load
 from .log import printable
-from .registration import Registration
 from .scaffold import setupmethod
 from .sessions import SecureCookieSessionInterface
 from .templating import fill_context
@@ -53,7 +53,7 @@ _unset: Any = object()
 _WSGI_SEAMS = ("wsgi_app", "__call__", "request_context", "app_context")
 
 
-class App(Registration):
+class App(Joining):
     """A web application.
 
         app = App(__name__)
@@ -221,15 +221,6 @@ class App(Registration):
                 return self._first_request, []
             self._first_request = Future()
             return self._first_request, list(self.before_first_request_funcs)
-
-    # -- files -------------------------------------------------------------------
-
-    def open_instance_resource(
-        self, resource: str, mode: str = "rb", encoding: str | None = "utf-8"
-    ) -> IO[AnyStr]:
-        """Open a file in the instance folder."""
-        path = os.path.join(self.instance_path, resource)
-        return cast("IO[AnyStr]", open(path, mode, encoding=None if "b" in mode else encoding))
 
     # -- templates -----------------------------------------------------------------
 
@@ -415,6 +406,9 @@ class App(Registration):
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request. Wrap this with middleware, not the app itself:
         ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
+        mount = self.mounted_at(environ["PATH_INFO"]) if self.mounts else None
+        if mount is not None:
+            return mount[1].wsgi_app(below(environ, mount[0]), start_response)
         ctx = self.request_context(environ)
         error: BaseException | None = None
         keep = False

@@ -72,6 +72,7 @@ class AppContext:
     # Extensions set attributes of their own on contexts: no __slots__ here.
     _g: Any = None
     _url_adapter: Any = _unset
+    _user: Any = _unset
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -99,6 +100,13 @@ class AppContext:
     @url_adapter.setter
     def url_adapter(self, value: MapAdapter | None) -> None:
         self._url_adapter = value
+
+    def user(self) -> Any:
+        """Return the user of this request, as `App.identify` says; None: nobody. Asked once."""
+        if self._user is _unset:
+            identify = self.app.user_func
+            self._user = None if identify is None else self.app.ensure_sync(identify)()
+        return self._user
 
     def push(self) -> None:
         """Make this the current application context."""

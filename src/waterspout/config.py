@@ -124,6 +124,33 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             "'stdlib' (Flask's output), 'msgspec' (see waterspout.json.fast), or an import name.",
             modern="msgspec",
         ),
+        # -- WebSockets
+        "WEBSOCKET_CHECK_ORIGIN": Setting(
+            False, "Refuse WebSockets that pages of other origins open, with 403.", modern=True
+        ),
+        "WEBSOCKET_ORIGINS": Setting(
+            None, "List of other origins whose pages may, '*' for any; None: see above."
+        ),
+        "WEBSOCKET_MAX_MESSAGE_SIZE": Setting(
+            1024 * 1024,
+            "Largest message received, above it close code 1009; None: no limit.",
+            "bytes, after decompression",
+        ),
+        "WEBSOCKET_QUEUE": Setting(
+            16, "Received messages that may wait for the function; then reading pauses.", "messages"
+        ),
+        "WEBSOCKET_PING_INTERVAL": Setting(
+            20.0, "Between two keep-alive pings; None: none.", "seconds"
+        ),
+        "WEBSOCKET_PING_TIMEOUT": Setting(
+            20.0, "A client that sends nothing for so long after a ping is gone.", "seconds"
+        ),
+        "WEBSOCKET_CLOSE_TIMEOUT": Setting(
+            10.0, "For the client's goodbye, and for a function to end after it.", "seconds"
+        ),
+        "WEBSOCKET_COMPRESSION": Setting(
+            True, "Compress messages of 512 bytes and more (36 KiB of memory a connection)."
+        ),
         # -- files and templates
         "SEND_FILE_MAX_AGE_DEFAULT": Setting(
             None, "Cache lifetime of sent files; None: ask again each time.", "seconds or timedelta"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .app import App
     from .endpoint import Plan
     from .http import Incoming, Request
+    from .routing import PatternRule
     from .sessions import SessionMixin
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,7 +58,7 @@ class RequestContext(AppContext):
     keep_context = False
     _live_session: SessionMixin | None = None
     _incoming: Incoming | None = None
-    _rule: Rule | None = None
+    _rule: Any = None  # a `Rule`, Werkzeug's or ours, or a `PatternRule`
     _view_args: dict[str, Any] | None = None
     _borrowed: AppContext | None = None
     _after: list[Callable[..., Any]] | None = None
@@ -90,7 +91,7 @@ class RequestContext(AppContext):
         cls,
         app: App,
         incoming: Incoming,
-        rule: Rule | None = None,
+        rule: Rule | PatternRule | None = None,
         view_args: dict[str, Any] | None = None,
     ) -> RequestContext:
         """Make the context of a message that the native server or ASGI received; *rule*
@@ -263,7 +264,7 @@ class RequestContext(AppContext):
             if found is None:
                 adapter = self.url_adapter  # 400 for a host that is not trusted
                 assert adapter is not None
-                found = adapter.match(return_rule=True)
+                found = self.app.match_by(adapter, request.path)
             request.url_rule, request.view_args = found
         except HTTPException as error:
             request.routing_exception = error

@@ -11,6 +11,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .http.written import Written
+
 if TYPE_CHECKING:
     from .app import App
     from .http import Request, Response
@@ -30,6 +32,7 @@ def to_response(app: App, request: Request, rv: Any) -> Response:
     iterator, async iterator  a body of str or bytes that is streamed
     `Response`                itself; another Werkzeug response is converted
     WSGI callable             what it answers to the request
+    `Written`                 what a request handler wrote
     (rv, status)              one of these with a status, int or ``"404 Missing"``
     (rv, headers)             … with more headers, a dict or list of pairs
     (rv, status, headers)     … with both
@@ -54,6 +57,8 @@ def to_response(app: App, request: Request, rv: Any) -> Response:
             status = headers = None
         elif isinstance(rv, dict | list):
             rv = app.json.response(rv)
+        elif type(rv) is Written:
+            rv = _response_of(app, rv)
         else:
             rv = _coerced(app, request, rv)
     if status is not None:
@@ -64,6 +69,14 @@ def to_response(app: App, request: Request, rv: Any) -> Response:
     if headers:
         rv.headers.update(headers)
     response: Response = rv
+    return response
+
+
+def _response_of(app: App, written: Written) -> Response:
+    """Make the response of an answer written by hand, with its header fields and no others."""
+    body: Any = written.body
+    response = app.response_class(body, f"{written.status} {written.reason}")
+    response.headers = Headers(written.headers)
     return response
 
 

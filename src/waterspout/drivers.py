@@ -10,20 +10,23 @@ called, and so where synchronous code runs:
   each `def` function hops to a worker thread.
 
 A request that goes to and fro may keep something scarce until its teardown, such as a database
-connection. So hops of a later stage must not queue behind those of an earlier one, whose threads
-may all be waiting for it: hooks and view, what makes the response, and what ends the request have
-threads of their own (`lanes.Lanes`); hooks and view that are all `def` are one hop.
+connection, and must not wait for a thread behind requests whose threads all wait for that very
+thing. So its hooks and view have one thread from the first `def` function to the last
+(`LoopDriver.staying`; all at once where they are all `def`), and what makes the response and what
+ends the request have threads of their own (`lanes.Lanes`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from copy import copy
 from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .endpoint import Hook, is_async
-from .lanes import Lane, Lanes
+from .lanes import KeptThread, Lane, Lanes
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
@@ -91,12 +94,32 @@ class LoopDriver:
     """Awaits coroutines on the running loop and sends `def` functions to *lanes*."""
 
     on_loop = True
+    finishing: LoopDriver
+    ending: LoopDriver
 
-    def __init__(self, lanes: Lanes, lane: Lane | None = None) -> None:
+    def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
-        self.lane = lanes.views if lane is None else lane
-        self.finishing = self if lane else LoopDriver(lanes, lanes.answers)
-        self.ending = self if lane else LoopDriver(lanes, lanes.files)
+        self.lane: Lane | KeptThread = lanes.views
+        self.io = lanes.files
+        self.finishing = self._beside(lanes.answers, lanes.answers)
+        self.ending = self.finishing.ending = self._beside(lanes.ends, lanes.ends)
+        self.finishing.finishing = self.finishing
+        self.ending.finishing = self.ending.ending = self.ending
+
+    def _beside(self, lane: Lane | KeptThread, io: Lane) -> LoopDriver:
+        driver = copy(self)
+        driver.lane = lane
+        driver.io = io
+        return driver
+
+    @contextmanager
+    def staying(self, calls: int) -> Iterator[LoopDriver]:
+        """Give a driver that makes the next *calls* calls of `def` functions in one thread."""
+        thread = KeptThread(self.lanes.views, calls)
+        try:
+            yield self._beside(thread, self.io)
+        finally:
+            thread.end()
 
     async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
         if is_async(func):
@@ -112,7 +135,7 @@ class LoopDriver:
         return await result if isawaitable(result) else result
 
     async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
-        return await self.lanes.files.run(func, *args)
+        return await self.io.run(func, *args)
 
     async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
         await signal.send_async(app, _sync_wrapper=_as_async, **kw)

@@ -85,6 +85,7 @@ class Plan:
         "plain_heads",
         "preprocessors",
         "revision",
+        "shared",
         "stream",
         "teardown",
         "timeout",
@@ -127,12 +128,13 @@ class Plan:
         hooks = (*front, *self.after, *self.teardown)
         #: There is async code on the way.
         self.awaits = self.is_async or any(hook[1] for hook in hooks)
-        #: On the loop, the hooks before the view and the view are one visit to a thread.
-        self.one_hop = bool(
-            front
-            and not (self.view is None or self.is_async or any(hook[1] for hook in front))
-            and not overridden & {"preprocess_request", "dispatch_request"}
-        )
+        calls = sum(not hook[1] for hook in front) + (self.view is not None and not self.is_async)
+        #: How many `def` functions up to the view share a thread when driven on the loop.
+        self.shared = 0
+        if calls > 1 and not overridden & {"preprocess_request", "dispatch_request"}:
+            self.shared = calls
+        #: They are all there is up to the view, and it: one visit to a thread.
+        self.one_hop = self.shared == len(front) + 1
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
         self.stream: bool = getattr(rule, "stream", False)
         self.timeout: float | None = getattr(rule, "timeout", None)

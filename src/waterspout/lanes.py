@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _GROW_AFTER = 0.005  # seconds that a job may lie untouched before a thread is added
 _RETRY_AFTER = 1  # seconds, for who was refused
+_MAX_SOCKETS = 500  # `def` WebSocket functions at once; each has a thread
 
 
 class LaneFull(ServiceUnavailable):
@@ -121,14 +122,19 @@ class Lane:
         A thread cannot be cancelled. If we are, a call that has not begun is left out, and one
         that runs is waited for: what follows, such as teardown, must not run beside it.
         """
-        return await self._run(True, func, args, kwargs)
+        return await self._run(self.submit, True, func, args, kwargs)
 
     async def run_or_abandon(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Do as `run`, but when cancelled leave the thread to itself."""
-        return await self._run(False, func, args, kwargs)
+        return await self._run(self.submit, False, func, args, kwargs)
 
     async def _run(
-        self, wait: bool, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        submit: Callable[[Callable[[], object]], object],
+        wait: bool,
+        func: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> T:
         future: asyncio.Future[T] = self.loop.create_future()
         context = contextvars.copy_context()
@@ -145,7 +151,7 @@ class Lane:
             else:
                 self.answer(_succeed, future, result)
 
-        self.submit(job)
+        submit(job)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -220,6 +226,41 @@ class Lane:
             del entry, job, args
 
 
+class KeptThread:
+    """One thread of a lane for several calls, from the first to the last of *calls* or to `end`.
+
+    Whoever holds something scarce between two calls does not wait for a thread again, behind
+    others whose threads wait for that very thing.
+    """
+
+    def __init__(self, lane: Lane, calls: int) -> None:
+        self._lane = lane
+        self._calls = calls
+        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._begun = False
+
+    async def run(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Do as `Lane.run`, in the thread that is kept."""
+        return await self._lane._run(self._submit, True, func, args, kwargs)
+
+    def end(self) -> None:
+        """Give the thread back; calls that were not made are not waited for."""
+        self._jobs.put(None)
+
+    def _submit(self, job: Callable[[], object]) -> None:
+        if not self._begun:
+            self._lane.submit(self._work)
+            self._begun = True
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        for _ in range(self._calls):
+            job = self._jobs.get()
+            if job is None:
+                return
+            job()
+
+
 def _for_a_task(error: BaseException) -> Exception:
     """Return what a task may raise: `StopIteration` it cannot, `SystemExit` ends the loop."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
@@ -243,9 +284,11 @@ class Lanes:
     """The lanes of one event loop; their threads start with the first jobs.
 
     *views* runs `def` views and the hooks before them, and on a route that is all `def` the
-    rest of the way too. On other routes *answers* runs what comes after the view. *files* reads
-    files, opens and saves sessions and ends requests. *work* runs what may take long: `def`
-    generators that are streamed, and what a program hands to `run_in_thread` and `spawn`.
+    rest of the way too. On other routes *answers* runs what comes after the view, and saves
+    sessions. *files* reads files and opens sessions. *ends* runs what ends requests: it must not
+    wait for those who want what a request gives back at its end. *work* runs what may take long:
+    `def` generators that are streamed, and what a program hands to `run_in_thread` and `spawn`.
+    *sockets* runs `def` WebSocket functions, which keep their thread until they end.
     """
 
     def __init__(
@@ -257,7 +300,9 @@ class Lanes:
         self.views = Lane("views", loop, views)
         self.answers = Lane("answers", loop, replace(self.views.settings, threads=1))
         self.files = Lane("files", loop, files or LaneSettings(threads=2, max_threads=8))
+        self.ends = Lane("ends", loop, self.files.settings)
         self.work = Lane("work", loop, LaneSettings(threads=1))
+        self.sockets = Lane("sockets", loop, LaneSettings(1, _MAX_SOCKETS, queue_length=0))
         self._loop = loop
         self._users = 0
         _of_loops[loop] = self
@@ -274,7 +319,8 @@ class Lanes:
 
     def close(self) -> None:
         """End all threads once the queued jobs are done."""
-        for lane in (self.views, self.answers, self.files, self.work):
+        beside = (self.files, self.ends, self.work, self.sockets)
+        for lane in (self.views, self.answers, *beside):
             lane.close()
         if _of_loops.get(self._loop) is self:
             del _of_loops[self._loop]

@@ -21,21 +21,26 @@ from werkzeug.routing import RoutingException
 from . import signals
 from .drivers import SYNC, Driver, drive, settle
 from .endpoint import Plan
+from .http import Response
+from .http.written import SENT, Sent, Written
 
 if TYPE_CHECKING:
     from .app import App
     from .context import RequestContext
-    from .http import Response
 
 Plain = tuple[bytes, bytes]
 """Head (up to the number of Content-Length) and body of an answer that nobody needs to
 see as a response object."""
 
+Answer = Response | Plain | Written | Sent
+"""What a door is given to send. A `Written` one is whole, and nobody needs to see it as a
+response object either."""
+
 
 # -- the whole way ---------------------------------------------------------------
 
 
-async def respond(ctx: RequestContext, drv: Driver) -> Response | Plain:
+async def respond(ctx: RequestContext, drv: Driver) -> Answer:
     """Take a context that was just entered to its response; the native server's and ASGI's
     way. `close` must follow in every case.
 
@@ -65,12 +70,11 @@ async def respond(ctx: RequestContext, drv: Driver) -> Response | Plain:
         return await stage_handle_exception(ctx, drv, error)
 
 
-async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Response | Plain:
+async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Answer:
     """Make the answer of a `Plan.bare` route's value."""
-    plan = ctx.plan
-    plain = plan.plain_heads.get(type(rv))  # type: ignore[union-attr]  # bare: both are set
-    if plain is not None and ctx.is_untouched():
-        return plain[0], plain[1](rv)
+    short = as_it_is(ctx, ctx.plan, rv)  # type: ignore[arg-type]  # bare: it is set
+    if short is not None:
+        return short
     try:
         return await finalize(ctx, drv, rv)
     except Exception as error:
@@ -78,7 +82,23 @@ async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Response | Plai
         return await stage_handle_exception(ctx, drv, error)
 
 
-async def recover(ctx: RequestContext, drv: Driver, error: Exception) -> Response | Plain:
+def as_it_is(ctx: RequestContext, plan: Plan, rv: Any) -> Plain | Written | Sent | None:
+    """Return what can be sent of an endpoint's value without a response object; None if
+    somebody wants to see one."""
+    if rv is SENT:
+        return SENT
+    heads = plan.plain_heads
+    if heads is None:
+        return None
+    plain = heads.get(type(rv))
+    if plain is not None:
+        return (plain[0], plain[1](rv)) if ctx.is_untouched() else None
+    whole = type(rv) is Written and rv.is_whole and ctx.is_untouched()
+    written: Written | None = rv if whole else None
+    return written
+
+
+async def recover(ctx: RequestContext, drv: Driver, error: Exception) -> Answer:
     """Make the answer of an error in a `Plan.bare` route's view."""
     try:
         rv = await stage_handle_user_exception(ctx, drv, error)
@@ -98,9 +118,7 @@ async def find_plan(ctx: RequestContext, drv: Driver) -> Plan:
     return app.plan_for(ctx.request.url_rule)
 
 
-async def full_dispatch(
-    ctx: RequestContext, drv: Driver, plan: Plan | None = None
-) -> Response | Plain:
+async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = None) -> Answer:
     """Dispatch the request with hooks and error handlers, and finish the response (Flask's
     `full_dispatch_request`). With a *plan*, the answer may be a `Plain` one."""
     app = ctx.app
@@ -117,15 +135,16 @@ async def full_dispatch(
     try:
         if signals.request_started.receivers:
             await drv.send(app, signals.request_started)
-        if plan.one_hop and drv.on_loop:
-            rv = await drv.lanes.views.run(drive, approach(ctx, SYNC, plan))  # type: ignore[attr-defined]
+        shared = plan.shared and drv.on_loop
+        if shared:
+            rv = await approach_in_one_thread(ctx, drv, plan)
         elif "preprocess_request" in app.overridden:
             rv = await drv.call(app, app.preprocess_request)
         elif plan.before or plan.preprocessors:
             rv = await preprocess(ctx, drv, plan)
         else:
             rv = None
-        if rv is None and not (plan.one_hop and drv.on_loop):
+        if rv is None and not shared:
             if plan.direct and ctx.is_direct():
                 # PERF: the same as `dispatch`, without a coroutine of its own.
                 view: Any = plan.view
@@ -143,11 +162,10 @@ async def full_dispatch(
                 rv = await dispatch(ctx, drv)
     except Exception as error:
         rv = await stage_handle_user_exception(ctx, drv, error)
-    if given is not None and plan.plain_heads is not None:
-        plain = plan.plain_heads.get(type(rv))
-        if plain is not None and ctx.is_untouched():
-            head, encode = plain
-            return head, encode(rv)
+    if given is not None:
+        short = as_it_is(ctx, plan, rv)
+        if short is not None:
+            return short
     if "finalize_request" in app.overridden:
         finished: Response = await drv.finishing.call(app, app.finalize_request, rv)
         return finished
@@ -170,6 +188,14 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
         ctx.app.before_first_request_funcs.clear()
         ctx.app.revision.advance()
         done.set_result(None)
+
+
+async def approach_in_one_thread(ctx: RequestContext, drv: Any, plan: Plan) -> Any:
+    """Do what `approach` does, on the loop, all `def` functions in the same thread."""
+    if plan.one_hop:
+        return await drv.lanes.views.run(drive, approach(ctx, SYNC, plan))
+    with drv.staying(plan.shared) as there:
+        return await approach(ctx, there, plan)
 
 
 async def approach(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
@@ -206,6 +232,18 @@ async def dispatch(ctx: RequestContext, drv: Driver) -> Any:
     return await drv.call(app, view, **(request.view_args or {}))
 
 
+async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
+    """Make the response of an answer whose endpoint goes on working."""
+    try:
+        if "finalize_request" in ctx.app.overridden:
+            response: Response = await drv.finishing.call(ctx.app, ctx.app.finalize_request, rv)
+            return response
+        return await finalize(ctx, drv, rv)
+    except Exception as error:
+        ctx.error = error
+        return await stage_handle_exception(ctx, drv, error)
+
+
 # -- errors ------------------------------------------------------------------------
 
 
@@ -217,9 +255,7 @@ async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: E
     return await handle_user_exception(ctx, drv, error)
 
 
-async def stage_handle_exception(
-    ctx: RequestContext, drv: Driver, error: Exception
-) -> Response | Plain:
+async def stage_handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Response:
     """Run `handle_exception`, the program's own if it has one."""
     drv = drv.finishing
     if "handle_exception" in ctx.app.overridden:

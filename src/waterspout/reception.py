@@ -17,6 +17,12 @@ def receive(app: App, incoming: Incoming) -> RequestContext:
 
     Without a plan a converter of the program's own must run first, in the context.
     """
+    if app.mounts:
+        mount = app.mounted_at(incoming.path)
+        if mount is not None:
+            prefix, inner = mount
+            incoming.move_below(prefix)
+            return receive(inner, incoming)
     # OPTIONS has an answer of its own, which the view does not know of; a setting or the
     # program may want the host looked at first.
     if (

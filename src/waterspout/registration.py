@@ -14,10 +14,17 @@ from collections.abc import Callable, ValuesView
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeVar, cast
 
-from werkzeug.exceptions import Aborter, BadHost, BadRequest, BadRequestKeyError
-from werkzeug.routing import BuildError, Map, MapAdapter
+from werkzeug.exceptions import (
+    Aborter,
+    BadHost,
+    BadRequest,
+    BadRequestKeyError,
+    MethodNotAllowed,
+    NotFound,
+)
+from werkzeug.routing import BuildError, Map, MapAdapter, WebsocketMismatch
 from werkzeug.routing import Rule as WerkzeugRule
 from werkzeug.utils import redirect as werkzeug_redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -32,7 +39,7 @@ from .lazy import Lazy, load
 from .log import create_logger
 from .paths import find_package
 from .registries import HookList, HookRegistry, Registry, Revision
-from .routing import RouteTable, Rule
+from .routing import Patterns, RouteTable, Rule
 from .routing.subdomain import subdomain_of
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -170,7 +177,9 @@ class Registration(Scaffold):
         if name in _PLANNED:
             self.revision.advance()
             if name == "url_map":
-                object.__setattr__(self, "route_table", RouteTable(value))
+                before = self.__dict__.get("route_table")
+                patterns = Patterns() if before is None else before.patterns
+                object.__setattr__(self, "route_table", RouteTable(value, patterns))
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
@@ -239,6 +248,13 @@ class Registration(Scaffold):
             return os.path.join(package_path, "instance")
         return os.path.join(prefix, "var", f"{self.name}-instance")
 
+    def open_instance_resource(
+        self, resource: str, mode: str = "rb", encoding: str | None = "utf-8"
+    ) -> IO[AnyStr]:
+        """Open a file in the instance folder."""
+        path = os.path.join(self.instance_path, resource)
+        return cast("IO[AnyStr]", open(path, mode, encoding=None if "b" in mode else encoding))
+
     def create_global_jinja_loader(self) -> Any:
         """Make the loader that looks into the app's and the blueprints' folders."""
         return load("waterspout.templating:DispatchingJinjaLoader")(self)
@@ -285,6 +301,9 @@ class Registration(Scaffold):
         """Add a route: *options* go to the rule (methods, defaults, host, timeout, …)."""
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
+        if isinstance(view_func, type) and hasattr(view_func, "as_endpoint"):
+            view_func = view_func.as_endpoint(endpoint)  # a class that makes one, as handlers do
+        options = {**getattr(view_func, "rule_options", {}), **options}
         options["endpoint"] = endpoint
         methods = options.pop("methods", None)
         if methods is None:
@@ -428,6 +447,19 @@ class Registration(Scaffold):
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return None
         return self.route_table.find(request.method, request.path)
+
+    def match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]:
+        """Return rule and arguments by Werkzeug, or by a pattern where it finds no rule.
+
+        Raises what Werkzeug raises.
+        """
+        try:
+            return adapter.match(return_rule=True)
+        except (NotFound, MethodNotAllowed, WebsocketMismatch):
+            found = self.route_table.patterns.find(path)
+            if found is None:
+                raise
+            return found
 
     def body_limit(self, plan: Plan | None) -> int | None:
         """Return how many bytes the body of a request may have, None for no limit."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import cached_property, update_wrapper
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
@@ -23,6 +23,7 @@ from .files import send_from_directory
 from .lazy import load
 from .paths import get_root_path
 from .templating import _default_template_ctx_processor
+from .websockets.settings import OPTIONS as SOCKET_OPTIONS
 
 if TYPE_CHECKING:
     from click import Group
@@ -260,6 +261,46 @@ class Scaffold:
         go to `waterspout.routing.Rule`.
         """
         raise NotImplementedError
+
+    @setupmethod
+    def websocket(
+        self,
+        rule: str,
+        *,
+        endpoint: str | None = None,
+        subprotocols: Sequence[str] = (),
+        origins: Collection[str] | None = None,
+        **options: Any,
+    ) -> Callable[[F], F]:
+        """Register the decorated function for the WebSockets at the URLs that match *rule*.
+
+            @app.websocket("/rooms/<name>", subprotocols=["chat"])
+            async def room(ws, name):
+                async for message in ws: ...
+
+        It is called with a `waterspout.WebSocket` and the values of the URL, as a task, or in a
+        thread of its own where it is a ``def`` function. *origins* are those whose pages may
+        open it, in place of WEBSOCKET_ORIGINS. *options* are settings for this route
+        (max_message_size, queue, ping_interval, ping_timeout, close_timeout, compression), or
+        those of :meth:`add_url_rule`.
+        """
+
+        def decorator(f: F) -> F:
+            own = {key: options.pop(key) for key in sorted(options.keys() & SOCKET_OPTIONS)}
+            view = load("waterspout.websockets.endpoint:socket_view")(f, subprotocols, origins, own)
+            # A HEAD or OPTIONS request is no opening handshake.
+            self.add_url_rule(
+                rule,
+                endpoint,
+                view,
+                provide_automatic_options=False,
+                methods=["GET"],
+                websocket=True,
+                **options,
+            )
+            return f
+
+        return decorator
 
     @setupmethod
     def endpoint(self, endpoint: str) -> Callable[[F], F]:

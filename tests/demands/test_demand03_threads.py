@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from demand_servers import Serve
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import QueuePool
 
-from waterspout import App, g
+from waterspout import App, Request, Response, abort, g, request
 from waterspout.server import Threads, serve_in_thread
+from waterspout.sessions import SecureCookieSession, SessionInterface, SessionMixin
 
 
 @pytest.fixture
@@ -47,6 +49,18 @@ def use_pool(app: App, *, opened_by: str) -> Any:
         @app.before_request
         def open_early() -> None:
             connection()
+
+    elif opened_by == "session":
+
+        class Sessions(SessionInterface):
+            def open_session(self, app: App, request: Request) -> SecureCookieSession:
+                connection()
+                return SecureCookieSession({"seen": True})
+
+            def save_session(self, app: App, session: SessionMixin, response: Response) -> None:
+                connection()
+
+        app.session_interface = Sessions()
 
     @app.teardown_appcontext
     def give_back(error: BaseException | None) -> None:
@@ -83,7 +97,7 @@ def add_all_hooks(app: App) -> None:
         g.early = True
 
 
-@pytest.mark.parametrize("opened_by", ["view", "hook"])
+@pytest.mark.parametrize("opened_by", ["view", "hook", "session"])
 @pytest.mark.parametrize("add_hooks", [add_def_hooks, add_async_hooks, add_all_hooks])
 def test_demand3_many_requests_on_few_connections(
     app: App, serve: Serve, add_hooks: Callable[[App], None], opened_by: str
@@ -91,8 +105,6 @@ def test_demand3_many_requests_on_few_connections(
     """200 requests at once, each holding one of five connections until its teardown, which must
     not wait behind views that wait for a connection. On one way all is `def`, on the others
     `async def` hooks make it go to and fro."""
-    if add_hooks is add_all_hooks and opened_by == "hook":
-        pytest.skip("an async hook between two def ones: three visits to the threads")
     engine = use_pool(app, opened_by=opened_by)
     add_hooks(app)
     try:
@@ -102,6 +114,70 @@ def test_demand3_many_requests_on_few_connections(
         assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # QueuePool has it
     finally:
         engine.dispose()
+
+
+def test_demand3_def_functions_up_to_the_view_share_a_thread(app: App, serve: Serve) -> None:
+    """An `async def` hook between them does not part them, and nobody takes the thread then."""
+
+    @app.before_request
+    def first() -> None:
+        g.thread = threading.get_ident()
+
+    @app.before_request
+    async def between() -> None:
+        await asyncio.sleep(0.001)
+
+    @app.get("/same")
+    def same() -> dict[str, bool]:
+        return {"same": g.thread == threading.get_ident()}
+
+    with serve(app) as port:
+        assert {answer.text for answer in crowd(port, *[["/same"] * 5] * 20)} == {'{"same":true}'}
+
+
+@pytest.mark.parametrize("path", ["/early", "/broken", "/async", "/nowhere", "/leave"])
+def test_demand3_the_thread_is_given_back(app: App, path: str) -> None:
+    """There is one: whichever way a request ends between its `def` functions, the next is
+    answered."""
+    between = threading.Semaphore(0)
+
+    @app.before_request
+    def first() -> None: ...
+
+    @app.before_request
+    async def second() -> Any:
+        between.release()
+        if request.path == "/early":
+            return "early"
+        if request.path == "/broken":
+            abort(418)
+        if request.path == "/leave":
+            await asyncio.Event().wait()
+        return None
+
+    @app.before_request
+    def third() -> None: ...
+
+    @app.get("/async")
+    async def asynchronous() -> str:
+        return "async"
+
+    @app.get("/early")
+    @app.get("/broken")
+    @app.get("/leave")
+    @app.get("/def")
+    def synchronous() -> str:
+        return "def"
+
+    with serve_in_thread(app, threads=Threads(views_min=1, views_max=1)) as server:
+        port = int(server.urls[0].rpartition(":")[2])
+        for _ in range(3):
+            with Visitor(port) as visitor:
+                visitor.send(path)
+                wait_for(between, 1)
+                if path != "/leave":
+                    visitor.read()
+        assert ask(port, "/def").text == "def"
 
 
 @contextmanager

@@ -51,10 +51,10 @@ from werkzeug.utils import escape
 from werkzeug.wrappers import BaseRequest, ETagResponseMixin
 class Answer(BaseResponse, ETagResponseMixin): pass
 """
-    from waterspout.dropin import ALIASES
+    from waterspout.dropin.aliases import FLASK
     from waterspout.dropin.finder import DropinFinder
 
-    finder = DropinFinder({"werkzeug.contrib": ALIASES["werkzeug.contrib"]}, {})
+    finder = DropinFinder({"werkzeug.contrib": FLASK["werkzeug.contrib"]}, {})
     names: dict[str, Any] = {}
     import sys
 

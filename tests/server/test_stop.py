@@ -122,6 +122,28 @@ def test_a_connection_in_use_gets_one_more_answer(start: Start, clients: ExitSta
     assert program.wait() == 0
 
 
+def test_a_connection_that_has_not_spoken_gets_its_answer(
+    start: Start, clients: ExitStack, loop_name: str
+) -> None:
+    """A client does not ask again where its first request fails; also with no linger time."""
+    program = start(
+        source="from waterspout.server import serve\n"
+        f"serve('served_app:app', port=0, loop={loop_name!r}, timeouts={{'linger': 0}})\n"
+    )
+    port = program.port()
+    holder, late = connect(clients, port), connect(clients, port)
+    holder.sendall(ASK % b"/wait/2.0")
+    program.wait_for_line("note: waiting")
+    program.signal(signal.SIGTERM)
+    with pytest.raises(OSError), ExitStack() as refused:  # it has noted the signal
+        while True:
+            connect(refused, port)
+    late.sendall(ASK % b"/")
+    assert b"connection: close" in read_answer(late).lower()
+    assert read_answer(holder).endswith(b"waited")
+    assert program.wait() == 0
+
+
 def test_idle_connections_do_not_delay_a_stop(
     start: Start, clients: ExitStack, loop_name: str
 ) -> None:

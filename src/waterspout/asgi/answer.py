@@ -20,6 +20,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from .. import pipeline, signals
 from ..drivers import SYNC, LoopDriver, drive
 from ..endpoint import Where
+from ..http.written import SENT
 from ..lanes import LaneFull, lanes_of
 from ..log import printable
 from ..reception import receive as receive_message
@@ -40,6 +41,7 @@ from .scopes import Receive, Scope, Send, header_pairs, message_of
 
 if TYPE_CHECKING:
     from ..app import App
+    from ..context import RequestContext
     from ..server.outgoing import Outgoing
 
 __all__ = ["Answer"]
@@ -54,7 +56,8 @@ class Answer:
         self.loop = asyncio.get_running_loop()
         self.lanes = lanes_of(self.loop)
         self.exchange = exchange = Exchange(message_of(scope), keep_alive=True)
-        self.body = exchange.incoming.peer = RequestBody(exchange, receive, self.lanes)
+        self.body = RequestBody(exchange, receive, self.lanes)
+        exchange.incoming.peer = self
         self.started = False
         #: Gets an error that the program lets out, instead of the log; for test clients.
         self.on_error: Callable[[Exception], None] | None = None
@@ -112,9 +115,24 @@ class Answer:
     async def _watch(self, work: asyncio.Task[None]) -> None:
         """Cancel the work of a client that went away, unless it is to be finished."""
         await self.body.watch()
-        self.exchange.abandoned = True
-        if self.started or self.exchange.ends_with_client():
+        exchange = self.exchange
+        exchange.abandoned = True
+        if exchange.on_gone is not None:
+            exchange.on_gone()
+        answering = self.started
+        if exchange.early is not None:
+            exchange.early.cancel()
+            answering = False  # the endpoint's task has other things to do
+        if answering or exchange.ends_with_client():
             work.cancel()
+
+    async def disconnected(self) -> None:
+        """Wait until somebody noticed that the client has gone."""
+        await self.body.disconnected()
+
+    def when_gone(self, ctx: RequestContext, callback: Callable[[], object]) -> None:
+        """Call *callback* if the client goes away before the request is answered."""
+        self.exchange.on_gone = callback
 
     def _overrun(self, work: asyncio.Task[None]) -> None:
         """The route's time limit has passed: 504, and the view's answer is not wanted."""
@@ -154,11 +172,28 @@ class Answer:
                 result: Any = await pipeline.respond(ctx, LoopDriver(self.lanes))
             except Exception as error:
                 result = await self._let_out(error)
-            response, outgoing = self._encoded(result)
+            if result is not SENT:
+                response, outgoing = self._encoded(result)
         except BaseException:
             await self._shielded(self._end(None))
             raise
-        await self._deliver(response, outgoing, None)
+        if result is SENT:
+            await self._shielded(self._end(None))
+        else:
+            await self._deliver(response, outgoing, None)
+
+    async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
+        """Send the answer of an endpoint that goes on working."""
+        exchange = self.exchange
+        exchange.early = asyncio.current_task()
+        response = await pipeline.finish_early(ctx, LoopDriver(self.lanes), rv)
+        outgoing = encoded(self.app, exchange, response)
+        body = pieces(self.lanes, response, None) if self._streams(outgoing) else None
+        try:
+            if not exchange.abandoned:
+                await self._send(outgoing, body)
+        finally:
+            await self._shielded(self._conclude(response, body, False, None))
 
     async def _run_in_thread(self, run: Callable[..., tuple[Any, Outgoing]], *args: Any) -> None:
         context = contextvars.copy_context()
@@ -236,12 +271,8 @@ class Answer:
         try:
             if context is None and not keeps:
                 await self._shielded(self._end(None))
-            if self.exchange.abandoned:
-                pass
-            elif body is None:
-                await self._send_whole(outgoing)
-            else:
-                await self._send_stream(outgoing, body)
+            if not self.exchange.abandoned:
+                await self._send(outgoing, body)
         finally:
             await self._shielded(self._conclude(response, body, keeps, context))
 
@@ -266,11 +297,17 @@ class Answer:
             await close_quietly(self.app, ctx, LoopDriver(self.lanes))
         else:
             ending = close_quietly(self.app, ctx, SYNC)
-            await self.lanes.files.run(context.run, drive, ending)
+            await self.lanes.ends.run(context.run, drive, ending)
 
     async def _shielded(self, ending: Coroutine[Any, Any, None]) -> None:
         """Await what must be done to its end, whoever cancels us meanwhile."""
         await asyncio.shield(self.loop.create_task(ending))
+
+    async def _send(self, outgoing: Outgoing, body: AsyncIterator[bytes] | None) -> None:
+        if body is None:
+            await self._send_whole(outgoing)
+        else:
+            await self._send_stream(outgoing, body)
 
     async def _send_head(self, outgoing: Outgoing) -> None:
         self.started = True

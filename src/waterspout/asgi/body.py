@@ -19,7 +19,7 @@ __all__ = ["RequestBody"]
 class RequestBody:
     """What `receive` gives of one request: its body, and then that the client has gone.
 
-    It is also the channel of a route that streams, and the peer of `Request.disconnected`.
+    It is also the channel of a route that streams.
     """
 
     def __init__(self, exchange: Exchange, receive: Receive, lanes: Lanes) -> None:

@@ -1,19 +1,22 @@
-"""The drop-in: programs and extensions written for Flask run on Waterspout as they stand.
+"""The drop-in: programs and extensions written for Flask or Tornado run on Waterspout as they
+stand.
 
 After `install`, `import flask` gives `waterspout.flask` and `flask.X` gives
 `waterspout.flask.X`: the same module objects, so a class is one class under both names. Werkzeug
 stays the installed package; it gets back the names old programs import, and its `run_simple`
-starts our server.
+starts our server. `tornado` stays the installed package as well, in which `tornado.web` and what
+else we have is ours (see `aliases`).
 
 Ways in:
 
-- `waterspout run --dropin program:app`;
+- `waterspout run --dropin program:app`, for a Flask or a Tornado application;
+- `python -m waterspout.dropin program.py`, for a program that starts its server itself;
 - `import waterspout.dropin; waterspout.dropin.install()` above every other import;
 - `pytest -p waterspout.dropin.pytest_plugin` for a program's own tests;
 - `python -m waterspout.dropin enable` once, then `WATERSPOUT_DROPIN=1` in the environment of a
   program: the interpreter installs the drop-in before it runs anything, in subprocesses too.
 
-The `flask` distribution may stay installed: `importlib.metadata.version("flask")` is what it was.
+Both distributions may stay installed: `importlib.metadata.version("flask")` is what it was.
 """
 
 from __future__ import annotations
@@ -21,21 +24,14 @@ from __future__ import annotations
 import os
 import sys
 
+from .aliases import FLASK, aliases, never_loaded
 from .finder import OLD_EXTENSION_NAMESPACE, DropinFinder
 from .removed import Patches
 
-__all__ = ["ALIASES", "ENVIRONMENT_VARIABLE", "install", "installed", "uninstall"]
+__all__ = ["ENVIRONMENT_VARIABLE", "install", "installed", "uninstall"]
 
 #: Set to `1`, and after `python -m waterspout.dropin enable`: installs the drop-in at start.
 ENVIRONMENT_VARIABLE = "WATERSPOUT_DROPIN"
-
-#: Name that programs import → module of ours that serves it, submodules included.
-ALIASES = {
-    "flask": "waterspout.flask",
-    "flask.scaffold": "waterspout.flask.sansio.scaffold",  # its name in Flask 2.0 to 2.2
-    "flask_script": "waterspout.flask.script",
-    "werkzeug.contrib": "waterspout.dropin.legacy.contrib",
-}
 
 _patches = Patches()
 
@@ -46,18 +42,18 @@ def installed() -> bool:
 
 
 def install() -> None:
-    """Serve `flask` from Waterspout from now on. Doing it twice does nothing.
+    """Serve `flask` and `tornado.web` from Waterspout from now on. Doing it twice does nothing.
 
     The environment variable is set as well, so that processes which this one starts follow, where
     the environment is enabled for it.
 
-    :raises RuntimeError: the real Flask has been imported already; its classes are in use and
+    :raises RuntimeError: the real ones have been imported already; their classes are in use and
         cannot be exchanged any more.
     """
     if installed():
         return
-    _refuse_when_flask_is_loaded()
-    finder = DropinFinder(ALIASES, _patches.by_module())
+    _refuse_when_too_late()
+    finder = DropinFinder(aliases(), _patches.by_module())
     for name, patch in finder.patches.items():
         if name in sys.modules:
             patch(sys.modules[name])
@@ -66,7 +62,8 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Take the drop-in out: `import flask` gives the installed Flask again, if there is one.
+    """Take the drop-in out: `import flask` gives the installed Flask again, if there is one, and
+    so does `import tornado.web`.
 
     Extensions imported meanwhile keep Waterspout's classes; remove them from `sys.modules`
     yourself, or use a new process, when that matters.
@@ -79,7 +76,7 @@ def uninstall() -> None:
     for name in list(sys.modules):
         if finder.target_of(name) is not None or _is_below(name, OLD_EXTENSION_NAMESPACE):
             del sys.modules[name]
-    vars(sys.modules.get(ALIASES["flask"], sys)).pop("ext", None)
+    vars(sys.modules.get(FLASK["flask"], sys)).pop("ext", None)
     _patches.undo()
 
 
@@ -94,12 +91,12 @@ def _is_below(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-def _refuse_when_flask_is_loaded() -> None:
+def _refuse_when_too_late() -> None:
     for name in list(sys.modules):
-        if _is_below(name, "flask"):
+        if never_loaded(name):
             place = getattr(sys.modules[name], "__file__", None) or "an unknown place"
             raise RuntimeError(
                 f"The drop-in comes too late: {name!r} is already imported, from {place}. Call"
-                " waterspout.dropin.install() above every import of flask and of Flask extensions,"
+                " waterspout.dropin.install() above every import of flask, tornado and extensions,"
                 " or start the program with 'waterspout run --dropin'."
             )

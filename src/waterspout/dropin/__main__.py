@@ -1,8 +1,11 @@
-"""`python -m waterspout.dropin enable | disable | status`: the switch for whole environments.
+"""`python -m waterspout.dropin`: run a program on Waterspout, or let a whole environment do so.
 
-`enable` writes one line into the environment's site-packages (a `.pth` file, which every
+With the path of a program, or `-m` and a module, and its arguments, that program is run as
+`python` would run it, but `import flask` and `import tornado.web` give Waterspout.
+
+`enable`, `disable` and `status` are the switch for whole environments. `enable` writes one line into the environment's site-packages (a `.pth` file, which every
 interpreter start reads). The line does nothing until `WATERSPOUT_DROPIN=1` is set, so other
-programs of the same environment keep their Flask.
+programs of the same environment keep their Flask and their Tornado.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 import click
 
 from . import ENVIRONMENT_VARIABLE
+from .programs import names_program, run_program
 
 # Read after the files of editable installs, whose names begin with "_" as a rule.
 PTH_NAME = "waterspout_dropin.pth"
@@ -30,7 +34,8 @@ def pth_path() -> Path:
 
 @click.group(name="python -m waterspout.dropin")
 def main() -> None:
-    """Let WATERSPOUT_DROPIN=1 run Flask programs of this environment on Waterspout."""
+    """Run a program written for Flask or Tornado: `python -m waterspout.dropin program.py`, or
+    `-m module`. Or let WATERSPOUT_DROPIN=1 do that for every program of this environment."""
 
 
 @main.command()
@@ -63,4 +68,7 @@ def status() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] and sys.argv[1] not in main.commands and names_program(sys.argv[1:]):
+        run_program(sys.argv[1:])
+    else:
+        main()

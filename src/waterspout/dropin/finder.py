@@ -2,7 +2,8 @@
 
 Theory of operation. The finder stands first in `sys.meta_path` and answers three kinds of names:
 
-- *aliases*: `flask` and `flask.X` are served by `waterspout.flask` and `waterspout.flask.X`. Not
+- *aliases*: `flask` and `flask.X` are served by `waterspout.flask` and `waterspout.flask.X`,
+  `tornado.web` by `waterspout.tornado.web`, and some of our names by Tornado. Not
   a copy: `sys.modules` holds the same module object under both names, so that classes and context
   variables exist once. The import system writes the alias's spec into the module it was given;
   the loader puts the module's own spec back, because reload, pickling and `importlib.resources`

@@ -8,7 +8,7 @@ routing needs for every request. The faces (`http.Request`, Tornado's
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -17,6 +17,9 @@ __all__ = ["Incoming", "Origin"]
 
 #: Optional white space around a value, which is no part of it (RFC 9110 §5.5).
 _BLANK = b" \t"
+
+#: What a path in a target may have besides letters and digits (RFC 3986 §3.3).
+_UNQUOTED = "/%!$&'()*+,;=:@~"
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -103,6 +106,36 @@ class Incoming:
                     found += (b"; " if name == b"cookie" else b",") + value
         return found
 
+    def move_below(self, prefix: str) -> None:
+        """Become the message that a program mounted at *prefix* gets."""
+        self.origin = self.origin._replace(root_path=self.root_path + prefix)
+        self.path = self.path.removeprefix(prefix) or "/"
+
+    @classmethod
+    def from_environ(cls, environ: WSGIEnvironment, body: bytes = b"") -> Incoming:
+        """Make the message of a WSGI environ (PEP 3333)."""
+        prefix: str = environ.get("SCRIPT_NAME", "")
+        path: str = environ.get("PATH_INFO", "")
+        query: str = environ.get("QUERY_STRING", "")
+        target = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+        if target is None:
+            target = quote(prefix + path, safe=_UNQUOTED, encoding="latin-1")
+            target += f"?{query}" if query else ""
+        client = environ.get("REMOTE_ADDR")
+        origin = Origin(
+            environ["wsgi.url_scheme"],
+            prefix,
+            (client, int(environ.get("REMOTE_PORT") or 0)) if client else None,
+            (environ["SERVER_NAME"], int(environ["SERVER_PORT"])),
+        )
+        version = environ.get("SERVER_PROTOCOL", "HTTP/1.1").removeprefix("HTTP/")
+        method = environ["REQUEST_METHOD"]
+        made = cls(method, target.encode("latin-1"), _fields(environ), version, origin)
+        made.path = path.encode("latin-1").decode("utf-8", "replace")
+        made.query = query.encode("latin-1")
+        made.body = body
+        return made
+
     def to_environ(self) -> WSGIEnvironment:
         """Make the WSGI environ (PEP 3333) of this message."""
         path = self.path.encode("utf-8", "surrogateescape").decode("latin-1")
@@ -139,6 +172,16 @@ class Incoming:
                 text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
             environ[key] = text
         return environ
+
+
+def _fields(environ: WSGIEnvironment) -> HeaderList:
+    """Return the header fields in an environ."""
+    fields = []
+    for key, value in environ.items():
+        if key.startswith("HTTP_") or (key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value):
+            name = key.removeprefix("HTTP_").replace("_", "-").title()
+            fields.append((name.encode(), str(value).encode("latin-1")))
+    return fields
 
 
 def split_target(target: bytes) -> tuple[str, bytes]:

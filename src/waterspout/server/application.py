@@ -30,6 +30,7 @@ def resolve(app: Any) -> Any:
         app = _imported(app)
     if not isinstance(app, App) and inspect.isfunction(app) and not _required(app):
         app = app()
+    app = getattr(app, "_core", app)  # that of a Tornado application
     if isinstance(app, App):
         return app
     if callable(app):

@@ -20,7 +20,9 @@ from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from .. import signals
 from ..endpoint import LOOP, THREAD
+from ..http.written import SENT
 from ..lanes import LaneFull
+from ..lazy import load
 from ..log import printable
 from . import answers, dispatching
 from .exchange import Exchange, gone
@@ -30,6 +32,12 @@ from .sending import send_stream
 from .wire import NEVER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..context import RequestContext
+    from ..http.incoming import Incoming
+    from ..websockets.ends import Upgrade
+    from ..websockets.settings import SocketSettings
     from .outgoing import Outgoing
     from .serving import Server
 
@@ -245,12 +253,24 @@ class Connection(Receiver):
         if exchange.abandoned:
             exchange.discard_body()
         if outgoing is None:
-            if not exchange.abandoned:
+            if not (result is SENT or exchange.abandoned):
                 self.write_plain(exchange, *result)
         elif outgoing.body is not None or exchange.is_head:
             self.deliver(exchange, result, outgoing)
         else:
             exchange.task = self.loop.create_task(send_stream(self, exchange, result, outgoing))
+
+    async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
+        """Send the answer of the request of *ctx*, whose endpoint goes on working."""
+        exchange = self.running
+        if exchange is not None and exchange.ctx is ctx:
+            await dispatching.answer_early(self, exchange, rv)
+
+    def when_gone(self, ctx: RequestContext, callback: Callable[[], object]) -> None:
+        """Call *callback* if the client goes away before the request of *ctx* is answered."""
+        exchange = self.running
+        if exchange is not None and exchange.ctx is ctx:
+            exchange.on_gone = callback
 
     def deliver(self, exchange: Exchange, response: Any, outgoing: Outgoing) -> None:
         """Send an answer whose body is at hand, unless nobody waits for it; close it."""
@@ -333,6 +353,8 @@ class Connection(Receiver):
             exchange.timer.cancel()
         if exchange.bodied:
             exchange.discard_body()
+            if exchange.held:
+                self.loop.call_soon(self.release_reading)
         self.running = None
         if not exchange.keep_alive:
             self.receiving = None
@@ -395,6 +417,35 @@ class Connection(Receiver):
 
     # -- ends --------------------------------------------------------------------------
 
+    def detach(self) -> tuple[asyncio.Transport, bytes]:
+        """Give up the transport to whoever goes on with the running request in another protocol
+        (RFC 9110 §7.8), and return it with the bytes that arrived behind the request.
+
+        What was written before is sent, nothing after; the request's own answer is dropped. Of
+        a WebSocket handshake reading is paused. Raises `RuntimeError` if no request is running.
+        """
+        exchange = self.running
+        if exchange is None or self.lost:
+            raise RuntimeError("The connection has no request that it could be given to.")
+        if not exchange.status:
+            exchange.status = 101
+        if self.access_log is not None:
+            self._log(exchange)
+        if exchange.timer is not None:
+            exchange.timer.cancel()
+        exchange.abandoned = True
+        self.flush()
+        self.running = self.receiving = None
+        self.lost = self.closing = True
+        self.deadline = self.write_deadline = NEVER
+        self.server.connections.discard(self)
+        return self.transport, self.parser.give_up()
+
+    def upgrade(self, incoming: Incoming, settings: SocketSettings) -> Upgrade:
+        """Return the WebSocket that the running request asks for; raises 400 or 426."""
+        made: Upgrade = load("waterspout.server.websocket:Upgrading")(self, incoming, settings)
+        return made
+
     def _refuse(self, error: Exception) -> None:
         """Answer what cannot be taken as a request, after the answers that are due, and close."""
         if not isinstance(error, ProtocolError):
@@ -445,12 +496,18 @@ class Connection(Receiver):
 
     def _client_gone(self, exchange: Exchange) -> None:
         exchange.abandoned = True
+        if exchange.on_gone is not None:
+            exchange.on_gone()
+        answering = bool(exchange.status)
+        if exchange.early is not None:
+            exchange.early.cancel()
+            answering = False  # the endpoint's task has other things to do
         task = exchange.task
         if task is None:
             return
         if exchange.bodied:
             task.add_done_callback(lambda _: exchange.discard_body())
-        if exchange.status or exchange.ends_with_client():
+        if answering or exchange.ends_with_client():
             task.cancel()
 
     # -- the server's view ---------------------------------------------------------------
@@ -475,5 +532,6 @@ class Connection(Receiver):
             return
         if not self.waiting:
             running.keep_alive = False
-        if running.endless and running.task is not None:
-            running.task.cancel()
+        sending = running.early or running.task
+        if running.endless and sending is not None:
+            sending.cancel()

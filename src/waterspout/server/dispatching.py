@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 from .. import pipeline, signals
 from ..current import app_var, request_var
 from ..drivers import SYNC, drive
+from ..http.written import SENT
 from ..log import printable
-from ..pipeline import Plain
+from ..pipeline import Answer
 from .answers import close_quietly, encoded, error_response, internal_error
 from .sending import send_stream
-from .starting import forget
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
     from ..app import App
     from ..context import RequestContext
-    from ..http import Response
     from ..http.incoming import Incoming
     from .connection import Connection
     from .exchange import Exchange
@@ -64,11 +63,9 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
             and not signals.watched
         ):
             connection.write_plain(exchange, plain[0], plain[1](rv))
-            app_var.set(None)  # as `forget`
-            request_var.set(None)
             return
     except Exception as error:
-        await _run(connection, exchange, pipeline.recover(ctx, connection.driver, error))
+        await _answer(connection, exchange, pipeline.recover(ctx, connection.driver, error))
     except asyncio.CancelledError:
         await asyncio.shield(
             connection.server.keep(close_quietly(connection.app, ctx, connection.driver))
@@ -77,12 +74,12 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
     except GeneratorExit:
         raise
     except BaseException as error:
-        await _run(connection, exchange, _raise(error))
+        await _answer(connection, exchange, _raise(error))
     else:
-        await _run(connection, exchange, pipeline.conclude(ctx, connection.driver, rv))
+        await _answer(connection, exchange, pipeline.conclude(ctx, connection.driver, rv))
 
 
-async def _raise(error: BaseException) -> Response | Plain:
+async def _raise(error: BaseException) -> Answer:
     raise error
 
 
@@ -91,22 +88,13 @@ async def run_on_loop(connection: Connection, exchange: Exchange) -> None:
     ctx = exchange.ctx
     assert ctx is not None
     ctx.enter()
-    await _run(connection, exchange, pipeline.respond(ctx, connection.driver))
-
-
-async def _run(
-    connection: Connection, exchange: Exchange, stage: Coroutine[Any, Any, Response | Plain]
-) -> None:
-    """Await the stage that makes the answer, send it, and end the request's context."""
-    try:
-        await _answer(connection, exchange, stage)
-    finally:
-        forget()
+    await _answer(connection, exchange, pipeline.respond(ctx, connection.driver))
 
 
 async def _answer(
-    connection: Connection, exchange: Exchange, stage: Coroutine[Any, Any, Response | Plain]
+    connection: Connection, exchange: Exchange, stage: Coroutine[Any, Any, Answer]
 ) -> None:
+    """Await the stage that makes the answer, send it, and end the request's context."""
     ctx = exchange.ctx
     assert ctx is not None
     app = connection.app
@@ -126,6 +114,10 @@ async def _answer(
             if not exchange.abandoned:
                 connection.write_plain(exchange, *result)
             return
+        if result is SENT:
+            if ctx.must_close():
+                await close_quietly(app, ctx, drv)
+            return
         outgoing = encoded(app, exchange, result)
         keep = _outlives(ctx, exchange, outgoing)
         if not keep:
@@ -138,6 +130,15 @@ async def _answer(
     finally:
         if keep:
             await asyncio.shield(connection.server.keep(close_quietly(app, ctx, drv)))
+
+
+async def answer_early(connection: Connection, exchange: Exchange, rv: Any) -> None:
+    """Finish and send the answer of an endpoint that goes on working."""
+    ctx = exchange.ctx
+    assert ctx is not None
+    exchange.early = asyncio.current_task()
+    response = await pipeline.finish_early(ctx, connection.driver, rv)
+    await _deliver(connection, exchange, response, encoded(connection.app, exchange, response))
 
 
 async def _deliver(
@@ -186,7 +187,7 @@ def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[An
         result: Any = drive(pipeline.respond(ctx, SYNC))
     except BaseException as error:
         result = drive(internal_error(app, ctx, error, server))
-    if type(result) is tuple:
+    if type(result) is tuple or result is SENT:
         if ctx.must_close():
             drive(close_quietly(app, ctx, SYNC))
         return result, None

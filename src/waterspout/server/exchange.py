@@ -11,6 +11,7 @@ import asyncio
 import io
 import tempfile
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -37,10 +38,16 @@ class Exchange:
     plan: Plan | None = None
     context: Context | None = None
     task: asyncio.Task[Any] | None = None
+    #: What sends the answer, where the endpoint is still working (`task`).
+    early: asyncio.Task[Any] | None = None
+    #: Called when the client goes away before its answer is sent.
+    on_gone: Callable[[], object] | None = None
     #: How many bytes of a body may arrive.
     limit: int | None = None
     #: Set when the answer is due although the body has not arrived: 413.
     refused = False
+    #: Reading is on hold: what follows the request may be no HTTP (`Connection.detach`).
+    held = False
     #: The file lane is writing the body to its temporary file.
     spooling = False
     channel: Channel | None = None

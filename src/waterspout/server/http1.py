@@ -172,6 +172,12 @@ class RequestParser:
         self._failed = True
         self._unfed = b""
 
+    def give_up(self) -> bytes:
+        """Take nothing more; return the bytes that arrived while `paused`."""
+        rest = self._unfed
+        self.stop()
+        return rest
+
     def _take(self, data: bytes) -> None:
         if self._failed:
             return

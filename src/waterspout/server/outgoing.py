@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from werkzeug.http import remove_entity_headers
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as WerkzeugResponse
+
+from ..http.written import Written
 
 if TYPE_CHECKING:
     from ..http import Response
@@ -57,11 +60,13 @@ def has_body(code: int) -> bool:
     return code >= 200 and code not in (204, 304)
 
 
-def encode(response: Response, incoming: Incoming) -> Outgoing:
+def encode(response: Response | Written, incoming: Incoming) -> Outgoing:
     """Make the head of a response, and its body if it is a sequence.
 
     Raises `BadResponse` where a field would break the message apart (response splitting).
     """
+    if isinstance(response, Written):
+        return _encode_written(response)
     if type(response).get_wsgi_headers is not WerkzeugResponse.get_wsgi_headers:
         headers = response.get_wsgi_headers(incoming.to_environ())
     else:
@@ -71,6 +76,35 @@ def encode(response: Response, incoming: Incoming) -> Outgoing:
             remove_entity_headers(headers)
     code = response.status_code
     lines = [_status_line(response.status)]
+    length = _add_fields(lines, headers)
+    body: bytes | None = None
+    if isinstance(response.response, list | tuple) and not response.direct_passthrough:
+        body = b"".join(response.iter_encoded())
+        if length is None and response.automatically_set_content_length:
+            length = len(body)
+    if not has_body(code):
+        length = None
+    elif length is not None:
+        lines.append(f"Content-Length: {length}\r\n")
+    # As WSGI servers do (PEP 3333): latin-1 is what header text stands for.
+    return Outgoing(code, "".join(lines).encode("latin-1", "replace"), length, body)
+
+
+def _encode_written(written: Written) -> Outgoing:
+    body = written.body
+    assert isinstance(body, bytes)
+    lines = [_status_line(f"{written.status} {written.reason}")]
+    length = _add_fields(lines, written.headers)
+    if not has_body(written.status):
+        length = None
+    else:
+        length = len(body) if length is None else length
+        lines.append(f"Content-Length: {length}\r\n")
+    return Outgoing(written.status, "".join(lines).encode("latin-1", "replace"), length, body)
+
+
+def _add_fields(lines: list[str], headers: Iterable[tuple[str, str]]) -> int | None:
+    """Add the header fields to *lines*; return the length they declare. Raises `BadResponse`."""
     length: int | None = None
     for name, value in headers:
         # PERF: names repeat, so what a name means is remembered.
@@ -92,17 +126,7 @@ def encode(response: Response, incoming: Incoming) -> Outgoing:
         if not value.isprintable() and _FORBIDDEN(value):
             raise BadResponse(f"the header field {name!r} has a character that cannot be sent")
         lines.append(f"{name}: {value}\r\n")
-    body: bytes | None = None
-    if isinstance(response.response, list | tuple) and not response.direct_passthrough:
-        body = b"".join(response.iter_encoded())
-        if length is None and response.automatically_set_content_length:
-            length = len(body)
-    if not has_body(code):
-        length = None
-    elif length is not None:
-        lines.append(f"Content-Length: {length}\r\n")
-    # As WSGI servers do (PEP 3333): latin-1 is what header text stands for.
-    return Outgoing(code, "".join(lines).encode("latin-1", "replace"), length, body)
+    return length
 
 
 def _status_line(status: str) -> str:

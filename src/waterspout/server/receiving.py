@@ -148,6 +148,14 @@ class Receiver(Wire):
             exchange.plan = ctx.plan
         if parser.content_length or parser.chunked:
             self._begin_body(exchange)
+        elif incoming.upgrade and _wants_websocket(incoming):
+            self._await_upgrade(exchange)
+
+    def _await_upgrade(self, exchange: Exchange) -> None:
+        """Take nothing more until it is known whether what follows is HTTP: see `detach`, which
+        whoever accepts the handshake calls; `_done` goes on after a refusal."""
+        exchange.bodied = exchange.held = True
+        self.hold_reading()
 
     def _begin_body(self, exchange: Exchange) -> None:
         parser = self.parser
@@ -218,3 +226,7 @@ class Receiver(Wire):
         self._rate_from = (now, exchange.received)
         self.deadline = now + min(times.body_idle, times.body_rate_over)
         return True
+
+
+def _wants_websocket(incoming: Incoming) -> bool:
+    return (incoming.header(b"upgrade") or b"").lower() == b"websocket"

@@ -42,8 +42,8 @@ from .tls import make_context
 MAIN_VARIABLE = "WERKZEUG_RUN_MAIN"
 
 # A child that was told to stop has this long to finish; then it is told again, which
-# makes our server drop what is left; then it is killed. Longer than a server lingers for one
-# more request on a connection just used (`Timeouts.linger`).
+# makes our server drop what is left; then it is killed. Longer than a server waits for the first
+# request of a connection just accepted.
 PATIENCE_SECONDS = 2.0
 # The same when the user stops the supervisor: the server's own limit is 10 seconds.
 FAREWELL_SECONDS = 12.0
@@ -171,6 +171,11 @@ class Supervisor:
                     _say(f"The application ended with status {child.status}. Waiting for a change.")
                     self._placeholder = Placeholder(self._sockets)
                 case ("signal", number):
+                    # First: whoever the kernel lets in after the child has taken what is
+                    # queued would be reset when we leave.
+                    self._clear()
+                    for sock in self._sockets:
+                        sock.close()
                     child.stop(FAREWELL_SECONDS, told=number == signal.SIGINT)
                     return max(0, child.process.returncode)
                 case ("blind", reason):

@@ -34,6 +34,8 @@ _logger = logging.getLogger("waterspout.server")
 
 EXIT_CANNOT_LISTEN = 1
 EXIT_STARTUP_FAILED = 3  # the same number tells gunicorn's arbiter not to try again
+# Long enough for a client that is just sending its next request, shorter than an import.
+_RELOAD_LINGER = 0.2
 _LATE_SECONDS = 1.0  # after the grace time: for threads that do not end (see `_last_resort`)
 
 
@@ -64,7 +66,8 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
 def serve_here(app: Any, settings: ServerSettings, access_log: Access | None = None) -> int:
     """Serve in this process and thread until told to stop; return the exit status."""
     if is_reload_child():  # a saved file is to be seen at once, whatever a browser holds open
-        settings = settings.evolve(timeouts={"linger": 0})
+        linger = min(settings.timeouts.linger, _RELOAD_LINGER)
+        settings = settings.evolve(timeouts={"linger": linger})
     with explained() as outcome:
         server = Server(app, settings, access_log=access_log)
         raise_descriptor_limit(settings.limits.max_connections)

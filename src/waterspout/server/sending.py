@@ -185,4 +185,4 @@ async def _end(connection: Connection, exchange: Exchange, body: Any) -> None:
         return  # it ran on the loop, which ends the context itself
     if ctx.outlasts_body():
         closing = answers.close_quietly(connection.app, ctx, SYNC)
-        await connection.server.lanes.files.run(context.run, drive, closing)
+        await connection.server.lanes.ends.run(context.run, drive, closing)

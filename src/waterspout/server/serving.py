@@ -47,6 +47,9 @@ _logger = logging.getLogger("waterspout.server")
 _TICK = 1.0  # seconds between two looks at the clock: one timer for all connections
 _WATCH = 0.02  # seconds between two looks at the connections of a stopping server
 _SPARE_DESCRIPTORS = 64  # kept for the application's files, databases and logs
+# How long after it was accepted a connection may take for its first word. A client does not try
+# again when its first request fails, so a stop that closed it then would lose the request.
+_FIRST_WORD = 1.0
 _FAREWELL = 0.5  # seconds after the linger time in which an idle connection has to be gone
 _HOOKS_SHARE = 0.1  # of the grace time, at most a second, is kept for the stop hooks
 
@@ -58,6 +61,8 @@ class Served(Protocol):
     """True between two requests, and before the first."""
     idle_since: float
     """When it became idle, by ``loop.time()``."""
+    served: int
+    """How many requests it has brought."""
     closing: bool
     """True if no further request is read."""
     deadline: float
@@ -72,7 +77,7 @@ class Served(Protocol):
         """Answer with ``Connection: close`` from now on; tell streams and WebSockets."""
 
     def close_if_idle(self) -> None:
-        """Close the connection unless a request has arrived."""
+        """Close the connection unless a request has arrived, be it unread."""
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -109,7 +114,7 @@ class Server:
         self.settings = settings or ServerSettings()
         self.debugger: Any = None
         """What explains errors to the client in debug mode."""
-        self.connections: set[Connection] = set()
+        self.connections: set[Served] = set()
         self.stopping = False
         self.urls: list[str] = []
         """Where it listens, one entry for each address."""
@@ -221,7 +226,7 @@ class Server:
             connection.begin_stop()
         reserve = min(1.0, _HOOKS_SHARE * times.graceful)
         latest = self._abort_at - reserve
-        self._silent_until = self.loop.time() + times.linger + _FAREWELL
+        self._silent_until = self.loop.time() + max(times.linger, _FIRST_WORD) + _FAREWELL
         await self._until(min(latest, self._silent_until), self._is_quiet)
         if self.connections:
             _logger.info("Stopping when %d connections have finished.", len(self.connections))
@@ -271,14 +276,17 @@ class Server:
         """Return True if nothing is open; close what has been idle for the linger time.
 
         NOTE: a client that just got an answer may have sent its next request already; closing
-        then would lose it.  It gets one more answer, which says ``Connection: close``.
+        then would lose it.  It gets one more answer, which says ``Connection: close``.  So does
+        a client that has just connected.
         """
         now = self.loop.time()
-        long_ago = now - self.settings.timeouts.linger
+        linger = self.settings.timeouts.linger
+        used, fresh = now - linger, now - max(linger, _FIRST_WORD)
         if now > self._silent_until:
             self._drop_silent()
         for connection in list(self.connections):
             # Once: asyncio's TLS transport cannot be aborted after a second `close`.
+            long_ago = used if connection.served else fresh
             if connection.idle and not connection.closing and connection.idle_since <= long_ago:
                 connection.close_if_idle()
         return not (self.connections or self._opening or self._kept or spawned(self.loop))

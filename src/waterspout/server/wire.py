@@ -11,6 +11,9 @@ client.
 from __future__ import annotations
 
 import asyncio
+from fcntl import ioctl
+from struct import Struct
+from termios import FIONREAD
 from typing import TYPE_CHECKING, cast
 
 from .exchange import gone
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 NEVER = float("inf")
 #: Bytes of answers that may wait for a slow reader before producers pause.
 _HIGH_WATER = 256 * 1024
+_COUNT = Struct("i")
 
 
 class Outbox:
@@ -223,9 +227,20 @@ class Wire(asyncio.Protocol):
                 self.transport.abort()
 
     def close_if_idle(self) -> None:
-        """Close unless a request has begun."""
-        if self.idle:
+        """Close unless a request has begun; also one whose bytes nobody has read yet."""
+        if self.idle and not self._has_unread():
             self.close(read_on=False)
+
+    def _has_unread(self) -> bool:
+        """Whether the kernel has input that the loop has not come to: closing would reset it."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0:
+            return False
+        try:
+            (count,) = _COUNT.unpack(ioctl(sock.fileno(), FIONREAD, bytes(_COUNT.size)))
+        except OSError:
+            return False
+        return bool(count)
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -250,7 +265,7 @@ class Wire(asyncio.Protocol):
             else:
                 self.abort()
         elif self.idle:
-            self.close(read_on=False)
+            self.close_if_idle()
         else:
             return False
         return True

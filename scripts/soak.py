@@ -1,0 +1,212 @@
+"""Serve mixed traffic for a long time and watch that nothing grows (hostile.md X34).
+
+    python scripts/soak.py [MINUTES]
+
+A server in a process of its own (`soak_app.py`) is visited by polite, rude and slow clients at
+once (`soak_traffic.py`). Every half minute they all leave, and when the server has had time to
+clean up, what it holds is counted: memory, open files, threads, tasks, files in its temporary
+directory. After a warm-up the counts must stay what they are, and the memory must not climb by
+more than 1 MB an hour (and 1 MB, which is what such a reading is off by). Prints every reading
+and a verdict; the exit status is 1 if it is bad.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import linear_regression
+
+from soak_traffic import VISITORS, Address, Visitor, connected
+
+SCRIPTS = Path(__file__).resolve().parent
+ROUND_SECONDS = 30.0
+REST_SECONDS = 8.0  # longer than any deadline below
+WARM_UP = 0.25  # share of the run
+MIB = 1024 * 1024
+SLOPE_LIMIT = 1.0 * MIB  # bytes an hour
+READING_ERROR = 1.0 * MIB
+
+SERVE = """
+from soak_app import app
+from waterspout.server import serve
+serve(app, fds=({fd},), access_log="/dev/null",
+      timeouts={{"header": 3.0, "body_idle": 3.0, "write": 3.0, "unread_body": 2.0}},
+      threads={{"idle": 5.0}})
+"""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the server holds at rest."""
+
+    hours: float
+    resident: int
+    files: int
+    threads: int
+    tasks: int
+    temporary: int
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """What must be the same after every rest."""
+        return self.files, self.tasks, self.temporary
+
+    def __str__(self) -> str:
+        return (
+            f"{self.hours * 60:6.1f} min  {self.resident / MIB:7.2f} MiB  {self.files:3} files"
+            f"  {self.threads:2} threads  {self.tasks:2} tasks  {self.temporary} temporary files"
+        )
+
+
+class Server:
+    """The served process, seen from outside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        self._log = folder / "server.log"
+        with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+            self.address: Address = listener.getsockname()
+            fd = listener.fileno()
+            with self._log.open("w") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-W", "error", "-c", SERVE.format(fd=fd)],
+                    cwd=SCRIPTS,
+                    pass_fds=(fd,),
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "TMPDIR": str(self.temporary)},
+                )
+        self._began = time.monotonic()
+
+    async def read(self) -> Reading:
+        """Count what it holds. Raises `SystemExit` with its log if it has ended."""
+        if self.process.poll() is not None:
+            raise SystemExit(f"The server has ended:\n{self._log.read_text()[-2000:]}")
+        async with connected(self.address) as wire:
+            wire.send("GET", "/pulse")
+            _, _, pulse = await wire.answer()
+        tasks, threads = (int(number) for number in re.findall(rb"\d+", pulse))
+        proc = Path(f"/proc/{self.process.pid}")
+        resident = re.search(r"VmRSS:\s+(\d+)", (proc / "status").read_text())
+        assert resident is not None
+        return Reading(
+            hours=(time.monotonic() - self._began) / 3600,
+            resident=int(resident[1]) * 1024,
+            files=len(list((proc / "fd").iterdir())),
+            threads=threads,
+            tasks=tasks,
+            temporary=len(list(self.temporary.iterdir())),
+        )
+
+    def end(self) -> int:
+        """Stop it; return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def errors(self) -> Counter[str]:
+        """Return the last lines of the tracebacks in its log."""
+        return Counter(re.findall(r"^Traceback.*(?:\n .*)+\n(.+)", self._log.read_text(), re.M))
+
+
+class Traffic:
+    """The visitors, for one round after the other."""
+
+    def __init__(self, address: Address) -> None:
+        self.visits: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self._address = address
+
+    async def round(self, seconds: float) -> None:
+        """Let all kinds come again and again for some time."""
+        end = time.monotonic() + seconds
+        async with asyncio.TaskGroup() as group:
+            for visitor, number in VISITORS.items():
+                for _ in range(number):
+                    group.create_task(self._come_again(visitor, end))
+
+    async def _come_again(self, visitor: Visitor, end: float) -> None:
+        name = visitor.__name__
+        while time.monotonic() < end:
+            try:
+                await visitor(self._address)
+            except Exception as error:
+                self.failures[f"{name}: {error!r}"] += 1
+            self.visits[name] += 1
+            await asyncio.sleep(random.uniform(0.0, 0.1))
+
+
+def judge(readings: list[Reading], traffic: Traffic, server: Server, status: int) -> list[str]:
+    """Return what is wrong."""
+    wrong = [f"{number} × {what}" for what, number in traffic.failures.most_common(10)]
+    wrong += [
+        f"in the log {number} ×: {line}"
+        for line, number in server.errors().items()
+        if line != "ValueError: an error of the soak"
+    ]
+    if status:
+        wrong.append(f"the server ended with status {status}")
+    settled = readings[int(len(readings) * WARM_UP) :]
+    if len({one.counts for one in settled}) > 1:
+        wrong.append("files, tasks or temporary files are not constant")
+    if settled[-1].threads > max(one.threads for one in settled[: len(settled) // 2 + 1]):
+        wrong.append("there are more and more threads")
+    if len(settled) > 2:
+        hours = [one.hours for one in settled]
+        slope, _ = linear_regression(hours, [one.resident for one in settled])
+        span = hours[-1] - hours[0]
+        print(f"Memory: {slope / MIB:+.2f} MiB an hour over {span * 60:.0f} minutes")
+        if slope * span > SLOPE_LIMIT * span + READING_ERROR:
+            wrong.append("the memory climbs")
+    return wrong
+
+
+async def soak(minutes: float) -> bool:
+    """Run it; return whether all is well."""
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        server = Server(Path(folder))
+        try:
+            traffic = Traffic(server.address)
+            readings: list[Reading] = []
+            await server.read()  # it has started
+            end = time.monotonic() + minutes * 60
+            while time.monotonic() < end:
+                await traffic.round(ROUND_SECONDS)
+                await asyncio.sleep(REST_SECONDS)
+                readings.append(await server.read())
+                print(readings[-1], flush=True)
+        finally:
+            status = server.end()
+        wrong = judge(readings, traffic, server, status)
+    print(
+        f"{traffic.visits.total()} visits:", *map("{0[0]} {0[1]},".format, traffic.visits.items())
+    )
+    print("\n".join(["BAD", *wrong]) if wrong else "GOOD")
+    return not wrong
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("minutes", type=float, nargs="?", default=60.0)
+    return 0 if asyncio.run(soak(parser.parse_args().minutes)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

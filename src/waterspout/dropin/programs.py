@@ -1,0 +1,44 @@
+"""Run a program that starts its server itself, such as ``app.listen(8888)`` and
+``IOLoop.current().start()``, on Waterspout."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+
+from . import install
+
+__all__ = ["names_program", "run_program"]
+
+
+def names_program(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line names a program: ``-m module``, or the path of one."""
+    return arguments[:1] == ["-m"] or bool(arguments and os.path.exists(arguments[0]))
+
+
+def run_program(arguments: Sequence[str]) -> None:
+    """Run the program as Python itself would, with the drop-in installed."""
+    install()
+    _prefer_uvloop()
+    if arguments[0] == "-m":
+        sys.argv = list(arguments[1:])
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        return
+    sys.argv = list(arguments)
+    if os.path.isfile(arguments[0]):
+        sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+def _prefer_uvloop() -> None:
+    """Let the loops that the program makes be uvloop's, where it is installed."""
+    if sys.version_info >= (3, 14):
+        return  # the program has to ask for it: policies are deprecated
+    try:
+        import uvloop
+    except ImportError:
+        return
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

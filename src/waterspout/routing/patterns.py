@@ -1,0 +1,87 @@
+"""Rules that are regular expressions over the whole path, in the order they were added:
+Tornado's way of routing, for request handlers and mounted programs in an application.
+
+They are asked after the table's own rules that match exactly, and before Werkzeug is: what it
+knows besides are redirects, path converters and errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["PatternRule", "Patterns"]
+
+
+class PatternRule:
+    """Leads from paths that match *pattern* as a whole to *endpoint*, whatever the method.
+
+    Groups with names are the view's keyword arguments; without any, the values of all groups
+    are one argument, the tuple ``path_args``. *stream*, *timeout* (seconds), *on_disconnect*
+    and *max_content_length* (bytes) are as in `Rule`.
+    """
+
+    inline = False
+    provide_automatic_options = False
+    websocket = False
+    # What a rule of Werkzeug's has, for those who look at `request.url_rule`.
+    methods = None
+    defaults = None
+    subdomain = host = None
+    alias = build_only = False
+    # What a request to the rule needs (`endpoint.Plan`); the app sets and renews it.
+    plan: Any = None
+
+    def __init__(
+        self,
+        pattern: str | re.Pattern[str],
+        endpoint: str,
+        *,
+        stream: bool = False,
+        timeout: float | None = None,
+        on_disconnect: str | None = None,
+        max_content_length: int | None = None,
+    ) -> None:
+        self.regex = re.compile(pattern)
+        self.endpoint = endpoint
+        self.stream = stream
+        self.timeout = timeout
+        self.on_disconnect = on_disconnect
+        self.max_content_length = max_content_length
+
+    @property
+    def rule(self) -> str:
+        """The pattern as text."""
+        return self.regex.pattern
+
+    @property
+    def arguments(self) -> set[str]:
+        """The names of the view's arguments."""
+        return set(self.regex.groupindex) or ({"path_args"} if self.regex.groups else set())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.rule!r} -> {self.endpoint}>"
+
+
+class Patterns:
+    """An ordered list of pattern rules; the first that matches is the answer."""
+
+    def __init__(self) -> None:
+        self.rules: list[PatternRule] = []
+
+    def add(self, rule: PatternRule) -> None:
+        """Add a rule behind the others."""
+        self.rules.append(rule)
+
+    def find(self, path: str) -> tuple[PatternRule, dict[str, Any]] | None:
+        """Return the first rule that matches *path* and the view's arguments, or None."""
+        for rule in self.rules:
+            match = rule.regex.fullmatch(path)
+            if match is not None:
+                regex = rule.regex
+                if not regex.groups:
+                    return rule, {}
+                named: Mapping[str, Any] = match.groupdict()
+                return rule, dict(named) if named else {"path_args": match.groups()}
+        return None

@@ -1,0 +1,38 @@
+r"""Redirect targets seen as a browser sees them: which host does it go to?
+
+SECURITY: browsers read more than RFC 3986 says (URL Standard §4.4): they cut off blanks and control
+characters, drop tabs and line ends anywhere, read ``\`` as ``/`` and any number of leading slashes
+as two. A path of ours may so become another host (the class of CVE-2023-28370).
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+__all__ = ["has_host", "scheme_and_netloc"]
+
+_CUT_OFF = "".join(map(chr, range(0x21)))
+_READ_OTHERWISE = str.maketrans({"\t": None, "\n": None, "\r": None, "\\": "/"})
+_SLASHES = re.compile(r"//+")
+
+
+def _as_browsers_read(url: str) -> str:
+    return url.strip(_CUT_OFF).translate(_READ_OTHERWISE)
+
+
+def has_host(path: str) -> bool:
+    """Tell whether browsers find a host in what was to be a path: ``//host/path``."""
+    return _as_browsers_read(path).startswith("//")
+
+
+def scheme_and_netloc(url: str) -> tuple[str, str]:
+    """Return scheme and netloc (user, host and port) that browsers see in *url*, in lower case.
+
+    Both are empty for a relative URL. Raises `ValueError` for some malformed ones.
+    """
+    url = _as_browsers_read(url)
+    if found := _SLASHES.match(url):
+        url = "//" + url[found.end() :]
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.lower()

@@ -1,0 +1,280 @@
+"""WebSockets on our server: what becomes of a connection whose upgrade is accepted.
+
+`Upgrading` stands for the client until then. Accepting writes the 101, takes the transport
+from the HTTP connection (`Connection.detach`) and gives it a `SocketConnection`, so that HTTP
+connections know nothing of frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import ClientDisconnected
+
+from ..websockets.ends import Header, Sink
+from ..websockets.errors import WebSocketClosed
+from ..websockets.handshake import Handshake, offered_subprotocols
+from ..websockets.link import Link
+from ..websockets.settings import SocketSettings
+from .wire import NEVER, Wire
+
+if TYPE_CHECKING:
+    from ..http.incoming import Incoming
+    from .connection import Connection
+
+__all__ = ["SocketConnection", "Upgrading"]
+
+#: Bytes of frames that are written before the end of the loop's turn.
+_AT_ONCE = 64 * 1024
+_PONG = 0x8A
+
+
+class SocketConnection(Wire):
+    """The protocol of a client after its opening handshake."""
+
+    __slots__ = (
+        "_close_timeout",
+        "_frames",
+        "_heard",
+        "_held",
+        "_next_ping",
+        "_pinged",
+        "_pong",
+        "_size",
+        "_user",
+        "link",
+        "served",
+        "settings",
+        "sink",
+    )
+
+    def __init__(
+        self, connection: Connection, link: Link, sink: Sink, settings: SocketSettings
+    ) -> None:
+        super().__init__(connection.server)
+        self.link = link
+        self.sink = sink
+        self.settings = settings
+        self.idle = False
+        self.served = 1
+        self._close_timeout = settings.close_timeout
+        self._frames: list[bytes] = []  # written at the end of the loop's turn
+        self._size = 0
+        self._pong: bytes | None = None  # for a client that does not read
+        self._heard = True  # something came since the last ping
+        self._pinged = False
+        self._held = False
+        #: The task that uses the connection, if it still does.
+        self._user: asyncio.Task[object] | None = asyncio.current_task()
+        self._next_ping = NEVER
+        if settings.ping_interval is not None:
+            self._next_ping = self.loop.time() + settings.ping_interval
+        self.deadline = self._next_ping
+
+    def begin(self, transport: asyncio.Transport, head: bytes, rest: bytes) -> None:
+        """Take over *transport*: write the answer, and keep what came behind the request."""
+        self.transport = transport
+        self.server.connections.add(self)
+        transport.set_protocol(self)
+        transport.write(head)
+        self.link.paused = True
+        self.link.feed(rest)
+        transport.resume_reading()
+        if self.server.stopping:
+            self.begin_stop()
+
+    # -- receiving -------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self._heard = True
+        link = self.link
+        if link.ended:
+            self.throw_away(len(data))
+            return
+        link.feed(data)
+        self._after_input()
+
+    def eof_received(self) -> bool:
+        """The client sends no more: there is no half-open WebSocket."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed, by either side."""
+        super().connection_lost(exc)
+        self.link.paused = False
+        self.link.feed_eof()
+        if self._user is None:
+            self.server.connections.discard(self)
+
+    def pause(self) -> None:
+        """Tell the sink nothing for a while."""
+        self.link.paused = True
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        link = self.link
+        if not link.paused:
+            return
+        link.resume()
+        self._after_input()
+
+    def _after_input(self) -> None:
+        link = self.link
+        if link.out:
+            self._write_control()
+        if link.ended:
+            self._farewell()
+        elif link.paused is not self._held:
+            # The socket only follows when something came: pauses are mostly shorter than that.
+            self._held = link.paused
+            if self._held:
+                self.hold_reading()
+            else:
+                self.release_reading()
+
+    # -- sending -----------------------------------------------------------------------
+
+    def send_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Send a message at the end of this turn of the loop. Raises `WebSocketClosed`."""
+        frame = self.link.frame(message)
+        self._write(frame)
+        if self.stalled:
+            return self._drained()
+        if self._size == 0:  # so much that it was written: a producer lets others have a turn
+            return asyncio.sleep(0)
+        return None
+
+    async def _drained(self) -> None:
+        try:
+            await self.drain()
+        except ClientDisconnected:
+            raise WebSocketClosed() from None
+
+    def ping(self, data: bytes) -> None:
+        """Send a ping."""
+        self.link.ping(data)
+        self._write_control()
+
+    def leave(self, code: int | None, reason: str) -> None:
+        """Begin the closing handshake."""
+        if not self.link.open:
+            return
+        self.link.close(code, reason)
+        self._write_control()
+        self.deadline = self.loop.time() + self._close_timeout
+
+    def finished(self) -> None:
+        """Whoever used the connection needs it no longer."""
+        self._user = None
+        if self.lost:
+            self.server.connections.discard(self)
+
+    def _write(self, frame: bytes) -> None:
+        frames = self._frames
+        if not frames:
+            self.loop.call_soon(self.flush)
+        frames.append(frame)
+        self._size += len(frame)
+        if self._size > _AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        frames = self._frames
+        if frames:
+            self._frames = []
+            self._size = 0
+            if not self.lost:
+                self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def _write_control(self) -> None:
+        for frame in self.link.take():
+            # While the client does not read, only the latest ping is answered (RFC 6455 §5.5.3).
+            if self.stalled and frame[0] == _PONG:
+                self._pong = frame
+            else:
+                self._write(frame)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        pong, self._pong = self._pong, None
+        if pong is not None:
+            self._write(pong)
+
+    def _farewell(self) -> None:
+        """The closing handshake is complete, or the client broke the protocol."""
+        if not self.closing:
+            # After a breach there may be input that nobody reads; see `Wire`.
+            self.close(read_on=not self.link.clean)
+
+    # -- the server's view ---------------------------------------------------------------
+
+    def on_deadline(self) -> None:
+        """A ping is due, or what was waited for has not come."""
+        if self.overdue():
+            return
+        if not self.link.open:  # the client does not say goodbye
+            self.abort()
+            return
+        now = self.loop.time()
+        if self._pinged:
+            self._pinged = False
+            if not self._heard:
+                self.link.fail(1011, "no answer to a ping")
+                self._write_control()
+                self._farewell()
+                return
+        if now < self._next_ping:
+            self.deadline = self._next_ping
+            return
+        self._pinged = True
+        self._heard = False
+        self.ping(b"")
+        self._next_ping += self.settings.ping_interval or NEVER
+        self.deadline = now + self.settings.ping_timeout
+
+    def begin_stop(self) -> None:
+        """Let the user say goodbye; half of the grace time is for the client's answer."""
+        self._close_timeout = min(self._close_timeout, self.timeouts.graceful / 2)
+        self.sink.on_stop()
+
+    def abort(self) -> None:
+        """Drop the connection at once, and end the task that uses it."""
+        super().abort()
+        if self.server.stopping and self._user is not None:
+            self._user.cancel()
+
+
+class Upgrading:
+    """A client that asked for a WebSocket (`websockets.ends.Upgrade`).
+
+    Raises 400, 405 or 426 if its opening handshake is not as it should be.
+    """
+
+    def __init__(
+        self, connection: Connection, incoming: Incoming, settings: SocketSettings
+    ) -> None:
+        self.offered = offered_subprotocols(incoming)
+        self._handshake = Handshake(incoming, settings)
+        self._connection = connection
+        self._incoming = incoming
+        self._settings = settings
+
+    async def accept(
+        self, sink: Sink, subprotocol: str | None, headers: list[Header]
+    ) -> SocketConnection:
+        """Complete the opening handshake."""
+        connection = self._connection
+        if connection.lost:
+            raise WebSocketClosed()
+        link = Link(self._handshake.protocol, sink)
+        made = SocketConnection(connection, link, sink, self._settings)
+        head = self._handshake.head(subprotocol, headers, connection.server.date_line)
+        transport, rest = connection.detach()
+        self._incoming.peer = made
+        made.begin(transport, head, rest)
+        return made

@@ -1,0 +1,281 @@
+"""`ServerConnection`: what the programs of this wing write their answers to.
+
+Theory of operation. Tornado's programs write an answer to a connection, in parts, and may
+go on working when all of it is written. The core wants the answer as the value of an
+endpoint. So what is written within one turn of the event loop is kept, and becomes the
+endpoint's value if it is all (`result`). If by the end of the turn the endpoint is still at
+work, the answer is sent beside it, by a task, and its body goes through `Pieces`, which
+make the writer wait for a slow client.
+
+Where nobody can send early (WSGI, the synchronous test client) everything is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import default_exceptions
+
+from .. import signals
+from ..http.written import SENT, Pieces, Sent, Written
+from .httputil import HTTPConnection, HTTPOutputError
+from .iostream import IOStream, StreamClosedError
+from .log import app_log
+from .web.errors import HTTPError
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from ..context import RequestContext
+    from ..http.incoming import Incoming
+    from .httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
+
+__all__ = ["ServerConnection"]
+
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+class ServerConnection(HTTPConnection):
+    """Where the answer to one request is written.
+
+    A subclass of Tornado's interface, with what programs use of its implementation:
+    *context* (remote_ip, protocol, address_family), *stream*, `set_close_callback`, `detach`.
+    """
+
+    # PERF: set for few requests; a class's default costs nothing.
+    _written: Written | None = None
+    _head_sent: Future[None] | None = None
+    _pieces: Pieces | None = None
+    _sender: asyncio.Task[None] | None = None
+    _waiting: Future[None] | None = None
+    _close_callback: Callable[[], object] | None = None
+    _watches = False
+    _missing: int | None = None  # bytes of the declared length that are not written yet
+    finished = False
+    _taken = False
+    _error: Exception | None = None
+    _lost = False
+
+    def __init__(self, ctx: RequestContext, incoming: Incoming) -> None:
+        self._ctx = ctx
+        self.incoming = incoming
+        self._peer = incoming.peer
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> Future[None]:
+        """Begin the answer. The future is done when more may be written.
+
+        Raises `HTTPOutputError` for a second head, and for more body than was declared.
+        """
+        if self._written is not None:
+            raise HTTPOutputError("The head of the answer has been written")
+        code = start_line.code  # type: ignore[union-attr]  # an answer's
+        length = headers.get("Content-Length")
+        if length is not None and self.incoming.method != "HEAD" and code not in _WITHOUT_BODY:
+            self._missing = int(length)
+        body = chunk or b""
+        if body and self._missing is not None:
+            self._count(body)
+        loop = asyncio.get_running_loop()
+        reason = start_line.reason  # type: ignore[union-attr]
+        self._written = Written(code, reason, list(headers.get_all()), body)
+        self._head_sent = future = loop.create_future()
+        if self._peer is None:
+            future.set_result(None)
+        else:
+            loop.call_soon(self._send_beside)
+        return future
+
+    def write(self, chunk: bytes) -> Future[None]:
+        """Write a piece of the body. The future is done when more may be written."""
+        if self._written is None or self.finished:
+            raise HTTPOutputError("A body belongs between the head of an answer and its end")
+        self._count(chunk)
+        future: Future[None] = asyncio.get_running_loop().create_future()
+        if self._lost:
+            future.set_exception(StreamClosedError())
+            future.exception()
+        elif self._pieces is not None:
+            self._pieces.put(chunk, future)
+        else:
+            self._written.body += chunk  # type: ignore[operator]  # bytes, as there are no pieces
+            future.set_result(None)  # it goes with the head, whose future tells
+        return future
+
+    def finish(self) -> None:
+        """Say that the body is complete. Raises `HTTPOutputError` if it is too short."""
+        if self.finished or self._written is None:
+            raise HTTPOutputError("There is no answer to finish")
+        if self._missing and not self._lost:
+            missing, self._missing = self._missing, None
+            self.abort()
+            raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
+        self.finished = True
+        if self._pieces is not None:
+            self._pieces.end()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _count(self, chunk: bytes) -> None:
+        if self._missing is not None:
+            self._missing -= len(chunk)
+            if self._missing < 0:
+                self._missing = None
+                self.abort()
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+
+    def _send_beside(self) -> None:
+        """At the end of a turn: send what is written while the endpoint is at work."""
+        written = self._written
+        if self._taken or written is None:
+            return
+        if not self.finished:
+            first = written.body
+            assert isinstance(first, bytes)
+            written.body = self._pieces = Pieces(StreamClosedError)
+            self._pieces.put(first, self._head_sent)
+        self._sender = asyncio.create_task(self._peer.answer_early(self._ctx, written))
+        self._sender.add_done_callback(self._note_sent)
+
+    def _note_sent(self, _: object) -> None:
+        if self._pieces is not None:
+            self._pieces.close()
+        if self._head_sent is not None and not self._head_sent.done():
+            self._head_sent.set_result(None)
+
+    async def result(self) -> Written | Sent:
+        """Wait for the end of the answer; return it, or `SENT` if the client has it."""
+        if not (self.finished or self._lost):
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        self._taken = True
+        if self._sender is not None:
+            await self._sender
+            return SENT
+        if self._error is not None:
+            raise self._error
+        if self._lost or self._written is None:
+            return SENT
+        if self._head_sent is not None and not self._head_sent.done():
+            self._head_sent.set_result(None)
+        return self._written
+
+    # -- the client --------------------------------------------------------------------------------
+
+    def set_close_callback(self, callback: Callable[[], object] | None) -> None:
+        """Call *callback* when the client goes away before the answer is finished."""
+        self._close_callback = callback
+        if callback is not None:
+            self._watch()
+
+    def _watch(self) -> None:
+        if not self._watches and self._peer is not None:
+            self._watches = True
+            self._peer.when_gone(self._ctx, self._note_gone)
+
+    def _note_gone(self) -> None:
+        callback, self._close_callback = self._close_callback, None
+        try:
+            if callback is not None:
+                callback()
+        except Exception:
+            app_log.error("Error in a close callback", exc_info=True)
+        self._end()
+
+    def abort(self) -> None:
+        """Drop the connection to the client at once."""
+        self._end()
+        if self._peer is not None:
+            self._peer.abort()
+
+    def detach(self) -> IOStream:
+        """Give up HTTP on the client's connection and return its bytes' stream.
+
+        Raises `RuntimeError` where the server keeps the connection (ASGI, WSGI).
+        """
+        give = getattr(self._peer, "detach", None)
+        if give is None:
+            raise RuntimeError("Only Waterspout's own server can give up a connection.")
+        self._end()
+        return IOStream(*give())
+
+    def escalate(self, error: Exception) -> bool:
+        """Tell the core of a handler's *error*; True if the application takes it, and answers in
+        place of the handler's error page."""
+        app = self._ctx.app
+        if isinstance(error, HTTPError):
+            known = default_exceptions.get(error.status_code)
+            if known is not None:
+                error = known(error.get_message() or None)
+        elif signals.got_request_exception.receivers:
+            signals.got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=error)
+        if self._written is not None or not app.takes_error(error, self._ctx.request.blueprints):
+            return False
+        self._error = error
+        self._end()
+        return True
+
+    def _end(self) -> None:
+        """Have no answer of the handler's."""
+        self._lost = True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    # -- what programs ask -------------------------------------------------------------------------
+
+    @property
+    def server_connection(self) -> object:
+        """What is the same for all requests of the client's connection."""
+        return self if self._peer is None else self._peer
+
+    @property
+    def context(self) -> ServerConnection:
+        """What is known of the client (Tornado's `_HTTPRequestContext`)."""
+        return self
+
+    @property
+    def stream(self) -> ServerConnection:
+        """What stands for the client's stream of bytes."""
+        return self
+
+    @property
+    def remote_ip(self) -> str | None:
+        """The client's address."""
+        return self.incoming.client[0] if self.incoming.client else None
+
+    @property
+    def protocol(self) -> str:
+        """``http`` or ``https``."""
+        return self.incoming.scheme
+
+    @property
+    def socket(self) -> Any:
+        """The client's socket; None where the server does not show it."""
+        transport = getattr(self._peer, "transport", None)
+        if transport is None:
+            return None
+        return transport.get_extra_info("ssl_object") or transport.get_extra_info("socket")
+
+    @property
+    def address_family(self) -> int | None:
+        """The family of the client's address."""
+        return getattr(self.socket, "family", None)
+
+    def closed(self) -> bool:
+        """Whether the client has gone."""
+        return self._lost or bool(getattr(self._peer, "lost", False))
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self.abort()
+
+    def set_nodelay(self, value: bool) -> None:
+        """Do nothing: our server never waits to fill a packet."""

@@ -1,0 +1,32 @@
+"""Calls from a handler to a service."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from ..escape import json_decode
+from ..httpclient import AsyncHTTPClient
+
+__all__ = ["CallsService"]
+
+
+class CallsService:
+    """What all mixins share."""
+
+    def get_auth_http_client(self) -> AsyncHTTPClient:
+        """Return the client that calls the service; may be overridden."""
+        return AsyncHTTPClient()
+
+    async def _call(
+        self, url: str, query: dict[str, Any], post_args: dict[str, Any] | None
+    ) -> Any:
+        """Return the JSON that the service answers with; a POST if there are *post_args*."""
+        if query:
+            url += f"?{urlencode(query)}"
+        http = self.get_auth_http_client()
+        if post_args is None:
+            response = await http.fetch(url)
+        else:
+            response = await http.fetch(url, method="POST", body=urlencode(post_args))
+        return json_decode(response.body)

@@ -1,0 +1,331 @@
+"""Programs of this wing in an application of the core.
+
+A Tornado program is somebody who takes requests: an `Application`, a router, any
+`HTTPServerConnectionDelegate`, or a function. `app_of` makes the core application whose one
+route leads to it, so that it runs on the core's pipeline and behind every door. The other
+way round, `endpoint_of` makes a handler class an endpoint of any application, and
+`add_handlers` a list of rules.
+
+Everything is started when the header section is there (``stream``), because only the
+program knows whether it wants the body in pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import BadRequest, ClientDisconnected
+from werkzeug.routing import BuildError
+
+from ..app import App
+from ..background import run_in_thread
+from ..config import DEFAULT_CONFIG
+from ..current import request_var
+from ..http.incoming import Incoming
+from ..json.provider import DefaultJSONProvider
+from .answering import ServerConnection
+from .httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+)
+from .log import gen_log
+from .routing import _CallableAdapter
+from .routing.rules import URLSpec
+from .web.application import Application
+from .web.dispatch import _HandlerDelegate
+from .web.handler import RequestHandler
+
+if TYPE_CHECKING:
+    from ..context import RequestContext
+    from ..http.written import Sent, Written
+
+__all__ = ["Host", "add_handlers", "app_of", "application_of", "endpoint_of", "mounted"]
+
+Endpoint = Callable[..., Awaitable["Written | Sent"]]
+
+#: Bytes a body may have, as Tornado's servers have it.
+MAX_BODY_SIZE = 100 * 1024 * 1024
+
+_EXTENSION = "waterspout.tornado"
+
+
+class Host(App):
+    """The core application under a Tornado program; its settings are the "compat" preset."""
+
+    default_config = {**DEFAULT_CONFIG, "MAX_CONTENT_LENGTH": MAX_BODY_SIZE}
+    json_provider_class = DefaultJSONProvider
+
+    def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
+        """Leave errors to the program's own handlers."""
+        return False
+
+
+def app_of(program: Any) -> Host:
+    """Return a core application that has *program* answer every request.
+
+    *program* is an `Application` or another `HTTPServerConnectionDelegate`, or a function that
+    takes a `HTTPServerRequest`.
+    """
+    host = Host("waterspout.tornado", static_folder=None, template_folder=None)
+    if isinstance(program, Application):
+        host.config["DEBUG"] = bool(program.settings.get("debug"))
+        host.config["SECRET_KEY"] = _secret_of(program)
+        endpoint = _application_endpoint(program)
+    else:
+        endpoint = _delegate_endpoint(program)
+    host.add_pattern("(?s:.*)", "tornado", endpoint, stream=True, on_disconnect="finish")
+    return host
+
+
+def mounted(application: Application, app: App, prefix: str) -> Endpoint:
+    """Return the endpoint for *application* below *prefix* of *app*."""
+    return _rule_options(_application_endpoint(application, prefix), stream=True)
+
+
+def endpoint_of(
+    handler_class: type[RequestHandler], arguments: dict[str, Any] | None = None
+) -> Endpoint:
+    """Return a handler class as an endpoint; *arguments* are those of its ``initialize``."""
+
+    async def answer(path_args: tuple[str | None, ...] = (), **values: Any) -> Written | Sent:
+        ctx = request_var.get()
+        connection, request = _begin(ctx)
+        delegate = application_of(ctx.app).get_handler_delegate(
+            request, handler_class, arguments, _raw(path_args), _raw_values(values)
+        )
+        return await _run(ctx, connection, delegate)
+
+    made = _rule_options(answer, stream=handler_class._stream_request_body)
+    made.methods = handler_class.SUPPORTED_METHODS  # type: ignore[attr-defined]
+    made.provide_automatic_options = False  # type: ignore[attr-defined]
+    return made
+
+
+def _rule_options(endpoint: Endpoint, *, stream: bool) -> Endpoint:
+    # As in Tornado, a handler goes on when its client has left, unless it says otherwise.
+    endpoint.rule_options = {  # type: ignore[attr-defined]  # functions take attributes
+        "stream": stream,
+        "on_disconnect": "finish",
+    }
+    return endpoint
+
+
+# -- one request -----------------------------------------------------------------------------------
+
+
+def _application_endpoint(application: Application, prefix: str = "") -> Endpoint:
+    async def answer(**_: Any) -> Written | Sent:
+        ctx = request_var.get()
+        connection, request = _begin(ctx)
+        if prefix:
+            request.path = request.path.removeprefix(prefix) or "/"
+        delegate = application.find_handler(request)
+        if type(delegate) is _HandlerDelegate:
+            return await _run(ctx, connection, delegate)
+        start_line = RequestStartLine(request.method, request.uri, request.version)
+        return await _converse(connection, delegate, start_line, request.headers)
+
+    return answer
+
+
+def _delegate_endpoint(program: Any) -> Endpoint:
+    async def answer(**_: Any) -> Written | Sent:
+        ctx = request_var.get()
+        incoming = _message_of(ctx)
+        connection = ServerConnection(ctx, incoming)
+        if isinstance(program, HTTPServerConnectionDelegate):
+            delegate = program.start_request(connection.server_connection, connection)
+        else:
+            delegate = _CallableAdapter(program, connection)
+        start_line = RequestStartLine(
+            incoming.method, incoming.target.decode("latin-1"), f"HTTP/{incoming.version}"
+        )
+        headers = HTTPHeaders.from_wire(incoming.headers)
+        return await _converse(connection, delegate, start_line, headers)
+
+    return answer
+
+
+def _begin(ctx: RequestContext) -> tuple[ServerConnection, HTTPServerRequest]:
+    incoming = _message_of(ctx)
+    connection = ServerConnection(ctx, incoming)
+    try:
+        return connection, HTTPServerRequest.from_incoming(incoming, connection)
+    except HTTPInputError as error:
+        raise _malformed(connection, error) from error
+
+
+def _message_of(ctx: RequestContext) -> Incoming:
+    incoming = ctx._incoming
+    if incoming is None:  # the WSGI door
+        request = ctx.request
+        incoming = Incoming.from_environ(request.environ, request.get_data(cache=False))
+    return incoming
+
+
+async def _run(
+    ctx: RequestContext, connection: ServerConnection, delegate: _HandlerDelegate
+) -> Written | Sent:
+    """Let a handler answer."""
+    incoming = connection.incoming
+    identify = ctx.app.user_func
+    if identify is not None:
+        user = identify()
+        ctx._user = await user if isinstance(user, Awaitable) else user
+    if delegate.stream_request_body:
+        request = delegate.request
+        start_line = RequestStartLine(request.method, request.uri, request.version)
+        return await _converse(connection, delegate, start_line, request.headers)
+    if incoming.channel is not None:
+        delegate.request.body = await _whole_body(incoming)
+    elif not isinstance(incoming.body, bytes):
+        delegate.request.body = await run_in_thread(incoming.body.read)
+    await delegate.begin()
+    return await connection.result()
+
+
+async def _converse(
+    connection: ServerConnection,
+    delegate: HTTPMessageDelegate,
+    start_line: RequestStartLine,
+    headers: HTTPHeaders,
+) -> Written | Sent:
+    """Tell *delegate* of the request as it arrives."""
+    incoming = connection.incoming
+    try:
+        await _waited(delegate.headers_received(start_line, headers))
+        if incoming.channel is not None:
+            while chunk := await incoming.channel.receive():
+                if connection.finished:
+                    break  # the rest is not wanted
+                await _waited(delegate.data_received(chunk))
+        elif incoming.body:
+            await _waited(delegate.data_received(await _whole_body(incoming)))
+        delegate.finish()
+    except ClientDisconnected:
+        delegate.on_connection_close()
+        raise
+    except HTTPInputError as error:
+        raise _malformed(connection, error) from error
+    return await connection.result()
+
+
+async def _whole_body(incoming: Incoming) -> bytes:
+    if incoming.channel is None:
+        body = incoming.body
+        return body if isinstance(body, bytes) else await run_in_thread(body.read)
+    pieces = []
+    while piece := await incoming.channel.receive():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _waited(result: Awaitable[None] | None) -> None:
+    if result is not None:
+        await result
+
+
+def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadRequest:
+    gen_log.info("Malformed HTTP message from %s: %s", connection.remote_ip, error)
+    return BadRequest()
+
+
+# -- handlers among views --------------------------------------------------------------------------
+
+
+class _AppHandlers(Application):
+    """What the handlers of a core application have for their `Application`."""
+
+    def __init__(self, app: App) -> None:
+        folder = app.template_folder
+        settings: dict[str, Any] = {
+            "cookie_secret": app.config["SECRET_KEY"],
+            "serve_traceback": app.debug,
+            "template_path": None if folder is None else app.root_path + "/" + str(folder),
+            "compiled_template_cache": not app.debug,
+        }
+        if app.static_folder is not None:
+            settings["static_path"] = app.static_folder
+            settings["static_url_prefix"] = f"{app.static_url_path}/"
+        super().__init__([], **{**settings, **app.handler_settings})
+        self.app = app
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """Return the URL of the handler rule *name*, else that of the endpoint *name*."""
+        rule = _rules_of(self.app).get(name)
+        if rule is None:
+            return self.app.url_for(name)
+        return rule.reverse(*args) or ""
+
+
+def application_of(app: App) -> Application:
+    """Return what the handlers of *app* have for their `Application`, made at the first request.
+
+    Its settings come from the app: ``cookie_secret``, ``template_path``, ``static_path``; those
+    in ``app.handler_settings`` are put on top.
+    """
+    found: Application | None = app.extensions.get(_EXTENSION)
+    if found is None:
+        found = app.extensions[_EXTENSION] = _AppHandlers(app)
+    return found
+
+
+def add_handlers(app: App, *arguments: Any) -> None:
+    """Add rules, as for `Application`, to *app* (`App.add_handlers`)."""
+    host, rules = arguments if len(arguments) == 2 else (".*", *arguments)
+    if host not in (".*", ".*$"):
+        raise ValueError(
+            f"Handlers of an App answer for every host; for {host!r} put them into an Application"
+            " of their own and mount that."
+        )
+    named = _rules_of(app)
+    for rule in rules:
+        spec = rule if isinstance(rule, URLSpec) else URLSpec(*rule)
+        name = spec.name or spec.handler_class.__name__
+        if not spec.name:
+            while name in app.view_functions:
+                name += "_"
+        named[name] = spec
+        app.add_pattern(spec.regex.pattern, name, endpoint_of(spec.handler_class, spec.kwargs))
+
+
+def _rules_of(app: App) -> dict[str, URLSpec]:
+    found: dict[str, URLSpec] | None = app.extensions.get(_EXTENSION + ".rules")
+    if found is None:
+        found = app.extensions[_EXTENSION + ".rules"] = {}
+        app.url_build_error_handlers.append(_build_url)
+    return found
+
+
+def _build_url(error: Exception, endpoint: str, values: dict[str, Any]) -> str:
+    """Make the URL of a handler rule, for `url_for`; its groups are ``path_args``."""
+    ctx = request_var.get(None)
+    rule = None if ctx is None else _rules_of(ctx.app).get(endpoint)
+    url = None if rule is None else rule.reverse(*values.get("path_args", ()))
+    if url is None:
+        assert isinstance(error, BuildError)
+        raise error
+    return url
+
+
+def _raw(args: tuple[str | None, ...]) -> list[bytes | None]:
+    return [None if arg is None else arg.encode() for arg in args]
+
+
+def _raw_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Return named arguments as the router gives them: bytes; what a converter made stays."""
+    return {
+        name: value.encode() if isinstance(value, str) else value for name, value in values.items()
+    }
+
+
+def _secret_of(application: Application) -> Any:
+    secret = application.settings.get("cookie_secret")
+    if isinstance(secret, dict):  # by key version
+        secret = secret[application.settings.get("key_version", max(secret))]
+    return secret

@@ -1,0 +1,72 @@
+"""A rule: who is matched, and what they are led to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from re import Pattern
+from typing import Any, TypeAlias
+
+from ..util import import_object
+from .matchers import Matcher, PathMatches
+
+__all__ = ["Rule", "URLSpec"]
+
+
+class Rule:
+    """Leads requests that *matcher* matches to *target*.
+
+    *target* is what the router knows how to ask: a request handler's class, another router, a
+    `HTTPServerConnectionDelegate`, a list of rules, a callable, or the import path of one of
+    these. *target_kwargs* go to it, *name* is for `reverse_url`.
+    """
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        target: Any,
+        target_kwargs: dict[str, Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.matcher = matcher
+        self.target = import_object(target) if isinstance(target, str) else target
+        self.target_kwargs = target_kwargs or {}
+        self.name = name
+
+    def reverse(self, *args: Any) -> str | None:
+        """Return the URL of the rule (`Matcher.reverse`)."""
+        return self.matcher.reverse(*args)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.matcher!r}, {self.target},"
+            f" kwargs={self.target_kwargs!r}, name={self.name!r})"
+        )
+
+
+class URLSpec(Rule):
+    """A rule by path: requests for *pattern* go to *handler*, whose ``initialize`` gets
+    *kwargs*. ``tornado.web`` calls it ``url`` too."""
+
+    def __init__(
+        self,
+        pattern: str | Pattern[str],
+        handler: Any,
+        kwargs: dict[str, Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        matcher = PathMatches(pattern)
+        super().__init__(matcher, handler, kwargs, name)
+        self.regex = matcher.regex
+        self.handler_class = self.target
+        self.kwargs = kwargs
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.regex.pattern!r}, {self.handler_class},"
+            f" kwargs={self.kwargs!r}, name={self.name!r})"
+        )
+
+
+# What a router takes for rules: Rule objects, or the arguments of one, with a str in place of
+# a PathMatches.
+_RuleList: TypeAlias = Sequence[Rule | Sequence[Any]]

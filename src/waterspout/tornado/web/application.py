@@ -1,0 +1,209 @@
+"""`Application`: handlers, their routes and the settings they share."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from werkzeug.utils import cached_property
+
+from ...lazy import load
+from ..httputil import HTTPMessageDelegate, HTTPServerRequest
+from ..log import access_log
+from ..routing import (
+    AnyMatches,
+    DefaultHostMatches,
+    HostMatches,
+    ReversibleRouter,
+    Rule,
+    _RuleList,
+)
+from . import ui_names
+from .dispatch import _HandlerDelegate
+from .handler import RequestHandler
+from .redirects import ErrorHandler
+from .router import _ApplicationRouter
+from .static import StaticFileHandler
+from .transforms import GZipContentEncoding, OutputTransform
+from .uimodule import TemplateModule, UIModule, _linkify, _xsrf_form_html
+
+_WING = __name__.rpartition(".web.")[0]
+
+# Of connections that wait to be accepted, as Tornado has it.
+_BACKLOG = 128
+
+
+class Application(ReversibleRouter):
+    """Handlers by route, and their settings.
+
+    *handlers* are rules: ``(pattern, Handler)``, with a dict for ``initialize`` and a name
+    behind that if wanted; `URLSpec` or `Rule` objects; ``(HostMatches(...), [rules])``.
+    *default_host* stands in for a Host that nothing matches; *transforms* replace the
+    output transforms. *settings* are Tornado's, and any of the program's own.
+    """
+
+    def __init__(
+        self,
+        handlers: _RuleList | None = None,
+        default_host: str | None = None,
+        transforms: list[type[OutputTransform]] | None = None,
+        **settings: Any,
+    ) -> None:
+        if transforms is None:
+            compress = settings.get("compress_response") or settings.get("gzip")
+            transforms = [GZipContentEncoding] if compress else []
+        self.transforms = transforms
+        self.default_host = default_host
+        self.settings = settings
+        self.ui_modules: dict[str, type[UIModule]] = {
+            "linkify": _linkify,
+            "xsrf_form_html": _xsrf_form_html,
+            "Template": TemplateModule,
+        }
+        self.ui_methods: dict[str, Callable[..., str]] = {}
+        self._load_ui_modules(settings.get("ui_modules", {}))
+        self._load_ui_methods(settings.get("ui_methods", {}))
+        if settings.get("debug"):
+            settings.setdefault("autoreload", True)
+            settings.setdefault("compiled_template_cache", False)
+            settings.setdefault("static_hash_cache", False)
+            settings.setdefault("serve_traceback", True)
+        self.wildcard_router = _ApplicationRouter(self, [*self._static_rules(), *(handlers or [])])
+        self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        if settings.get("autoreload"):
+            load(f"{_WING}.autoreload:start")()
+
+    def _static_rules(self) -> list[tuple[Any, ...]]:
+        """Return the rules for the setting ``static_path``."""
+        settings = self.settings
+        if not settings.get("static_path"):
+            return []
+        handler = settings.get("static_handler_class", StaticFileHandler)
+        kwargs = settings.get("static_handler_args", {})
+        kwargs["path"] = settings["static_path"]
+        below = re.escape(settings.get("static_url_prefix", "/static/")) + "(.*)"
+        patterns = r"/(robots\.txt)", r"/(favicon\.ico)", below
+        return [(pattern, handler, kwargs) for pattern in patterns]
+
+    def _load_ui_methods(self, methods: Any) -> None:
+        self.ui_methods.update(ui_names.methods_in(methods))
+
+    def _load_ui_modules(self, modules: Any) -> None:
+        self.ui_modules.update(ui_names.modules_in(modules))
+
+    # -- routes ------------------------------------------------------------------------------------
+
+    def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
+        """Add rules for the hosts that *host_pattern* matches; they are tried before those of
+        the constructor."""
+        hosts = HostMatches(host_pattern)
+        rule = Rule(hosts, _ApplicationRouter(self, host_handlers))
+        self.default_router.rules.insert(-1, rule)
+        if self.default_host is not None:
+            default = DefaultHostMatches(self, hosts.host_pattern)
+            self.wildcard_router.add_rules([(default, host_handlers)])
+
+    def add_transform(self, transform_class: type[OutputTransform]) -> None:
+        """Add an output transform."""
+        self.transforms.append(transform_class)
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
+        """Return who takes *request*: by the rules, else ``default_handler_class``, else one
+        that answers 404."""
+        found = self.default_router.find_handler(request)
+        if found is not None:
+            return found
+        fallback = self.settings.get("default_handler_class")
+        if fallback:
+            arguments = self.settings.get("default_handler_args", {})
+            return self.get_handler_delegate(request, fallback, arguments)
+        return self.get_handler_delegate(request, ErrorHandler, {"status_code": 404})
+
+    def get_handler_delegate(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[bytes | None] | None = None,
+        path_kwargs: dict[str, bytes | None] | None = None,
+    ) -> _HandlerDelegate:
+        """Return what has *request* answered by a handler of *target_class*.
+
+        *target_kwargs* go to its ``initialize``, *path_args* and *path_kwargs* to the method.
+        """
+        return _HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """Return the URL of the rule *name* with *args* in it. Raises KeyError."""
+        url = self.default_router.reverse_url(name, *args)
+        if url is None:
+            raise KeyError(f"{name} not found in named urls")
+        return url
+
+    # -- serving -----------------------------------------------------------------------------------
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        *,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = _BACKLOG,
+        flags: int | None = None,
+        reuse_port: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Serve on *port*, as soon as the event loop runs; return the `HTTPServer`.
+
+        *kwargs* are for its constructor, the others for its ``listen``.
+        """
+        server = load(f"{_WING}.httpserver:HTTPServer")(self, **kwargs)
+        server.listen(
+            port,
+            address=address,
+            family=family,
+            backlog=backlog,
+            flags=flags,
+            reuse_port=reuse_port,
+        )
+        return server
+
+    @cached_property
+    def _core(self) -> Any:
+        """This application as one of the core, which any door can serve."""
+        return load(f"{_WING}.hosting:app_of")(self)
+
+    def _mounted(self, app: Any, prefix: str) -> Any:
+        """Return the endpoint for this application below *prefix* of a core one."""
+        return load(f"{_WING}.hosting:mounted")(self, app, prefix)
+
+    def __call__(self, first: Any, second: Any = None, third: Any = None, /) -> Any:
+        """Answer as an ASGI application ``app(scope, receive, send)``, as a WSGI one
+        ``app(environ, start_response)``, or take a request, as old servers of Tornado's
+        have it."""
+        if second is not None:
+            return self._core(first, second, third)
+        if isinstance(first, dict):  # a scope, from a server that knows only ASGI 2
+            return self._core(first)
+        return self._take(first)
+
+    def _take(self, request: HTTPServerRequest) -> Awaitable[None] | None:
+        delegate = self.find_handler(request)
+        assert isinstance(delegate, _HandlerDelegate), "only a handler takes a request alone"
+        return delegate.execute()
+
+    # -- the log -----------------------------------------------------------------------------------
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """Log a request that is answered: by the setting ``log_function``, else as a line to
+        the logger ``tornado.access``."""
+        if "log_function" in self.settings:
+            self.settings["log_function"](handler)
+            return
+        status = handler.get_status()
+        level = 20 if status < 400 else 30 if status < 500 else 40  # INFO, WARNING, ERROR
+        if access_log.isEnabledFor(level):
+            milliseconds = 1000 * handler.request.request_time()
+            access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)

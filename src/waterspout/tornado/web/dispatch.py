@@ -1,0 +1,111 @@
+"""Between the server and a handler: takes the request in, makes the handler, starts it."""
+
+from __future__ import annotations
+
+from asyncio import Future, ensure_future
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from ..httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from .handler import RequestHandler
+from .static import StaticFileHandler
+
+if TYPE_CHECKING:
+    from .application import Application
+
+# NOTE: shared by all requests without arguments in the path, and so never changed.
+_NONE: Any = {}
+
+
+class _HandlerDelegate(HTTPMessageDelegate):
+    """One request on its way to one handler.
+
+    A server that has the whole request (its `body` included) needs only `begin`.
+    """
+
+    handler: RequestHandler
+
+    def __init__(
+        self,
+        application: Application,
+        request: HTTPServerRequest,
+        handler_class: type[RequestHandler],
+        handler_kwargs: dict[str, Any] | None,
+        path_args: list[bytes | None] | None,
+        path_kwargs: dict[str, bytes | None] | None,
+    ) -> None:
+        self.application = application
+        self.connection = request.connection
+        self.request = request
+        self.handler_class = handler_class
+        self.handler_kwargs = handler_kwargs or _NONE
+        self.path_args = path_args or ()
+        self.path_kwargs = path_kwargs or _NONE
+        self.stream_request_body = handler_class._stream_request_body
+        self._chunks: list[bytes] = []
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Start a handler that streams the body; the result is done when it is prepared."""
+        if not self.stream_request_body:
+            return None
+        self.request._body_future = Future()
+        return self.execute()
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Hand on a piece of the body, or keep it."""
+        if self.stream_request_body:
+            return self.handler.data_received(chunk)
+        self._chunks.append(chunk)
+        return None
+
+    def finish(self) -> None:
+        """Start the handler, or tell it that the body is complete."""
+        if self.stream_request_body:
+            if not self.request._body_future.done():
+                self.request._body_future.set_result(None)
+            return
+        self.request.body = b"".join(self._chunks)
+        self.execute()
+
+    def on_connection_close(self) -> None:
+        """Tell a handler that streams; another one has not been made."""
+        if self.stream_request_body:
+            self.handler.on_connection_close()
+        self._chunks.clear()
+
+    def execute(self) -> Awaitable[None] | None:
+        """Start the handler in a task of its own; what is returned for one that streams is
+        done when it is prepared."""
+        running = ensure_future(self.begin())
+        running.add_done_callback(_look_at)
+        return self.handler._prepared_future
+
+    def begin(self) -> Coroutine[Any, Any, None]:
+        """Make the handler, and return the coroutine that takes it through the request."""
+        application, request = self.application, self.request
+        settings = application.settings
+        if not settings.get("compiled_template_cache", True):
+            with RequestHandler._template_loader_lock:
+                for loader in RequestHandler._template_loaders.values():
+                    loader.reset()
+        if not settings.get("static_hash_cache", True):
+            settings.get("static_handler_class", StaticFileHandler).reset()
+        handler = self.handler = self.handler_class(application, request, **self.handler_kwargs)
+        if self.stream_request_body:
+            handler._prepared_future = Future()
+        transforms = [transform(request) for transform in application.transforms]
+        return handler._execute(transforms, *self.path_args, **self.path_kwargs)
+
+
+def _look_at(running: Future[None]) -> None:
+    """Have the loop log what a handler's coroutine raises, which it should not."""
+    if not running.cancelled():
+        running.result()

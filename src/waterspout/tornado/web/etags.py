@@ -1,0 +1,39 @@
+"""Entity tags: what a response's content is known by, and whether the client has it."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha1
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .handler import RequestHandler
+
+_TAGS = re.compile(r'\*|(?:W/)?"[^"]*"')
+
+
+def compute_etag(handler: RequestHandler) -> str | None:
+    """Return a tag made of what has been written."""
+    content = sha1(b"".join(handler._write_buffer), usedforsecurity=False)
+    return f'"{content.hexdigest()}"'
+
+
+def set_etag_header(handler: RequestHandler) -> None:
+    """Set the field to what `compute_etag` says, unless it says None."""
+    etag = handler.compute_etag()
+    if etag is not None:
+        handler.set_header("Etag", etag)
+
+
+def check_etag_header(handler: RequestHandler) -> bool:
+    """Tell whether If-None-Match names the response's tag, by weak comparison (RFC 9110
+    §13.1.2)."""
+    asked = handler.request._field("If-None-Match")
+    if not asked:
+        return False
+    own = handler._headers.get("Etag")
+    tags = _TAGS.findall(asked)
+    if not own or not tags:
+        return False
+    own = own.removeprefix("W/")
+    return tags[0] == "*" or any(tag.removeprefix("W/") == own for tag in tags)

@@ -1,0 +1,114 @@
+"""What a handler does when something goes wrong: the log line, and the error page."""
+
+from __future__ import annotations
+
+import traceback
+from sys import exc_info
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..escape import xhtml_escape
+from ..log import app_log, gen_log
+from .errors import Finish, HTTPError
+
+if TYPE_CHECKING:
+    from .handler import RequestHandler
+
+
+def handle_request_exception(handler: RequestHandler, error: BaseException) -> None:
+    """End the request that *error*, which is being handled, has interrupted."""
+    if isinstance(error, Finish):
+        if not handler._finished:
+            handler.finish(*error.args)
+        return
+    if _escalates(handler, error):
+        handler._finished = True
+        handler.on_finish()
+        return
+    try:
+        handler.log_exception(*exc_info())
+    except Exception:
+        app_log.error("Error in exception logger", exc_info=True)
+    if not handler._finished:
+        status = error.status_code if isinstance(error, HTTPError) else 500
+        handler.send_error(status, exc_info=exc_info())
+
+
+def _escalates(handler: RequestHandler, error: BaseException) -> bool:
+    """Whether the core application that the handler belongs to takes the error; not where the
+    program has written an error page for its handlers."""
+    escalate = getattr(handler.request.connection, "escalate", None)
+    if escalate is None or handler._finished or handler._headers_written:
+        return False
+    ours = f"{__package__}.handler"
+    own_page = any(
+        "write_error" in vars(cls) for cls in type(handler).__mro__ if cls.__module__ != ours
+    )
+    return not own_page and isinstance(error, Exception) and bool(escalate(error))
+
+
+def log_exception(
+    handler: RequestHandler,
+    typ: type[BaseException] | None,
+    value: BaseException | None,
+    tb: TracebackType | None,
+) -> None:
+    """Log an `HTTPError` as a warning if it has a message, anything else with its traceback."""
+    if not isinstance(value, HTTPError):
+        app_log.error(
+            "Uncaught exception %s\n%r",
+            handler._request_summary(),
+            handler.request,
+            exc_info=None if typ is None or value is None else (typ, value, tb),
+        )
+    elif message := value.get_message():
+        gen_log.warning("%d %s: %s", value.status_code, handler._request_summary(), message)
+
+
+def request_summary(handler: RequestHandler) -> str:
+    """Return a request in a few words, for the log."""
+    request = handler.request
+    return f"{request.method} {request.uri} ({request.remote_ip})"
+
+
+def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -> None:
+    """Replace what has not been sent yet by an error page, and finish.
+
+    When the head has been sent this is not possible; the response is cut off instead.
+    """
+    if handler._headers_written:
+        gen_log.error("Cannot send error response after headers written")
+        if not handler._finished:
+            # The length is likely to be wrong by now; but this frees the connection.
+            try:
+                handler.finish()
+            except Exception:
+                gen_log.error("Failed to flush partial response", exc_info=True)
+        return
+    handler.clear()
+    reason = kwargs.get("reason")
+    if "exc_info" in kwargs:
+        error = kwargs["exc_info"][1]
+        if isinstance(error, HTTPError) and error.reason:
+            reason = error.reason
+    handler.set_status(status_code, reason=reason)
+    try:
+        if status_code != 304:
+            handler.write_error(status_code, **kwargs)
+    except Exception:
+        app_log.error("Uncaught exception in write_error", exc_info=True)
+    if not handler._finished:
+        handler.finish()
+
+
+def write_error(handler: RequestHandler, status_code: int, **kwargs: Any) -> None:
+    """Finish with a page that says the status, or with a traceback if the setting
+    ``serve_traceback`` asks for it."""
+    if handler._should_not_send_content(status_code):
+        handler.finish()
+    elif handler.settings.get("serve_traceback") and "exc_info" in kwargs:
+        handler.set_header("Content-Type", "text/plain")
+        handler.finish("".join(traceback.format_exception(*kwargs["exc_info"])))
+    else:
+        said = f"{status_code}: {xhtml_escape(handler._reason)}"
+        handler.finish(f"<html><title>{said}</title><body>{said}</body></html>")

@@ -1,0 +1,490 @@
+"""`RequestHandler`: the class that programs answer requests with.
+
+It holds the state of one response and Tornado's names. What the methods do stands in the
+room of their subject: arguments, cookies, errors, output, templates, XSRF.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from http.cookies import Morsel, SimpleCookie
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, overload
+
+from ...current import request_var
+from ...lazy import load
+from ...templating.tornado import BaseLoader
+from ..httputil import HTTPHeaders, HTTPServerRequest
+from ..locale import Locale
+from ..util import ObjectDict
+from . import (
+    cookies,
+    etags,
+    failures,
+    fields,
+    lifecycle,
+    locales,
+    origins,
+    output,
+    rendering,
+    ui_names,
+    uimodule,
+    xsrf,
+)
+from .arguments import Arguments
+from .errors import HTTPError
+
+if TYPE_CHECKING:
+    from ...sessions import SessionMixin
+    from .application import Application
+    from .cookies import Expiry
+    from .fields import HeaderValue
+    from .transforms import OutputTransform
+    from .uimodule import UIModule
+
+
+class RequestHandler(Arguments):
+    """Answers one request; subclasses define ``get``, ``post`` and the other methods.
+
+    A method is ``def`` or ``async def``; what it returns is awaited if it is not None. Made
+    by the application: subclasses define `initialize`, not ``__init__``.
+    """
+
+    #: The methods that are not answered with 405; may be extended.
+    SUPPORTED_METHODS: tuple[str, ...] = (
+        *("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"),
+    )
+
+    _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
+    _template_loader_lock: ClassVar[threading.Lock] = threading.Lock()
+    _VALID_HEADER_CHARS: ClassVar[re.Pattern[str]] = fields.VALID_VALUE
+    _stream_request_body: ClassVar[bool] = False
+
+    application: Application
+    request: HTTPServerRequest
+    path_args: list[str]
+    path_kwargs: dict[str, str]
+    _transforms: list[OutputTransform]
+    _prepared_future: Future[None] | None
+    _headers: HTTPHeaders
+    _write_buffer: list[bytes]
+    _status_code: int
+    _reason: str
+    # Not there until somebody asks for them, or sets them:
+    _new_cookie: SimpleCookie
+    _active_modules: dict[str, UIModule]
+    _current_user: Any
+    _locale: Locale
+    _xsrf_token: bytes
+    _raw_xsrf_token: tuple[int | None, bytes, float]
+
+    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
+        super().__init__()
+        self.application = application
+        self.request = request
+        self._headers_written = False
+        self._finished = False
+        self._auto_finish = True
+        self._prepared_future = None
+        self._ui: ObjectDict | None = None
+        self.clear()
+        request.connection.set_close_callback(self.on_connection_close)
+        self.initialize(**kwargs)
+
+    @classmethod
+    def as_endpoint(cls, name: str) -> Callable[..., Any]:
+        """Return this class as an endpoint of a core application (``app.route``)."""
+        return load(f"{__package__.rpartition('.')[0]}.hosting:endpoint_of")(cls)  # type: ignore[no-any-return]  # by name
+
+    # -- for subclasses ----------------------------------------------------------------------------
+
+    def _initialize(self) -> None:
+        pass
+
+    #: Is called with the keyword arguments of the route; may be defined with any parameters.
+    initialize: Callable[..., None] = _initialize
+
+    def _unimplemented_method(self, *args: Any, **kwargs: Any) -> None:
+        raise HTTPError(405)
+
+    head: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    get: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    post: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    delete: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    patch: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    put: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    options: Callable[..., Awaitable[None] | None] = _unimplemented_method
+
+    def set_default_headers(self) -> None:
+        """Set header fields of every response, error pages too."""
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Is called before the HTTP method, which is left out if this finishes the response."""
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take a piece of the body; for classes with `stream_request_body`."""
+        raise NotImplementedError
+
+    def on_finish(self) -> None:
+        """Is called when the response is finished and can no longer be changed."""
+
+    def on_connection_close(self) -> None:
+        """Is called when the client goes away while the response is being made."""
+        if self._stream_request_body:
+            lifecycle.lose_body(self.request)
+
+    # -- about the request -------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the application."""
+        return self.application.settings
+
+    def require_setting(self, name: str, feature: str = "this feature") -> None:
+        """Raise an exception if the application lacks a setting that *feature* needs."""
+        if not self.application.settings.get(name):
+            raise Exception(
+                f"You must define the '{name}' setting in your application to use {feature}"
+            )
+
+    @property
+    def session(self) -> SessionMixin:
+        """The session, the same that a Flask view of the site has. Needs a secret key."""
+        ctx = request_var.get(None)
+        if ctx is None:
+            raise RuntimeError(
+                "Working outside of request context: handler.session is there while the"
+                " handler runs on Waterspout's server, its other doors or its test client."
+            )
+        found: SessionMixin = ctx.session
+        return found
+
+    # -- the user ----------------------------------------------------------------------------------
+
+    @property
+    def current_user(self) -> Any:
+        """The user of this request: what was set, else `get_current_user`, which is asked
+        once."""
+        if not hasattr(self, "_current_user"):
+            self._current_user = self.get_current_user()
+        return self._current_user
+
+    @current_user.setter
+    def current_user(self, value: Any) -> None:
+        self._current_user = value
+
+    def get_current_user(self) -> Any:
+        """Return the user: by default what the application's own user loader says, else
+        None. Not a coroutine; where it takes one, set `current_user` in `prepare`."""
+        ctx = request_var.get(None)
+        return None if ctx is None else ctx.user()
+
+    def get_login_url(self) -> str:
+        """Return where to send users who are not logged in: the setting ``login_url``."""
+        self.require_setting("login_url", "@tornado.web.authenticated")
+        url: str = self.application.settings["login_url"]
+        return url
+
+    @property
+    def locale(self) -> Locale:
+        """The language of the response: what was set, else what the user has chosen, else
+        what the browser prefers."""
+        if not hasattr(self, "_locale"):
+            self._locale = self.get_user_locale() or self.get_browser_locale()
+        return self._locale
+
+    @locale.setter
+    def locale(self, value: Locale) -> None:
+        self._locale = value
+
+    def get_user_locale(self) -> Locale | None:
+        """Return the language the user has chosen; for subclasses."""
+        return locales.get_user_locale(self)
+
+    def get_browser_locale(self, default: str = "en_US") -> Locale:
+        """Return the best language by Accept-Language."""
+        return locales.get_browser_locale(self, default)
+
+    # -- cookies -----------------------------------------------------------------------------------
+
+    @property
+    def cookies(self) -> dict[str, Morsel[str]]:
+        """The cookies of the request."""
+        return self.request.cookies
+
+    @overload
+    def get_cookie(self, name: str, default: str) -> str: ...
+    @overload
+    def get_cookie(self, name: str, default: None = None) -> str | None: ...
+    def get_cookie(self, name: str, default: str | None = None) -> str | None:
+        """Return the value of a cookie of the request."""
+        return cookies.get_cookie(self, name, default)
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str | bytes,
+        domain: str | None = None,
+        expires: Expiry | None = None,
+        path: str = "/",
+        expires_days: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Set a cookie of the response.
+
+        *expires* is a time stamp, a tuple as of `time.gmtime` or a datetime, *expires_days*
+        a number of days from now; further *max_age* (seconds), *httponly*, *secure*,
+        *samesite*. Raises ValueError, or `http.cookies.CookieError` for an attribute.
+        """
+        cookies.set_cookie(self, name, value, domain, expires, path, expires_days, **kwargs)
+
+    def clear_cookie(self, name: str, **kwargs: Any) -> None:
+        """Delete a cookie; domain and path have to be those it was set with."""
+        cookies.clear_cookie(self, name, **kwargs)
+
+    def clear_all_cookies(self, **kwargs: Any) -> None:
+        """Delete all cookies the client sent."""
+        cookies.clear_all_cookies(self, **kwargs)
+
+    def set_signed_cookie(
+        self,
+        name: str,
+        value: str | bytes,
+        expires_days: float | None = 30,
+        version: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Set a cookie that clients can read but not forge (setting ``cookie_secret``)."""
+        signed = self.create_signed_value(name, value, version=version)
+        self.set_cookie(name, signed, expires_days=expires_days, **kwargs)
+
+    def create_signed_value(
+        self, name: str, value: str | bytes, version: int | None = None
+    ) -> bytes:
+        """Return *value* signed, as `set_signed_cookie` would set it."""
+        return cookies.create_signed_value(self, name, value, version)
+
+    def get_signed_cookie(
+        self,
+        name: str,
+        value: str | None = None,
+        max_age_days: float = 31,
+        min_version: int | None = None,
+    ) -> bytes | None:
+        """Return the content of a signed cookie, None if it is forged or too old."""
+        return cookies.get_signed_cookie(self, name, value, max_age_days, min_version)
+
+    def get_signed_cookie_key_version(self, name: str, value: str | None = None) -> int | None:
+        """Return the version of the key that a cookie is signed with."""
+        return cookies.get_signed_cookie_key_version(self, name, value)
+
+    set_secure_cookie = set_signed_cookie
+    get_secure_cookie = get_signed_cookie
+    get_secure_cookie_key_version = get_signed_cookie_key_version
+
+    # -- status and header fields ------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Begin the response anew: nothing written, 200, the default header fields."""
+        self._headers = fields.default_headers()
+        self.set_default_headers()
+        self._write_buffer = []
+        self._status_code = 200
+        self._reason = "OK"
+
+    def set_status(self, status_code: int, reason: str | None = None) -> None:
+        """Set the status, with its usual reason phrase or another."""
+        fields.set_status(self, status_code, reason)
+
+    def get_status(self) -> int:
+        """Return the status."""
+        return self._status_code
+
+    def set_header(self, name: str, value: HeaderValue) -> None:
+        """Set a header field; a datetime is written as HTTP writes it. Raises TypeError, and
+        ValueError for what no field may hold."""
+        self._headers[name] = self._convert_header_value(value)
+
+    def add_header(self, name: str, value: HeaderValue) -> None:
+        """Add a header field to those of that name."""
+        self._headers.add(name, self._convert_header_value(value))
+
+    def clear_header(self, name: str) -> None:
+        """Remove a header field."""
+        if name in self._headers:
+            del self._headers[name]
+
+    def _convert_header_value(self, value: HeaderValue) -> str:
+        return fields.convert(value)
+
+    def _should_not_send_content(self, status_code: int) -> bool:
+        return status_code in (204, 304) or 100 <= status_code < 200
+
+    def _clear_representation_headers(self) -> None:
+        fields.clear_representation(self)
+
+    def compute_etag(self) -> str | None:
+        """Return the entity tag of the response, None if it has none."""
+        return etags.compute_etag(self)
+
+    def set_etag_header(self) -> None:
+        """Set the Etag field to `compute_etag`; `finish` does it for GET and HEAD."""
+        etags.set_etag_header(self)
+
+    def check_etag_header(self) -> bool:
+        """Tell whether the client has the content with this Etag, so that 304 will do."""
+        return etags.check_etag_header(self)
+
+    # -- output ------------------------------------------------------------------------------------
+
+    def write(self, chunk: str | bytes | dict[Any, Any]) -> None:
+        """Add to the content: str, bytes, or a dict, which is written as JSON."""
+        output.write(self, chunk)
+
+    def flush(self, include_footers: bool = False) -> Future[None]:
+        """Send what has been written so far; the future is done when more may follow."""
+        return output.flush(self, include_footers)
+
+    def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> Future[None]:
+        """Write *chunk* and end the response; the future is done when it is sent."""
+        return output.finish(self, chunk)
+
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Finish with a redirect: 302, 301 if *permanent*, or *status*."""
+        output.redirect(self, url, permanent, status)
+
+    def detach(self) -> Any:
+        """Take the connection's stream and end all HTTP on it."""
+        self._finished = True
+        return self.request.connection.detach()
+
+    def _break_cycles(self) -> None:
+        self._ui = None  # whose functions hold the handler
+
+    # -- pages -------------------------------------------------------------------------------------
+
+    def render(self, template_name: str, **kwargs: Any) -> Awaitable[None]:
+        """Finish with a page made by a template, and by the UI modules in it."""
+        return rendering.render(self, template_name, **kwargs)
+
+    def render_string(self, template_name: str, **kwargs: Any) -> bytes:
+        """Return what a template makes of *kwargs* and the usual names."""
+        return rendering.render_string(self, template_name, **kwargs)
+
+    def render_linked_js(self, js_files: Iterable[str]) -> str:
+        """Return the elements that load the modules' scripts."""
+        return rendering.render_linked_js(self, js_files)
+
+    def render_embed_js(self, js_embed: Iterable[bytes]) -> bytes:
+        """Return the element with the modules' own script."""
+        return rendering.render_embed_js(self, js_embed)
+
+    def render_linked_css(self, css_files: Iterable[str]) -> str:
+        """Return the elements that load the modules' style sheets."""
+        return rendering.render_linked_css(self, css_files)
+
+    def render_embed_css(self, css_embed: Iterable[bytes]) -> bytes:
+        """Return the element with the modules' own style."""
+        return rendering.render_embed_css(self, css_embed)
+
+    def get_template_namespace(self) -> dict[str, Any]:
+        """Return the names that templates see; subclasses add to them."""
+        return rendering.get_template_namespace(self)
+
+    def get_template_path(self) -> str | None:
+        """Return the folder of the templates; None for the one of the calling file."""
+        return rendering.get_template_path(self)
+
+    def create_template_loader(self, template_path: str) -> BaseLoader:
+        """Return a new loader for a folder of templates."""
+        return rendering.create_template_loader(self, template_path)
+
+    def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
+        """Return the URL of a static file, with its version."""
+        return rendering.static_url(self, path, include_host, **kwargs)
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """Return the URL of the route *name*. Raises KeyError."""
+        return self.application.reverse_url(name, *args)
+
+    @property
+    def ui(self) -> ObjectDict:
+        """The ``ui_methods`` and UI modules of the application, bound to this handler."""
+        if self._ui is None:
+            self._ui = ui_names.bound(self)
+        return self._ui
+
+    def _ui_module(self, name: str, module: type[UIModule]) -> Callable[..., str]:
+        return uimodule._ui_module(self, name, module)
+
+    # -- against requests from other sites ---------------------------------------------------------
+
+    @property
+    def xsrf_token(self) -> bytes:
+        """The token that forms must send; asking for it sets the cookie."""
+        return xsrf.xsrf_token(self)
+
+    def xsrf_form_html(self) -> str:
+        """Return the hidden input that forms must have."""
+        return xsrf.xsrf_form_html(self)
+
+    def check_xsrf_cookie(self) -> None:
+        """Raise `HTTPError` 403 unless the request repeats the cookie's token."""
+        xsrf.check_xsrf_cookie(self)
+
+    def check_trusted_origin(self, origin: str) -> bool:
+        """Tell whether a request from *origin* may change something: if the setting
+        ``trusted_origins`` has it. Called where ``cross_origin_protection`` is set."""
+        return origin in self.application.settings.get("trusted_origins", ())
+
+    def _get_raw_xsrf_token(self) -> tuple[int | None, bytes, float]:
+        return xsrf._get_raw_xsrf_token(self)
+
+    def _decode_xsrf_token(self, cookie: str) -> tuple[int | None, bytes | None, float | None]:
+        return xsrf._decode_xsrf_token(self, cookie)
+
+    def _cross_origin_protection(self) -> None:
+        origins.protect(self)
+
+    def _check_cross_origin(self, check: Callable[[str], bool]) -> str | None:
+        return origins.refusal(self, check)
+
+    # -- errors and the log ------------------------------------------------------------------------
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Finish with an error page in place of what has been written; *kwargs* are for
+        `write_error`."""
+        failures.send_error(self, status_code, **kwargs)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Write the error page; *exc_info* is there if an exception was the cause."""
+        failures.write_error(self, status_code, **kwargs)
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log an exception that the program did not handle."""
+        failures.log_exception(self, typ, value, tb)
+
+    def _handle_request_exception(self, e: BaseException) -> None:
+        failures.handle_request_exception(self, e)
+
+    def _request_summary(self) -> str:
+        return failures.request_summary(self)
+
+    def _log(self) -> None:
+        self.application.log_request(self)
+
+    # -- the way through ---------------------------------------------------------------------------
+
+    def _execute(
+        self, transforms: list[OutputTransform], *args: bytes | None, **kwargs: bytes | None
+    ) -> Coroutine[Any, Any, None]:
+        return lifecycle.execute(self, transforms, args, kwargs)

@@ -1,0 +1,115 @@
+"""A handler's life, from its making to the answer.
+
+``initialize`` has been called when the handler was made. `execute` then takes it through
+body, arguments, the checks against other sites, ``prepare``, the HTTP method and
+``finish``; an exception on the way ends in ``log_exception`` and ``send_error``. What comes
+back from ``prepare`` or the method is awaited if it is not None.
+
+NOTE: with ``def`` methods `execute` never suspends: whoever drives it needs no task.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, current_task
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..httputil import HTTPInputError
+from ..iostream import StreamClosedError
+from ..log import app_log
+from .errors import HTTPError
+
+if TYPE_CHECKING:
+    from ..httputil import HTTPServerRequest
+    from .handler import RequestHandler
+    from .transforms import OutputTransform
+
+
+def lose_body(request: HTTPServerRequest) -> None:
+    """Have the handler of a streamed *request* wait no longer."""
+    body = request._body_future
+    if not body.done():
+        body.set_exception(StreamClosedError())
+        body.exception()  # it need not be looked at
+
+
+async def execute(
+    handler: RequestHandler,
+    transforms: list[OutputTransform],
+    args: Sequence[bytes | None],
+    kwargs: Mapping[str, bytes | None],
+) -> None:
+    """Take *handler* through its request; *args* and *kwargs* are what the route matched.
+
+    Raises nothing but `CancelledError`, when its own task is cancelled.
+    """
+    handler._transforms = transforms
+    try:
+        await _respond(handler, args, kwargs)
+    except (Exception, CancelledError) as error:
+        if isinstance(error, CancelledError) and _is_cancelled():
+            # Not an error to be logged; but the client is waiting.
+            if not handler._finished:
+                _guarded(handler.send_error, 500)
+            raise
+        _guarded(handler._handle_request_exception, error)
+    finally:
+        # The server waits for this before it reads the body, whatever happened.
+        prepared = handler._prepared_future
+        if prepared is not None and not prepared.done():
+            prepared.set_result(None)
+
+
+async def _respond(
+    handler: RequestHandler,
+    args: Sequence[bytes | None],
+    kwargs: Mapping[str, bytes | None],
+) -> None:
+    request = handler.request
+    if request.method not in handler.SUPPORTED_METHODS:
+        raise HTTPError(405)
+    if not handler._stream_request_body:
+        try:
+            request._parse_body()
+        except HTTPInputError as error:
+            raise HTTPError(400, f"Invalid body: {error}") from error
+    handler.path_args = [_decoded(handler, arg, None) for arg in args]
+    handler.path_kwargs = {name: _decoded(handler, arg, name) for name, arg in kwargs.items()}
+    handler._cross_origin_protection()
+    if (waiting := handler.prepare()) is not None:
+        await waiting
+    prepared = handler._prepared_future
+    if prepared is not None and not prepared.cancelled():
+        prepared.set_result(None)
+    if handler._finished:
+        return
+    if handler._stream_request_body:
+        try:
+            await request._body_future
+        except StreamClosedError:
+            return
+    method = getattr(handler, request.method.lower())
+    if (waiting := method(*handler.path_args, **handler.path_kwargs)) is not None:
+        await waiting
+    if handler._auto_finish and not handler._finished:
+        handler.finish()
+
+
+def _decoded(handler: RequestHandler, value: Any, name: str | None) -> Any:
+    # What is no text has been made by a converter of the core's routes.
+    if isinstance(value, bytes | str | None):
+        return handler.decode_argument(value, name=name)
+    return value
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is being cancelled, not only something it waited for."""
+    task = current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _guarded(function: Any, *args: Any) -> None:
+    try:
+        function(*args)
+    except Exception:
+        app_log.error("Exception in exception handler", exc_info=True)

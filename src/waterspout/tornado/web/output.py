@@ -1,0 +1,134 @@
+"""How a handler's response leaves: what is written, sent in parts, or finished in one go.
+
+Everything goes to ``request.connection``. Until the head is sent (`flush`), status, header
+fields and content may still change; `finish` of a response of which nothing is sent yet
+knows its length and its entity tag.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from typing import TYPE_CHECKING, Any
+
+from ..escape import json_encode, utf8
+from ..httputil import ResponseStartLine
+
+if TYPE_CHECKING:
+    from ..httputil import HTTPConnection
+    from .handler import RequestHandler
+
+_LIST_REFUSED = (
+    ". Lists not accepted for security reasons; see"
+    " http://www.tornadoweb.org/en/stable/web.html#tornado.web.RequestHandler.write"
+)
+
+
+def write(handler: RequestHandler, chunk: str | bytes | dict[Any, Any]) -> None:
+    """Add *chunk* to the content; a dict as JSON, with the content type of JSON.
+
+    Raises `RuntimeError` after `finish`, TypeError for other types.
+    """
+    if handler._finished:
+        raise RuntimeError("Cannot write() after finish()")
+    if isinstance(chunk, str):
+        handler._write_buffer.append(chunk.encode())
+    elif isinstance(chunk, bytes):
+        handler._write_buffer.append(chunk)
+    elif isinstance(chunk, dict):
+        handler._write_buffer.append(utf8(json_encode(chunk)))
+        handler.set_header("Content-Type", "application/json; charset=UTF-8")
+    else:  # type: ignore[unreachable]  # programs without types
+        # NOTE: a list at the top of a JSON answer could once be read by other sites.
+        hint = _LIST_REFUSED if isinstance(chunk, list) else ""
+        raise TypeError(f"write() only accepts bytes, unicode, and dict objects{hint}")
+
+
+def flush(handler: RequestHandler, include_footers: bool = False) -> Future[None]:
+    """Send what has been written, the head first. *include_footers* says that it is the end
+    of the response, which the transforms want to know."""
+    chunk = b"".join(handler._write_buffer)
+    handler._write_buffer = []
+    request = handler.request
+    connection: HTTPConnection = request.connection
+    if handler._headers_written:
+        for transform in handler._transforms:
+            chunk = transform.transform_chunk(chunk, include_footers)
+        if request.method == "HEAD":
+            done: Future[None] = Future()
+            done.set_result(None)
+            return done
+        return connection.write(chunk)
+    handler._headers_written = True
+    for transform in handler._transforms:
+        handler._status_code, handler._headers, chunk = transform.transform_first_chunk(
+            handler._status_code, handler._headers, chunk, include_footers
+        )
+    if hasattr(handler, "_new_cookie"):
+        for cookie in handler._new_cookie.values():
+            handler.add_header("Set-Cookie", cookie.OutputString(None))
+    if request.method == "HEAD":
+        chunk = b""
+    # Here the response is complete as far as it goes: with include_footers, altogether.
+    start_line = ResponseStartLine("", handler._status_code, handler._reason)
+    return connection.write_headers(start_line, handler._headers, chunk)
+
+
+def finish(
+    handler: RequestHandler, chunk: str | bytes | dict[Any, Any] | None = None
+) -> Future[None]:
+    """Write *chunk* and end the response. The future is done when all of it is sent.
+
+    Raises `RuntimeError` the second time, and for content with a status that has none.
+    """
+    if handler._finished:
+        raise RuntimeError("finish() called twice")
+    if chunk is not None:
+        handler.write(chunk)
+    if not handler._headers_written:
+        _complete_head(handler)
+    connection = handler.request.connection
+    # The callback leads back to the handler, and the connection may be there for long.
+    connection.set_close_callback(None)
+    future = handler.flush(include_footers=True)
+    connection.finish()
+    handler._log()
+    handler._finished = True
+    handler.on_finish()
+    handler._break_cycles()
+    return future
+
+
+def _complete_head(handler: RequestHandler) -> None:
+    """Add the fields that can be told when all of the content is there."""
+    if (
+        handler._status_code == 200
+        and handler.request.method in ("GET", "HEAD")
+        and "Etag" not in handler._headers
+    ):
+        handler.set_etag_header()
+        if handler.check_etag_header():
+            handler._write_buffer = []
+            handler.set_status(304)
+    status = handler._status_code
+    if handler._should_not_send_content(status):
+        if handler._write_buffer:
+            raise RuntimeError(f"Cannot send body with status code HTTP{status}")
+        handler._clear_representation_headers()
+    elif "Content-Length" not in handler._headers:
+        handler._headers["Content-Length"] = str(sum(map(len, handler._write_buffer)))
+
+
+def redirect(
+    handler: RequestHandler, url: str, permanent: bool = False, status: int | None = None
+) -> None:
+    """Finish with a redirect to *url*: 302, 301 if *permanent*, or *status*."""
+    if handler._headers_written:
+        raise Exception("Cannot redirect after headers have been written")
+    if status is None:
+        status = 301 if permanent else 302
+    else:
+        assert isinstance(status, int), "status is a number"
+        assert 300 <= status <= 399, f"{status} is no redirect"
+    handler.set_status(status)
+    handler.set_header("Location", utf8(url))
+    handler.finish()

@@ -1,0 +1,226 @@
+"""Pages of a handler: templates by name, and what the UI modules on a page bring along."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ...escaping import to_unicode, utf8, xhtml_escape
+from ...lazy import load
+from ...templating import tornado as templates
+from ...templating.tornado import BaseLoader, Loader
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from .handler import RequestHandler
+    from .uimodule import UIModule
+
+# Where code stands that is not the program's, though it asks for templates.
+_OURS = (os.path.dirname(__file__), os.path.dirname(templates.__file__))
+_STATIC_HANDLER = f"{__package__}.static:StaticFileHandler"
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def render(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> Awaitable[None]:
+    """Finish the response with a page; return what `RequestHandler.finish` returns.
+
+    Raises `RuntimeError` if the response is finished already.
+    """
+    if handler._finished:
+        raise RuntimeError("Cannot render() after finish()")
+    html = handler.render_string(template_name, **kwargs)
+    modules: dict[str, UIModule] | None = getattr(handler, "_active_modules", None)
+    if modules:
+        html = _with_resources(handler, html, modules.values())
+    return handler.finish(html)
+
+
+def _with_resources(handler: RequestHandler, html: bytes, modules: Iterable[UIModule]) -> bytes:
+    """Put what the *modules* bring into the page: in the head, and at the end of the body."""
+    js_embed: list[bytes] = []
+    js_files: list[str] = []
+    css_embed: list[bytes] = []
+    css_files: list[str] = []
+    heads: list[bytes] = []
+    bodies: list[bytes] = []
+    for module in modules:
+        _take(js_embed, module.embedded_javascript())
+        _take_files(js_files, module.javascript_files())
+        _take(css_embed, module.embedded_css())
+        _take_files(css_files, module.css_files())
+        _take(heads, module.html_head())
+        _take(bodies, module.html_body())
+
+    head = b""
+    if css_files:
+        head += utf8(handler.render_linked_css(css_files)) + b"\n"
+    if css_embed:
+        head += handler.render_embed_css(css_embed) + b"\n"
+    if heads:
+        head += b"".join(heads) + b"\n"
+    body = b""
+    if js_files:
+        body += utf8(handler.render_linked_js(js_files)) + b"\n"
+    if js_embed:
+        body += handler.render_embed_js(js_embed) + b"\n"
+    if bodies:
+        body += b"".join(bodies) + b"\n"
+    if body:
+        html = _insert(html, html.rfind(b"</body>"), body, "</body>")
+    if head:
+        html = _insert(html, html.find(b"</head>"), head, "</head>")
+    return html
+
+
+def _take(parts: list[bytes], part: str | bytes | None) -> None:
+    if part:
+        parts.append(utf8(part))
+
+
+def _take_files(files: list[str], part: str | bytes | Iterable[str] | None) -> None:
+    if isinstance(part, str | bytes):
+        if part:
+            files.append(to_unicode(part))
+    elif part:
+        files.extend(part)
+
+
+def _insert(html: bytes, at: int, part: bytes, before: str) -> bytes:
+    if at < 0:
+        raise ValueError(
+            f"A UI module on this page has something to put before {before}, and the page has none."
+        )
+    return html[:at] + part + html[at:]
+
+
+def render_linked_js(handler: RequestHandler, js_files: Iterable[str]) -> str:
+    """Return the ``<script>`` elements for *js_files*. Programs override it."""
+    return "".join(
+        f'<script src="{xhtml_escape(url)}" type="text/javascript"></script>'
+        for url in _urls(handler, js_files)
+    )
+
+
+def render_embed_js(handler: RequestHandler, js_embed: Iterable[bytes]) -> bytes:
+    """Return one ``<script>`` with all that modules embed. Programs override it."""
+    script = b"\n".join(js_embed)
+    return b'<script type="text/javascript">\n//<![CDATA[\n%b\n//]]>\n</script>' % script
+
+
+def render_linked_css(handler: RequestHandler, css_files: Iterable[str]) -> str:
+    """Return the ``<link>`` elements for *css_files*. Programs override it."""
+    return "".join(
+        f'<link href="{xhtml_escape(url)}" type="text/css" rel="stylesheet"/>'
+        for url in _urls(handler, css_files)
+    )
+
+
+def render_embed_css(handler: RequestHandler, css_embed: Iterable[bytes]) -> bytes:
+    """Return one ``<style>`` with all that modules embed. Programs override it."""
+    return b'<style type="text/css">\n%b\n</style>' % b"\n".join(css_embed)
+
+
+def _urls(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
+    """Return the files' URLs, each once, in order."""
+    urls = (file if is_absolute(file) else handler.static_url(file) for file in files)
+    return dict.fromkeys(urls)
+
+
+def is_absolute(path: str) -> bool:
+    """Tell whether *path* is a URL already, or a path from the site's root."""
+    return path.startswith(("/", "http:", "https:"))
+
+
+# -- the template ----------------------------------------------------------------------------------
+
+
+def render_string(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> bytes:
+    """Return the template rendered in the handler's namespace and *kwargs*, which win."""
+    path = handler.get_template_path() or _folder_of(sys._getframe(1))
+    loaders = handler._template_loaders
+    loader = loaders.get(path)
+    if loader is None:
+        with handler._template_loader_lock:
+            loader = loaders.get(path)
+            if loader is None:
+                loader = loaders[path] = handler.create_template_loader(path)
+    namespace = handler.get_template_namespace()
+    namespace.update(kwargs)
+    return loader.load(template_name).generate(**namespace)
+
+
+def _folder_of(frame: FrameType | None) -> str:
+    """Return the folder of the program's file that asks for a template."""
+    while frame is not None:
+        folder, file = os.path.split(frame.f_code.co_filename)
+        if folder not in _OURS and not file.endswith(".generated.py"):  # nor a template
+            return folder
+        frame = frame.f_back
+    raise RuntimeError("No template_path is set, and no file asks for the template.")
+
+
+def get_template_path(handler: RequestHandler) -> str | None:
+    """Return the setting ``template_path``; None means the folder of the calling file."""
+    path: str | None = handler.application.settings.get("template_path")
+    return path
+
+
+def create_template_loader(handler: RequestHandler, template_path: str) -> BaseLoader:
+    """Return a new loader for *template_path*, or the one of the setting ``template_loader``.
+
+    The settings ``autoescape`` and ``template_whitespace`` are the loader's defaults.
+    """
+    settings = handler.application.settings
+    if "template_loader" in settings:
+        given: BaseLoader = settings["template_loader"]
+        return given
+    options = {}
+    if "autoescape" in settings:  # None means no escaping, so its absence is something else
+        options["autoescape"] = settings["autoescape"]
+    if "template_whitespace" in settings:
+        options["whitespace"] = settings["template_whitespace"]
+    return Loader(template_path, **options)
+
+
+def get_template_namespace(handler: RequestHandler) -> dict[str, Any]:
+    """Return the names that templates see, a dict of its own. Programs add to it."""
+    locale = handler.locale
+    return {
+        "handler": handler,
+        "request": handler.request,
+        "current_user": handler.current_user,
+        "locale": locale,
+        "_": locale.translate,
+        "pgettext": locale.pgettext,
+        "static_url": handler.static_url,
+        "xsrf_form_html": handler.xsrf_form_html,
+        "reverse_url": handler.reverse_url,
+        **handler.ui,
+    }
+
+
+# -- static files ----------------------------------------------------------------------------------
+
+
+def static_url(
+    handler: RequestHandler, path: str, /, include_host: bool | None = None, **kwargs: Any
+) -> str:
+    """Return the URL of a static file, with a version unless ``include_version=False``.
+
+    The host is part of it if *include_host* says so, or else the handler's attribute of that name.
+    *path* must not come from a client: for its version the file is read. Raises `HTTPError` 403 for
+    one that leads out of ``static_path``, `Exception` if that setting is missing.
+    """
+    handler.require_setting("static_path", "static_url")
+    settings = handler.settings
+    handler_class = settings.get("static_handler_class") or load(_STATIC_HANDLER)
+    url: str = handler_class.make_static_url(settings, path, **kwargs)
+    if include_host is None:
+        include_host = getattr(handler, "include_host", False)
+    if include_host:
+        return f"{handler.request.protocol}://{handler.request.host}{url}"
+    return url

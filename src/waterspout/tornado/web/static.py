@@ -1,0 +1,388 @@
+"""Static files: `StaticFileHandler`, and the versions that it puts into their URLs.
+
+Theory of operation. A version is the hash of a file's content, kept by path (`_static_hashes`).
+A URL with a version may be cached for good, since a file that changes gets another URL; the same
+hash is the file's ETag. Most methods are hooks for subclasses that take content from elsewhere: a
+subclass's own `get_content` and so on are called on the loop's thread, as in Tornado. Our own
+reading and hashing of large files goes to a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import mimetypes
+import os
+import threading
+from collections.abc import Awaitable, Generator, Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, BinaryIO, ClassVar
+
+from ...lanes import lanes_of
+from ...security.redirects import has_host
+from ..httputil import _get_content_range, _parse_request_range
+from . import static_paths
+from .errors import HTTPError
+from .handler import RequestHandler
+
+__all__ = ["StaticFileHandler"]
+
+_log = logging.getLogger("tornado.general")
+
+_LARGE = 256 * 1024  # bytes; reading and hashing more is not done on the loop
+
+
+class StaticFileHandler(RequestHandler):
+    """Sends the files below the folder *path*: ``(r"/content/(.*)", StaticFileHandler, {"path":
+    "/var/www"})``. The route has one group, the file's path.
+
+    *default_filename* is sent for a folder. Symbolic links that lead out of *path* are not
+    followed, but into *allowed_symlink_directory*: a folder, or a list of them.
+
+    Ranges, ETag and If-Modified-Since are answered. Settings of an application that make it one:
+    ``static_path``, ``static_url_prefix``, ``static_handler_class``, ``static_handler_args``.
+    """
+
+    CACHE_MAX_AGE = 86400 * 365 * 10  # seconds
+    MAX_VERSION_CONTENT_SIZE = 64 * 1024 * 1024  # bytes; a larger file gets no version
+    MAX_CACHED_VERSIONS = 10000  # entries; the least recently used goes first
+
+    _static_hashes: ClassVar[dict[str, str | None]] = {}
+    _hashed_files: ClassVar[dict[str, static_paths.Identity | None]] = {}  # as they were then
+    _lock = threading.Lock()  # guards both
+
+    # On the class, as subclasses have an `initialize` of their own that knows nothing of it.
+    allowed_symlink_directory: str | list[str] | None = None
+
+    def initialize(
+        self,
+        path: str,
+        default_filename: str | None = None,
+        allowed_symlink_directory: str | list[str] | None = None,
+    ) -> None:
+        self.root = path
+        self.default_filename = default_filename
+        self.allowed_symlink_directory = allowed_symlink_directory
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forget the versions."""
+        with cls._lock:
+            cls._static_hashes = {}
+            cls._hashed_files = {}
+
+    # -- the answer --------------------------------------------------------------------------------
+
+    def head(self, path: str) -> Awaitable[None]:
+        return self.get(path, include_body=False)
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        self.path = self.parse_url_path(path)
+        absolute_path = self.get_absolute_path(self.root, self.path)
+        self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
+        if self.absolute_path is None:  # redirected
+            return
+        if self._is_plain():
+            found = self._stat()
+            self._forget_if_replaced(self.absolute_path, found)
+            if found.st_size > _LARGE:
+                lane = lanes_of(asyncio.get_running_loop()).files
+                await lane.run(self._get_cached_version, self.absolute_path)
+        await self._answer(include_body)
+
+    async def _answer(self, include_body: bool) -> None:
+        self.modified = self.get_modified_time()
+        self.set_headers()
+        if self.should_return_304():
+            self.set_status(304)
+            return
+        size = self.get_content_size()
+        part = self._wanted_part(size)
+        if part is None:
+            self.set_status(416)
+            self.set_header("Content-Type", "text/plain")
+            self.set_header("Content-Range", f"bytes */{size}")
+            return
+        start, end = part
+        length = (size if end is None else end) - (start or 0)
+        if length != size:
+            # NOTE: not for the whole of it: browsers refuse 206 for "bytes=0-".
+            self.set_status(206)
+            self.set_header("Content-Range", _get_content_range(start, end, size))
+        self.set_header("Content-Length", length)
+        if include_body:
+            await self._send(start, end, length)
+
+    def _wanted_part(self, size: int) -> tuple[int | None, int | None] | None:
+        """Return the slice that the request asks for, (None, None) for all, None if it cannot be
+        had (RFC 9110 §14.1.2). What is no range of ours is ignored."""
+        headers = self.request.headers
+        field = headers.get("Range")
+        wanted = _parse_request_range(field) if field else None
+        if wanted is None or not self._is_unchanged(headers.get("If-Range")):
+            return None, None
+        start, end = wanted
+        if start is not None and start < 0:
+            start = max(start + size, 0)
+        if end == 0 or (start is not None and (start >= size or (end and start >= end))):
+            return None
+        return start, min(end, size) if end else end
+
+    def _is_unchanged(self, if_range: str | None) -> bool:
+        """Tell whether a range still belongs to what the client has (RFC 9110 §13.1.5)."""
+        if if_range is None:
+            return True
+        return if_range.strip() in (self._headers.get("Etag"), self._headers.get("Last-Modified"))
+
+    async def _send(self, start: int | None, end: int | None, length: int) -> None:
+        assert self.absolute_path is not None
+        if self._is_plain():
+            await self._send_file(self.absolute_path, start or 0, length)
+            return
+        content: bytes | Iterable[bytes] = self.get_content(self.absolute_path, start, end)
+        for chunk in [content] if isinstance(content, bytes) else content:
+            self.write(chunk)
+            try:
+                await self.flush()
+            except OSError:  # the client has gone
+                return
+
+    async def _send_file(self, absolute_path: str, start: int, length: int) -> None:
+        """Send *length* bytes of our own file; begin anew if it has been replaced meanwhile."""
+        with static_paths.open_regular(absolute_path) as file:
+            found = os.fstat(file.fileno())
+            if static_paths.identity(found) == static_paths.identity(self._stat()):
+                await self._send_open_file(file, start, length)
+                return
+        # Length and ETag would be the old file's, and stay in caches.
+        self._stat_result = found
+        self._forget_if_replaced(absolute_path, found)
+        self.set_status(200)
+        self.clear_header("Content-Range")
+        await self._answer(include_body=True)
+
+    async def _send_open_file(self, file: BinaryIO, start: int, length: int) -> None:
+        chunks = static_paths.read_part(file, start, start + length)
+        # PERF: a small file goes together with the head when we return. A transform is told at
+        # once, though, that a file follows: it compresses by what it knows then.
+        if length <= static_paths.CHUNK and not self._transforms:
+            content = next(chunks, b"")
+            if len(content) != length:
+                raise HTTPError(500, "%s became shorter while it was read", self.path)
+            self.write(content)
+            return
+        read = lanes_of(asyncio.get_running_loop()).files.run if length > _LARGE else None
+        while length > 0:
+            chunk = next(chunks, b"") if read is None else await read(next, chunks, b"")
+            if not chunk:
+                raise HTTPError(500, "%s became shorter while it was sent", self.path)
+            length -= len(chunk)
+            self.write(chunk)
+            try:
+                await self.flush()
+            except OSError:  # the client has gone
+                return
+
+    def compute_etag(self) -> str | None:
+        """Return the version as the ETag, the same for a part as for the whole."""
+        assert self.absolute_path is not None
+        version = self._get_cached_version(self.absolute_path)
+        return f'"{version}"' if version else None
+
+    def set_headers(self) -> None:
+        """Set the headers that speak of the content and of caching."""
+        self.set_header("Accept-Ranges", "bytes")
+        self.set_etag_header()
+        if self.modified is not None:
+            self.set_header("Last-Modified", self.modified)
+        content_type = self.get_content_type()
+        if content_type:
+            self.set_header("Content-Type", content_type)
+        cache_time = self.get_cache_time(self.path, self.modified, content_type)
+        if cache_time > 0:
+            self.set_header("Expires", datetime.now(UTC) + timedelta(seconds=cache_time))
+            self.set_header("Cache-Control", f"max-age={cache_time}")
+        self.set_extra_headers(self.path)
+
+    def set_extra_headers(self, path: str) -> None:
+        """Set further headers. Programs override it."""
+
+    def should_return_304(self) -> bool:
+        """Tell whether the client has the content already (RFC 9110 §13.2.2)."""
+        headers = self.request.headers
+        if headers.get("If-None-Match"):
+            return self.check_etag_header()
+        since = headers.get("If-Modified-Since")
+        if since is None or self.modified is None:
+            return False
+        try:
+            had = parsedate_to_datetime(since)
+        except ValueError:
+            return False
+        return _aware(had) >= _aware(self.modified)
+
+    def get_content_type(self) -> str:
+        """Return the Content-Type, by the file's name."""
+        assert self.absolute_path is not None
+        mime_type, encoding = mimetypes.guess_type(self.absolute_path)
+        if encoding == "gzip":
+            return "application/gzip"  # RFC 6713
+        return mime_type if mime_type and encoding is None else "application/octet-stream"
+
+    def get_cache_time(self, path: str, modified: datetime | None, mime_type: str) -> int:
+        """Return for how many seconds caches may keep the content unasked, 0 to say nothing."""
+        return self.CACHE_MAX_AGE if "v" in self.request.arguments else 0
+
+    # -- the file ----------------------------------------------------------------------------------
+
+    def parse_url_path(self, url_path: str) -> str:
+        """Return the file's path for that of the URL, the inverse of `make_static_url`."""
+        return url_path.replace("/", os.path.sep)
+
+    @classmethod
+    def get_absolute_path(cls, root: str, path: str) -> str:
+        """Return where the content is. Raises `HTTPError` 403 if *path* leads out of *root*.
+
+        A subclass may return any text that names the content.
+        """
+        absolute_path = os.path.abspath(os.path.join(root, path))
+        static_paths.check_inside(root, absolute_path, path)
+        return absolute_path
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """Return the path of the regular file to send, without symbolic links; None if the client
+        has been redirected.
+
+        Raises `HTTPError`: 404 if there is none, 403 if it is not to be sent.
+        """
+        root = static_paths.check_inside(root, absolute_path, self.path)
+        allowed = self.allowed_symlink_directory or root
+        folders = [allowed] if isinstance(allowed, str) else allowed
+        absolute_path = static_paths.resolved(absolute_path, folders, self.path)
+        if self.default_filename is not None and os.path.isdir(absolute_path):
+            here = self.request.path
+            if not here.endswith("/"):
+                if has_host(here):
+                    raise HTTPError(403, "cannot redirect path with two initial slashes")
+                self.redirect(here + "/", permanent=True)
+                return None
+            absolute_path = os.path.join(absolute_path, self.default_filename)
+            absolute_path = static_paths.resolved(absolute_path, folders, self.path)
+        self._stat_result = static_paths.stat_regular(absolute_path, self.path)
+        return absolute_path
+
+    def _stat(self) -> os.stat_result:
+        # A subclass may have validated the path in its own way.
+        if not hasattr(self, "_stat_result"):
+            assert self.absolute_path is not None
+            self._stat_result = os.stat(self.absolute_path)
+        return self._stat_result
+
+    def get_content_size(self) -> int:
+        """Return the size of the whole content in bytes."""
+        return self._stat().st_size
+
+    def get_modified_time(self) -> datetime | None:
+        """Return when the content was changed, to the second."""
+        return datetime.fromtimestamp(int(self._stat().st_mtime), UTC)
+
+    @classmethod
+    def get_content(
+        cls, abspath: str, start: int | None = None, end: int | None = None
+    ) -> Generator[bytes, None, None]:
+        """Return the bytes from *start* to before *end* (None: the content's ends): bytes, or an
+        iterator of them. Raises `HTTPError` if *abspath* is no regular file."""
+        with static_paths.open_regular(abspath) as file:
+            yield from static_paths.read_part(file, start, end)
+
+    def _is_plain(self) -> bool:
+        """Tell whether this is a file of ours, not content that a subclass gives."""
+        names = ("get_content", "get_content_size", "get_content_version")
+        kind = type(self)
+        return all(_function(kind, name) is _function(StaticFileHandler, name) for name in names)
+
+    # -- versions ----------------------------------------------------------------------------------
+
+    @classmethod
+    def make_static_url(
+        cls, settings: dict[str, Any], path: str, include_version: bool = True
+    ) -> str:
+        """Return the URL of a file, with a version if it has one, relative to the host.
+
+        *settings* are those of the application.
+        """
+        url: str = settings.get("static_url_prefix", "/static/") + path
+        version = cls.get_version(settings, path) if include_version else None
+        return f"{url}?v={version}" if version else url
+
+    @classmethod
+    def get_version(cls, settings: dict[str, Any], path: str) -> str | None:
+        """Return the version of a file, None if it has none. *path* must not come from a client:
+        the file is read."""
+        return cls._get_cached_version(cls.get_absolute_path(settings["static_path"], path))
+
+    @classmethod
+    def get_content_version(cls, abspath: str) -> str:
+        """Return the version of the content: its SHA-512. Raises `ValueError` if it is larger than
+        `MAX_VERSION_CONTENT_SIZE`."""
+        data: bytes | Generator[bytes, None, None] = cls.get_content(abspath)
+        digest = hashlib.sha512()
+        size = 0
+        chunks = iter([data]) if isinstance(data, bytes) else data
+        try:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > cls.MAX_VERSION_CONTENT_SIZE:
+                    raise ValueError(
+                        "content is larger than MAX_VERSION_CONTENT_SIZE"
+                        f" ({cls.MAX_VERSION_CONTENT_SIZE} bytes)"
+                    )
+                digest.update(chunk)
+        finally:
+            if isinstance(chunks, Generator):
+                chunks.close()  # and with it the file
+        return digest.hexdigest()
+
+    @classmethod
+    def _get_cached_version(cls, abs_path: str) -> str | None:
+        with cls._lock:
+            hashes = cls._static_hashes
+            if abs_path in hashes:
+                version = hashes[abs_path] = hashes.pop(abs_path)  # now the last
+                return version or None
+        # NOTE: not under the lock, where the loop would wait for a thread that hashes.
+        seen = static_paths.identity_of(abs_path)
+        try:
+            version = cls.get_content_version(abs_path)
+        except Exception as error:
+            _log.error("Could not open static file %r: %s", abs_path, error)
+            version = None
+        with cls._lock:
+            hashes = cls._static_hashes
+            while hashes and len(hashes) >= cls.MAX_CACHED_VERSIONS:
+                oldest = next(iter(hashes))
+                del hashes[oldest]
+                cls._hashed_files.pop(oldest, None)
+            hashes[abs_path] = version
+            cls._hashed_files[abs_path] = seen
+        return version or None
+
+    @classmethod
+    def _forget_if_replaced(cls, abs_path: str, found: os.stat_result) -> None:
+        """Forget a version that is not that of the file that is there now."""
+        with cls._lock:
+            if cls._hashed_files.get(abs_path) not in (None, static_paths.identity(found)):
+                del cls._hashed_files[abs_path]
+                cls._static_hashes.pop(abs_path, None)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _function(kind: type, name: str) -> Any:
+    """Return the function behind a method or a class method."""
+    method = getattr(kind, name)
+    return getattr(method, "__func__", method)

@@ -1,0 +1,110 @@
+"""Which file a path of a static URL means, and that it is one to be sent.
+
+SECURITY: a path is looked at twice. As it is written, which tells traversal (``../``) without
+touching the disk and so without telling anybody what is there; then with its symbolic links
+resolved, since those may lead anywhere. Only regular files are read: a device may never end, and
+opening a FIFO waits for a writer. The errors are the same for all ways out of the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from .errors import HTTPError
+
+__all__ = [
+    "CHUNK",
+    "Identity",
+    "check_inside",
+    "identity",
+    "identity_of",
+    "open_regular",
+    "read_part",
+    "resolved",
+    "stat_regular",
+]
+
+Identity = tuple[int, int, int, int]
+
+CHUNK = 64 * 1024  # bytes read at a time
+
+# NOTE: a FIFO put in a file's place after `stat_regular` must not make the opening wait.
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def check_inside(root: str, absolute_path: str, shown: str) -> str:
+    """Return *root* with a separator at its end. Raises `HTTPError` 403, which speaks of *shown*,
+    if *absolute_path*, as it is written, is not in it."""
+    root = os.path.join(os.path.abspath(root), "")  # "/" has its separator already
+    if not os.path.join(absolute_path, "").startswith(root):
+        raise HTTPError(403, "%s is not in root static directory", shown)
+    if os.name == "nt" and ":" in absolute_path[len(root) :]:
+        # "x.txt::$DATA" is x.txt under a name no other check knows.
+        raise HTTPError(403, "%s is not a file", shown)
+    return root
+
+
+def resolved(absolute_path: str, folders: Iterable[str], shown: str) -> str:
+    """Return the path without symbolic links. Raises `HTTPError` 403 if none of *folders*, which
+    may be links themselves, has it; 404 for what cannot be a path."""
+    try:
+        real = os.path.realpath(absolute_path)
+    except (OSError, ValueError):  # the latter for a NUL
+        raise HTTPError(404) from None
+    for folder in folders:
+        if os.path.join(real, "").startswith(os.path.join(os.path.realpath(folder), "")):
+            return real
+    raise HTTPError(403, "%s is not in root static directory", shown)
+
+
+def stat_regular(absolute_path: str, shown: str) -> os.stat_result:
+    """Return what the system knows of a file. Raises `HTTPError`: 404 if there is none, 403 if it
+    is not a regular one."""
+    try:
+        found = os.stat(absolute_path)
+    except (OSError, ValueError):
+        raise HTTPError(404) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise HTTPError(403, "%s is not a file", shown)
+    return found
+
+
+def open_regular(absolute_path: str) -> BinaryIO:
+    """Open a regular file for reading. Raises `HTTPError` as `stat_regular` does."""
+    stat_regular(absolute_path, absolute_path)
+    file = os.fdopen(os.open(absolute_path, _FLAGS), "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise HTTPError(403, "%s is not a file", absolute_path)
+
+
+def read_part(file: BinaryIO, start: int | None, end: int | None) -> Iterator[bytes]:
+    """Yield the bytes of a file from *start* to before *end* (None: its ends), in chunks; fewer
+    than that if it has become shorter."""
+    if start:
+        file.seek(start)
+    remaining = None if end is None else end - (start or 0)
+    while remaining is None or remaining > 0:
+        chunk = file.read(CHUNK if remaining is None else min(CHUNK, remaining))
+        if not chunk:
+            return
+        if remaining is not None:
+            remaining -= len(chunk)
+        yield chunk
+
+
+def identity(found: os.stat_result) -> Identity:
+    """Return what changes when a file is replaced or written to."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def identity_of(absolute_path: str) -> Identity | None:
+    """Return the identity of a file, None if there is none."""
+    try:
+        return identity(os.stat(absolute_path))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,99 @@
+"""Protection of a handler against cross-site requests: the ``_xsrf`` cookie and argument.
+
+The formats of the tokens are in `waterspout.security.xsrf`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ...escaping import xhtml_escape
+from ...security import xsrf
+from .errors import HTTPError
+
+if TYPE_CHECKING:
+    from .handler import RequestHandler
+
+_log = logging.getLogger("tornado.general")
+
+RawToken = tuple[int | None, bytes, float]
+"""The version of the cookie (None: there is none), the secret and the time it was made at."""
+
+
+def xsrf_token(handler: RequestHandler) -> bytes:
+    """Return the token for this response; set the cookie if the request had none.
+
+    Settings: ``xsrf_cookie_version`` (2, or 1), ``xsrf_cookie_name`` (``_xsrf``),
+    ``xsrf_cookie_kwargs`` (for `set_cookie`).
+    """
+    token: bytes | None = getattr(handler, "_xsrf_token", None)
+    if token is not None:
+        return token
+    version, secret, timestamp = handler._get_raw_xsrf_token()
+    settings = handler.settings
+    raw = xsrf.Token(version, secret, int(timestamp))
+    token = xsrf.encode(raw, settings.get("xsrf_cookie_version", 2))
+    handler._xsrf_token = token
+    if version is None:
+        # NOTE: a copy; the setting stays as it was for users who are not logged in.
+        options = dict(settings.get("xsrf_cookie_kwargs", {}))
+        if handler.current_user:
+            options.setdefault("expires_days", 30)
+        handler.set_cookie(_cookie_name(settings), token, **options)
+    return token
+
+
+def xsrf_form_html(handler: RequestHandler) -> str:
+    """Return the hidden ``<input>`` that each form with method POST must have."""
+    return f'<input type="hidden" name="_xsrf" value="{xhtml_escape(handler.xsrf_token)}"/>'
+
+
+def check_xsrf_cookie(handler: RequestHandler) -> None:
+    """Raise `HTTPError` 403 unless the argument ``_xsrf``, or a field ``X-XSRFToken`` or
+    ``X-CSRFToken``, repeats the cookie."""
+    headers = handler.request.headers
+    submitted = (
+        handler.get_argument("_xsrf", None)
+        or headers.get("X-Xsrftoken")
+        or headers.get("X-Csrftoken")
+    )
+    if not submitted:
+        raise HTTPError(403, "'_xsrf' argument missing from POST")
+    _, secret, _ = handler._decode_xsrf_token(submitted)
+    _, expected, _ = handler._get_raw_xsrf_token()
+    if not secret:
+        raise HTTPError(403, "'_xsrf' argument has invalid format")
+    if not xsrf.matches(secret, expected):
+        raise HTTPError(403, "XSRF cookie does not match POST argument")
+
+
+def _get_raw_xsrf_token(handler: RequestHandler) -> RawToken:
+    """Return what the cookie of the request holds, or a new secret; the same for one handler."""
+    raw: RawToken | None = getattr(handler, "_raw_xsrf_token", None)
+    if raw is None:
+        cookie = handler.get_cookie(_cookie_name(handler.settings))
+        version, secret, timestamp = handler._decode_xsrf_token(cookie or "")
+        if secret is None or timestamp is None:
+            raw = xsrf.new_token()
+        else:
+            raw = version, secret, timestamp
+        handler._raw_xsrf_token = raw
+    return raw
+
+
+def _decode_xsrf_token(
+    handler: RequestHandler, cookie: str
+) -> tuple[int | None, bytes | None, float | None]:
+    """Return version, secret and time of a token; three times None if it is none."""
+    token = xsrf.decode(cookie)
+    if token is None:
+        if cookie:
+            _log.debug("Unreadable XSRF token %.60r", cookie)
+        return None, None, None
+    return token
+
+
+def _cookie_name(settings: dict[str, Any]) -> str:
+    name: str = settings.get("xsrf_cookie_name", "_xsrf")
+    return name

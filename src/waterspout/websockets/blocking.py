@@ -1,0 +1,99 @@
+"""A WebSocket for ``def`` functions: each call blocks its thread until it is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+from .errors import WebSocketClosed
+from .socket import Headers, WebSocket
+
+__all__ = ["BlockingWebSocket"]
+
+T = TypeVar("T")
+
+
+class BlockingWebSocket:
+    """What a ``def`` function gets in place of a `WebSocket`: the same, without ``await``.
+
+    It belongs to the function's thread, which it keeps until the function returns.
+    """
+
+    def __init__(self, socket: WebSocket, loop: asyncio.AbstractEventLoop) -> None:
+        self._socket = socket
+        self._loop = loop
+
+    def _wait(self, call: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise
+
+    def accept(self, subprotocol: str | None = None, headers: Headers | None = None) -> None:
+        """See `WebSocket.accept`."""
+        self._wait(self._socket.accept(subprotocol, headers))
+
+    def receive(self, timeout: float | None = None) -> str | bytes:
+        """Return the next message. Raises `WebSocketClosed`; `TimeoutError` after *timeout*
+        seconds without one."""
+        return self._wait(self._socket.receive(), timeout)
+
+    def send(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Send a message. Raises `WebSocketClosed`."""
+        self._wait(self._socket.send(message))
+
+    def receive_json(self, timeout: float | None = None) -> Any:
+        """Return the next message, read as JSON."""
+        return self._wait(self._socket.receive_json(), timeout)
+
+    def send_json(self, value: Any) -> None:
+        """Send *value* as JSON text."""
+        self._wait(self._socket.send_json(value))
+
+    def ping(self, data: bytes = b"") -> None:
+        """Send a ping."""
+        self._wait(self._socket.ping(data))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye and wait for the client's."""
+        self._wait(self._socket.close(code, reason))
+
+    def __iter__(self) -> Iterator[str | bytes]:
+        while True:
+            try:
+                yield self.receive()
+            except WebSocketClosed:
+                return
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the handshake was accepted."""
+        return self._socket.accepted
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._socket.closed
+
+    @property
+    def offered_subprotocols(self) -> tuple[str, ...]:
+        """What the client offers, best first."""
+        return self._socket.offered_subprotocols
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol agreed on."""
+        return self._socket.subprotocol
+
+    @property
+    def close_code(self) -> int | None:
+        """The code, once it is closed."""
+        return self._socket.close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        """The reason, once it is closed."""
+        return self._socket.close_reason

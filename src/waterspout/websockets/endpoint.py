@@ -1,0 +1,158 @@
+"""The view around a WebSocket function.
+
+To the pipeline it is an ordinary ``async def`` endpoint: hooks, session, error handlers and
+teardown are those of every request. Until the handshake is accepted it may answer over HTTP;
+afterwards it returns `SENT`, and an error that leaves it is logged as a view's is, while the
+client gets close code 1011. After-request functions see answers, so not an accepted socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import Forbidden, HTTPException
+
+from ..context import RequestContext
+from ..current import request_var
+from ..endpoint import is_async
+from ..http.written import SENT
+from ..lanes import lanes_of
+from .blocking import BlockingWebSocket
+from .errors import WebSocketClosed
+from .handshake import UpgradeRequired
+from .origin import is_allowed
+from .settings import from_app
+from .socket import WebSocket
+
+if TYPE_CHECKING:
+    from .ends import Upgrade
+    from .settings import SocketSettings
+
+__all__ = ["socket_view"]
+
+Function = Callable[..., Any]
+
+
+def socket_view(
+    func: Function,
+    subprotocols: Sequence[str],
+    origins: Collection[str] | None,
+    options: dict[str, Any],
+) -> Function:
+    """Return the view of a route whose WebSockets *func* serves; *options* are settings of
+    `SocketSettings` that the route has for itself."""
+    if isinstance(subprotocols, str) or isinstance(origins, str):
+        raise TypeError("subprotocols and origins are lists of str, such as ['chat'].")
+
+    async def view(**view_args: Any) -> Any:
+        ctx = request_var.get()
+        settings = from_app(ctx.app, options)
+        upgrade = _upgrade_of(ctx, settings)
+        _check_origin(ctx, origins)
+        socket = WebSocket(upgrade, settings, subprotocols, ctx.app.json)
+        return await _serve(ctx, func, socket, view_args)
+
+    return update_wrapper(view, func)
+
+
+def _upgrade_of(ctx: RequestContext, settings: SocketSettings) -> Upgrade:
+    """Return what the client waits for. Raises 400 or 426 where this is no opening handshake,
+    or the door has no WebSockets (WSGI)."""
+    peer = getattr(ctx._incoming, "peer", None)
+    upgrade = getattr(peer, "upgrade", None)
+    if upgrade is None:
+        raise UpgradeRequired("The application was reached by a door that has no WebSockets.")
+    found: Upgrade = upgrade(ctx._incoming, settings)
+    return found
+
+
+def _check_origin(ctx: RequestContext, origins: Collection[str] | None) -> None:
+    config = ctx.app.config
+    incoming = ctx._incoming
+    assert incoming is not None
+    allowed = config["WEBSOCKET_ORIGINS"] if origins is None else origins
+    if allowed is None:
+        if not config["WEBSOCKET_CHECK_ORIGIN"]:
+            return
+        allowed = ()
+    if not is_allowed(incoming, allowed):
+        raise Forbidden("A page of another origin may not open this WebSocket.")
+
+
+async def _serve(
+    ctx: RequestContext, func: Function, socket: WebSocket, view_args: dict[str, Any]
+) -> Any:
+    """Run the function to its end, then the socket to its own."""
+    overtime = _Overtime(ctx, socket)
+    try:
+        result = await _call(func, socket, view_args)
+    except WebSocketClosed:
+        if not socket.closed:
+            raise  # of another connection
+        result = None
+    except HTTPException as error:
+        if not socket.accepted:
+            raise
+        await _part(socket, 1008, error.name)
+        result = None
+    except Exception:
+        await _part(socket, 1011, "")
+        raise
+    except BaseException:  # cancelled
+        socket.on_stop()
+        raise
+    finally:
+        overtime.end()
+        socket.finished()
+    if socket.accepted:
+        await _part(socket, 1000, "")
+        return SENT
+    if result is None:
+        raise Forbidden("The WebSocket was refused.")
+    return result
+
+
+async def _call(func: Function, socket: WebSocket, view_args: dict[str, Any]) -> Any:
+    if is_async(func):
+        return await func(socket, **view_args)
+    loop = asyncio.get_running_loop()
+    blocking = BlockingWebSocket(socket, loop)
+    return await lanes_of(loop).sockets.run_or_abandon(func, blocking, **view_args)
+
+
+async def _part(socket: WebSocket, code: int, reason: str) -> None:
+    if socket.accepted and not socket.closed:
+        await socket.close(code, reason)
+
+
+class _Overtime:
+    """Ends a function that goes on for too long after its socket has closed.
+
+    It may be waiting for something that never comes, such as news for a client that has left.
+    A route with ``on_disconnect="finish"`` has all the time, one with ``"cancel"`` none.
+    """
+
+    def __init__(self, ctx: RequestContext, socket: WebSocket) -> None:
+        policy = None if ctx.plan is None else ctx.plan.on_disconnect
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit = 0.0 if policy == "cancel" else socket._settings.close_timeout
+        if policy != "finish":
+            socket.when_closed = self._begin
+
+    def _begin(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._limit, self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def end(self) -> None:
+        """The function has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._limit = 0.0
+        self._task = None

@@ -1,0 +1,113 @@
+"""The opening handshake on the server's side (RFC 6455 §4.2): checks, and what is agreed on."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake, InvalidMethod, InvalidUpgrade
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.headers import parse_subprotocol
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from ..http.incoming import Incoming
+    from .settings import SocketSettings
+
+__all__ = ["Handshake", "UpgradeRequired", "offered_subprotocols"]
+
+_logger = logging.getLogger("waterspout.websockets")
+
+#: Memory per connection that compresses: a window of 4 KiB each way, and 8 + 16 KiB of tables.
+_WINDOW_BITS = 12
+_DEFLATE = {"memLevel": 5}
+
+
+class UpgradeRequired(HTTPException):
+    """426: the resource is a WebSocket, and the request is none of version 13."""
+
+    code = 426
+    description = "This address is a WebSocket; ask for it with an opening handshake (RFC 6455)."
+
+    def __init__(self, description: str | None = None) -> None:
+        response = Response(
+            f"{description or self.description}\n",
+            426,
+            {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+            mimetype="text/plain",
+        )
+        super().__init__(description, response)
+
+
+class Handshake:
+    """A client's opening handshake, and the answer to it.
+
+    Raises 400, 405 or 426 (`UpgradeRequired`) if it is not as it should be. *protocol* is the
+    protocol that goes on from it.
+    """
+
+    def __init__(self, incoming: Incoming, settings: SocketSettings) -> None:
+        headers = Headers()
+        for name, value in incoming.headers:
+            headers[name.decode("latin-1")] = value.strip(b" \t").decode("latin-1")
+        if headers.get_all("Sec-WebSocket-Version") not in ([], ["13"]):
+            raise UpgradeRequired("The version of the WebSocket protocol has to be 13.")
+        self.protocol = ServerProtocol(
+            extensions=[_deflate()] if settings.compression else None,
+            max_size=settings.max_message_size,
+            state=State.OPEN,  # the opening handshake comes by another way
+            logger=_logger,
+        )
+        request = Request(
+            incoming.target.decode("latin-1"),
+            headers,
+            incoming.method,
+            f"HTTP/{incoming.version}",
+        )
+        try:
+            accept, extensions, _ = self.protocol.process_request(request)
+        except InvalidUpgrade:
+            raise UpgradeRequired() from None
+        except InvalidMethod:
+            raise MethodNotAllowed(["GET"]) from None
+        except InvalidHandshake as error:
+            raise BadRequest(f"The opening handshake is not valid: {error}") from None
+        self._accept = accept
+        self._extensions = extensions
+
+    def head(self, subprotocol: str | None, headers: list[tuple[str, str]], date: bytes) -> bytes:
+        """Return the bytes of the answer that accepts."""
+        lines = [
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        ]
+        lines.append(f"Sec-WebSocket-Accept: {self._accept}\r\n")
+        if self._extensions is not None:
+            lines.append(f"Sec-WebSocket-Extensions: {self._extensions}\r\n")
+        if subprotocol is not None:
+            lines.append(f"Sec-WebSocket-Protocol: {subprotocol}\r\n")
+        lines += [f"{name}: {value}\r\n" for name, value in headers]
+        return "".join(lines).encode("latin-1", "replace") + date + b"\r\n"
+
+
+def _deflate() -> ServerPerMessageDeflateFactory:
+    return ServerPerMessageDeflateFactory(
+        server_max_window_bits=_WINDOW_BITS,
+        client_max_window_bits=_WINDOW_BITS,
+        compress_settings=_DEFLATE,
+    )
+
+
+def offered_subprotocols(incoming: Incoming) -> tuple[str, ...]:
+    """Return the subprotocols that the client offers, best first. Raises 400."""
+    field = incoming.header(b"sec-websocket-protocol")
+    if not field:
+        return ()
+    try:
+        return tuple(parse_subprotocol(field.decode("ascii")))
+    except (UnicodeDecodeError, InvalidHandshake):
+        raise BadRequest("The Sec-WebSocket-Protocol field is not valid.") from None

@@ -1,0 +1,55 @@
+"""What one open WebSocket is told: limits and times, from the app's settings and its route's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..app import App
+
+__all__ = ["SocketSettings", "from_app"]
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSettings:
+    """Limits and times of one connection. Sizes in bytes, times in seconds."""
+
+    max_message_size: int | None = 1024 * 1024
+    """Largest message received, after decompression; above it the socket closes with 1009."""
+    queue: int = 16
+    """Received messages that may wait for the function; then reading pauses."""
+    ping_interval: float | None = 20.0
+    """Between two keep-alive pings; None: none."""
+    ping_timeout: float = 20.0
+    """A peer that sends nothing for so long after a ping is gone."""
+    close_timeout: float = 10.0
+    """For the peer's half of the closing handshake, and for a function to end after it."""
+    compression: bool = True
+    """Compress (RFC 7692) what is long enough, if the peer offers it."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name == "compression" or (
+                value is None and item.name in ("max_message_size", "ping_interval")
+            ):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ValueError(
+                    f"The WebSocket setting {item.name} is {value!r}; expected a number above 0."
+                )
+
+
+#: The options of a route that take the place of the app's settings.
+OPTIONS = frozenset(item.name for item in fields(SocketSettings))
+
+
+def from_app(app: App, options: Mapping[str, Any]) -> SocketSettings:
+    """Return the settings of a route with *options*; raises `ValueError`."""
+    config = app.config
+    settings = SocketSettings(
+        **{name: config[f"WEBSOCKET_{name.upper()}"] for name in sorted(OPTIONS)}
+    )
+    return replace(settings, **options) if options else settings

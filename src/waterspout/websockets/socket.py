@@ -1,0 +1,243 @@
+"""The object a WebSocket function talks through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import Forbidden
+
+from ..json.provider import JSONProvider
+from .errors import ABNORMAL, WebSocketClosed
+from .fields import checked_fields
+
+if TYPE_CHECKING:
+    from .ends import End, Upgrade
+    from .settings import SocketSettings
+
+__all__ = ["WebSocket"]
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class WebSocket:
+    """One client, as an ``@app.websocket`` function sees it.
+
+        @app.websocket("/echo")
+        async def echo(ws):
+            async for message in ws:
+                await ws.send(message)
+
+    A message is str (text) or bytes (binary). The handshake is accepted by `accept`, or by the
+    first use; a function that raises or returns before that refuses it with an HTTP answer. The
+    iteration ends when the connection does; `receive` and `send` then raise `WebSocketClosed`.
+    """
+
+    def __init__(
+        self,
+        upgrade: Upgrade,
+        settings: SocketSettings,
+        subprotocols: Sequence[str] = (),
+        json: JSONProvider | None = None,
+    ) -> None:
+        self._upgrade = upgrade
+        self._end: End = None  # type: ignore[assignment]  # from `accept` on
+        self._settings = settings
+        self._json = json
+        self._supported = subprotocols
+        self._messages: deque[str | bytes] = deque()
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._leaving = False  # we have said goodbye: what still arrives is not wanted
+        self.when_closed: Callable[[], object] | None = None
+        """Called once when it has closed."""
+        self.accepted = False
+        """Whether the handshake was accepted."""
+        self.subprotocol: str | None = None
+        """The subprotocol agreed on."""
+        self.close_code: int | None = None
+        """Once it is closed: the code, see `WebSocketClosed`."""
+        self.close_reason: str | None = None
+        """Once it is closed: the reason."""
+
+    # -- the opening handshake -----------------------------------------------------------
+
+    @property
+    def offered_subprotocols(self) -> tuple[str, ...]:
+        """What the client offers, best first."""
+        return self._upgrade.offered
+
+    async def accept(self, subprotocol: str | None = None, headers: Headers | None = None) -> None:
+        """Accept the client: with *subprotocol*, or the first it offers that the route has, and
+        *headers* added to the answer.
+
+        Raises `RuntimeError` the second time, `ValueError` for a subprotocol that was not offered.
+        """
+        if self.accepted:
+            raise RuntimeError("The WebSocket was accepted already.")
+        offered = self._upgrade.offered
+        if subprotocol is None:
+            subprotocol = next((name for name in offered if name in self._supported), None)
+        elif subprotocol not in offered:
+            raise ValueError(f"The client did not offer the subprotocol {subprotocol!r}.")
+        fields = checked_fields(headers)
+        self._end = await self._upgrade.accept(self, subprotocol, fields)
+        self.subprotocol = subprotocol
+        self.accepted = True
+        self._end.resume()
+
+    # -- messages --------------------------------------------------------------------------
+
+    async def receive(self) -> str | bytes:
+        """Return the next message; waits for it. Raises `WebSocketClosed`."""
+        if not self.accepted:
+            await self.accept()
+        messages = self._messages
+        while not messages:
+            if self.close_code is not None:
+                raise WebSocketClosed(self.close_code, self.close_reason or "")
+            if self._waiter is not None:
+                raise RuntimeError("Another task waits for this WebSocket's next message.")
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        message = messages.popleft()
+        if self._paused and len(messages) * 2 <= self._settings.queue:
+            self._paused = False
+            self._end.resume()
+        return message
+
+    async def send(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Send a message; waits while the client does not keep up. Raises `WebSocketClosed`."""
+        if not self.accepted:
+            await self.accept()
+        if not isinstance(message, str | bytes):
+            if not isinstance(message, bytearray | memoryview):
+                raise TypeError(
+                    f"A message is str or bytes, not {type(message).__name__}; for other values"
+                    " there is send_json."
+                )
+            message = bytes(message)
+        try:
+            waiting = self._end.send_message(message)
+            if waiting is not None:
+                await waiting
+        except WebSocketClosed:
+            raise self._closed() from None
+
+    async def receive_json(self) -> Any:
+        """Return the next message as the app's JSON provider reads it; `ValueError` if it is not
+        JSON."""
+        return self._provider.loads(await self.receive())
+
+    async def send_json(self, value: Any) -> None:
+        """Send *value* as JSON text, written by the app's JSON provider."""
+        await self.send(self._provider.dumps(value))
+
+    async def ping(self, data: bytes = b"") -> None:
+        """Send a ping of at most 125 bytes. Keep-alive pings are sent without this."""
+        if not self.accepted:
+            await self.accept()
+        if self.closed:
+            raise self._closed()
+        self._end.ping(data)
+
+    def __aiter__(self) -> WebSocket:
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        try:
+            return await self.receive()
+        except WebSocketClosed:
+            raise StopAsyncIteration from None
+
+    # -- the end ---------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed, or closing: nothing can be sent any more."""
+        return self._leaving or self.close_code is not None
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye, and wait until the client has done so, or its time is over.
+
+        Before accepting it refuses the client with 403. `ValueError` for a code that may not be
+        sent (RFC 6455 §7.4), or a reason above 123 bytes.
+        """
+        if not self.accepted:
+            raise Forbidden("The WebSocket was refused.")
+        self._leave(code, reason)
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection has ended; messages that nobody reads hold that up."""
+        if self.close_code is None:
+            if self._over is None:
+                self._over = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._over)
+
+    def finished(self) -> None:
+        """The function has ended."""
+        if self.accepted:
+            self._end.finished()
+
+    def _leave(self, code: int, reason: str) -> None:
+        if self.closed:
+            return
+        self._end.leave(code, reason)
+        self._leaving = True
+        self._messages.clear()
+        if self._paused:
+            self._paused = False
+            self._end.resume()
+
+    def _closed(self) -> WebSocketClosed:
+        return WebSocketClosed(self.close_code or ABNORMAL, self.close_reason or "")
+
+    @property
+    def _provider(self) -> JSONProvider:
+        assert self._json is not None, "made without a JSON provider"
+        return self._json
+
+    # -- what the end tells (`ends.Sink`) ----------------------------------------------------
+
+    def on_message(self, message: str | bytes) -> None:
+        """Keep a message; many that wait pause the client."""
+        if self._leaving:
+            return
+        self._messages.append(message)
+        if self._waiter is not None:
+            self._wake()
+        if len(self._messages) >= self._settings.queue and not self._paused:
+            self._paused = True
+            self._end.pause()
+
+    def on_ping(self, data: bytes) -> None:
+        """Nothing to do: it is answered."""
+
+    def on_pong(self, data: bytes) -> None:
+        """Nothing to do: the end knows that the client lives."""
+
+    def on_close(self, code: int, reason: str) -> None:
+        """Note the end."""
+        self.close_code = code
+        self.close_reason = reason
+        self._wake()
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+        if self.when_closed is not None:
+            self.when_closed()
+
+    def on_stop(self) -> None:
+        """The server stops, or the function was cancelled."""
+        if self.accepted:
+            self._leave(1001, "")
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
