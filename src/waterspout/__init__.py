@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from .templating import render_template_string as render_template_string
     from .templating import stream_template as stream_template
     from .templating import stream_template_string as stream_template_string
+    from .tornado.web import RequestHandler as RequestHandler
+    from .tornado.web import UIModule as UIModule
+    from .tornado.web.authenticated import authenticated as authenticated
     from .urls import abort as abort
     from .urls import redirect as redirect
     from .urls import url_for as url_for
@@ -68,6 +71,7 @@ _HOME = {
         *("get_template_attribute", "render_block", "render_template"),
         *("render_template_string", "stream_template", "stream_template_string"),
     ),
+    "tornado.web": ("RequestHandler", "UIModule", "authenticated"),
     "urls": ("abort", "redirect", "url_for"),
     "views": ("MethodView", "View"),
 }

@@ -121,6 +121,15 @@ class Joining(Registration):
         return None
 
 
+def core_of(program: Any) -> App | None:
+    """Return the application that *program* is, or has within as Tornado's do; else None."""
+    if not isinstance(program, Joining):
+        # The class is asked, because a proxy answers for something that may not be there.
+        program = program._core if hasattr(type(program), "_core") else None
+    app: App | None = program
+    return app
+
+
 def below(environ: WSGIEnvironment, prefix: str) -> WSGIEnvironment:
     """Return the environ as a program mounted at *prefix* sees it."""
     return {

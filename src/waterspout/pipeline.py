@@ -22,7 +22,7 @@ from . import signals
 from .drivers import SYNC, Driver, drive, settle
 from .endpoint import Plan
 from .http import Response
-from .http.written import SENT, Sent, Written
+from .http.written import Sent, Written
 
 if TYPE_CHECKING:
     from .app import App
@@ -85,8 +85,8 @@ async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Answer:
 def as_it_is(ctx: RequestContext, plan: Plan, rv: Any) -> Plain | Written | Sent | None:
     """Return what can be sent of an endpoint's value without a response object; None if
     somebody wants to see one."""
-    if rv is SENT:
-        return SENT
+    if isinstance(rv, Sent):
+        return rv
     heads = plan.plain_heads
     if heads is None:
         return None

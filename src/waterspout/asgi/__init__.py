@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..background import finish_spawned
 from ..lanes import lanes_of
+from ..lazy import load
 from ..server.lifespan import Lifespan
 from .answer import Answer
 from .scopes import Receive, Scope, Send
@@ -26,14 +27,14 @@ _GRACE = 10.0  # seconds for spawned work and stop hooks
 
 
 async def serve(app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one ASGI scope: a request, or the lifespan of the process."""
+    """Answer one ASGI scope: a request, a WebSocket, or the lifespan of the process."""
     kind = scope["type"]
     if kind == "http":
         await Answer(app, scope, receive, send).run()
     elif kind == "lifespan":
         await _lifespan(app, receive, send)
     elif kind == "websocket":
-        await send({"type": "websocket.close", "code": 1000})
+        await load("waterspout.asgi.websocket:SocketAnswer")(app, scope, receive, send).run()
     else:
         raise ValueError(f"ASGI scope type {kind!r} is not supported")
 

@@ -36,7 +36,7 @@ FLASK_API = "3.1.3"
 def routes_command(sort: str, all_methods: bool) -> None:
     """Show every rule with its endpoint and its methods."""
     url_map = current_app.url_map
-    rules = list(url_map.iter_rules())
+    rules: list[Any] = [*url_map.iter_rules(), *current_app.route_table.patterns.rules]
     if not rules:
         click.echo("No routes were registered.")
         return
@@ -61,7 +61,7 @@ def routes_command(sort: str, all_methods: bool) -> None:
 
 
 def _methods(rule: Rule, hidden: set[str]) -> str:
-    return ", ".join(sorted((rule.methods or set()) - hidden))
+    return "any" if rule.methods is None else ", ".join(sorted(rule.methods - hidden))
 
 
 def _print_table(titles: list[str], rows: list[tuple[str, ...]]) -> None:

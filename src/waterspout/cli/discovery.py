@@ -15,12 +15,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import FunctionType, ModuleType, TracebackType
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import click
 
-from ..app import App
 from ..flags import get_debug_flag, get_load_dotenv
+from ..joining import core_of
+
+if TYPE_CHECKING:
+    from ..app import App
 
 # Where an application is looked for, in this order, when nothing names one.
 DEFAULT_FILES = ("wsgi.py", "app.py")
@@ -61,11 +64,12 @@ def find_best_app(module: ModuleType) -> App:
     """Return the application of *module*: by its usual name, the only one there is, or made
     by a factory with a usual name. Raises `NoAppException`."""
     for name in APP_NAMES:
-        app = getattr(module, name, None)
-        if isinstance(app, App):
+        app = core_of(getattr(module, name, None))
+        if app is not None:
             return app
 
-    found = {name: value for name, value in vars(module).items() if isinstance(value, App)}
+    cores = {name: core_of(value) for name, value in vars(module).items()}
+    found = {name: core for name, core in cores.items() if core is not None}
     if len({id(app) for app in found.values()}) == 1:
         return next(iter(found.values()))
     if found:
@@ -77,8 +81,8 @@ def find_best_app(module: ModuleType) -> App:
     for name in FACTORY_NAMES:
         factory = getattr(module, name, None)
         if inspect.isfunction(factory):
-            app = _call_factory(factory, (), {}, module, name)
-            if isinstance(app, App):
+            app = core_of(_call_factory(factory, (), {}, module, name))
+            if app is not None:
                 return app
 
     hint = _FLASK_HINT if any(map(_is_flask, vars(module).values())) else ""
@@ -99,8 +103,9 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
 
     if inspect.isfunction(found):
         found = _call_factory(found, args, kwargs, module, app_name)
-    if isinstance(found, App):
-        return found
+    app = core_of(found)
+    if app is not None:
+        return app
     raise NotAnAppException(f"{module.__name__}:{app_name}", found)
 
 

@@ -135,7 +135,7 @@ def refusal(error: ProtocolError, date_line: bytes) -> bytes:
     return b"%b%bConnection: close\r\n\r\n%b" % (outgoing.head, date_line, outgoing.body or b"")
 
 
-def log_refused(server: Server, client: tuple[str, int] | None, error: ProtocolError) -> None:
+def log_refused(client: tuple[str, int] | None, error: ProtocolError) -> None:
     """Log a refused request, without anything the client chose."""
     _logger.info(
         "Refused a request from %s with %d: %s",

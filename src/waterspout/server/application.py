@@ -13,7 +13,7 @@ from typing import Any
 
 from werkzeug.utils import ImportStringError, import_string
 
-from ..app import App
+from ..joining import core_of
 from ..lazy import load
 
 
@@ -28,11 +28,11 @@ def resolve(app: Any) -> Any:
     """
     if isinstance(app, str):
         app = _imported(app)
-    if not isinstance(app, App) and inspect.isfunction(app) and not _required(app):
+    if inspect.isfunction(app) and not _required(app):
         app = app()
-    app = getattr(app, "_core", app)  # that of a Tornado application
-    if isinstance(app, App):
-        return app
+    core = core_of(app)
+    if core is not None:
+        return core
     if callable(app):
         return load("waterspout.wsgi:ForeignWSGI")(app)
     raise ApplicationError(

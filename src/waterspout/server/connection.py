@@ -465,10 +465,9 @@ class Connection(Receiver):
             self._error = error
             return
         self.closing = True
-        peer = self.parser.origin.client
-        answers.log_refused(self.server, peer, error)
+        answer = self.server.refuse(self.parser.origin.client, error)
         if not self.lost:
-            self.send(answers.refusal(error, self.server.date_line))
+            self.send(answer)
             self.close(read_on=True)
 
     def _fail(self, exchange: Exchange, status: int) -> None:

@@ -38,7 +38,7 @@ _METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 }
 
-#: Field names that decide something, by every spelling met (bounded).
+#: Field names that decide something.
 _OTHER, _HOST, _COOKIE, _LENGTH, _CODING, _EXPECT, _CONNECTION = range(7)
 _DECIDING = {
     b"host": _HOST,
@@ -48,8 +48,22 @@ _DECIDING = {
     b"cookie": _COOKIE,
     b"connection": _CONNECTION,
 }
-_spellings: dict[bytes, int] = {}
 _MAX_SPELLINGS = 1000
+
+
+class _Kinds(dict[bytes, int]):
+    """What field names decide, by every spelling met (bounded)."""
+
+    def __missing__(self, name: bytes) -> int:
+        kind = _DECIDING.get(name.lower(), _OTHER)
+        if len(self) < _MAX_SPELLINGS:
+            self[name] = kind
+        return kind
+
+
+_kinds = _Kinds()
+#: Fields that decide something, in the order received.
+Deciding = list[tuple[int, bytes]]
 
 _FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host"})
 
@@ -79,7 +93,8 @@ class RequestParser:
     """Parses the requests of one connection.
 
     While `on_request` runs, and until the next request, the fields describe the request:
-    `keep_alive`; `content_length` (None if not given); `chunked`; `expects_continue`.
+    `keep_alive`; `content_length` (None if not given); `chunked`; `expects_continue`;
+    `has_cookie`; `upgrade`.
     The sink may set `paused`: no more requests are made until `resume`.
     """
 
@@ -87,8 +102,8 @@ class RequestParser:
         "_before",
         "_chunks",
         "_data",
+        "_deciding",
         "_failed",
-        "_framed",
         "_good_host",
         "_headers",
         "_held",
@@ -96,6 +111,7 @@ class RequestParser:
         "_max_fields",
         "_parser",
         "_resuming",
+        "_settled",
         "_small",
         "_spent",
         "_unfed",
@@ -103,6 +119,7 @@ class RequestParser:
         "chunked",
         "content_length",
         "expects_continue",
+        "has_cookie",
         "in_body",
         "in_head",
         "keep_alive",
@@ -133,22 +150,39 @@ class RequestParser:
         self.content_length: int | None = None
         self.chunked = False
         self.expects_continue = False
+        self.has_cookie = False
         self.upgrade = False
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._deciding: Deciding = []
+        #: Those of the last request, if they were good and said nothing about a body.
+        self._settled: Deciding | None = None
         self._held = b""  # raw bytes of an unfinished header section
         self._data = b""  # what is being fed
         self._before = _FIRST  # where in _data the request before the current one begins
         self._left = 0  # bytes of a body of known length that have not arrived
         self._spent = 0  # raw bytes of a chunked body that are not data
         self._chunks = 0
-        self._framed = False  # the last request had fields beside Host and Cookie
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises `ProtocolError`; further bytes are then ignored."""
-        if len(data) <= _SLICE and not self.paused and not self._left:
-            self._take(data)
+        if self.in_head or self.in_body or self.paused or self._failed or len(data) > _SLICE:
+            self._feed_slices(data)
             return
+        # PERF: `_take` for a small read that begins with a request.
+        self._before = _FIRST
+        self._data = data
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as stopped:
+            self._stopped(stopped, data)
+            return
+        if self.in_head or self.in_body:
+            self._check_begun()
+        else:
+            self._data = b""
+
+    def _feed_slices(self, data: bytes) -> None:
         data = self._unfed + data
         self._unfed = b""
         at = 0
@@ -193,26 +227,12 @@ class RequestParser:
         else:
             self._before = _FIRST
             self._data = data
-        rest = b""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-        except httptools.HttpParserError as error:
-            self._failed = True
-            cause = error.__context__
-            if isinstance(error, httptools.HttpParserCallbackError) and cause is not None:
-                raise cause from None  # `ProtocolError`, or an error of the sink
-            raise _explain(error) from None
-        else:
-            if self.in_head:
-                self._check_unfinished()
-                return
-            self._data = b""
-            if self.in_body and self.chunked:
-                self._check_chunks(self.limits.trailer_bytes)
+        except httptools.HttpParserError as stopped:
+            self._stopped(stopped, data)
             return
-        self._after_upgrade(rest)
+        self._check_begun()
 
     # -- called by llhttp ------------------------------------------------------
 
@@ -227,18 +247,22 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A complete field: of the header section, or of the trailers."""
         self._headers.append((name, value))
+        kind = _kinds[name]
+        if kind:
+            self._deciding.append((kind, value))
 
     def on_headers_complete(self) -> None:
         """The header section is complete."""
         self.in_head = False
         headers = self._headers
         self._headers = []  # from here on: trailers
-        if self._resuming:
-            self._url = b""
-            return
-        method = self._parser.get_method()
+        deciding = self._deciding
+        self._deciding = []
         target = self._url
         self._url = b""
+        if self._resuming:
+            return
+        method = self._parser.get_method()
         # PERF: one C call instead of a regular expression over the line, and of asking
         # llhttp for the version.
         data = self._data
@@ -250,21 +274,20 @@ class RequestParser:
         else:
             version = self._check_request_line(method, target)
         self._held = b""
-        if self._framed:
-            self._framed = False
-            self.content_length = None
-            self._left = 0
-            self.chunked = self.expects_continue = self.upgrade = False
-        self.keep_alive = version == "1.1"
         # PERF: a section that is smaller than one field may be needs no closer look.
-        if len(data) > self._small:
+        if len(data) > self._small or len(headers) > self._max_fields:
             self._check_sizes(headers, target)
-        has_cookie = self._read_fields(headers, version)
-        text = target.decode("latin-1")
-        if text[0] != "/" or "#" in text:
-            host = check_target(method, target)
-            if host:  # it counts, whatever the field says (RFC 9112 §3.2.2)
-                headers = [(b"Host", host), *(f for f in headers if f[0].lower() != b"host")]
+        # PERF: clients say the same in every request of a connection.
+        if deciding != self._settled or version != "1.1":
+            self._read_fields(deciding, version)
+        # PERF: looked at as text, in which a search costs a tenth of one in bytes.
+        path: str | None = target.decode("latin-1")
+        if "?" in path or "%" in path or "#" in path or path[0] != "/" or not path.isascii():
+            if path[0] != "/" or "#" in path:
+                host = check_target(method, target)
+                if host:  # it counts, whatever the field says (RFC 9112 §3.2.2)
+                    headers = [(b"Host", host), *(f for f in headers if f[0].lower() != b"host")]
+            path = None
         self.in_body = True
         incoming = Incoming(
             _METHODS.get(method) or other_method(method),
@@ -272,8 +295,9 @@ class RequestParser:
             headers,
             version,
             self.origin,
+            path,
         )
-        incoming.has_cookie = has_cookie
+        incoming.has_cookie = self.has_cookie
         incoming.upgrade = self.upgrade
         self.sink.on_request(incoming)
 
@@ -300,27 +324,23 @@ class RequestParser:
 
     # -- checks ------------------------------------------------------------------
 
-    def _read_fields(self, headers: list[tuple[bytes, bytes]], version: str) -> bool:
-        """Check the header fields and take from them what is to be decided by them; tell
-        whether there is a cookie."""
-        if len(headers) > self._max_fields:
-            raise ProtocolError(431, f"more than {self._max_fields} header fields")
+    def _read_fields(self, deciding: Deciding, version: str) -> None:
+        """Check the fields that decide something, and note what they say."""
+        self._settled = None
+        self.content_length = None
+        self._left = 0
+        self.chunked = self.expects_continue = self.has_cookie = self.upgrade = False
+        self.keep_alive = version == "1.1"
         host: bytes | None = None
-        has_cookie = False
-        for name, value in headers:
-            kind = _spellings.get(name)
-            if kind is None:
-                kind = _kind_of(name)
-            if kind:
-                if kind == _HOST:
-                    if host is not None:
-                        raise ProtocolError(400, "more than one Host header field")
-                    host = value
-                elif kind == _COOKIE:
-                    has_cookie = True
-                else:
-                    self._framed = True
-                    self._read_framing(kind, value, version)
+        for kind, value in deciding:
+            if kind == _HOST:
+                if host is not None:
+                    raise ProtocolError(400, "more than one Host header field")
+                host = value
+            elif kind == _COOKIE:
+                self.has_cookie = True
+            else:
+                self._read_framing(kind, value, version)
         if host is None:
             if version == "1.1":
                 raise ProtocolError(400, "a request needs a Host header field")
@@ -329,7 +349,9 @@ class RequestParser:
             if not is_host(host):
                 raise ProtocolError(400, "the Host header field is not valid")
             self._good_host = host
-        return has_cookie
+        framed = self.content_length is not None or self.chunked or self.expects_continue
+        if version == "1.1" and self.keep_alive and not (framed or self.upgrade):
+            self._settled = deciding
 
     def _read_framing(self, kind: int, value: bytes, version: str) -> None:
         if kind == _LENGTH:
@@ -341,7 +363,8 @@ class RequestParser:
             if version == "1.0":
                 raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
             if self.chunked or value.strip().lower() != b"chunked":
-                raise ProtocolError(501, "the only transfer coding is chunked")
+                value = b"chunked," + value if self.chunked else value
+                raise ProtocolError(501, "the only transfer coding is chunked", value)
             self.chunked = True
             self._chunks = self._spent = 0
         elif version == "1.1":
@@ -351,6 +374,8 @@ class RequestParser:
 
     def _check_sizes(self, headers: list[tuple[bytes, bytes]], target: bytes) -> None:
         limits = self.limits
+        if len(headers) > limits.header_count:
+            raise ProtocolError(431, f"more than {limits.header_count} header fields")
         if len(target) > limits.request_line:
             raise ProtocolError(414, "the request target is too long")
         total = 0
@@ -397,6 +422,15 @@ class RequestParser:
             begin += 1
         return begin
 
+    def _check_begun(self) -> None:
+        """Check what is there of a request that has begun, at the end of what was fed."""
+        if self.in_head:
+            self._check_unfinished()
+            return
+        self._data = b""
+        if self.in_body and self.chunked:
+            self._check_chunks(self.limits.trailer_bytes)
+
     def _check_unfinished(self) -> None:
         """Bound what an unfinished header section may hold, by its raw bytes."""
         begin = self._begin()
@@ -424,6 +458,7 @@ class RequestParser:
         limits = self.limits
         trailers = self._headers
         self._headers = []
+        self._deciding = []
         size = sum(len(name) + len(value) + 4 for name, value in trailers)
         if len(trailers) > limits.trailer_count or size > limits.trailer_bytes:
             raise ProtocolError(431, "the trailers are too long")
@@ -437,6 +472,17 @@ class RequestParser:
     def _fail(self, status: int, reason: str) -> ProtocolError:
         self._failed = True
         return ProtocolError(status, reason)
+
+    def _stopped(self, why: httptools.HttpParserError, data: bytes) -> None:
+        """llhttp reads no more of *data*: for an error, which is raised, or an Upgrade."""
+        if isinstance(why, httptools.HttpParserUpgrade):
+            self._after_upgrade(data[why.args[0] :])
+            return
+        self._failed = True
+        cause = why.__context__
+        if isinstance(why, httptools.HttpParserCallbackError) and cause is not None:
+            raise cause from None  # `ProtocolError`, or an error of the sink
+        raise _explain(why) from None
 
     def _after_upgrade(self, rest: bytes) -> None:
         """Go on after a request whose Upgrade we ignore (RFC 9110 §7.8): llhttp stops there
@@ -464,10 +510,3 @@ def _explain(error: httptools.HttpParserError) -> ProtocolError:
     if "HTTP version" in text or "HTTP/2" in text:
         return ProtocolError(505, "the HTTP version is not supported")
     return ProtocolError(400, text)
-
-
-def _kind_of(name: bytes) -> int:
-    kind = _DECIDING.get(name.lower(), _OTHER)
-    if len(_spellings) < _MAX_SPELLINGS:
-        _spellings[name] = kind
-    return kind

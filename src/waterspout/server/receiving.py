@@ -16,7 +16,6 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from ..http.incoming import Origin
 from ..reception import receive
 from .exchange import Channel, ChannelReader, Exchange, RefusedBody
-from .forwarded import believe
 from .http1 import RequestParser
 from .wire import NEVER, Wire
 
@@ -47,7 +46,7 @@ class Receiver(Wire):
         super().__init__(server)
         self.app = server.app
         self.wsgi = server.app.needs_wsgi
-        self.proxied = bool(server.settings.trusted_proxies)
+        self.proxied = server.asks_proxies
         self.access_log = server.access_log
         self.parser = RequestParser(self, self.limits)
         self.receiving: Exchange | None = None
@@ -140,7 +139,7 @@ class Receiver(Wire):
         self.receiving = exchange = Exchange(incoming, parser.keep_alive)
         incoming.peer = self
         if self.proxied:
-            believe(incoming, self.server.settings)
+            self.server.believe(incoming)
         if self.access_log is not None:
             exchange.started = self.loop.time()
         if not self.wsgi:

@@ -14,12 +14,17 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)(?:[/?][^#]*)?", re.IGNORECASE).f
 
 
 class ProtocolError(Exception):
-    """Bytes that are not acceptable HTTP/1.1: answer *status* and close."""
+    """Bytes that are not acceptable HTTP/1.1: answer *status* and close.
 
-    def __init__(self, status: int, reason: str) -> None:
+    *reason* is for the log and has nothing the client chose; *value* is what it sent, where that
+    is short and helps.
+    """
+
+    def __init__(self, status: int, reason: str, value: bytes = b"") -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.value = value
 
 
 def is_host(value: bytes) -> bool:

@@ -23,12 +23,13 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from email.utils import formatdate
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..background import cancel_spawned, spawned
 from ..drivers import LoopDriver
 from ..lanes import Lanes, LaneSettings
 from ..lazy import load
+from . import answers, forwarded
 from .accepting import Acceptor
 from .access import Access, open_log
 from .application import resolve
@@ -39,6 +40,10 @@ from .sockets import Listener, open_listeners
 from .starting import Starter
 from .tls import make_context
 from .wire import Outbox
+
+if TYPE_CHECKING:
+    from ..http.incoming import Incoming
+    from .http1 import ProtocolError
 
 T = TypeVar("T")
 
@@ -112,6 +117,8 @@ class Server:
     ) -> None:
         self.app = resolve(app)
         self.settings = settings or ServerSettings()
+        self.asks_proxies = bool(self.settings.trusted_proxies)
+        """Whether `believe` is asked for every message."""
         self.debugger: Any = None
         """What explains errors to the client in debug mode."""
         self.connections: set[Served] = set()
@@ -148,12 +155,7 @@ class Server:
 
         Raises `ListenError` or `StartupError`; nothing is left open then.
         """
-        self.loop = asyncio.get_running_loop()
-        self.lanes = _make_lanes(self.loop, self.settings.threads)
-        self.driver = LoopDriver(self.lanes)
-        self.starter = Starter(self.loop)
-        if self.settings.debug or self.app.debug:
-            self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
+        self.attach(asyncio.get_running_loop())
         listeners: Sequence[Listener] = ()
         try:
             listeners = open_listeners(self.settings) if self._given is None else self._given
@@ -166,9 +168,22 @@ class Server:
             raise
         if self.access_log is None:
             self.access_log = open_log(self.settings)
-        self._max_open = _connection_limit(self.settings.limits.max_connections)
         for listener in listeners:
             self.listen_on(listener)
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be on *loop*, which need not run yet: all of a start but for hooks and listeners.
+
+        For a program that looks after its loop itself; it calls `listen_on`, and at the end
+        `stop_accepting`, `close_connections` and `release`.
+        """
+        self.loop = loop
+        self.lanes = _make_lanes(loop, self.settings.threads)
+        self.driver = LoopDriver(self.lanes)
+        self.starter = Starter(loop)
+        if self.settings.debug or self.app.debug:
+            self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
+        self._max_open = _connection_limit(self.settings.limits.max_connections)
 
     def listen_on(self, listener: Listener) -> None:
         """Accept from one more listening socket; it is closed with the server."""
@@ -239,13 +254,17 @@ class Server:
         await self._until(self.loop.time() + reserve / 4, self._is_quiet)
         if self._lifespan is not None:
             await self._lifespan.shutdown(max(self._abort_at - self.loop.time(), 0.05))
+        self.release()
+        close_log = getattr(self.access_log, "close", None)
+        if close_log is not None:
+            close_log()
+
+    def release(self) -> None:
+        """Give threads and timers back; nothing can be served any more."""
         self.lanes.close()
         self.starter.close()
         if self._ticker is not None:
             self._ticker.cancel()
-        close_log = getattr(self.access_log, "close", None)
-        if close_log is not None:
-            close_log()
 
     def stop_accepting(self, *, drain: bool = True) -> None:
         """End listening; with `drain`, after taking the connections that wait in the queue."""
@@ -323,11 +342,26 @@ class Server:
                     ssl_handshake_timeout=self.settings.timeouts.header,
                 )
         except OSError as ex:  # SSLError too: a peer that does not speak TLS, or left
-            _logger.debug("A connection was not established: %s", ex)
+            self.note_failure(sock, ex)
             sock.close()
             return
         if self.stopping:
             made[1].begin_stop()
+
+    # -- what a server of another kind says in its own words ---------------------------
+
+    def believe(self, incoming: Incoming) -> None:
+        """Take from a message what a proxy says of its client; called if `asks_proxies`."""
+        forwarded.believe(incoming, self.settings)
+
+    def refuse(self, client: tuple[str, int] | None, error: ProtocolError) -> bytes:
+        """Log that what a client sent is no acceptable request; return the answer to it."""
+        answers.log_refused(client, error)
+        return answers.refusal(error, self.date_line)
+
+    def note_failure(self, sock: socket.socket, error: OSError) -> None:
+        """Log that an accepted connection could not be established."""
+        _logger.debug("A connection was not established: %s", error)
 
     def _make_connection(self) -> Connection:
         if self._ticker is None:

@@ -28,7 +28,7 @@ __all__ = ["SocketConnection", "Upgrading"]
 
 #: Bytes of frames that are written before the end of the loop's turn.
 _AT_ONCE = 64 * 1024
-_PONG = 0x8A
+PING, PONG = 9, 10
 
 
 class SocketConnection(Wire):
@@ -155,8 +155,7 @@ class SocketConnection(Wire):
 
     def ping(self, data: bytes) -> None:
         """Send a ping."""
-        self.link.ping(data)
-        self._write_control()
+        self._write(self.link.control(PING, data))
 
     def leave(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake."""
@@ -193,7 +192,7 @@ class SocketConnection(Wire):
     def _write_control(self) -> None:
         for frame in self.link.take():
             # While the client does not read, only the latest ping is answered (RFC 6455 §5.5.3).
-            if self.stalled and frame[0] == _PONG:
+            if self.stalled and frame[0] & 0x0F == PONG:
                 self._pong = frame
             else:
                 self._write(frame)
@@ -271,7 +270,7 @@ class Upgrading:
         connection = self._connection
         if connection.lost:
             raise WebSocketClosed()
-        link = Link(self._handshake.protocol, sink)
+        link = Link(self._handshake.protocol, sink, self._settings.deflate.least)
         made = SocketConnection(connection, link, sink, self._settings)
         head = self._handshake.head(subprotocol, headers, connection.server.date_line)
         transport, rest = connection.detach()

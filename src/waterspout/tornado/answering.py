@@ -20,8 +20,9 @@ from werkzeug.exceptions import default_exceptions
 
 from .. import signals
 from ..http.written import SENT, Pieces, Sent, Written
+from .detached import DetachedStream
 from .httputil import HTTPConnection, HTTPOutputError
-from .iostream import IOStream, StreamClosedError
+from .iostream import StreamClosedError
 from .log import app_log
 from .web.errors import HTTPError
 
@@ -57,6 +58,8 @@ class ServerConnection(HTTPConnection):
     _taken = False
     _error: Exception | None = None
     _lost = False
+    _max_body_size: int | None = None
+    _body_timeout: float | None = None
 
     def __init__(self, ctx: RequestContext, incoming: Incoming) -> None:
         self._ctx = ctx
@@ -196,7 +199,7 @@ class ServerConnection(HTTPConnection):
         if self._peer is not None:
             self._peer.abort()
 
-    def detach(self) -> IOStream:
+    def detach(self) -> DetachedStream:
         """Give up HTTP on the client's connection and return its bytes' stream.
 
         Raises `RuntimeError` where the server keeps the connection (ASGI, WSGI).
@@ -205,7 +208,7 @@ class ServerConnection(HTTPConnection):
         if give is None:
             raise RuntimeError("Only Waterspout's own server can give up a connection.")
         self._end()
-        return IOStream(*give())
+        return DetachedStream(*give())
 
     def escalate(self, error: Exception) -> bool:
         """Tell the core of a handler's *error*; True if the application takes it, and answers in
@@ -276,6 +279,32 @@ class ServerConnection(HTTPConnection):
     def close(self) -> None:
         """Drop the connection."""
         self.abort()
+
+    # -- limits of the body, see `receiving` -------------------------------------------------------
+
+    @property
+    def max_body_size(self) -> int | None:
+        """Bytes the body may have; None: what the application says holds already."""
+        if self._max_body_size is not None:
+            return self._max_body_size
+        limit: int | None = getattr(self._ctx.app, "max_body_size", None)
+        return limit
+
+    @property
+    def body_timeout(self) -> float | None:
+        """Seconds the whole body may take."""
+        if self._body_timeout is not None:
+            return self._body_timeout
+        seconds: float | None = getattr(self._ctx.app, "body_timeout", None)
+        return seconds
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Let this request's body have that many bytes."""
+        self._max_body_size = max_body_size
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Let this request's body take that many seconds."""
+        self._body_timeout = timeout
 
     def set_nodelay(self, value: bool) -> None:
         """Do nothing: our server never waits to fill a packet."""

@@ -34,6 +34,7 @@ from .httputil import (
     RequestStartLine,
 )
 from .log import gen_log
+from .receiving import pieces_of_body
 from .routing import _CallableAdapter
 from .routing.rules import URLSpec
 from .web.application import Application
@@ -42,6 +43,7 @@ from .web.handler import RequestHandler
 
 if TYPE_CHECKING:
     from ..context import RequestContext
+    from ..endpoint import Plan
     from ..http.written import Sent, Written
 
 __all__ = ["Host", "add_handlers", "app_of", "application_of", "endpoint_of", "mounted"]
@@ -59,6 +61,12 @@ class Host(App):
 
     default_config = {**DEFAULT_CONFIG, "MAX_CONTENT_LENGTH": MAX_BODY_SIZE}
     json_provider_class = DefaultJSONProvider
+    max_body_size = MAX_BODY_SIZE
+    body_timeout: float | None = None
+
+    def body_limit(self, plan: Plan | None) -> int | None:
+        """Return None: the program may raise the limit when it has seen the header section."""
+        return None
 
     def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Leave errors to the program's own handlers."""
@@ -75,6 +83,7 @@ def app_of(program: Any) -> Host:
     if isinstance(program, Application):
         host.config["DEBUG"] = bool(program.settings.get("debug"))
         host.config["SECRET_KEY"] = _secret_of(program)
+        host.mounts = program._mounts
         endpoint = _application_endpoint(program)
     else:
         endpoint = _delegate_endpoint(program)
@@ -182,7 +191,7 @@ async def _run(
         start_line = RequestStartLine(request.method, request.uri, request.version)
         return await _converse(connection, delegate, start_line, request.headers)
     if incoming.channel is not None:
-        delegate.request.body = await _whole_body(incoming)
+        delegate.request.body = await _whole_body(connection)
     elif not isinstance(incoming.body, bytes):
         delegate.request.body = await run_in_thread(incoming.body.read)
     await delegate.begin()
@@ -200,12 +209,12 @@ async def _converse(
     try:
         await _waited(delegate.headers_received(start_line, headers))
         if incoming.channel is not None:
-            while chunk := await incoming.channel.receive():
+            async for chunk in pieces_of_body(connection):
                 if connection.finished:
                     break  # the rest is not wanted
                 await _waited(delegate.data_received(chunk))
         elif incoming.body:
-            await _waited(delegate.data_received(await _whole_body(incoming)))
+            await _waited(delegate.data_received(await _whole_body(connection)))
         delegate.finish()
     except ClientDisconnected:
         delegate.on_connection_close()
@@ -215,14 +224,15 @@ async def _converse(
     return await connection.result()
 
 
-async def _whole_body(incoming: Incoming) -> bytes:
+async def _whole_body(connection: ServerConnection) -> bytes:
+    incoming = connection.incoming
     if incoming.channel is None:
         body = incoming.body
         return body if isinstance(body, bytes) else await run_in_thread(body.read)
-    pieces = []
-    while piece := await incoming.channel.receive():
-        pieces.append(piece)
-    return b"".join(pieces)
+    try:
+        return b"".join([piece async for piece in pieces_of_body(connection)])
+    except HTTPInputError as error:
+        raise _malformed(connection, error) from error
 
 
 async def _waited(result: Awaitable[None] | None) -> None:

@@ -17,15 +17,11 @@ from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
     from ..http.incoming import Incoming
-    from .settings import SocketSettings
+    from .settings import Deflate, SocketSettings
 
 __all__ = ["Handshake", "UpgradeRequired", "offered_subprotocols"]
 
 _logger = logging.getLogger("waterspout.websockets")
-
-#: Memory per connection that compresses: a window of 4 KiB each way, and 8 + 16 KiB of tables.
-_WINDOW_BITS = 12
-_DEFLATE = {"memLevel": 5}
 
 
 class UpgradeRequired(HTTPException):
@@ -58,7 +54,7 @@ class Handshake:
         if headers.get_all("Sec-WebSocket-Version") not in ([], ["13"]):
             raise UpgradeRequired("The version of the WebSocket protocol has to be 13.")
         self.protocol = ServerProtocol(
-            extensions=[_deflate()] if settings.compression else None,
+            extensions=[_factory(settings.deflate)] if settings.compression else None,
             max_size=settings.max_message_size,
             state=State.OPEN,  # the opening handshake comes by another way
             logger=_logger,
@@ -94,11 +90,11 @@ class Handshake:
         return "".join(lines).encode("latin-1", "replace") + date + b"\r\n"
 
 
-def _deflate() -> ServerPerMessageDeflateFactory:
+def _factory(deflate: Deflate) -> ServerPerMessageDeflateFactory:
     return ServerPerMessageDeflateFactory(
-        server_max_window_bits=_WINDOW_BITS,
-        client_max_window_bits=_WINDOW_BITS,
-        compress_settings=_DEFLATE,
+        server_max_window_bits=deflate.window_bits,
+        client_max_window_bits=deflate.window_bits,
+        compress_settings={"level": deflate.level, "memLevel": deflate.mem_level},
     )
 
 

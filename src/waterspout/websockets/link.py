@@ -19,7 +19,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from websockets.exceptions import ProtocolError
-from websockets.frames import BINARY, CLOSE, CONT, PING, TEXT, Close, Frame
+from websockets.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, Close, Frame
 from websockets.protocol import CLIENT, SEND_EOF, Protocol
 
 from .errors import ABNORMAL, WebSocketClosed
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "is_sendable"]
 
-#: Bytes from which a message is worth compressing.
-_WORTH_IT = 512
 _NEVER = float("inf")
 #: Heads of short unmasked frames, by length.
 _TEXT_HEADS = tuple(bytes((0x81, length)) for length in range(126))
@@ -55,7 +53,8 @@ def is_sendable(code: int) -> bool:
 class Link:
     """One side of an open connection.
 
-    *protocol* is open. `ended`: nothing more is received. `open`: messages
+    *protocol* is open. Messages of *least* bytes or more are compressed, if that was agreed on.
+    `ended`: nothing more is received. `open`: messages
     may be sent.
     """
 
@@ -69,6 +68,8 @@ class Link:
         "_parts",
         "_protocol",
         "_unfed",
+        "answers_pings",
+        "bytes_in",
         "clean",
         "ended",
         "open",
@@ -77,8 +78,12 @@ class Link:
         "sink",
     )
 
-    def __init__(self, protocol: Protocol, sink: Sink) -> None:
+    def __init__(self, protocol: Protocol, sink: Sink, least: int = 512) -> None:
         self.sink = sink
+        #: Pings are answered here; otherwise by the sink.
+        self.answers_pings = True
+        #: Bytes received.
+        self.bytes_in = 0
         self.open = True
         self.ended = False
         #: The peer has said goodbye.
@@ -89,7 +94,7 @@ class Link:
         self._mask_bit = 0 if self._masks else 0x80  # of what the peer sends
         size = protocol.max_message_size
         self._max_size: float = _NEVER if size is None else size
-        self._compress_from: float = _WORTH_IT if protocol.extensions else _NEVER
+        self._compress_from: float = least if protocol.extensions else _NEVER
         self._left = 0  # bytes of the frame being received that have not arrived
         self._unfed = b""  # the beginning of a frame head, or what arrived while paused
         self._parts: bytearray | None = None  # of a fragmented message
@@ -101,6 +106,7 @@ class Link:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
+        self.bytes_in += len(data)
         if self._unfed:
             data = self._unfed + data
             self._unfed = b""
@@ -133,12 +139,15 @@ class Link:
                 self.fail(1002, "a length that is not in its shortest form")
                 return
             stop = start + length
+            parts = self._parts
+            if length > self._max_size - (0 if parts is None else len(parts)) and first & 8 == 0:
+                self.fail(1009, "message too big")
+                return
             if (
                 stop <= end
                 and (first == 0x81 or first == 0x82)  # noqa: PLR1714  # PERF
                 and second & 0x80 == self._mask_bit
-                and length <= self._max_size
-                and self._parts is None
+                and parts is None
             ):
                 payload = data[start:stop]
                 if second & 0x80:
@@ -154,7 +163,7 @@ class Link:
                     return
                 self.sink.on_message(text)
                 continue
-            if self._parts is not None and first & 0x0F == CLOSE:
+            if parts is not None and first & 0x0F == CLOSE:
                 # NOTE: one that leaves a message unfinished is as good as any (Autobahn 7.1.5).
                 self._protocol.current_size = self._parts = None
             self._left = max(stop - end, 0)
@@ -173,6 +182,7 @@ class Link:
         self.paused = False
         data, self._unfed = self._unfed, b""
         if data:
+            self.bytes_in -= len(data)
             self.feed(data)
 
     def _hand_over(self, data: bytes) -> None:
@@ -257,10 +267,15 @@ class Link:
         length = len(data)
         if length >= self._compress_from:
             return self._compressed(opcode, data)
+        if self._masks or length > 125:
+            return self._framed(opcode, data)
+        return heads[length] + data
+
+    def _framed(self, opcode: int, data: bytes) -> bytes:
         if self._masks:
             mask = os.urandom(4)
-            return _head(opcode, 0x80, length) + mask + apply_mask(data, mask)
-        return (heads[length] if length < 126 else _head(opcode, 0, length)) + data
+            return _head(opcode, 0x80, len(data)) + mask + apply_mask(data, mask)
+        return _head(opcode, 0, len(data)) + data
 
     def _compressed(self, opcode: int, data: bytes) -> bytes:
         if opcode == 0x81:
@@ -269,13 +284,14 @@ class Link:
             self._protocol.send_binary(data)
         return b"".join(self._protocol.data_to_send())
 
-    def ping(self, data: bytes) -> None:
-        """Send a ping; `ValueError` above 125 bytes."""
+    def control(self, opcode: int, data: bytes) -> bytes:
+        """Return the bytes of a ping (9) or a pong (10). `ValueError` above 125 bytes,
+        `WebSocketClosed` where none may be sent."""
         if len(data) > 125:
             raise ValueError("control frame payloads may not exceed 125 bytes")
-        if self.open:
-            self._protocol.send_ping(data)
-            self._collect()
+        if not self.open:
+            raise WebSocketClosed()
+        return self._framed(0x80 | opcode, data)
 
     def close(self, code: int | None = 1000, reason: str = "") -> None:
         """Send a close frame, unless one was sent. `ValueError` for a code that may not be sent
@@ -303,7 +319,7 @@ class Link:
 
     def _collect(self) -> None:
         for data in self._protocol.data_to_send():
-            if data != SEND_EOF:
+            if data != SEND_EOF and (self.answers_pings or data[0] & 0x0F != PONG):
                 self.out.append(data)
 
 

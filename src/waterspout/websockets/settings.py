@@ -9,7 +9,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..app import App
 
-__all__ = ["SocketSettings", "from_app"]
+__all__ = ["OPTIONS", "Deflate", "SocketSettings", "from_app"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deflate:
+    """How messages are compressed, see `zlib.compressobj`.
+
+    By default a connection that compresses takes 4 KiB for the window each way, and 24 KiB for
+    the tables of the compressor.
+    """
+
+    level: int = 6
+    mem_level: int = 5
+    window_bits: int | None = 12
+    """Of both sides; None: the largest."""
+    least: int = 512
+    """Bytes from which a message is worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +44,13 @@ class SocketSettings:
     """For the peer's half of the closing handshake, and for a function to end after it."""
     compression: bool = True
     """Compress (RFC 7692) what is long enough, if the peer offers it."""
+    deflate: Deflate = Deflate()  # noqa: RUF009  # immutable
+    """How."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "compression" or (
+            if item.name in ("compression", "deflate") or (
                 value is None and item.name in ("max_message_size", "ping_interval")
             ):
                 continue
@@ -42,8 +60,8 @@ class SocketSettings:
                 )
 
 
-#: The options of a route that take the place of the app's settings.
-OPTIONS = frozenset(item.name for item in fields(SocketSettings))
+#: Those that a route may have for itself, and that the app's settings have.
+OPTIONS = frozenset(item.name for item in fields(SocketSettings)) - {"deflate"}
 
 
 def from_app(app: App, options: Mapping[str, Any]) -> SocketSettings:

@@ -14,8 +14,9 @@ from waterspout.tornado.web import Application
 
 
 def client_of(*rules: Any, **settings: Any) -> Any:
-    """Return a test client of an application with these rules and settings."""
-    return app_of(Application(list(rules), **settings)).test_client()
+    """Return a test client, which keeps no cookies, of an application with these rules and
+    settings."""
+    return app_of(Application(list(rules), **settings)).test_client(use_cookies=False)
 
 
 @contextmanager

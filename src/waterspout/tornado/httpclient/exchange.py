@@ -54,8 +54,8 @@ class Exchange:
         self.produces = request.body_producer is not None and method in _WITH_BODY
         self.headers = headers
         self._check()
-        self._parser = httptools.HttpResponseParser(self)
         self._begin_response()
+        self._parser = httptools.HttpResponseParser(self)
 
     def _check(self) -> None:
         if self.request.allow_nonstandard_methods:
@@ -183,7 +183,9 @@ class Exchange:
         self._reason = ""
         self._fields = HTTPHeaders()
         self._buffer = BytesIO()
-        self._has_head = self._complete = self._continues = False
+        self._has_head = False
+        self._complete = False
+        self._continues = False
         self._until_close = False
         self._gzip: GzipDecompressor | None = None
 

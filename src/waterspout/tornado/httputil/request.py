@@ -193,17 +193,18 @@ class HTTPServerRequest:
         except UnicodeEncodeError as error:
             raise HTTPInputError(f"Invalid query string: {error}") from error
 
-    def _field(self, name: str) -> str | None:
-        """Return the header field *name*. PERF: does not make `headers` of a message of our
-        server, which most handlers never ask for."""
+    def _field(self, name: bytes) -> str | None:
+        """Return the header field *name* (lower case). PERF: does not make `headers` of a
+        message of our server, which most handlers never ask for."""
         if self._incoming is None or "headers" in vars(self):
-            return self.headers.get(name)
-        value = self._incoming.header(name.lower().encode())
+            return self.headers.get(name.decode())
+        value = self._incoming.header(name)
         return None if value is None else value.decode("latin-1")
 
     def _parse_body(self, config: ParseBodyConfig | None = None) -> None:
         """Read a form body into *body_arguments*, *arguments* and *files*."""
-        if not self._field("Content-Type"):
+        incoming = self._incoming
+        if incoming is not None and not incoming.body and incoming.channel is None:
             return
         headers = self.headers
         parse_body_arguments(

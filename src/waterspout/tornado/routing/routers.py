@@ -55,7 +55,10 @@ class RuleRouter(Router):
     of a router may be changed at any time.
     """
 
-    def __init__(self, rules: _RuleList | None = None) -> None:
+    def __init__(self, rules: _RuleList | None = None, *, revision: Revision | None = None) -> None:
+        # Counts changes of the rules; of all those that share it.
+        self._revision = revision or Revision()
+        self._index: RuleIndex | None = None
         self.rules = []
         if rules:
             self.add_rules(rules)
@@ -67,10 +70,8 @@ class RuleRouter(Router):
 
     @rules.setter
     def rules(self, rules: list[Rule]) -> None:
-        self._revision = Revision()
         self._rules = HookList(self._revision)
         self._rules.extend(rules)
-        self._index: RuleIndex | None = None
 
     def add_rules(self, rules: _RuleList) -> None:
         """Put *rules* after those that are there."""
@@ -123,9 +124,9 @@ class RuleRouter(Router):
 class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
     """A router by rules that makes the URLs of those with a name."""
 
-    def __init__(self, rules: _RuleList | None = None) -> None:
+    def __init__(self, rules: _RuleList | None = None, *, revision: Revision | None = None) -> None:
         self.named_rules: dict[str, Rule] = {}
-        super().__init__(rules)
+        super().__init__(rules, revision=revision)
 
     def process_rule(self, rule: Rule) -> Rule:
         """Note the name of *rule*; the last one of a name counts."""

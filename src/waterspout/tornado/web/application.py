@@ -9,7 +9,9 @@ from typing import Any
 
 from werkzeug.utils import cached_property
 
+from ...joining import core_of
 from ...lazy import load
+from ...registries import Revision
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..routing import (
@@ -57,6 +59,7 @@ class Application(ReversibleRouter):
         self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
+        self._mounts: list[tuple[str, Any]] = []
         self.ui_modules: dict[str, type[UIModule]] = {
             "linkify": _linkify,
             "xsrf_form_html": _xsrf_form_html,
@@ -70,6 +73,7 @@ class Application(ReversibleRouter):
             settings.setdefault("compiled_template_cache", False)
             settings.setdefault("static_hash_cache", False)
             settings.setdefault("serve_traceback", True)
+        self._routes = Revision()
         self.wildcard_router = _ApplicationRouter(self, [*self._static_rules(), *(handlers or [])])
         self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
         if settings.get("autoreload"):
@@ -175,6 +179,19 @@ class Application(ReversibleRouter):
         """This application as one of the core, which any door can serve."""
         return load(f"{_WING}.hosting:app_of")(self)
 
+    def mount(self, prefix: str, app: Any) -> None:
+        """Let *app*, an application of the core such as a ``Flask``, answer everything below
+        *prefix*, with its own hooks and errors; see `App.mount`.
+
+        For other WSGI programs there are `FallbackHandler` and ``WSGIContainer``.
+        """
+        if core_of(app) is not app:
+            raise TypeError(
+                f"Only an App can be mounted in an Application, not {type(app).__name__!r};"
+                " for a WSGI program use FallbackHandler with a WSGIContainer."
+            )
+        self._core.mount(prefix, app)
+
     def _mounted(self, app: Any, prefix: str) -> Any:
         """Return the endpoint for this application below *prefix* of a core one."""
         return load(f"{_WING}.hosting:mounted")(self, app, prefix)
@@ -202,7 +219,7 @@ class Application(ReversibleRouter):
         if "log_function" in self.settings:
             self.settings["log_function"](handler)
             return
-        status = handler.get_status()
+        status = handler._status_code
         level = 20 if status < 400 else 30 if status < 500 else 40  # INFO, WARNING, ERROR
         if access_log.isEnabledFor(level):
             milliseconds = 1000 * handler.request.request_time()

@@ -101,7 +101,8 @@ class _HandlerDelegate(HTTPMessageDelegate):
         handler = self.handler = self.handler_class(application, request, **self.handler_kwargs)
         if self.stream_request_body:
             handler._prepared_future = Future()
-        transforms = [transform(request) for transform in application.transforms]
+        makers = application.transforms
+        transforms = [make(request) for make in makers] if makers else []
         return handler._execute(transforms, *self.path_args, **self.path_kwargs)
 
 

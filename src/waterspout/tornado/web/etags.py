@@ -14,8 +14,7 @@ _TAGS = re.compile(r'\*|(?:W/)?"[^"]*"')
 
 def compute_etag(handler: RequestHandler) -> str | None:
     """Return a tag made of what has been written."""
-    content = sha1(b"".join(handler._write_buffer), usedforsecurity=False)
-    return f'"{content.hexdigest()}"'
+    return f'"{sha1(b"".join(handler._write_buffer)).hexdigest()}"'
 
 
 def set_etag_header(handler: RequestHandler) -> None:
@@ -28,7 +27,7 @@ def set_etag_header(handler: RequestHandler) -> None:
 def check_etag_header(handler: RequestHandler) -> bool:
     """Tell whether If-None-Match names the response's tag, by weak comparison (RFC 9110
     §13.1.2)."""
-    asked = handler.request._field("If-None-Match")
+    asked = handler.request._field(b"if-none-match")
     if not asked:
         return False
     own = handler._headers.get("Etag")

@@ -55,7 +55,7 @@ def set_status(handler: RequestHandler, status_code: int, reason: str | None = N
         handler._reason = native_str(reason)
 
 
-def convert(value: HeaderValue) -> str:
+def convert(handler: RequestHandler, value: HeaderValue) -> str:
     """Return *value* as the text of a field; bytes stand for themselves (latin-1).
 
     Raises TypeError for other types, ValueError for text that no field may hold.

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .transforms import OutputTransform
 
 
+# Methods that change nothing (RFC 9110 §9.2.1), and that any site may have a browser send.
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 def lose_body(request: HTTPServerRequest) -> None:
     """Have the handler of a streamed *request* wait no longer."""
     body = request._body_future
@@ -44,8 +48,35 @@ async def execute(
     Raises nothing but `CancelledError`, when its own task is cancelled.
     """
     handler._transforms = transforms
+    request = handler.request
+    method = request.method
     try:
-        await _respond(handler, args, kwargs)
+        if method not in handler.SUPPORTED_METHODS:
+            raise HTTPError(405)
+        streams = handler._stream_request_body
+        if not streams:
+            _parse_body(request)
+        handler.path_args = [_decoded(handler, arg, None) for arg in args] if args else []
+        handler.path_kwargs = (
+            {name: _decoded(handler, arg, name) for name, arg in kwargs.items()} if kwargs else {}
+        )
+        if method not in _HARMLESS:
+            handler._cross_origin_protection()
+        if (waiting := handler.prepare()) is not None:
+            await waiting
+        if streams and not handler._finished:
+            _say_prepared(handler)
+            try:
+                await request._body_future
+            except StreamClosedError:
+                return
+        if handler._finished:
+            return
+        waiting = getattr(handler, method.lower())(*handler.path_args, **handler.path_kwargs)
+        if waiting is not None:
+            await waiting
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
     except (Exception, CancelledError) as error:
         if isinstance(error, CancelledError) and _is_cancelled():
             # Not an error to be logged; but the client is waiting.
@@ -54,45 +85,21 @@ async def execute(
             raise
         _guarded(handler._handle_request_exception, error)
     finally:
-        # The server waits for this before it reads the body, whatever happened.
-        prepared = handler._prepared_future
-        if prepared is not None and not prepared.done():
-            prepared.set_result(None)
+        _say_prepared(handler)
 
 
-async def _respond(
-    handler: RequestHandler,
-    args: Sequence[bytes | None],
-    kwargs: Mapping[str, bytes | None],
-) -> None:
-    request = handler.request
-    if request.method not in handler.SUPPORTED_METHODS:
-        raise HTTPError(405)
-    if not handler._stream_request_body:
-        try:
-            request._parse_body()
-        except HTTPInputError as error:
-            raise HTTPError(400, f"Invalid body: {error}") from error
-    handler.path_args = [_decoded(handler, arg, None) for arg in args]
-    handler.path_kwargs = {name: _decoded(handler, arg, name) for name, arg in kwargs.items()}
-    handler._cross_origin_protection()
-    if (waiting := handler.prepare()) is not None:
-        await waiting
+def _parse_body(request: HTTPServerRequest) -> None:
+    try:
+        request._parse_body()
+    except HTTPInputError as error:
+        raise HTTPError(400, f"Invalid body: {error}") from error
+
+
+def _say_prepared(handler: RequestHandler) -> None:
+    """Let the server read the body of a handler that streams it; it waits for this."""
     prepared = handler._prepared_future
-    if prepared is not None and not prepared.cancelled():
+    if prepared is not None and not prepared.done():
         prepared.set_result(None)
-    if handler._finished:
-        return
-    if handler._stream_request_body:
-        try:
-            await request._body_future
-        except StreamClosedError:
-            return
-    method = getattr(handler, request.method.lower())
-    if (waiting := method(*handler.path_args, **handler.path_kwargs)) is not None:
-        await waiting
-    if handler._auto_finish and not handler._finished:
-        handler.finish()
 
 
 def _decoded(handler: RequestHandler, value: Any, name: str | None) -> Any:

@@ -103,7 +103,7 @@ def _complete_head(handler: RequestHandler) -> None:
     if (
         handler._status_code == 200
         and handler.request.method in ("GET", "HEAD")
-        and "Etag" not in handler._headers
+        and "Etag" not in handler._headers._lines
     ):
         handler.set_etag_header()
         if handler.check_etag_header():
@@ -114,8 +114,8 @@ def _complete_head(handler: RequestHandler) -> None:
         if handler._write_buffer:
             raise RuntimeError(f"Cannot send body with status code HTTP{status}")
         handler._clear_representation_headers()
-    elif "Content-Length" not in handler._headers:
-        handler._headers["Content-Length"] = str(sum(map(len, handler._write_buffer)))
+    elif "Content-Length" not in (lines := handler._headers._lines):
+        lines["Content-Length"] = [str(sum(map(len, handler._write_buffer)))]
 
 
 def redirect(

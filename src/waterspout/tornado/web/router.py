@@ -9,7 +9,6 @@ from ..routing import AnyMatches, HostMatches, ReversibleRuleRouter, Rule, _Rule
 from .handler import RequestHandler
 
 if TYPE_CHECKING:
-    from ..routing.index import RuleIndex
     from .application import Application
 
 
@@ -19,9 +18,8 @@ class _ApplicationRouter(ReversibleRuleRouter):
     def __init__(self, application: Application, rules: _RuleList | None = None) -> None:
         self.application = application
         self._direct: dict[str, Rule] = {}
-        self._direct_of: RuleIndex | None = None
-        self._inner: _ApplicationRouter | None = None
-        super().__init__(rules)
+        self._direct_revision = -1
+        super().__init__(rules, revision=application._routes)
 
     def process_rule(self, rule: Rule) -> Rule:
         rule = super().process_rule(rule)
@@ -31,7 +29,10 @@ class _ApplicationRouter(ReversibleRuleRouter):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         # PERF: for a handler at a plain path one look-up, instead of a dozen calls.
-        rule = self._direct_rules().get(request.path)
+        if self._direct_revision != self._revision.number:
+            self._direct_revision = self._revision.number
+            self._direct = self._direct_rules()
+        rule = self._direct.get(request.path)
         if rule is not None:
             handler, arguments = rule.target, rule.target_kwargs
             return self.application.get_handler_delegate(request, handler, arguments)
@@ -45,15 +46,11 @@ class _ApplicationRouter(ReversibleRuleRouter):
         return super().get_target_delegate(target, request, **target_params)
 
     def _direct_rules(self) -> dict[str, Rule]:
-        """Return, by path, the rules for handlers where no other rule comes first."""
-        index = self.index
-        if self._direct_of is not index:
-            self._direct_of = index
-            self._direct = {
-                path: rule for path, rule in index.first.items() if _is_handler(rule.target)
-            }
-            self._inner = _inner(self.rules[0]) if self.rules else None
-        return self._direct if self._inner is None else self._inner._direct_rules()
+        """Return, by path, the rules for handlers that no other rule may come before."""
+        inner = _inner(self.rules[0]) if self.rules else None
+        if inner is not None:
+            return inner._direct_rules()
+        return {path: rule for path, rule in self.index.first.items() if _is_handler(rule.target)}
 
 
 def _is_handler(target: Any) -> bool:

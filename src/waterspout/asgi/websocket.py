@@ -1,0 +1,181 @@
+"""WebSockets of an ASGI server: the ``websocket`` scope.
+
+The server has checked the opening handshake, and has frames, pings and compression to itself;
+we get messages. A refusal is the answer of the pipeline, where the server can send one (the
+extension ``websocket.http.response``); otherwise the client gets the server's own 403.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from ..websockets.ends import Header, Sink
+from ..websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
+from .answer import Answer
+from .scopes import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..http.incoming import Incoming
+    from ..websockets.settings import SocketSettings
+
+__all__ = ["SocketAnswer"]
+
+_DENIAL = "websocket.http.response"
+
+
+class SocketAnswer(Answer):
+    """Takes one ``websocket`` scope to its end; the `Upgrade` of its client."""
+
+    def __init__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        http_scope = {**scope, "method": "GET"}
+        http_scope["scheme"] = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
+        names = {bytes(name).lower() for name, _ in scope["headers"]}
+        if b"upgrade" not in names:  # HTTP/2 has no such field (RFC 8441)
+            http_scope["headers"] = [*scope["headers"], (b"upgrade", b"websocket")]
+        super().__init__(app, http_scope, _nothing, self._deny)
+        self.exchange.incoming.upgrade = True
+        self.offered = tuple(scope.get("subprotocols") or ())
+        self._receive_event = receive
+        self._send_event = send
+        self._can_deny = _DENIAL in (scope.get("extensions") or {})
+        self._max_size: int | None = None
+        self._end_of_client: AsgiEnd | None = None
+
+    async def run(self) -> None:
+        """Run the pipeline, which accepts or refuses the client."""
+        event = await self._receive_event()
+        if event["type"] != "websocket.connect":
+            return
+        try:
+            await super().run()
+        finally:
+            if self._end_of_client is not None:
+                await self._end_of_client.ended()
+
+    def upgrade(self, incoming: Incoming, settings: SocketSettings) -> SocketAnswer:
+        """Return the WebSocket that is asked for: this."""
+        self._max_size = settings.max_message_size
+        return self
+
+    async def accept(self, sink: Sink, subprotocol: str | None, headers: list[Header]) -> AsgiEnd:
+        """Complete the opening handshake."""
+        self.exchange.abandoned = True  # there will be no HTTP answer
+        self.exchange.status = 101
+        await self._send_event(
+            {
+                "type": "websocket.accept",
+                "subprotocol": subprotocol,
+                "headers": [
+                    (name.lower().encode("latin-1"), value.encode("latin-1"))
+                    for name, value in headers
+                ],
+            }
+        )
+        self._end_of_client = AsgiEnd(
+            sink, self._receive_event, self._send_event, self._max_size
+        )
+        return self._end_of_client
+
+    async def _deny(self, event: Any) -> None:
+        if self._can_deny:
+            kind = event["type"].removeprefix("http.response")
+            await self._send_event({**event, "type": f"{_DENIAL}{kind}"})
+        elif event["type"] == "http.response.start":
+            await self._send_event({"type": "websocket.close", "code": 1000})
+
+
+class AsgiEnd:
+    """The client's end of an open connection (`websockets.ends.End`)."""
+
+    def __init__(self, sink: Sink, receive: Receive, send: Send, max_size: int | None) -> None:
+        self._sink = sink
+        self._receive = receive
+        self._send = send
+        self._max_size = max_size
+        self._going = asyncio.Event()
+        self._order = asyncio.Lock()
+        self._closed = False
+        self._listener = asyncio.create_task(self._listen())
+        self._goodbye: asyncio.Task[None] | None = None
+
+    async def _listen(self) -> None:
+        """Tell the sink what arrives, as long as it is not paused."""
+        while not self._closed:
+            await self._going.wait()
+            event = await self._receive()
+            await self._going.wait()  # paused meanwhile
+            if event["type"] == "websocket.disconnect":
+                self._end(event.get("code") or NO_STATUS, event.get("reason") or "")
+            elif event["type"] == "websocket.receive" and not self._closed:
+                message = event.get("text")
+                if message is None:
+                    message = event["bytes"]
+                if self._max_size is not None and len(message) > self._max_size:
+                    self.leave(1009, "the message is too big")
+                else:
+                    self._sink.on_message(message)
+
+    def _end(self, code: int, reason: str) -> None:
+        if not self._closed:
+            self._closed = True
+            self._sink.on_close(code, reason)
+
+    def send_message(self, message: str | bytes) -> Awaitable[None]:
+        """Send a message. Raises `WebSocketClosed`."""
+        if self._closed:
+            raise WebSocketClosed()
+        return self._deliver(
+            {"type": "websocket.send", "text": message}
+            if isinstance(message, str)
+            else {"type": "websocket.send", "bytes": message}
+        )
+
+    async def _deliver(self, event: dict[str, Any]) -> None:
+        try:
+            async with self._order:
+                await self._send(event)
+        except OSError:  # the client has gone (ASGI: send may raise it)
+            self._end(ABNORMAL, "")
+            raise WebSocketClosed() from None
+
+    def ping(self, data: bytes) -> None:
+        """Nothing to do: pings are the server's business."""
+
+    def leave(self, code: int | None, reason: str) -> None:
+        """Say goodbye; the server waits for the client's."""
+        if not self._closed:
+            code = 1000 if code is None else code
+            event = {"type": "websocket.close", "code": code, "reason": reason}
+            self._goodbye = asyncio.create_task(self._say(event))
+            self._end(code, reason)
+
+    async def _say(self, event: dict[str, Any]) -> None:
+        try:
+            await self._deliver(event)
+        except WebSocketClosed:
+            pass
+
+    def pause(self) -> None:
+        """Tell the sink nothing for a while."""
+        self._going.clear()
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        self._going.set()
+
+    def finished(self) -> None:
+        """Whoever used the connection needs it no longer."""
+
+    async def ended(self) -> None:
+        """See that a goodbye is sent, and listen no more."""
+        self._listener.cancel()
+        tasks = {self._listener} if self._goodbye is None else {self._listener, self._goodbye}
+        await asyncio.wait(tasks)
+
+
+async def _nothing() -> Any:
+    """Receive nothing of a request: it has no body, and `AsgiEnd` hears when the client goes."""
+    await asyncio.Event().wait()

@@ -1,0 +1,240 @@
+"""`HTTPServer`: our server with Tornado's arguments, on a loop that the program looks after.
+
+Sockets are served as soon as they are added; the loop may be started later. `stop` ends
+listening only, and what runs goes on; `close_all_connections` ends that too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ...server.serving import Server
+from ...server.settings import Limits, ServerSettings, Timeouts
+from ...server.sockets import Listener
+from ..configurable import Configurable
+from ..hosting import Host, app_of
+from ..httputil import (
+    HTTPConnection,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+)
+from ..ioloop import IOLoop
+from ..netutil import bind_sockets, ssl_options_to_context
+from ..process import fork_processes
+from ..routing import _CallableAdapter
+from .bodies import DecompressedBody, PiecesOf
+from .words import TornadoServer
+
+__all__ = ["HTTPServer"]
+
+_MAX_BUFFER_SIZE = 100 * 1024 * 1024
+_MAX_HEADER_SIZE = 64 * 1024
+
+Callback = HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], Any]
+
+
+class HTTPServer(Configurable, HTTPServerConnectionDelegate):
+    """Serves *request_callback*: an `Application`, a router, another
+    `HTTPServerConnectionDelegate`, or a function that takes a request.
+
+    *no_keep_alive* answers one request a connection. *xheaders* believes what a proxy says in
+    ``X-Real-Ip`` or ``X-Forwarded-For`` (the last address that is not in *trusted_downstream*)
+    and ``X-Scheme`` or ``X-Forwarded-Proto``: for servers that only a proxy reaches. *protocol*
+    (``https``) is what requests say they came by. *ssl_options* is a context, or a dict as for
+    `netutil.ssl_options_to_context`. *decompress_request* unpacks bodies in gzip. Sizes are
+    bytes: *max_header_size* (64 KiB), *max_body_size* (as *max_buffer_size*, 100 MiB), of an
+    unpacked body too; *chunk_size*, of the pieces a program gets. Times are seconds:
+    *idle_connection_timeout* (an hour), *body_timeout* for the whole of a body (none).
+
+    Raises OSError for unusable certificates.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # `Configurable` calls `initialize` with the arguments.
+        pass
+
+    def initialize(
+        self,
+        request_callback: Callback,
+        no_keep_alive: bool = False,
+        xheaders: bool = False,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        protocol: str | None = None,
+        decompress_request: bool = False,
+        chunk_size: int | None = None,
+        max_header_size: int | None = None,
+        idle_connection_timeout: float | None = None,
+        body_timeout: float | None = None,
+        max_body_size: int | None = None,
+        max_buffer_size: int | None = None,
+        trusted_downstream: list[str] | None = None,
+    ) -> None:
+        """Take the arguments of the constructor; may be overridden."""
+        self.request_callback = request_callback
+        self.xheaders = xheaders
+        self.protocol = protocol
+        self.ssl_options = ssl_options
+        self.trusted_downstream = trusted_downstream
+        self._decompress = decompress_request
+        self._chunk_size = chunk_size
+        self._max_body_size = max_body_size or max_buffer_size or _MAX_BUFFER_SIZE
+        self._body_timeout = body_timeout
+        self._sockets: dict[int, socket.socket] = {}
+        self._pending: list[socket.socket] = []
+        self._server: TornadoServer | None = None
+        self._settings = ServerSettings(
+            ssl_context=None
+            if ssl_options is None
+            else _server_context(ssl_options),
+            limits=_limits(max_header_size or _MAX_HEADER_SIZE, no_keep_alive),
+            timeouts=_timeouts(idle_connection_timeout or 3600.0),
+        )
+
+    @classmethod
+    def configurable_base(cls) -> type[Configurable]:
+        """Return this class: programs may configure a subclass."""
+        return HTTPServer
+
+    @classmethod
+    def configurable_default(cls) -> type[Configurable]:
+        """Return this class."""
+        return HTTPServer
+
+    # -- sockets -------------------------------------------------------------------------------
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """Serve on *port* of *address*, by default of every address of this machine."""
+        self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
+
+    def bind(
+        self,
+        port: int,
+        address: str | None = None,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """Listen, but let `start` begin to serve: for several processes."""
+        self._pending += bind_sockets(port, address, family, backlog, flags, reuse_port)
+
+    def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
+        """Serve what was bound, in *num_processes* forks of this process (None or 0: one a
+        processor; 1: in this process). No loop may be there yet for more than one."""
+        if num_processes != 1:
+            fork_processes(num_processes, max_restarts)
+        sockets, self._pending = self._pending, []
+        self.add_sockets(sockets)
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Serve on bound, listening sockets, on the current loop. They are closed by `stop`."""
+        for sock in sockets:
+            self._sockets[sock.fileno()] = sock
+            sock.setblocking(False)
+            self._begun().listen_on(Listener(sock))
+
+    def add_socket(self, socket: socket.socket) -> None:
+        """Do what `add_sockets` does with one socket."""
+        self.add_sockets([socket])
+
+    def _begun(self) -> Server:
+        if self._server is None:
+            self._server = TornadoServer(self, self._host(), self._settings)
+            self._server.attach(IOLoop.current().asyncio_loop)
+        return self._server
+
+    def _host(self) -> Host:
+        # PERF: an `Application` is asked directly, unless requests have to go by us.
+        direct = (
+            type(self).start_request is HTTPServer.start_request
+            and not self._decompress
+            and self._chunk_size is None
+        )
+        host = app_of(self.request_callback if direct else self)
+        host.max_body_size = self._max_body_size
+        host.body_timeout = self._body_timeout
+        return host
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop listening. What is connected is still served."""
+        if self._server is not None:
+            self._server.stop_accepting(drain=False)
+        for sock in (*self._sockets.values(), *self._pending):
+            sock.close()
+        self._sockets.clear()
+        self._pending.clear()
+
+    async def close_all_connections(self) -> None:
+        """Drop every connection, and wait until the last one is gone."""
+        server = self._server
+        if server is None:
+            return
+        server.close_connections()
+        while server.connections or server.is_opening:
+            await asyncio.sleep(0)
+        if not self._sockets:
+            server.release()
+            self._server = None
+
+    # -- requests that go by us ------------------------------------------------------------------
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Return who takes the next request; may be overridden."""
+        delegate: HTTPMessageDelegate
+        if isinstance(self.request_callback, HTTPServerConnectionDelegate):
+            delegate = self.request_callback.start_request(server_conn, request_conn)
+        else:
+            delegate = _CallableAdapter(self.request_callback, request_conn)
+        if self._chunk_size is not None:
+            delegate = PiecesOf(self._chunk_size, delegate)
+        if self._decompress:
+            size = self._chunk_size or _PIECE
+            delegate = DecompressedBody(delegate, self._max_body_size, size)
+        return delegate
+
+    def on_close(self, server_conn: object) -> None:
+        """Be told that a connection has ended; may be overridden."""
+
+
+#: Bytes of an unpacked body that are made at a time.
+_PIECE = 64 * 1024
+
+
+def _server_context(options: dict[str, Any] | ssl.SSLContext) -> ssl.SSLContext:
+    if isinstance(options, dict) and "certfile" not in options:
+        raise KeyError('missing key "certfile" in ssl_options')
+    return ssl_options_to_context(options, server_side=True)
+
+
+def _limits(header: int, no_keep_alive: bool) -> Limits:
+    usual = Limits()
+    return Limits(
+        request_line=header,
+        header_bytes=header,
+        header_field=header,
+        cookie_field=header,
+        requests_per_connection=1 if no_keep_alive else usual.requests_per_connection,
+    )
+
+
+def _timeouts(idle: float) -> Timeouts:
+    # SECURITY: a head that drips is not waited for longer than our own server waits, whatever
+    # Tornado's default of an hour says (Slowloris).
+    return Timeouts(keep_alive=idle, header=min(idle, Timeouts().header))

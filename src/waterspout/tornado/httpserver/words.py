@@ -1,0 +1,106 @@
+"""Our server in Tornado's words: its log lines, its refusals, its proxy fields."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from ...server import answers
+from ...server.serving import Server
+from ..log import gen_log
+from ..netutil import is_valid_ip
+
+if TYPE_CHECKING:
+    from ...http.incoming import Incoming
+    from ...server.http1 import ProtocolError
+    from ...server.settings import ServerSettings
+    from ..hosting import Host
+    from .server import HTTPServer
+
+__all__ = ["TornadoServer"]
+
+#: What Tornado says, by a part of what our parser says.
+_REASONS = {
+    "request line": "Malformed HTTP request line",
+    "method": "Malformed HTTP request line",
+    "HTTP version": "Malformed HTTP request line",
+    "request target": "Malformed HTTP request line",
+    "Host header field is not valid": "Invalid Host header",
+    "needs a Host header": "Missing Host header",
+    "more than one Host": "Multiple host headers not allowed",
+    "Invalid header token": "no colon in header line",
+    "header field name": "no colon in header line",
+    "chunk size": "invalid chunk size",
+    "transfer coding": "Unsupported Transfer-Encoding",
+    "more than one Content-Length": "Multiple unequal Content-Lengths",
+    "Transfer-Encoding can't be present": (
+        "Message with both Transfer-Encoding and Content-Length"
+    ),
+    "Content-Length can't be present": "Message with both Transfer-Encoding and Content-Length",
+    "Content-Length": "Only integer Content-Length is allowed",
+}
+
+_REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+class TornadoServer(Server):
+    """The server under an `HTTPServer`."""
+
+    def __init__(self, front: HTTPServer, app: Host, settings: ServerSettings) -> None:
+        super().__init__(app, settings)
+        self._front = front
+        self._trusted = frozenset(front.trusted_downstream or ())
+        self.asks_proxies = bool(front.xheaders or front.protocol)
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether connections are being established."""
+        return bool(self._opening)
+
+    def believe(self, incoming: Incoming) -> None:
+        """Set the client and the scheme as ``protocol`` and ``xheaders`` want it."""
+        origin = incoming.origin
+        if self._front.protocol:
+            origin = origin._replace(scheme=self._front.protocol)
+        if self._front.xheaders:
+            address = self._client_in(incoming)
+            if is_valid_ip(address):
+                origin = origin._replace(client=(address, 0))
+            scheme = _last(_text(incoming, b"x-scheme") or _text(incoming, b"x-forwarded-proto"))
+            if scheme in ("http", "https"):
+                origin = origin._replace(scheme=scheme)
+        incoming.origin = origin
+
+    def _client_in(self, incoming: Incoming) -> str:
+        real = _text(incoming, b"x-real-ip")
+        if real:
+            return real
+        addresses = [part.strip() for part in _text(incoming, b"x-forwarded-for").split(",")]
+        untrusted = [address for address in addresses if address not in self._trusted]
+        return untrusted[-1] if untrusted else addresses[0]
+
+    def refuse(self, client: tuple[str, int] | None, error: ProtocolError) -> bytes:
+        """Log that a request is malformed, and return the answer."""
+        peer = client[0] if client else ""
+        if error.status in (414, 431):
+            gen_log.info("Unsatisfiable read, closing connection: %s", error.reason)
+            return answers.refusal(error, self.date_line)
+        text = next((said for part, said in _REASONS.items() if part in error.reason), error.reason)
+        if error.value:
+            text += f" {error.value.decode('latin-1')}"
+        gen_log.info("Malformed HTTP message from %s: %s", peer, text)
+        return _REFUSAL
+
+    def note_failure(self, sock: socket.socket, error: OSError) -> None:
+        """Log that a TLS handshake failed."""
+        if isinstance(error, ssl.SSLError):
+            gen_log.warning("SSL Error on %s: %s", sock.fileno(), error)
+
+
+def _text(incoming: Incoming, name: bytes) -> str:
+    return (incoming.header(name) or b"").decode("latin-1").strip()
+
+
+def _last(values: str) -> str:
+    return values.rpartition(",")[2].strip()

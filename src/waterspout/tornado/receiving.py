@@ -1,0 +1,53 @@
+"""The body of a request as it arrives, within the limits that Tornado's servers set.
+
+A program may change them when it has seen the header section (``set_max_body_size`` and
+``set_body_timeout`` of the connection), so that they are looked at here, where the body is
+wanted, and not by the server when it learns of the length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import ClientDisconnected
+
+from .httputil import HTTPInputError
+from .log import gen_log
+
+if TYPE_CHECKING:
+    from .answering import ServerConnection
+
+__all__ = ["pieces_of_body"]
+
+
+async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
+    """Yield the pieces of a body that is streamed to us.
+
+    Raises `HTTPInputError` for one that is too large, `ClientDisconnected` if the client leaves
+    or takes longer than it may.
+    """
+    incoming = connection.incoming
+    length = incoming.header(b"content-length")
+    limit = connection.max_body_size
+    if limit is not None and length is not None and int(length) > limit:
+        raise HTTPInputError("Content-Length too long")
+    seconds = connection.body_timeout
+    due = None if seconds is None else asyncio.get_running_loop().time() + seconds
+    received = 0
+    while True:
+        try:
+            async with asyncio.timeout_at(due):
+                piece = await incoming.channel.receive()
+        except TimeoutError:
+            gen_log.info("Timeout reading body from %s", connection.remote_ip)
+            connection.abort()
+            raise ClientDisconnected() from None
+        if not piece:
+            return
+        received += len(piece)
+        limit = connection.max_body_size
+        if limit is not None and received > limit:
+            raise HTTPInputError("chunked body too large")
+        yield piece
