@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from waterspout import App, Response, abort, render_template_string, request, session
+from waterspout import App, Response, abort, render_template_string, request, session, sse
 
 MIB = 1024 * 1024
 PIECE = b"x" * 16_384
@@ -93,10 +94,10 @@ async def large() -> AsyncIterator[bytes]:
 async def events() -> Response:
     async def ticks() -> AsyncIterator[str]:
         while True:
-            yield "data: tick\n\n"
+            yield "tick"
             await asyncio.sleep(0.05)
 
-    return Response(ticks(), mimetype="text/event-stream")
+    return sse(ticks())
 
 
 @app.get("/wait")
@@ -130,4 +131,10 @@ def end(_error: BaseException | None) -> None:
 async def pulse() -> Any:
     """Say what is alive in the process."""
     gc.collect()
-    return {"tasks": len(asyncio.all_tasks()), "threads": threading.active_count()}
+    return {
+        "tasks": sorted(
+            getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks()
+        ),
+        "threads": threading.active_count(),
+        "blocks": sys.getallocatedblocks(),
+    }

@@ -29,6 +29,7 @@ MODULES = (
 )
 REQUIRED_PERCENT = 95.0
 SUITE_SECONDS = 240  # one run takes about twenty
+TEST_SECONDS = 15  # Tornado's own limit for one test is five
 
 SCRIPTS = Path(__file__).resolve().parent
 EXCLUSIONS = SCRIPTS / "tornado_suite_exclusions.toml"
@@ -88,6 +89,7 @@ def run_suite(name: str, modules: list[str], *, dropin: bool, verbose: bool) -> 
         if dropin:
             command += ["-p", DROPIN_PLUGIN]
             place.joinpath("sitecustomize.py").write_text(SITECUSTOMIZE, encoding="utf-8")
+        command += ["--timeout", str(TEST_SECONDS)]
         # Tornado's own runner silences the access log; its tests fail on every stray record.
         command += ["-p", "outcome_recorder", "-p", "tornado_suite_logging"]
         command += ["--tb=short", "-q"] if verbose else ["--tb=no", "-qq", "--no-summary"]

@@ -27,11 +27,11 @@ FLOORS = {
         "config current escaping flags http json lazy locale log paths registries security signals"
         " typing"
     ),
-    MIDDLE: "app_context bridge carry context routing sessions templating",
+    MIDDLE: "app_context bridge carry context routing sessions stepping templating",
     UPPER: (
         "_removed app background blueprints conversion drivers endpoint errors files flashing"
         " joining lanes last_stage pipeline reception registration responding scaffold"
-        " streaming url_building urls views"
+        " streaming url_building urls views websockets"
     ),
     WINGS: "flask tornado",
     ROOF: "__main__ asgi cli demo dropin server testing wsgi",
@@ -42,6 +42,9 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms.spl
 MAY_CLIMB = {
     ("waterspout.flask.cli", "cli"): "Flask has its command line under this name",
     ("waterspout.flask.testing", "testing"): "Flask has its test clients under this name",
+    ("waterspout.tornado.autoreload", "server"): "a process is started anew in one way only",
+    ("waterspout.tornado.httpserver.server", "server"): "Tornado has the server under this name",
+    ("waterspout.tornado.httpserver.words", "server"): "as above",
 }
 
 # Imports inside functions, from our own package: (module, room reached) → why not at the top.

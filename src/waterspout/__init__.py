@@ -43,11 +43,14 @@ if TYPE_CHECKING:
     from .tornado.web import RequestHandler as RequestHandler
     from .tornado.web import UIModule as UIModule
     from .tornado.web.authenticated import authenticated as authenticated
+    from .tornado.websocket import WebSocketHandler as WebSocketHandler
     from .urls import abort as abort
     from .urls import redirect as redirect
     from .urls import url_for as url_for
     from .views import MethodView as MethodView
     from .views import View as View
+    from .websockets import WebSocket as WebSocket
+    from .websockets import WebSocketClosed as WebSocketClosed
 
 __version__ = "0.1.0"
 
@@ -72,8 +75,10 @@ _HOME = {
         *("render_template_string", "stream_template", "stream_template_string"),
     ),
     "tornado.web": ("RequestHandler", "UIModule", "authenticated"),
+    "tornado.websocket": ("WebSocketHandler",),
     "urls": ("abort", "redirect", "url_for"),
     "views": ("MethodView", "View"),
+    "websockets": ("WebSocket", "WebSocketClosed"),
 }
 
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names}

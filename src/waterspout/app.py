@@ -25,7 +25,7 @@ from .carry import carry
 from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
 from .conversion import to_response
 from .drivers import SYNC, drive
-from .endpoint import SEAMS, Plan, is_async
+from .endpoint import SEAMS, Heads, Plan, is_async
 from .flashing import get_flashed_messages
 from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
@@ -98,6 +98,7 @@ class App(Joining):
         #: Functions called once, before the first request is handled.
         self.before_first_request_funcs: list[Callable[[], Any]] = []
         self._first_request: Future[None] | None = None
+        self._kept_heads: Heads | None = None
         self._first_request_lock = threading.Lock()
         #: Functions called when a server starts and stops with the app, and contexts that
         #: are entered and left around both.

@@ -76,7 +76,7 @@ def _response_of(app: App, written: Written) -> Response:
     """Make the response of an answer written by hand, with its header fields and no others."""
     body: Any = written.body
     response = app.response_class(body, f"{written.status} {written.reason}")
-    response.headers = Headers(written.headers)
+    response.headers = Headers(written.pairs())
     return response
 
 

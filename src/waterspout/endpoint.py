@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 Hook = tuple[Callable[..., Any], bool]
 """A function and whether it is `async def`."""
 
+Heads = dict[type, tuple[bytes, Callable[[Any], bytes]]]
+"""By type of a view's return value: the head of the answer, up to the number of
+Content-Length, and what makes the body."""
+
 #: Methods of `App` that programs override in a subclass or replace on the instance. The
 #: pipeline runs its own stage unless the name is in `App.overridden`.
 SEAMS = frozenset(
@@ -115,7 +119,7 @@ class Plan:
         )
         self.opens_session = not app.session_is_lazy
         seen = self.after or app.before_send_funcs or overridden & _FINISHING
-        self.plain_heads = None if seen else _plain_heads(app)
+        self.plain_heads = None if seen else _shared_heads(app)
         #: There is nothing on the way but the view, and its answer may be a plain one.
         self.bare = (
             self.direct
@@ -195,7 +199,19 @@ def _collect(
     return tuple(found)
 
 
-def _plain_heads(app: App) -> dict[type, tuple[bytes, Callable[[Any], bytes]]] | None:
+def _shared_heads(app: App) -> Heads | None:
+    """Return `_plain_heads`, the same object for all plans while it says the same.
+
+    PERF: one of its own for each of 1,000 routes took a tenth of the time from the caches.
+    """
+    heads = _plain_heads(app)
+    if heads == app._kept_heads:
+        return app._kept_heads
+    app._kept_heads = heads
+    return heads
+
+
+def _plain_heads(app: App) -> Heads | None:
     """Return, by type of a view's return value, the head of the answer and the encoder, for
     answers that need no response object; None if the app's class must make every one.
 
@@ -214,7 +230,7 @@ def _plain_heads(app: App) -> dict[type, tuple[bytes, Callable[[Any], bytes]]] |
         text += "; charset=utf-8"
     head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: "
     plain = head % text.encode()
-    heads: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
+    heads: Heads = {
         str: (plain, str.encode),
         AwaitableStr: (plain, str.encode),
         bytes: (plain, bytes),

@@ -64,7 +64,7 @@ class Joining(Registration):
                 f"View function mapping is overwriting an existing endpoint function: {endpoint}"
             )
         self.view_functions[endpoint] = view_func
-        self.route_table.patterns.add(PatternRule(pattern, endpoint, **options))
+        self.route_table.add_pattern(PatternRule(pattern, endpoint, **options))
 
     @setupmethod
     def add_handlers(self, *arguments: Any) -> None:

@@ -8,8 +8,8 @@ import logging
 from typing import Any
 
 import pytest
-import tornado.web as real
 
+import tornado.web as real
 from waterspout.security import signed_values as ours
 
 SECRET = "a secret of some length, at least as long as this"
@@ -175,9 +175,12 @@ def test_version_1_moved_boundaries_k04(caplog: pytest.LogCaptureFixture) -> Non
     moved = ours.signature_v1(SECRET, "n", b"0123" + stamp)
     for stolen in (b"123", b"0123"):
         cut = b"0123"[: 4 - len(stolen)]
-        assert ours.decode_signed_value(
-            SECRET, "n", b"|".join([cut, stolen + stamp, moved]), clock=clock()
-        ) is None
+        assert (
+            ours.decode_signed_value(
+                SECRET, "n", b"|".join([cut, stolen + stamp, moved]), clock=clock()
+            )
+            is None
+        )
     # characters of the value moved to the name
     for count in range(1, 4):
         name, rest = "n" + value[:count].decode(), value[count:]

@@ -7,8 +7,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
-import tornado.web as real
 
+import tornado.web as real
 from waterspout.security import xsrf
 
 SECRETS = [b"0123456789abcdef", bytes(16), bytes(range(240, 256)), b"x", b"seven..", b"a" * 33]

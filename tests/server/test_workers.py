@@ -314,6 +314,61 @@ def test_reload_with_broken_code_keeps_the_old_version(start: Start, tmp_path: P
     asyncio.run(until_new())
 
 
+HALF_BROKEN = """
+import asyncio, os, time
+from waterspout import App
+try:
+    os.close(os.open("taken", os.O_CREAT | os.O_EXCL))
+except FileExistsError:
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    raise RuntimeError("the second worker cannot start")
+app = App(__name__)
+
+@app.get("/")
+async def version(): return "two"
+
+@app.get("/wait")
+async def wait():
+    print("note: waiting", flush=True)
+    await asyncio.sleep(0.5)
+    return "waited"
+"""
+
+
+def test_reload_that_half_fails_loses_nothing(start: Start, tmp_path: Path) -> None:
+    """X04: of two new workers one serves and one cannot start; the one that goes again finishes
+    what it has begun."""
+    module = tmp_path / "versioned.py"
+    module.write_text(
+        "from waterspout import App\napp = App(__name__)\n"
+        "@app.get('/')\nasync def version(): return 'one'\n"
+    )
+    program = start(
+        source="import sys\nsys.dont_write_bytecode = True\n"
+        "from waterspout.server import serve\nserve('versioned:app', port=0, workers=2)\n"
+    )
+    port = program.port()
+    assert get(port, "/") == "one"
+    module.write_text(HALF_BROKEN)
+    program.signal(signal.SIGHUP)
+    body = b""
+    while body != b"two":
+        connection = HTTPConnection("127.0.0.1", port, timeout=15)
+        connection.request("GET", "/")
+        body = connection.getresponse().read()
+        if body != b"two":
+            connection.close()
+    with contextlib.closing(connection):
+        connection.request("GET", "/wait")
+        program.wait_for_line("note: waiting")
+        (tmp_path / "go").touch()
+        assert connection.getresponse().read() == b"waited"
+    program.wait_for_line("the old version keeps serving")
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+
+
 def test_the_second_signal_ends_the_workers(start: Start) -> None:
     program = start(source=OURS)
     port = program.port()

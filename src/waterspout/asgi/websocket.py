@@ -74,9 +74,7 @@ class SocketAnswer(Answer):
                 ],
             }
         )
-        self._end_of_client = AsgiEnd(
-            sink, self._receive_event, self._send_event, self._max_size
-        )
+        self._end_of_client = AsgiEnd(sink, self._receive_event, self._send_event, self._max_size)
         return self._end_of_client
 
     async def _deny(self, event: Any) -> None:
@@ -141,8 +139,16 @@ class AsgiEnd:
             self._end(ABNORMAL, "")
             raise WebSocketClosed() from None
 
-    def ping(self, data: bytes) -> None:
+    def send_control(self, opcode: int, data: bytes) -> None:
         """Nothing to do: pings are the server's business."""
+
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._closed
+
+    def abort(self) -> None:
+        """Close: ASGI has nothing harder."""
+        self.leave(1011, "")
 
     def leave(self, code: int | None, reason: str) -> None:
         """Say goodbye; the server waits for the client's."""

@@ -9,8 +9,8 @@ from werkzeug.exceptions import HTTPException
 
 from waterspout import Blueprint, Response, abort, jsonify, render_template, request, url_for
 
-from . import guard
 from .forms import EntryForm, search_words
+from .guard import author, get_entry
 from .looks import stamp
 from .store import Entry, Page, current_book
 
@@ -39,7 +39,7 @@ async def entries() -> dict[str, Any]:
 @bp.get("/api/entries/<int:entry_id>")
 def entry(entry_id: int) -> dict[str, Any]:
     """Show one entry."""
-    return as_json(guard.get_entry(entry_id))
+    return as_json(get_entry(entry_id))
 
 
 @bp.post("/api/entries")
@@ -55,8 +55,8 @@ def write() -> Response:
     form = EntryForm.read(values)
     if form.errors:
         return _answer({"error": "The entry was not accepted.", "fields": form.errors}, 422)
-    entry_id = current_book().add(**form.fields(), author=guard.author())
-    response = _answer(as_json(guard.get_entry(entry_id)), 201)
+    entry_id = current_book().add(**form.fields(), author=author())
+    response = _answer(as_json(get_entry(entry_id)), 201)
     response.location = url_for(".entry", entry_id=entry_id)
     return response
 

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from waterspout import App, g
 
-from . import forms
+from .forms import COLOURS, MESSAGE_LENGTH, MOODS, NAME_LENGTH
 
 STEPS = ((60, 60, "minute"), (3600, 24, "hour"), (86400, 30, "day"))
 
@@ -22,10 +22,10 @@ def install(app: App) -> None:
     app.add_template_filter(highlight)
     app.add_template_filter(stamp)
     app.jinja_env.globals.update(
-        MOODS=forms.MOODS,
-        COLOURS=forms.COLOURS,
-        NAME_LENGTH=forms.NAME_LENGTH,
-        MESSAGE_LENGTH=forms.MESSAGE_LENGTH,
+        MOODS=MOODS,
+        COLOURS=COLOURS,
+        NAME_LENGTH=NAME_LENGTH,
+        MESSAGE_LENGTH=MESSAGE_LENGTH,
     )
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .aliases import FLASK, aliases, never_loaded
+from .aliases import FLASK, alias_table, never_loaded
 from .finder import OLD_EXTENSION_NAMESPACE, DropinFinder
 from .removed import Patches
 
@@ -53,7 +53,7 @@ def install() -> None:
     if installed():
         return
     _refuse_when_too_late()
-    finder = DropinFinder(aliases(), _patches.by_module())
+    finder = DropinFinder(alias_table(), _patches.by_module())
     for name, patch in finder.patches.items():
         if name in sys.modules:
             patch(sys.modules[name])

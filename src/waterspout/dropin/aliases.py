@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from importlib.machinery import PathFinder
 
-__all__ = ["FLASK", "OURS", "THEIRS", "aliases", "never_loaded"]
+__all__ = ["FLASK", "OURS", "THEIRS", "alias_table", "never_loaded"]
 
 #: Name that programs import → module of ours that serves it, submodules included.
 FLASK = {
@@ -37,7 +37,7 @@ OURS = (
 THEIRS = ("concurrent", "gen", "httpclient", "ioloop", "iostream", "netutil", "process")
 
 
-def aliases() -> dict[str, str]:
+def alias_table() -> dict[str, str]:
     """Return the table for this environment."""
     return {**FLASK, **_tornado()}
 

@@ -20,17 +20,22 @@ _PIECE = 64 * 1024
 
 
 class Written:
-    """An answer: *status* and *reason*; *headers*, pairs of str; *body*, bytes or `Pieces`."""
+    """An answer: *status* and *reason*; *fields*, the values of each header field by its name;
+    *body*, bytes or `Pieces`."""
 
-    __slots__ = ("body", "headers", "reason", "status")
+    __slots__ = ("body", "fields", "reason", "status")
 
     def __init__(
-        self, status: int, reason: str, headers: list[tuple[str, str]], body: bytes | Pieces
+        self, status: int, reason: str, fields: dict[str, list[str]], body: bytes | Pieces
     ) -> None:
         self.status = status
         self.reason = reason
-        self.headers = headers
+        self.fields = fields
         self.body = body
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the header fields one by one."""
+        return [(name, value) for name, values in self.fields.items() for value in values]
 
     @property
     def is_whole(self) -> bool:

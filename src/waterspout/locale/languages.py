@@ -7,8 +7,8 @@ import gettext
 import logging
 from collections.abc import Collection, Iterable, Sequence
 
-from . import dates
 from .catalogs import CSVCatalog
+from .dates import MONTHS, WEEKDAYS, Moment, clock
 from .names import LOCALE_NAMES
 
 _log = logging.getLogger("tornado.general")  # where Tornado programs look
@@ -44,8 +44,8 @@ class Language:
         self.code = code
         self.name = LOCALE_NAMES.get(code, {}).get("name", "Unknown")
         self.rtl = code.startswith(_RIGHT_TO_LEFT)
-        self._months = [self.translate(month) for month in dates.MONTHS]
-        self._weekdays = [self.translate(day) for day in dates.WEEKDAYS]
+        self._months = [self.translate(month) for month in MONTHS]
+        self._weekdays = [self.translate(day) for day in WEEKDAYS]
 
     def translate(
         self, message: str, plural_message: str | None = None, count: int | None = None
@@ -78,7 +78,7 @@ class Language:
         :param shorter: leave the time of day out where there is a day.
         :param full_format: always ``July 10, 1980 at 6:35 pm``, as for times to come.
         """
-        moment = dates.Moment.of(date, gmt_offset, relative)
+        moment = Moment.of(date, gmt_offset, relative)
         if relative and not full_format and (ago := moment.ago()):
             return self.translate(ago.one, ago.many, ago.number) % {ago.unit: ago.number}
         pattern = moment.pattern(relative, shorter, full_format)
@@ -96,7 +96,7 @@ class Language:
             "weekday": self._weekdays[local.weekday()],
             "day": str(local.day),
             "year": str(local.year),
-            "time": dates.clock(self.code, local),
+            "time": clock(self.code, local),
         }
 
     def friendly_number(self, value: int) -> str:

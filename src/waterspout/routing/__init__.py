@@ -6,9 +6,10 @@ Converters, the map and the routing exceptions are Werkzeug's own; import them f
 
 from __future__ import annotations
 
+from .patterns import EVERYTHING as EVERYTHING
 from .patterns import PatternRule as PatternRule
 from .patterns import Patterns as Patterns
 from .rule import Rule as Rule
 from .table import RouteTable as RouteTable
 
-__all__ = ["PatternRule", "Patterns", "RouteTable", "Rule"]
+__all__ = ["EVERYTHING", "PatternRule", "Patterns", "RouteTable", "Rule"]

@@ -11,7 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["PatternRule", "Patterns"]
+__all__ = ["EVERYTHING", "PatternRule", "Patterns"]
+
+#: The pattern of every path.
+EVERYTHING = "(?s:.*)"
 
 
 class PatternRule:
@@ -54,6 +57,11 @@ class PatternRule:
     def rule(self) -> str:
         """The pattern as text."""
         return self.regex.pattern
+
+    @property
+    def matches_all(self) -> bool:
+        """Whether no path is left for another rule."""
+        return self.regex.pattern == EVERYTHING
 
     @property
     def arguments(self) -> set[str]:

@@ -25,7 +25,10 @@ class Rule(werkzeug.routing.Rule):
         ``False``: the body has arrived, within its limits, before the view starts.
     ``inline``
         ``True``: a ``def`` view runs on the event loop instead of in a worker thread. Only
-        for views that never wait. It changes nothing for ``async def`` views.
+        for views that never wait. It changes nothing for ``async def`` views, nor where the
+        app has an ``async def`` error handler or end of its context: the loop's thread could
+        not wait for it, so the view goes to a worker thread; with ``async def`` hooks, the
+        view alone does.
     ``max_content_length``
         Largest body in bytes; a larger one is answered 413. ``None``: as the app is set.
 

@@ -7,6 +7,7 @@ what has to be raised (not found, wrong method, redirect).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from threading import RLock
 from typing import Any
@@ -15,12 +16,32 @@ from werkzeug.routing import Map, Rule, RuleFactory
 from werkzeug.routing.matcher import StateMachineMatcher
 
 from .patterns import PatternRule, Patterns
-from .tree import Ends, Leaf, Node, Values, compile_tree, is_stock, search
+from .tree import Leaf, Node, Param, Values, compile_tree, is_stock, search
 
 Match = tuple[Rule | PatternRule, dict[str, Any]]
 
-#: What may be the last segment of a path: these texts, or else what is accepted and ends there.
-Tail = tuple[dict[str, Node], Callable[[str], Any], Ends]
+#: What may be the last segment of a path: these texts, or else what is accepted; it is then
+#: the only argument of the rule.
+Tail = tuple[dict[str, Node], Callable[[str], Any], Rule, Param]
+
+
+#: One object for all tails without such texts.
+_NOTHING: dict[str, Node] = {}
+
+
+class Shortcuts:
+    """What is found for one method without a search.
+
+    PERF: few objects lie on the way to a rule, so that 1,000 of them stay in the caches.
+    """
+
+    __slots__ = ("paths", "tails")
+
+    def __init__(self) -> None:
+        #: Leaves by path.
+        self.paths: dict[str, Leaf] = {}
+        #: What may follow, by path up to the last segment.
+        self.tails: dict[str, Tail] = {}
 
 
 class RouteTable:
@@ -39,9 +60,10 @@ class RouteTable:
         self._compiled = 0
         self._stock = True
         self._root = Node()
-        #: PERF: two shortcuts past the search, by path and by path up to the last segment.
-        self._static: dict[str, Ends] = {}
-        self._tails: dict[str, Tail] = {}
+        #: PERF: past the search, by method.
+        self._shortcuts: dict[str, Shortcuts] = {}
+        #: PERF: the rule of an application that is one program, such as Tornado's.
+        self._sole: PatternRule | None = None
         self._watch()
 
     def find(self, method: str, path: str) -> Match | None:
@@ -57,21 +79,22 @@ class RouteTable:
         """
         if self._compiled != self._wanted:
             self._compile()
-        ends = self._static.get(path)
-        if ends is not None:
-            leaf = ends.get(method)
-            if leaf is not None:
-                return None if leaf.rule is None else (leaf.rule, leaf.defaults.copy())
+        if self._sole is not None:
+            return self._sole, {}
+        shortcuts = self._shortcuts.get(method)
         try:
-            head, _, tail = path.rpartition("/")
-            shortcut = self._tails.get(head)
-            if shortcut is not None:
-                static, accepts, ends = shortcut
-                if tail not in static and accepts(tail):
-                    leaf = ends.get(method)
-                    if leaf is not None and leaf.single is not None and leaf.rule is not None:
-                        name, convert = leaf.single
-                        return leaf.rule, {name: tail if convert is None else convert(tail)}
+            if shortcuts is not None:
+                leaf = shortcuts.paths.get(path)
+                if leaf is not None:
+                    if leaf.rule is None:
+                        return None
+                    return leaf.rule, leaf.defaults.copy() if leaf.defaults else {}
+                head, _, text = path.rpartition("/")
+                tail = shortcuts.tails.get(head)
+                if tail is not None:
+                    static, accepts, rule, (name, convert) = tail
+                    if text not in static and accepts(text):
+                        return rule, {name: text if convert is None else convert(text)}
 
             # Werkzeug would take leading slashes away first.
             if not path.startswith("/") or path.startswith("//"):
@@ -93,6 +116,12 @@ class RouteTable:
         if self._compiled != self._wanted:
             self._compile()
         return self._stock
+
+    def add_pattern(self, rule: PatternRule) -> None:
+        """Add a rule behind the other patterns."""
+        with self._lock:
+            self.patterns.add(rule)
+            self.reset()
 
     def reset(self) -> None:
         """Compile anew before the next :meth:`find`."""
@@ -118,7 +147,10 @@ class RouteTable:
         with self._lock:
             url_map = self.url_map
             self._root = compile_tree(url_map) if _is_plain(url_map) else Node()
-            self._static, self._tails = _shortcuts(self._root)
+            self._shortcuts = _shortcuts(self._root)
+            first = self.patterns.rules[0] if self.patterns.rules else None
+            alone = first is not None and first.matches_all and not list(url_map.iter_rules())
+            self._sole = first if alone else None
             self._stock = all(
                 is_stock(converter)
                 for rule in url_map.iter_rules()
@@ -142,27 +174,32 @@ def _answer(leaf: Leaf, values: Values) -> Match | None:
     args: dict[str, Any] = {}
     for (name, convert), value in zip(leaf.params, values, strict=False):
         args[name] = value if convert is None else convert(value)
-    args.update(leaf.defaults)
+    args.update(leaf.defaults or ())
     return leaf.rule, args
 
 
-def _shortcuts(root: Node) -> tuple[dict[str, Ends], dict[str, Tail]]:
-    """Return what is found without a dynamic segment, and with one that is the last.
+def _shortcuts(root: Node) -> dict[str, Shortcuts]:
+    """Return, by method, what is found without a dynamic segment, and with one that is the last.
 
     Static goes before dynamic at every segment, so these are what a search would try first.
     """
-    static: dict[str, Ends] = {}
-    tails: dict[str, Tail] = {}
+    made: defaultdict[str, Shortcuts] = defaultdict(Shortcuts)
+    params: dict[Param, Param] = {}
 
     def collect(node: Node, path: str) -> None:
         if path.startswith("//"):  # never met: Werkzeug takes leading slashes away
             return
-        if node.ends and path:
-            static[path] = node.ends
+        for method, leaf in node.ends.items():
+            if method is not None and path:
+                made[method].paths[path] = leaf
         if node.lone is not None and path != "/":
-            tails[path] = (node.static, node.lone.accepts, node.lone.node.ends)
+            for method, leaf in node.lone.node.ends.items():
+                if method is not None and leaf.rule is not None and leaf.single is not None:
+                    param = params.setdefault(leaf.single, leaf.single)
+                    tail = (node.static or _NOTHING, node.lone.accepts, leaf.rule, param)
+                    made[method].tails[path] = tail
         for text, after in node.static.items():
             collect(after, f"{path}/{text}")
 
     collect(root, "")
-    return static, tails
+    return dict(made)

@@ -185,7 +185,8 @@ def decode_v1(
 
 def signature_v1(secret: str | bytes, *parts: str | bytes) -> bytes:
     """Return the signature of *parts* as hexadecimal digits."""
-    return hmac.digest(utf8(secret), b"".join([utf8(part) for part in parts]), "sha1").hex().encode()
+    signed = b"".join([utf8(part) for part in parts])
+    return hmac.digest(utf8(secret), signed, "sha1").hex().encode()
 
 
 # -- version 2 -------------------------------------------------------------------------------------

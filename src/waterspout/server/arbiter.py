@@ -155,13 +155,22 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
                 self.manage_workers()  # ends the oldest, until the number is right
                 return
             self.log.error("The new workers did not start: the old version keeps serving.")
-            for pid in set(self.WORKERS) - old:
-                self.kill_worker(pid, signal.SIGKILL)
-            while set(self.WORKERS) - old:
-                self.reap_workers()
-                time.sleep(0.01)
+            self._dismiss(set(self.WORKERS) - old)
         finally:
             self._reloading = False
+
+    def _dismiss(self, fresh: set[int]) -> None:
+        """End workers of a version that does not serve; those that answer already finish that."""
+        for pid in fresh:
+            answers = _is_ready(self.WORKERS[pid])
+            self.kill_worker(pid, signal.SIGTERM if answers else signal.SIGKILL)
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while left := fresh & set(self.WORKERS):
+            if time.monotonic() > deadline:
+                for pid in left:
+                    self.kill_worker(pid, signal.SIGKILL)
+            self.reap_workers()
+            time.sleep(0.01)
 
     def _await_ready(self, fresh: set[int]) -> bool:
         """Return True when all of the `fresh` workers serve, False if one of them cannot."""

@@ -203,6 +203,8 @@ class Connection(Receiver):
             self.waiting.append(exchange)  # in its place, though not ready
             if not exchange.spooling:
                 self._begin_spool(exchange)
+        elif exchange.held:
+            self.loop.call_soon(self._enqueue, exchange)  # the parser has bytes in hand
         else:
             self._enqueue(exchange)
 
@@ -309,6 +311,20 @@ class Connection(Receiver):
         """Write an answer whose body is at hand."""
         body = outgoing.body or b""
         length = outgoing.length
+        if (
+            exchange.keep_alive
+            and exchange.complete
+            and length == len(body)
+            and exchange.incoming.version == "1.1"
+            and exchange.incoming.method != "HEAD"
+            and not (self.lost or self.server.stopping)
+        ):
+            # PERF: most answers; without asking twice, and joined instead of formatted.
+            exchange.status = outgoing.status
+            self.send(b"".join((outgoing.head, self.server.date_line, b"\r\n", body)))
+            exchange.sent = length
+            self._done(exchange)
+            return
         if exchange.is_head or not answers.has_body(outgoing.status):
             body = b""
         elif length is None:
@@ -342,7 +358,7 @@ class Connection(Receiver):
         if not exchange.keep_alive:
             return b"Connection: close\r\n"
         if exchange.incoming.version == "1.0":
-            return b"Connection: keep-alive\r\n"
+            return b"Connection: Keep-Alive\r\n"  # as old clients know it
         return b""
 
     def _done(self, exchange: Exchange) -> None:

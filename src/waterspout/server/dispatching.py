@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import pipeline, signals
 from ..current import app_var, request_var
 from ..drivers import SYNC, drive
-from ..http.written import SENT
+from ..http.written import SENT, Written
 from ..log import printable
 from ..pipeline import Answer
 from .answers import close_quietly, encoded, error_response, internal_error
@@ -63,6 +63,9 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
             and not signals.watched
         ):
             connection.write_plain(exchange, plain[0], plain[1](rv))
+            return
+        if type(rv) is Written and rv.is_whole and ctx.is_untouched() and not exchange.abandoned:
+            connection.write(exchange, encoded(connection.app, exchange, rv))
             return
     except Exception as error:
         await _answer(connection, exchange, pipeline.recover(ctx, connection.driver, error))

@@ -174,7 +174,7 @@ class RequestParser:
         self._data = data
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as stopped:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as stopped:
             self._stopped(stopped, data)
             return
         if self.in_head or self.in_body:
@@ -229,7 +229,7 @@ class RequestParser:
             self._data = data
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as stopped:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as stopped:
             self._stopped(stopped, data)
             return
         self._check_begun()
@@ -473,7 +473,7 @@ class RequestParser:
         self._failed = True
         return ProtocolError(status, reason)
 
-    def _stopped(self, why: httptools.HttpParserError, data: bytes) -> None:
+    def _stopped(self, why: Exception, data: bytes) -> None:
         """llhttp reads no more of *data*: for an error, which is raised, or an Upgrade."""
         if isinstance(why, httptools.HttpParserUpgrade):
             self._after_upgrade(data[why.args[0] :])

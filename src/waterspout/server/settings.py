@@ -89,7 +89,8 @@ class Timeouts:
     drain: float = 0.0
     """Between "not ready" and the end of accepting, for a balancer to notice."""
     linger: float = 1.0
-    """A stop leaves connections used within this time open for one more request."""
+    """A stop leaves connections used within this time open for one more request; at least a second
+    those that have brought none."""
 
     def __post_init__(self) -> None:
         _check_positive(self, allow_zero={"body_rate", "graceful", "drain", "linger"})
@@ -108,7 +109,7 @@ class Threads:
     idle: float = 30.0
     """Seconds after which a thread above the minimum ends."""
     side: int = 4
-    """Threads for file reads, session stores and teardown."""
+    """Threads for file reads and session stores, and as many for teardown."""
 
     def __post_init__(self) -> None:
         _check_positive(self, allow_zero={"queue"})

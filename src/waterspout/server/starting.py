@@ -31,6 +31,7 @@ from types import coroutine
 from typing import Any
 
 from ..current import app_var, request_var
+from ..stepping import go_on
 
 __all__ = ["Starter", "forget"]
 
@@ -84,33 +85,13 @@ class _Carrier:
             if self._awaited is _IDLE:
                 return
             error = cancelled  # cancelled before it has woken
-        await _drive(self._steps, self._awaited, error)
+        await go_on(self._steps, self._awaited, error)
 
 
 def forget() -> None:
     """Let go of the request that is current in this context."""
     app_var.set(None)
     request_var.set(None)
-
-
-@coroutine
-def _drive(
-    work: Generator[Any, Any, None], awaited: Any, error: BaseException | None
-) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that was suspended elsewhere."""
-    value: Any = None
-    try:
-        if error is not None:
-            awaited = work.throw(error)
-        while True:
-            try:
-                value = yield awaited
-            except BaseException as thrown:
-                awaited = work.throw(thrown)
-            else:
-                awaited = work.send(value)
-    except StopIteration:
-        return
 
 
 class Starter:

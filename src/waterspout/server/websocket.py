@@ -153,9 +153,14 @@ class SocketConnection(Wire):
         except ClientDisconnected:
             raise WebSocketClosed() from None
 
-    def ping(self, data: bytes) -> None:
-        """Send a ping."""
-        self._write(self.link.control(PING, data))
+    def send_control(self, opcode: int, data: bytes) -> Awaitable[None] | None:
+        """Send a ping or a pong. Raises `WebSocketClosed`, ValueError above 125 bytes."""
+        self._write(self.link.control(opcode, data))
+        return self._drained() if self.stalled else None
+
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.lost or not self.link.open
 
     def leave(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake."""
@@ -232,7 +237,7 @@ class SocketConnection(Wire):
             return
         self._pinged = True
         self._heard = False
-        self.ping(b"")
+        self.send_control(PING, b"")
         self._next_ping += self.settings.ping_interval or NEVER
         self.deadline = now + self.settings.ping_timeout
 

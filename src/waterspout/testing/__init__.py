@@ -3,3 +3,4 @@
 from .client import EnvironBuilder as EnvironBuilder
 from .client import FlaskClient as FlaskClient
 from .runner import FlaskCliRunner as FlaskCliRunner
+from .sockets import WebSocketRefused as WebSocketRefused

@@ -14,11 +14,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
-from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.test import ClientRedirectError, TestResponse
 from werkzeug.wrappers import Request as WerkzeugRequest
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..app import App
     from ..sessions import SessionMixin
 
-__all__ = ["AsyncDriver", "Visit"]
+__all__ = ["AsyncDriver", "Visit", "scope_of"]
 
 _REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 _GRACE = 10.0  # seconds for spawned work and stop hooks
@@ -61,7 +61,7 @@ class Visit:
         #: A place for one piece: the application's `send` waits until it is free.
         self._pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
         self._error: Exception | None = None
-        answer = Answer(app, _scope(environ), self._receive, self._send)
+        answer = Answer(app, scope_of(environ), self._receive, self._send)
         answer.on_error = self._note_error
         self._task = asyncio.create_task(self._live(answer))
 
@@ -215,15 +215,7 @@ class AsyncDriver:
             body = stream.read()
         environ["wsgi.input"] = BytesIO(body)  # a redirect with 307 sends it again
 
-        def respond(pieces: list[bytes], status: int, headers: Headers) -> TestResponse:
-            host = request.host.partition(":")[0]
-            client._update_cookies_from_response(host, request.path, headers.getlist("Set-Cookie"))
-            line = f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown').upper()}"
-            response: TestResponse = client.response_wrapper(pieces, line, headers, request=request)
-            response.json_module = self._app.json  # type: ignore[assignment]  # a provider will do
-            return response
-
-        return Visit(self._app, environ, body, respond)
+        return Visit(self._app, environ, body, partial(client._answer, request))
 
     @asynccontextmanager
     async def session_transaction(self, request: WerkzeugRequest) -> AsyncIterator[SessionMixin]:
@@ -232,7 +224,7 @@ class AsyncDriver:
         client = self._client
         client._add_cookies_to_wsgi(request.environ)
         context = copy_context()
-        ctx = RequestContext.from_incoming(app, message_of(_scope(request.environ)))
+        ctx = RequestContext.from_incoming(app, message_of(scope_of(request.environ)))
         context.run(ctx.enter)
         session = await self._lanes.files.run(
             context.run, app.session_interface.open_session, app, ctx.request
@@ -253,7 +245,7 @@ class AsyncDriver:
         )
 
 
-def _scope(environ: Any) -> Scope:
+def scope_of(environ: Any) -> Scope:
     """Return the ASGI scope of the request that a WSGI environ describes."""
     fields = [("Content-Type", "CONTENT_TYPE"), ("Content-Length", "CONTENT_LENGTH")]
     fields += [(key[5:].replace("_", "-"), key) for key in environ if key.startswith("HTTP_")]

@@ -7,18 +7,21 @@ It calls the app as a WSGI callable in the caller's thread, without an event loo
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import werkzeug.test
+from werkzeug.datastructures import Headers
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Request as WerkzeugRequest
 
-from .async_client import AsyncDriver, Visit
+from .async_client import AsyncDriver, Visit, scope_of
+from .sockets import BlockingVisit, SocketVisit, socket_scope
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -181,6 +184,34 @@ class FlaskClient(Client):
         if self._async is None:
             raise RuntimeError("stream() belongs to 'async with app.test_client() as client'.")
         return self._async.visit(self._request(args, kwargs))
+
+    def websocket(self, *args: Any, subprotocols: Sequence[str] = (), **kwargs: Any) -> Any:
+        """Open a WebSocket; the other arguments are those of `open`.
+
+            with client.websocket("/chat", subprotocols=["v1"]) as ws:
+                ws.send("hello")
+                assert ws.receive() == "hello"
+
+        See `sockets.SocketVisit`; in an ``async with`` block of the client the methods are
+        awaited, and so is entering.
+        """
+        request = self._request(args, kwargs)
+        self._add_cookies_to_wsgi(request.environ)
+        scope = socket_scope(scope_of(request.environ), subprotocols)
+        visit = BlockingVisit if self._async is None else SocketVisit
+        return visit(self.application, scope, partial(self._answer, request))
+
+    def _answer(
+        self, request: WerkzeugRequest, pieces: list[bytes], status: int, headers: Headers
+    ) -> TestResponse:
+        """Make the response to *request*, and keep its cookies."""
+        host = request.host.partition(":")[0]
+        if self._cookies is not None:
+            self._update_cookies_from_response(host, request.path, headers.getlist("Set-Cookie"))
+        line = f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown').upper()}"
+        response: TestResponse = self.response_wrapper(pieces, line, headers, request=request)
+        response.json_module = self.application.json  # type: ignore[assignment]  # a provider will do
+        return response
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WerkzeugRequest:
         given = args[0] if args else None

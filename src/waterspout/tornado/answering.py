@@ -16,13 +16,14 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import default_exceptions
+from werkzeug.exceptions import BadRequest, default_exceptions
 
 from .. import signals
 from ..http.written import SENT, Pieces, Sent, Written
 from .detached import DetachedStream
 from .httputil import HTTPConnection, HTTPOutputError
 from .iostream import StreamClosedError
+from .legacy_answer import LegacyHead
 from .log import app_log
 from .web.errors import HTTPError
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from ..context import RequestContext
     from ..http.incoming import Incoming
+    from ..websockets.ends import Upgrade
+    from ..websockets.settings import SocketSettings
     from .httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
 
 __all__ = ["ServerConnection"]
@@ -56,8 +59,10 @@ class ServerConnection(HTTPConnection):
     _missing: int | None = None  # bytes of the declared length that are not written yet
     finished = False
     _taken = False
+    _beside = False
     _error: Exception | None = None
     _lost = False
+    _legacy: LegacyHead | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
 
@@ -83,23 +88,63 @@ class ServerConnection(HTTPConnection):
         code = start_line.code  # type: ignore[union-attr]  # an answer's
         length = headers.get("Content-Length")
         if length is not None and self.incoming.method != "HEAD" and code not in _WITHOUT_BODY:
+            if not (length.isascii() and length.isdigit()):  # int() takes more than HTTP
+                raise HTTPOutputError(f"Content-Length {length!r} is no number of bytes")
             self._missing = int(length)
         body = chunk or b""
         if body and self._missing is not None:
             self._count(body)
-        loop = asyncio.get_running_loop()
         reason = start_line.reason  # type: ignore[union-attr]
-        self._written = Written(code, reason, list(headers.get_all()), body)
+        fields = {name: values.copy() for name, values in headers.by_name().items()}
+        self._written = Written(code, reason, fields, body)
+        loop = asyncio.get_running_loop()
         self._head_sent = future = loop.create_future()
         if self._peer is None:
             future.set_result(None)
-        else:
+        elif self._beside:
             loop.call_soon(self._send_beside)
         return future
 
+    def answer(self, status: int, reason: str, headers: HTTPHeaders, body: bytes) -> Future[None]:
+        """Write a whole answer, which declares its length if it has a body. The future is done
+        when it is sent."""
+        if self._written is not None:
+            raise HTTPOutputError("The head of the answer has been written")
+        self._close_callback = None
+        fields = headers.by_name()
+        if body and fields.get("Content-Length") != [f"{len(body)}"]:
+            self._check_length(headers.get("Content-Length"), body)
+        self.finished = True
+        self._written = Written(status, reason, fields, body)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        if self._beside:
+            self._head_sent = future
+            loop.call_soon(self._send_beside)
+        else:
+            future.set_result(None)
+        return future
+
+    def _check_length(self, declared: str | None, body: bytes) -> None:
+        self._missing = None if declared is None else int(declared)
+        self._count(body)
+        if self._missing:
+            self._refuse_short()
+
+    def note_waiting(self) -> None:
+        """Note that the endpoint has come to wait: from now on what it writes is sent beside
+        it. PERF: most never do, and cost no turn of the loop."""
+        self._beside = self._peer is not None
+        if self._beside and self._written is not None:
+            self._send_beside()
+
     def write(self, chunk: bytes) -> Future[None]:
         """Write a piece of the body. The future is done when more may be written."""
-        if self._written is None or self.finished:
+        if self._written is None:
+            return self._write_by_hand(chunk)
+        if self.finished:
             raise HTTPOutputError("A body belongs between the head of an answer and its end")
         self._count(chunk)
         future: Future[None] = asyncio.get_running_loop().create_future()
@@ -113,19 +158,32 @@ class ServerConnection(HTTPConnection):
             future.set_result(None)  # it goes with the head, whose future tells
         return future
 
+    def _write_by_hand(self, chunk: bytes) -> Future[None]:
+        if self._legacy is None:
+            self._legacy = LegacyHead()
+        found = self._legacy.feed(chunk)
+        if found is not None:
+            return self.write_headers(*found)
+        future: Future[None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
+
     def finish(self) -> None:
         """Say that the body is complete. Raises `HTTPOutputError` if it is too short."""
         if self.finished or self._written is None:
             raise HTTPOutputError("There is no answer to finish")
         if self._missing and not self._lost:
-            missing, self._missing = self._missing, None
-            self.abort()
-            raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
+            self._refuse_short()
         self.finished = True
         if self._pieces is not None:
             self._pieces.end()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+    def _refuse_short(self) -> None:
+        missing, self._missing = self._missing, None
+        self.abort()
+        raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
 
     def _count(self, chunk: bytes) -> None:
         if self._missing is not None:
@@ -154,8 +212,18 @@ class ServerConnection(HTTPConnection):
         if self._head_sent is not None and not self._head_sent.done():
             self._head_sent.set_result(None)
 
+    def taken(self) -> Written | None:
+        """Return the answer if it is whole and nobody sends it yet."""
+        if not self.finished or self._sender is not None or self._error is not None:
+            return None
+        self._taken = True
+        if self._head_sent is not None and not self._head_sent.done():
+            self._head_sent.set_result(None)
+        return self._written
+
     async def result(self) -> Written | Sent:
         """Wait for the end of the answer; return it, or `SENT` if the client has it."""
+        self.note_waiting()
         if not (self.finished or self._lost):
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
@@ -209,6 +277,19 @@ class ServerConnection(HTTPConnection):
             raise RuntimeError("Only Waterspout's own server can give up a connection.")
         self._end()
         return DetachedStream(*give())
+
+    def upgrade(self, settings: SocketSettings) -> Upgrade:
+        """Return the WebSocket that the request asks for. Raises 400 or 426 for a handshake that
+        is not as it should be, or where the door has no WebSockets (WSGI)."""
+        upgrade = getattr(self._peer, "upgrade", None)
+        if upgrade is None:
+            raise BadRequest("The door has no WebSockets.")
+        found: Upgrade = upgrade(self.incoming, settings)
+        return found
+
+    def give_up(self) -> None:
+        """Have no answer: the request has become a WebSocket, or its client has left."""
+        self._end()
 
     def escalate(self, error: Exception) -> bool:
         """Tell the core of a handler's *error*; True if the application takes it, and answers in

@@ -158,7 +158,7 @@ class Runner:
     ) -> None:
         self.ctx_run = ctx_run
         self.gen = gen
-        self.result_future = result_future
+        self.result_future: asyncio.Future[Any] | None = result_future
         self.future: Any = _nothing
         self.running = False
         self.finished = False
@@ -174,29 +174,37 @@ class Runner:
             while self.handle_yield(self._advance()):
                 pass
         except (StopIteration, Return) as end:
-            self._finish()
-            future_set_result_unless_cancelled(self.result_future, end.value)
+            future_set_result_unless_cancelled(self._finish(), end.value)
         except asyncio.CancelledError:
-            self._finish()
-            self.result_future.cancel()
+            self._finish().cancel()
         except Exception as error:
-            self._finish()
-            future_set_exception_unless_cancelled(self.result_future, error)
+            future_set_exception_unless_cancelled(self._finish(), error)
         finally:
             self.running = False
 
     def _advance(self) -> Any:
         """Tell the generator the outcome of what it waited for; return what it yields next."""
         future, self.future = self.future, _nothing
+        failure: BaseException | None = None
         try:
             value = future.result()
         except (Exception, asyncio.CancelledError) as error:
-            return self.gen.throw(error)
-        return self.gen.send(value)
+            failure = error
+        try:
+            # NOTE: not thrown from the handler above, where it would get itself as its context.
+            return self.gen.send(value) if failure is None else self.gen.throw(failure)
+        finally:
+            # NOTE: the exception's traceback has this frame; with the exception in it, the two
+            # would wait for the garbage collector.
+            del future, failure
 
-    def _finish(self) -> None:
+    def _finish(self) -> asyncio.Future[Any]:
+        """Note the end; return the future that is to be told, and forget it."""
         self.finished = True
         self.future = _nothing
+        future, self.result_future = self.result_future, None
+        assert future is not None
+        return future
 
     def handle_yield(self, yielded: Any) -> bool:
         """Wait for what the generator yielded; return True if that is done."""
@@ -297,11 +305,9 @@ def multi(
             except (Exception, asyncio.CancelledError) as error:
                 if failure is None:
                     failure = error
-                elif not isinstance(error, asyncio.CancelledError | quiet_exceptions):
+                elif not isinstance(error, (asyncio.CancelledError, quiet_exceptions)):
                     app_log.error("Multiple exceptions in yield list", exc_info=True)
-        if isinstance(failure, asyncio.CancelledError):
-            future.cancel()
-        elif failure is not None:
+        if failure is not None:
             future_set_exception_unless_cancelled(future, failure)
         else:
             result = results if keys is None else dict(zip(keys, results, strict=True))

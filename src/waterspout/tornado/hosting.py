@@ -24,6 +24,8 @@ from ..config import DEFAULT_CONFIG
 from ..current import request_var
 from ..http.incoming import Incoming
 from ..json.provider import DefaultJSONProvider
+from ..routing import EVERYTHING
+from ..stepping import go_on
 from .answering import ServerConnection
 from .httputil import (
     HTTPHeaders,
@@ -87,7 +89,7 @@ def app_of(program: Any) -> Host:
         endpoint = _application_endpoint(program)
     else:
         endpoint = _delegate_endpoint(program)
-    host.add_pattern("(?s:.*)", "tornado", endpoint, stream=True, on_disconnect="finish")
+    host.add_pattern(EVERYTHING, "tornado", endpoint, stream=True, on_disconnect="finish")
     return host
 
 
@@ -145,7 +147,7 @@ def _application_endpoint(application: Application, prefix: str = "") -> Endpoin
 def _delegate_endpoint(program: Any) -> Endpoint:
     async def answer(**_: Any) -> Written | Sent:
         ctx = request_var.get()
-        incoming = _message_of(ctx)
+        incoming = ctx._incoming or _message_of(ctx)
         connection = ServerConnection(ctx, incoming)
         if isinstance(program, HTTPServerConnectionDelegate):
             delegate = program.start_request(connection.server_connection, connection)
@@ -161,7 +163,7 @@ def _delegate_endpoint(program: Any) -> Endpoint:
 
 
 def _begin(ctx: RequestContext) -> tuple[ServerConnection, HTTPServerRequest]:
-    incoming = _message_of(ctx)
+    incoming = ctx._incoming or _message_of(ctx)
     connection = ServerConnection(ctx, incoming)
     try:
         return connection, HTTPServerRequest.from_incoming(incoming, connection)
@@ -170,11 +172,9 @@ def _begin(ctx: RequestContext) -> tuple[ServerConnection, HTTPServerRequest]:
 
 
 def _message_of(ctx: RequestContext) -> Incoming:
-    incoming = ctx._incoming
-    if incoming is None:  # the WSGI door
-        request = ctx.request
-        incoming = Incoming.from_environ(request.environ, request.get_data(cache=False))
-    return incoming
+    """Return the message of a request that came by the WSGI door."""
+    request = ctx.request
+    return Incoming.from_environ(request.environ, request.get_data(cache=False))
 
 
 async def _run(
@@ -194,8 +194,15 @@ async def _run(
         delegate.request.body = await _whole_body(connection)
     elif not isinstance(incoming.body, bytes):
         delegate.request.body = await run_in_thread(incoming.body.read)
-    await delegate.begin()
-    return await connection.result()
+    work = delegate.begin()
+    try:
+        awaited = work.send(None)
+    except StopIteration:
+        pass
+    else:
+        connection.note_waiting()
+        await go_on(work, awaited)
+    return connection.taken() or await connection.result()
 
 
 async def _converse(
@@ -221,7 +228,7 @@ async def _converse(
         raise
     except HTTPInputError as error:
         raise _malformed(connection, error) from error
-    return await connection.result()
+    return connection.taken() or await connection.result()
 
 
 async def _whole_body(connection: ServerConnection) -> bytes:

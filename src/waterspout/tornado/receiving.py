@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import BadRequest, ClientDisconnected
 
 from .httputil import HTTPInputError
 from .log import gen_log
+from .malformed import tornado_reason
 
 if TYPE_CHECKING:
     from .answering import ServerConnection
@@ -40,6 +41,10 @@ async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
         try:
             async with asyncio.timeout_at(due):
                 piece = await incoming.channel.receive()
+        except ClientDisconnected:
+            raise
+        except BadRequest as error:
+            raise HTTPInputError(tornado_reason(error.description or "")) from error
         except TimeoutError:
             gen_log.info("Timeout reading body from %s", connection.remote_ip)
             connection.abort()

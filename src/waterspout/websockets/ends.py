@@ -40,8 +40,14 @@ class End(Protocol):
         Raises `WebSocketClosed`.
         """
 
-    def ping(self, data: bytes) -> None:
-        """Send a ping of at most 125 bytes."""
+    def send_control(self, opcode: int, data: bytes) -> Awaitable[None] | None:
+        """Send a ping (9) or a pong (10) of at most 125 bytes; as `send_message`."""
+
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
 
     def leave(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake, unless it has begun; `Sink.on_close` tells its end.

@@ -70,6 +70,7 @@ class Link:
         "_unfed",
         "answers_pings",
         "bytes_in",
+        "bytes_out",
         "clean",
         "ended",
         "open",
@@ -82,8 +83,8 @@ class Link:
         self.sink = sink
         #: Pings are answered here; otherwise by the sink.
         self.answers_pings = True
-        #: Bytes received.
-        self.bytes_in = 0
+        #: Bytes received, and of messages, pings and pongs made by `frame` and `control`.
+        self.bytes_in = self.bytes_out = 0
         self.open = True
         self.ended = False
         #: The peer has said goodbye.
@@ -269,20 +270,26 @@ class Link:
             return self._compressed(opcode, data)
         if self._masks or length > 125:
             return self._framed(opcode, data)
+        self.bytes_out += length + 2
         return heads[length] + data
 
     def _framed(self, opcode: int, data: bytes) -> bytes:
         if self._masks:
             mask = os.urandom(4)
-            return _head(opcode, 0x80, len(data)) + mask + apply_mask(data, mask)
-        return _head(opcode, 0, len(data)) + data
+            frame = _head(opcode, 0x80, len(data)) + mask + apply_mask(data, mask)
+        else:
+            frame = _head(opcode, 0, len(data)) + data
+        self.bytes_out += len(frame)
+        return frame
 
     def _compressed(self, opcode: int, data: bytes) -> bytes:
         if opcode == 0x81:
             self._protocol.send_text(data)
         else:
             self._protocol.send_binary(data)
-        return b"".join(self._protocol.data_to_send())
+        frame = b"".join(self._protocol.data_to_send())
+        self.bytes_out += len(frame)
+        return frame
 
     def control(self, opcode: int, data: bytes) -> bytes:
         """Return the bytes of a ping (9) or a pong (10). `ValueError` above 125 bytes,

@@ -44,7 +44,7 @@ class SocketSettings:
     """For the peer's half of the closing handshake, and for a function to end after it."""
     compression: bool = True
     """Compress (RFC 7692) what is long enough, if the peer offers it."""
-    deflate: Deflate = Deflate()  # noqa: RUF009  # immutable
+    deflate: Deflate = Deflate()
     """How."""
 
     def __post_init__(self) -> None:

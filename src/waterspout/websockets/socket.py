@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocket"]
 
+_PING = 9
+
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
@@ -145,7 +147,7 @@ class WebSocket:
             await self.accept()
         if self.closed:
             raise self._closed()
-        self._end.ping(data)
+        self._end.send_control(_PING, data)
 
     def __aiter__(self) -> WebSocket:
         return self

@@ -11,6 +11,7 @@ import pytest
 from rooms_site import client_of, served
 
 from waterspout.tornado.web import (
+    Application,
     FallbackHandler,
     RedirectHandler,
     RequestHandler,
@@ -177,9 +178,7 @@ def test_addslash_e6() -> None:
         (With, "///evil.example"),
     ],
 )
-def test_slashes_never_lead_to_another_host_r05(
-    handler: type[RequestHandler], target: str
-) -> None:
+def test_slashes_never_lead_to_another_host_r05(handler: type[RequestHandler], target: str) -> None:
     with served((".*", handler)) as client:
         assert raw(client, target) == (403, None)
 
@@ -254,8 +253,6 @@ def test_a_fallback_takes_the_request() -> None:
     class Inner(RequestHandler):
         def get(self) -> None:
             self.write("inner")
-
-    from waterspout.tornado.web import Application
 
     inner = Application([(".*", Inner)])
     assert client_of((".*", Fallback, {"fallback": inner})).get("/x").data == b"inner"

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from rooms_site import client_of, served
 
@@ -126,11 +127,8 @@ def test_an_error_after_a_part_is_sent_cuts_the_answer_off(
             await self.flush()
             raise ValueError(SECRET)
 
-    import httpx
-
-    with served(("/", Partly)) as client:
-        with pytest.raises(httpx.RemoteProtocolError):
-            client.get("/")
+    with served(("/", Partly)) as client, pytest.raises(httpx.RemoteProtocolError):
+        client.get("/")
     assert "Cannot send error response after headers written" in caplog.text
     assert "Uncaught exception GET /" in caplog.text
 
@@ -207,9 +205,7 @@ def pages(tmp_path: Path) -> Any:
     (tmp_path.parent / "outside.html").write_text("outside")
     for name, source in TEMPLATES.items():
         (folder / name).write_text(source)
-    yield client_of(
-        ("/", Page), template_path=str(folder), ui_modules={"Failing": FailingModule}
-    )
+    yield client_of(("/", Page), template_path=str(folder), ui_modules={"Failing": FailingModule})
     RequestHandler._template_loaders.clear()
 
 
@@ -282,7 +278,10 @@ PART = 'Content-Disposition: form-data; name="a"\r\n\r\n1\r\n'
         ("multipart/form-data; boundary=", f"--x\r\n{PART}--x--"),
         ("multipart/form-data; boundary=x", f"--x\r\n{PART}"),
         ("multipart/form-data; boundary=x", "nothing of the kind"),
-        ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--"),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--",
+        ),
         ("multipart/form-data; boundary=x", "--x\r\nno header\r\n\r\n1\r\n--x--"),
         ("multipart/form-data; boundary=x", f"--x\r\n{PART}" * 3000 + "--x--"),
     ],
@@ -359,7 +358,7 @@ def test_keys_that_rotate_d6() -> None:
     old = create_signed_value(keys, "who", "bob", key_version=1).decode()
     answer = client.post("/", headers={"Cookie": f'who="{old}"'})
     assert answer.data == b"1"
-    assert answer.headers["Set-Cookie"].startswith('who="2|1:2|')
+    assert answer.headers["Set-Cookie"].startswith("who=2|1:2|")
     assert client.get("/", headers={"Cookie": f'who="{old}"'}).data == b"b'bob'"
     later = client_of(("/", Signing), cookie_secret={2: SECRET}, key_version=2)
     assert later.get("/", headers={"Cookie": f'who="{old}"'}).data == b"None"

@@ -6,7 +6,9 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -131,7 +133,7 @@ def test_a_large_file_on_a_socket_g4(root: Path) -> None:
 # -- what the client has already -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ['{}', 'W/{}', '"x", {}', "*"])
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', "*"])
 def test_304_by_etag_g4(client: Any, form: str) -> None:
     etag = client.get("/static/a.txt").headers["Etag"]
     found = client.get("/static/a.txt", headers={"If-None-Match": form.format(etag)})
@@ -222,7 +224,7 @@ def test_a_range_depends_on_if_range_t03(client: Any) -> None:
 
     assert status(whole["Etag"]) == 206
     assert status(whole["Last-Modified"]) == 206
-    for other in ('"other"', f'W/{whole["Etag"]}', "Tue, 14 Nov 2000 22:13:20 GMT", ""):
+    for other in ('"other"', f"W/{whole['Etag']}", "Tue, 14 Nov 2000 22:13:20 GMT", ""):
         assert status(other) == 200
 
 
@@ -416,6 +418,63 @@ def test_too_large_for_a_version_g4(root: Path, caplog: pytest.LogCaptureFixture
     assert found.data == TEXT
     assert "Etag" not in found.headers
     assert "larger than" in caplog.text
+
+
+# -- files and clients that change meanwhile -------------------------------------------------------
+
+HUGE = 48 * 1024 * 1024  # bytes, more than all buffers on the way
+
+
+class Watched(StaticFileHandler):
+    ended = threading.Event()
+
+    def on_finish(self) -> None:
+        self.ended.set()
+
+
+@pytest.fixture
+def slow(root: Path) -> Iterator[socket.socket]:
+    """A client that has asked for a huge file and has read the beginning of it only."""
+    Watched.ended.clear()
+    with (root / "huge.bin").open("wb") as file:
+        file.truncate(HUGE)
+    with served(static_path=str(root), static_handler_class=Watched) as client:
+        address = client.base_url.host, client.base_url.port
+        with socket.create_connection(address, 20) as peer:  # type: ignore[arg-type]
+            peer.sendall(b"GET /static/huge.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert peer.recv(17) == b"HTTP/1.1 200 OK\r\n"
+            yield peer
+
+
+def rest_of(peer: socket.socket) -> bytes:
+    """Return the body as far as it comes, whatever the end."""
+    pieces = []
+    with suppress(ConnectionError):
+        while piece := peer.recv(1 << 20):
+            pieces.append(piece)
+    return b"".join(pieces).partition(b"\r\n\r\n")[2]
+
+
+def test_a_file_that_becomes_shorter_cuts_the_answer_off_x29(
+    slow: socket.socket, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.truncate(root / "huge.bin", 100)
+    assert len(rest_of(slow)) < HUGE
+    assert "huge.bin became shorter while it was sent" in caplog.text
+
+
+def test_a_file_that_is_replaced_is_sent_as_it_was_x29(slow: socket.socket, root: Path) -> None:
+    (root / "new").write_bytes(b"n" * HUGE)
+    os.replace(root / "new", root / "huge.bin")
+    assert rest_of(slow) == bytes(HUGE)
+
+
+def test_a_client_that_leaves_is_no_error_x29(
+    slow: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow.close()
+    assert Watched.ended.wait(20)
+    assert {record.name for record in caplog.records} <= {"tornado.access", "waterspout.access"}
 
 
 # -- subclasses ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from rooms_site import client_of
 
 from waterspout.tornado.template import DictLoader, Loader
-from waterspout.tornado.web import RequestHandler, UIModule
+from waterspout.tornado.web import RequestHandler, UIModule, url
 
 PAGE = "<html><head><title>t</title></head><body>{% module Card(1) %}</body></html>"
 
@@ -75,8 +75,6 @@ def test_names_in_templates_g3(source: str, output: str) -> None:
 
     class Named(RequestHandler):
         pass
-
-    from waterspout.tornado.web import url
 
     made = page(
         source,

@@ -10,10 +10,10 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...escaping import to_unicode, utf8
-from . import runtime
 from .codegen import generate
 from .errors import CodeError, ParseError
 from .parser import parse
+from .runtime import NAMES, raw, show
 from .whitespace import default_mode, filter_whitespace
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Template:
             constant for constant in self.compiled.co_consts if isinstance(constant, CodeType)
         )
         self._names = {
-            **runtime.NAMES,
+            **NAMES,
             "__builtins__": builtins,
             # By these two a traceback finds the generated source.
             "__name__": module,
@@ -99,7 +99,7 @@ class Template:
         namespace = {**self._names, **self.namespace, **kwargs}
         execute: Callable[..., bytes] = FunctionType(self._function, namespace)
         try:
-            return execute(runtime.show, runtime.raw, utf8)
+            return execute(show, raw, utf8)
         except BaseException:
             # Another template of the same name may have left its source there.
             linecache.cache.pop(self._filename, None)

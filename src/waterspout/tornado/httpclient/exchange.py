@@ -36,6 +36,11 @@ class Exchange:
     """Sends *request* to *url*, with *method*, *headers* and *body*, which a redirect may have
     changed, and takes one response."""
 
+    _has_head: bool
+    _complete: bool
+    _continues: bool
+    _until_close: bool
+
     def __init__(
         self,
         request: HTTPRequest,

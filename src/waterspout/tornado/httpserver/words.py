@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...server import answers
 from ...server.serving import Server
 from ..log import gen_log
+from ..malformed import tornado_reason
 from ..netutil import is_valid_ip
 
 if TYPE_CHECKING:
@@ -19,27 +20,6 @@ if TYPE_CHECKING:
     from .server import HTTPServer
 
 __all__ = ["TornadoServer"]
-
-#: What Tornado says, by a part of what our parser says.
-_REASONS = {
-    "request line": "Malformed HTTP request line",
-    "method": "Malformed HTTP request line",
-    "HTTP version": "Malformed HTTP request line",
-    "request target": "Malformed HTTP request line",
-    "Host header field is not valid": "Invalid Host header",
-    "needs a Host header": "Missing Host header",
-    "more than one Host": "Multiple host headers not allowed",
-    "Invalid header token": "no colon in header line",
-    "header field name": "no colon in header line",
-    "chunk size": "invalid chunk size",
-    "transfer coding": "Unsupported Transfer-Encoding",
-    "more than one Content-Length": "Multiple unequal Content-Lengths",
-    "Transfer-Encoding can't be present": (
-        "Message with both Transfer-Encoding and Content-Length"
-    ),
-    "Content-Length can't be present": "Message with both Transfer-Encoding and Content-Length",
-    "Content-Length": "Only integer Content-Length is allowed",
-}
 
 _REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
@@ -86,7 +66,7 @@ class TornadoServer(Server):
         if error.status in (414, 431):
             gen_log.info("Unsatisfiable read, closing connection: %s", error.reason)
             return answers.refusal(error, self.date_line)
-        text = next((said for part, said in _REASONS.items() if part in error.reason), error.reason)
+        text = tornado_reason(error.reason)
         if error.value:
             text += f" {error.value.decode('latin-1')}"
         gen_log.info("Malformed HTTP message from %s: %s", peer, text)

@@ -79,11 +79,13 @@ class HTTPHeaders(MutableMapping[str, str]):
         """Return the values of *name* in the order they were added, none as an empty list."""
         return self._lines.get(_normalize_header(name), []).copy()
 
-    def get_all(self) -> Iterable[tuple[str, str]]:
-        """Yield every (name, value); a name with several values comes several times."""
-        for name, values in self._lines.items():
-            for value in values:
-                yield name, value
+    def by_name(self) -> dict[str, list[str]]:
+        """Return the values of each name, to be looked at: a copy of nothing."""
+        return self._lines
+
+    def get_all(self) -> list[tuple[str, str]]:
+        """Return every (name, value); a name with several values comes several times."""
+        return [(name, value) for name, values in self._lines.items() for value in values]
 
     # -- text --------------------------------------------------------------------------------------
 

@@ -114,7 +114,9 @@ class PathMatches(Matcher):
         pieces = [before]
         for piece in rest:
             _, closed, after = piece.partition(")")
-            pieces.append(after if closed else piece)
+            if not closed or ")" in after:
+                return None, None  # a group in a group
+            pieces.append(after)
         try:
             return "%s".join(re_unescape(piece) for piece in pieces), self.regex.groups
         except ValueError:

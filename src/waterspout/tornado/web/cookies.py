@@ -54,9 +54,6 @@ def set_cookie(
             raise CookieError(f"Invalid cookie attribute {attribute}={text!r} for cookie {name!r}")
     if expires_days is not None and not expires:
         expires = datetime.now(UTC) + timedelta(days=expires_days)
-    jar = _outgoing(handler)
-    jar.pop(name, None)  # the later one counts, with its own attributes only
-    jar[name] = value
     attributes: dict[str, Any] = {
         "domain": domain,
         "expires": format_timestamp(expires) if expires else None,
@@ -66,6 +63,9 @@ def set_cookie(
         "secure": secure,
         "samesite": samesite,
     }
+    jar = _outgoing(handler)
+    jar.pop(name, None)  # the later one counts, with its own attributes only
+    jar[name] = value
     jar[name].update({key: value for key, value in attributes.items() if value})
     if others:
         jar[name].update(others)  # any spelling of the names, as the library takes them

@@ -34,7 +34,10 @@ class HTTPError(Exception):
     def get_message(self) -> str | None:
         """Return the message with the arguments in it, None if there is none."""
         if self._log_message and self.args:
-            return self._log_message % self.args
+            try:
+                return self._log_message % self.args
+            except (TypeError, ValueError):  # no reason to fail while an error is handled
+                return f"{self._log_message} {self.args}"
         return self._log_message
 
     def __str__(self) -> str:

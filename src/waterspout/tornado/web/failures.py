@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..escape import xhtml_escape
+from ..httputil import HTTPHeaders, ResponseStartLine, responses
 from ..log import app_log, gen_log
 from .errors import Finish, HTTPError
 
@@ -99,6 +100,19 @@ def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -
         app_log.error("Uncaught exception in write_error", exc_info=True)
     if not handler._finished:
         handler.finish()
+
+
+def give_up(handler: RequestHandler) -> None:
+    """Answer 500, and nothing else, for a handler whose error page has failed as well: its
+    client would wait for ever."""
+    handler._finished = True
+    connection = handler.request.connection
+    connection.set_close_callback(None)
+    if not handler._headers_written:
+        handler._headers_written = True
+        start_line = ResponseStartLine("", 500, responses[500])
+        connection.write_headers(start_line, HTTPHeaders({"Content-Length": "0"}))
+    connection.finish()
 
 
 def write_error(handler: RequestHandler, status_code: int, **kwargs: Any) -> None:

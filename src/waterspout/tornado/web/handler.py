@@ -66,6 +66,11 @@ class RequestHandler(Arguments):
     _VALID_HEADER_CHARS: ClassVar[re.Pattern[str]] = fields.VALID_VALUE
     _stream_request_body: ClassVar[bool] = False
 
+    #: PERF: `flush` is this class's own, so that `finish` may do its work.
+    _flushes_here: ClassVar[bool] = True
+    #: PERF: `on_connection_close` has something to do.
+    _hears_of_close: ClassVar[bool] = False
+
     application: Application
     request: HTTPServerRequest
     path_args: list[str]
@@ -94,8 +99,14 @@ class RequestHandler(Arguments):
         self._prepared_future = None
         self._ui: ObjectDict | None = None
         self.clear()
-        request.connection.set_close_callback(self.on_connection_close)
+        if self._hears_of_close:
+            request.connection.set_close_callback(self.on_connection_close)
         self.initialize(**kwargs)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._flushes_here = cls.flush is RequestHandler.flush
+        cls._hears_of_close = cls.on_connection_close is not RequestHandler.on_connection_close
 
     @classmethod
     def as_endpoint(cls, name: str) -> Callable[..., Any]:

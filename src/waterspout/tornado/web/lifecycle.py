@@ -11,22 +11,20 @@ NOTE: with ``def`` methods `execute` never suspends: whoever drives it needs no 
 from __future__ import annotations
 
 from asyncio import CancelledError, current_task
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..httputil import HTTPInputError
 from ..iostream import StreamClosedError
 from ..log import app_log
+from . import failures
 from .errors import HTTPError
+from .origins import SAFE_METHODS
 
 if TYPE_CHECKING:
     from ..httputil import HTTPServerRequest
     from .handler import RequestHandler
     from .transforms import OutputTransform
-
-
-# Methods that change nothing (RFC 9110 §9.2.1), and that any site may have a browser send.
-_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def lose_body(request: HTTPServerRequest) -> None:
@@ -60,7 +58,7 @@ async def execute(
         handler.path_kwargs = (
             {name: _decoded(handler, arg, name) for name, arg in kwargs.items()} if kwargs else {}
         )
-        if method not in _HARMLESS:
+        if method not in SAFE_METHODS:
             handler._cross_origin_protection()
         if (waiting := handler.prepare()) is not None:
             await waiting
@@ -83,7 +81,9 @@ async def execute(
             if not handler._finished:
                 _guarded(handler.send_error, 500)
             raise
-        _guarded(handler._handle_request_exception, error)
+        handled = _guarded(handler._handle_request_exception, error)
+        if not handled and not handler._finished:
+            _guarded(failures.give_up, handler)
     finally:
         _say_prepared(handler)
 
@@ -103,10 +103,9 @@ def _say_prepared(handler: RequestHandler) -> None:
 
 
 def _decoded(handler: RequestHandler, value: Any, name: str | None) -> Any:
-    # What is no text has been made by a converter of the core's routes.
     if isinstance(value, bytes | str | None):
-        return handler.decode_argument(value, name=name)
-    return value
+        return handler.decode_argument(value, name=name)  # type: ignore[arg-type]  # as Tornado
+    return value  # made by a converter of the core's routes
 
 
 def _is_cancelled() -> bool:
@@ -115,8 +114,11 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _guarded(function: Any, *args: Any) -> None:
+def _guarded(function: Callable[..., Any], *args: Any) -> bool:
+    """Call *function* and return True, or log its exception and return False."""
     try:
         function(*args)
     except Exception:
         app_log.error("Exception in exception handler", exc_info=True)
+        return False
+    return True

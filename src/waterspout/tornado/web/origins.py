@@ -15,12 +15,13 @@ from .errors import HTTPError
 if TYPE_CHECKING:
     from .handler import RequestHandler
 
+#: Methods that change nothing (RFC 9110 §9.2.1); a browser may send them from anywhere.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 
 def protect(handler: RequestHandler) -> None:
-    """Raise `HTTPError` 403 for a request that the settings do not allow. GET, HEAD and
-    OPTIONS are always allowed: they change nothing (RFC 9110 §9.2.1)."""
-    if handler.request.method in ("GET", "HEAD", "OPTIONS"):
-        return
+    """Raise `HTTPError` 403 for a request, of a method that is not safe, that the settings do
+    not allow."""
     settings = handler.application.settings
     if settings.get("xsrf_cookies"):
         handler.check_xsrf_cookie()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ...escaping import to_unicode, utf8, xhtml_escape
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 # Where code stands that is not the program's, though it asks for templates.
 _OURS = (os.path.dirname(__file__), os.path.dirname(templates.__file__))
-_STATIC_HANDLER = f"{__package__}.static:StaticFileHandler"
 
 # -- the page --------------------------------------------------------------------------------------
 
@@ -217,10 +217,16 @@ def static_url(
     """
     handler.require_setting("static_path", "static_url")
     settings = handler.settings
-    handler_class = settings.get("static_handler_class") or load(_STATIC_HANDLER)
+    handler_class = settings.get("static_handler_class") or _static_handler()
     url: str = handler_class.make_static_url(settings, path, **kwargs)
     if include_host is None:
         include_host = getattr(handler, "include_host", False)
     if include_host:
         return f"{handler.request.protocol}://{handler.request.host}{url}"
     return url
+
+
+@cache
+def _static_handler() -> Any:
+    # A subclass of the handler that this module is a part of.
+    return load(f"{__package__}.static:StaticFileHandler")

@@ -151,8 +151,8 @@ class StaticFileHandler(RequestHandler):
 
     async def _send_file(self, absolute_path: str, start: int, length: int) -> None:
         """Send *length* bytes of our own file; begin anew if it has been replaced meanwhile."""
-        with static_paths.open_regular(absolute_path) as file:
-            found = os.fstat(file.fileno())
+        file, found = static_paths.open_regular(absolute_path)
+        with file:
             if static_paths.identity(found) == static_paths.identity(self._stat()):
                 await self._send_open_file(file, start, length)
                 return
@@ -168,7 +168,7 @@ class StaticFileHandler(RequestHandler):
         # PERF: a small file goes together with the head when we return. A transform is told at
         # once, though, that a file follows: it compresses by what it knows then.
         if length <= static_paths.CHUNK and not self._transforms:
-            content = next(chunks, b"")
+            content = b"".join(chunks)
             if len(content) != length:
                 raise HTTPError(500, "%s became shorter while it was read", self.path)
             self.write(content)
@@ -258,9 +258,7 @@ class StaticFileHandler(RequestHandler):
         Raises `HTTPError`: 404 if there is none, 403 if it is not to be sent.
         """
         root = static_paths.check_inside(root, absolute_path, self.path)
-        allowed = self.allowed_symlink_directory or root
-        folders = [allowed] if isinstance(allowed, str) else allowed
-        absolute_path = static_paths.resolved(absolute_path, folders, self.path)
+        absolute_path = self._without_links(root, absolute_path)
         if self.default_filename is not None and os.path.isdir(absolute_path):
             here = self.request.path
             if not here.endswith("/"):
@@ -269,9 +267,16 @@ class StaticFileHandler(RequestHandler):
                 self.redirect(here + "/", permanent=True)
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
-            absolute_path = static_paths.resolved(absolute_path, folders, self.path)
+            absolute_path = self._without_links(root, absolute_path)
         self._stat_result = static_paths.stat_regular(absolute_path, self.path)
         return absolute_path
+
+    def _without_links(self, root: str, absolute_path: str) -> str:
+        allowed = self.allowed_symlink_directory
+        if not allowed and static_paths.is_plain(root, absolute_path):
+            return absolute_path
+        folders = [allowed] if isinstance(allowed, str) else allowed
+        return static_paths.resolved(absolute_path, folders or [root], self.path)
 
     def _stat(self) -> os.stat_result:
         # A subclass may have validated the path in its own way.
@@ -294,7 +299,9 @@ class StaticFileHandler(RequestHandler):
     ) -> Generator[bytes, None, None]:
         """Return the bytes from *start* to before *end* (None: the content's ends): bytes, or an
         iterator of them. Raises `HTTPError` if *abspath* is no regular file."""
-        with static_paths.open_regular(abspath) as file:
+        static_paths.stat_regular(abspath, abspath)
+        file, _ = static_paths.open_regular(abspath)
+        with file:
             yield from static_paths.read_part(file, start, end)
 
     def _is_plain(self) -> bool:

@@ -1,0 +1,32 @@
+"""Driving a coroutine by hand: the first step here and now, the rest by whoever awaits it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator
+from types import coroutine
+from typing import Any
+
+__all__ = ["go_on"]
+
+
+@coroutine
+def go_on(
+    work: Generator[Any, Any, None] | Coroutine[Any, Any, None],
+    awaited: Any,
+    error: BaseException | None = None,
+) -> Generator[Any, Any, None]:
+    """Await the rest of *work*, whose first step has come to wait for *awaited*; *error* is
+    thrown into it first."""
+    value: Any = None
+    try:
+        if error is not None:
+            awaited = work.throw(error)
+        while True:
+            try:
+                value = yield awaited
+            except BaseException as thrown:
+                awaited = work.throw(thrown)
+            else:
+                awaited = work.send(value)
+    except StopIteration:
+        return

@@ -1,0 +1,155 @@
+"""Bodies that a handler takes piece by piece (C6)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rooms_site import client_of, served
+
+from waterspout.tornado.web import (
+    HTTPError,
+    RequestHandler,
+    _has_stream_request_body,
+    stream_request_body,
+)
+
+
+@stream_request_body
+class Streams(RequestHandler):
+    """Notes what happens, and answers with it."""
+
+    def initialize(self, waits: bool = False) -> None:
+        self.waits = waits
+        self.happened: list[str] = []
+        self.size = self.running = 0
+
+    async def prepare(self) -> None:
+        await asyncio.sleep(0)
+        self.happened.append("prepare")
+
+    def data_received(self, chunk: bytes) -> Any:
+        self.size += len(chunk)
+        if not self.happened[-1].startswith("data"):
+            self.happened.append("data")
+        return self._take() if self.waits else None
+
+    async def _take(self) -> None:
+        self.running += 1
+        assert self.running == 1, "a second piece before the first was taken"
+        await asyncio.sleep(0)
+        self.running -= 1
+
+    def post(self) -> None:
+        self.write({"happened": self.happened, "size": self.size})
+
+
+def pieces() -> Iterator[bytes]:
+    for _ in range(20):
+        yield b"x" * 50_000
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_pieces_of_a_body(waits: bool) -> None:
+    """C6: prepare, then the pieces, each when the one before is taken, then the method."""
+    with served(("/", Streams, {"waits": waits})) as client:
+        for content in (pieces(), b"x" * 1_000_000):  # without and with a length
+            response = client.post("/", content=content)
+            assert response.json() == {"happened": ["prepare", "data"], "size": 1_000_000}
+
+
+def test_a_body_without_pieces() -> None:
+    """C6: the method is called all the same; behind WSGI too."""
+    expected = {"happened": ["prepare"], "size": 0}
+    with served(("/", Streams)) as client:
+        assert client.post("/").json() == expected
+    assert client_of(("/", Streams)).post("/").json == expected
+
+
+def test_arguments_come_from_the_query_alone() -> None:
+    """C6: a form body is not read as one."""
+
+    @stream_request_body
+    class Form(RequestHandler):
+        def data_received(self, chunk: bytes) -> None:
+            pass
+
+        def post(self) -> None:
+            self.write({"a": self.get_arguments("a")})
+
+    with served(("/", Form)) as client:
+        assert client.post("/?a=1", data={"a": "2"}).json() == {"a": ["1"]}
+
+
+@pytest.mark.parametrize("stage", ["prepare", "data_received", "post"])
+def test_errors_at_each_stage(stage: str, caplog: pytest.LogCaptureFixture) -> None:
+    """C6: the client is answered and the server goes on, whenever the handler fails."""
+
+    @stream_request_body
+    class Fails(RequestHandler):
+        def _fail_at(self, name: str) -> None:
+            if name == stage:
+                raise HTTPError(418) if name != "data_received" else ValueError("bad piece")
+
+        def prepare(self) -> None:
+            self._fail_at("prepare")
+
+        def data_received(self, chunk: bytes) -> None:
+            self._fail_at("data_received")
+
+        def post(self) -> None:
+            self._fail_at("post")
+
+    class Fine(RequestHandler):
+        def get(self) -> None:
+            self.write("fine")
+
+    with served(("/", Fails), ("/fine", Fine)) as client:
+        response = client.post("/", content=b"x" * 10)
+        assert response.status_code == (500 if stage == "data_received" else 418)
+        assert client.get("/fine").text == "fine"
+
+
+def test_a_client_that_leaves_in_the_middle() -> None:
+    """C6: on_connection_close is called, the method is not, and nothing is logged as an error."""
+    happened: list[str] = []
+    closed = asyncio.Event()
+
+    @stream_request_body
+    class Left(RequestHandler):
+        def data_received(self, chunk: bytes) -> None:
+            happened.append("data")
+
+        def on_connection_close(self) -> None:
+            super().on_connection_close()
+            happened.append("closed")
+            closed.set()
+
+        def post(self) -> None:
+            happened.append("post")
+
+    class Asks(RequestHandler):
+        async def get(self) -> None:
+            await closed.wait()
+            await asyncio.sleep(0)
+            self.write({"happened": happened})
+
+    with served(("/", Left), ("/asks", Asks)) as client:
+        with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as peer:
+            peer.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        assert client.get("/asks").json()["happened"][-1:] == ["closed"]
+
+
+def test_what_the_decorator_takes() -> None:
+    """C6: handler classes; the mark is inherited."""
+
+    class Below(Streams):
+        pass
+
+    assert _has_stream_request_body(Below)
+    assert not _has_stream_request_body(RequestHandler)
+    with pytest.raises(TypeError, match="expected subclass of RequestHandler"):
+        stream_request_body(dict)  # type: ignore[type-var]
