@@ -29,7 +29,7 @@ FLOORS = {
     ),
     MIDDLE: "app_context bridge carry context routing sessions stepping templating",
     UPPER: (
-        "_removed app background blueprints conversion drivers endpoint errors files flashing"
+        "_removed app background blueprints conversion csrf drivers endpoint errors files flashing"
         " joining lanes last_stage pipeline reception registration responding scaffold"
         " streaming url_building urls views websockets"
     ),

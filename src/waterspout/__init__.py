@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .context import has_request_context as has_request_context
     from .context import request as request
     from .context import session as session
+    from .csrf import CSRFError as CSRFError
+    from .csrf import check_csrf as check_csrf
+    from .csrf import csrf_token as csrf_token
     from .files import send_file as send_file
     from .files import send_from_directory as send_from_directory
     from .flashing import flash as flash
@@ -63,6 +66,7 @@ _HOME = {
         *("after_this_request", "copy_current_request_context", "current_app", "g"),
         *("has_app_context", "has_request_context", "request", "session"),
     ),
+    "csrf": ("CSRFError", "check_csrf", "csrf_token"),
     "files": ("send_file", "send_from_directory"),
     "flashing": ("flash", "get_flashed_messages"),
     "http": ("Request", "Response"),

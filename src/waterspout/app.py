@@ -24,6 +24,7 @@ from . import bridge, pipeline
 from .carry import carry
 from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
 from .conversion import to_response
+from .csrf import csrf_token
 from .drivers import SYNC, drive
 from .endpoint import SEAMS, Heads, Plan, is_async
 from .flashing import get_flashed_messages
@@ -236,6 +237,7 @@ class App(Joining):
         made.globals.update(
             url_for=self.url_for,
             get_flashed_messages=get_flashed_messages,
+            csrf_token=csrf_token,
             config=self.config,
             request=request,
             session=session,

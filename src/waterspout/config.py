@@ -93,6 +93,9 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "COOKIE_PREFIX_CHECK": Setting(
             False, "Refuse to set __Host- and __Secure- cookies that browsers drop.", modern=True
         ),
+        "CSRF_COOKIE_NAME": Setting(
+            "_xsrf", "Name of the cookie with the token against cross-site requests."
+        ),
         # -- addresses
         "SERVER_NAME": Setting(
             None, "host[:port] of the site, for URLs made outside a request and subdomains."

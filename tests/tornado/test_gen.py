@@ -93,14 +93,12 @@ class TestCoroutine:
 
         @gen.coroutine
         def careful() -> Any:
-            try:
+            with pytest.raises(KeyError) as caught:
                 yield late(KeyError("x"))
-            except KeyError as error:
-                assert error.__context__ is None
-            try:
+            assert caught.value.__context__ is None
+            with pytest.raises(gen.BadYieldError) as bad:
                 yield 5
-            except gen.BadYieldError as error:
-                return str(error)
+            return str(bad.value)
 
         assert run(careful) == "yielded unknown object 5"
 
@@ -210,9 +208,9 @@ class TestWithTimeout:
 
         async def main() -> None:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            with pytest.raises(gen.TimeoutError, match="^Timeout$"):
+            with pytest.raises(gen.TimeoutError, match=r"^Timeout$"):
                 await gen.with_timeout(timedelta(0), future)
-            with pytest.raises(gen.TimeoutError, match="^too late$"):
+            with pytest.raises(gen.TimeoutError, match=r"^too late$"):
                 await gen.with_timeout(timedelta(0), future, message=lambda: "too late")
             with pytest.raises(gen.TimeoutError):
                 await gen.with_timeout(0, future, quiet_exceptions=KeyError)

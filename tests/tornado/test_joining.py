@@ -14,9 +14,11 @@ from waterspout import (
     Blueprint,
     RequestHandler,
     abort,
+    check_csrf,
     current_app,
     g,
     redirect,
+    render_template_string,
     request,
     session,
     url_for,
@@ -239,6 +241,46 @@ def test_l4_what_a_handler_flushes_arrives_in_order(ask: Any) -> None:
     answer = ask(make_app())("GET", "/streaming")
     assert answer.text == "0;1;2;"
     assert answer.headers["X-After"] == "200"
+
+
+def test_h1_b8_one_csrf_token_for_views_and_handlers(ask: Any) -> None:
+    """H1, B8: a token that a view's page carries is taken by a handler, and the other way."""
+    app = App(__name__, static_folder=None)
+    app.handler_settings["xsrf_cookies"] = True
+
+    @app.get("/form")
+    def form() -> str:
+        return render_template_string("{{ csrf_token() }}")
+
+    @app.post("/view")
+    def view() -> str:
+        check_csrf()
+        return "taken"
+
+    @app.route("/handler")
+    class Handler(RequestHandler):
+        def get(self) -> None:
+            self.write(self.xsrf_token)
+
+        def post(self) -> None:
+            self.write("taken")
+
+    send = ask(app)
+    of_view = send("GET", "/form").text
+    of_handler = send("GET", "/handler").text
+    assert of_view != of_handler  # masked
+    for token in (of_view, of_handler):
+        assert send("POST", "/view", data={"_xsrf": token}).text == "taken"
+        assert send("POST", "/handler", data={"_xsrf": token}).text == "taken"
+        assert send("POST", "/view", headers={"X-CSRFToken": token}).text == "taken"
+        assert send("POST", "/handler", headers={"X-XSRFToken": token}).text == "taken"
+    assert send("POST", "/view").status_code == 400
+    assert send("POST", "/handler").status_code == 403
+    other = "2|00000000|00000000000000000000000000000000|1"
+    answer = send("POST", "/view", data={"csrf_token": other})
+    assert answer.status_code == 400
+    assert "The CSRF tokens do not match." in answer.text
+    assert send("POST", "/handler", data={"_xsrf": other}).status_code == 403
 
 
 def inner_app(**settings: Any) -> App:

@@ -262,6 +262,7 @@ class _AppHandlers(Application):
         folder = app.template_folder
         settings: dict[str, Any] = {
             "cookie_secret": app.config["SECRET_KEY"],
+            "xsrf_cookie_name": app.config["CSRF_COOKIE_NAME"],
             "serve_traceback": app.debug,
             "template_path": None if folder is None else app.root_path + "/" + str(folder),
             "compiled_template_cache": not app.debug,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["WebSocket"]
 
 _PING = 9
+#: Messages taken in one turn of the event loop.
+_IN_ONE_TURN = 256
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -53,6 +55,7 @@ class WebSocket:
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._over: asyncio.Future[None] | None = None
+        self._taken = 0  # messages, without waiting for one
         self._leaving = False  # we have said goodbye: what still arrives is not wanted
         self.when_closed: Callable[[], object] | None = None
         """Called once when it has closed."""
@@ -97,10 +100,24 @@ class WebSocket:
         """Return the next message; waits for it. Raises `WebSocketClosed`."""
         if not self.accepted:
             await self.accept()
+        self._taken += 1
+        if self._taken >= _IN_ONE_TURN:
+            self._taken = 0
+            await asyncio.sleep(0)  # a client that sends much does not keep the loop to itself
         messages = self._messages
-        while not messages:
+        if not messages:
+            await self._arrival()
+        message = messages.popleft()
+        if self._paused and len(messages) * 2 <= self._settings.queue:
+            self._paused = False
+            self._end.resume()
+        return message
+
+    async def _arrival(self) -> None:
+        """Wait for a message. Raises `WebSocketClosed`."""
+        while not self._messages:
             if self.close_code is not None:
-                raise WebSocketClosed(self.close_code, self.close_reason or "")
+                raise self._closed()
             if self._waiter is not None:
                 raise RuntimeError("Another task waits for this WebSocket's next message.")
             self._waiter = asyncio.get_running_loop().create_future()
@@ -108,11 +125,7 @@ class WebSocket:
                 await self._waiter
             finally:
                 self._waiter = None
-        message = messages.popleft()
-        if self._paused and len(messages) * 2 <= self._settings.queue:
-            self._paused = False
-            self._end.resume()
-        return message
+        self._taken = 0
 
     async def send(self, message: str | bytes | bytearray | memoryview) -> None:
         """Send a message; waits while the client does not keep up. Raises `WebSocketClosed`."""

@@ -130,6 +130,11 @@ def test_a_large_file_on_a_socket_g4(root: Path) -> None:
         assert (part.status_code, part.content) == (206, LARGE[100:1500001])
 
 
+def test_a_large_file_in_the_test_client_g4(client: Any) -> None:
+    """Where nothing can be sent early, and the loop is a private one."""
+    assert client.get("/static/large.bin").data == LARGE
+
+
 # -- what the client has already -------------------------------------------------------------------
 
 

@@ -94,8 +94,12 @@ class HTTPServerRequest:
         context = getattr(connection, "context", None)
         self.remote_ip = getattr(context, "remote_ip", None)
         self.protocol = getattr(context, "protocol", "http")
+        if start_line is not None:
+            method, uri, version = start_line
         self._begin(
-            start_line or RequestStartLine(method or "GET", uri or "/", version),
+            method or "GET",
+            uri or "/",
+            version,
             self.headers.get("Host"),
             connection,
             server_connection,
@@ -109,13 +113,14 @@ class HTTPServerRequest:
         """Make the face of a message our server received."""
         request = cls.__new__(cls)
         request._incoming = incoming
-        request.remote_ip = incoming.client[0] if incoming.client else None
-        request.protocol = incoming.scheme
+        origin = incoming.origin
+        request.remote_ip = origin.client[0] if origin.client else None
+        request.protocol = origin.scheme
         host = incoming.header(b"host")
         request._begin(
-            RequestStartLine(
-                incoming.method, incoming.target.decode("latin-1"), f"HTTP/{incoming.version}"
-            ),
+            incoming.method,
+            incoming.target.decode("latin-1"),
+            f"HTTP/{incoming.version}",
             None if host is None else host.decode("latin-1"),
             connection,
             server_connection,
@@ -124,16 +129,18 @@ class HTTPServerRequest:
 
     def _begin(
         self,
-        start_line: RequestStartLine,
+        method: str,
+        uri: str,
+        version: str,
         host: str | None,
         connection: Any,
         server_connection: object | None,
     ) -> None:
         self._start_time = time.time()
-        self.method, self.uri, self.version = start_line
-        self.path, _, self.query = self.uri.partition("?")
+        self.method, self.uri, self.version = method, uri, version
+        self.path, _, self.query = uri.partition("?")
         if host is None:
-            if self.version != "HTTP/1.0":  # which knew no virtual hosts
+            if version != "HTTP/1.0":  # which knew no virtual hosts
                 raise HTTPInputError("Missing Host header")
             host = "127.0.0.1"
         self.host = host
@@ -196,7 +203,7 @@ class HTTPServerRequest:
     def _field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case). PERF: does not make `headers` of a
         message of our server, which most handlers never ask for."""
-        if self._incoming is None or "headers" in vars(self):
+        if self._incoming is None or "headers" in self.__dict__:
             return self.headers.get(name.decode())
         value = self._incoming.header(name)
         return None if value is None else value.decode("latin-1")

@@ -68,6 +68,8 @@ class RequestHandler(Arguments):
 
     #: PERF: `flush` is this class's own, so that `finish` may do its work.
     _flushes_here: ClassVar[bool] = True
+    #: PERF: so are the methods for entity tags.
+    _tags_here: ClassVar[bool] = True
     #: PERF: `on_connection_close` has something to do.
     _hears_of_close: ClassVar[bool] = False
 
@@ -106,6 +108,10 @@ class RequestHandler(Arguments):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._flushes_here = cls.flush is RequestHandler.flush
+        cls._tags_here = all(
+            getattr(cls, name) is getattr(RequestHandler, name)
+            for name in ("compute_etag", "set_etag_header", "check_etag_header")
+        )
         cls._hears_of_close = cls.on_connection_close is not RequestHandler.on_connection_close
 
     @classmethod

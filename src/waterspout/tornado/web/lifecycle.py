@@ -48,12 +48,15 @@ async def execute(
     handler._transforms = transforms
     request = handler.request
     method = request.method
+    streams = handler._stream_request_body
     try:
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
-        streams = handler._stream_request_body
         if not streams:
-            _parse_body(request)
+            try:
+                request._parse_body()
+            except HTTPInputError as error:
+                raise HTTPError(400, f"Invalid body: {error}") from error
         handler.path_args = [_decoded(handler, arg, None) for arg in args] if args else []
         handler.path_kwargs = (
             {name: _decoded(handler, arg, name) for name, arg in kwargs.items()} if kwargs else {}
@@ -85,14 +88,8 @@ async def execute(
         if not handled and not handler._finished:
             _guarded(failures.give_up, handler)
     finally:
-        _say_prepared(handler)
-
-
-def _parse_body(request: HTTPServerRequest) -> None:
-    try:
-        request._parse_body()
-    except HTTPInputError as error:
-        raise HTTPError(400, f"Invalid body: {error}") from error
+        if streams:
+            _say_prepared(handler)
 
 
 def _say_prepared(handler: RequestHandler) -> None:

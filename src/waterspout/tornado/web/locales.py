@@ -30,7 +30,7 @@ def get_browser_locale(handler: RequestHandler, default: str = "en_US") -> local
 
 @lru_cache(256)
 def _choose(accepted: str, default: str, supported: frozenset[str], fallback: str) -> str:
-    # PERF: browsers send a handful of different values; 0.2 us instead of 6.
+    # PERF: browsers send a handful of different values; 0.5 us instead of 4 in all.
     return closest(_preferred(accepted) or (default,), supported, fallback)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..escape import json_encode, utf8
 from ..httputil import ResponseStartLine
+from . import etags
 
 if TYPE_CHECKING:
     from ..httputil import HTTPConnection
@@ -127,19 +128,18 @@ def _complete_head(handler: RequestHandler) -> None:
     if (
         handler._status_code == 200
         and handler.request.method in ("GET", "HEAD")
-        and "Etag" not in handler._headers._lines
+        and "Etag" not in handler._headers.by_name()
+        and etags.client_has_it(handler)
     ):
-        handler.set_etag_header()
-        if handler.check_etag_header():
-            handler._write_buffer = []
-            handler.set_status(304)
+        handler._write_buffer = []
+        handler.set_status(304)
     status = handler._status_code
     if handler._should_not_send_content(status):
         if handler._write_buffer:
             raise RuntimeError(f"Cannot send body with status code HTTP{status}")
         handler._clear_representation_headers()
-    elif "Content-Length" not in (lines := handler._headers._lines):
-        lines["Content-Length"] = [str(sum(map(len, handler._write_buffer)))]
+    elif "Content-Length" not in (by_name := handler._headers.by_name()):
+        by_name["Content-Length"] = [str(sum(map(len, handler._write_buffer)))]
 
 
 def redirect(

@@ -1,0 +1,86 @@
+"""Protection against cross-site requests, for views: the same token as request handlers have.
+
+The token's secret is in a cookie that another site cannot read; a form repeats it in the field
+``_xsrf`` or ``csrf_token``, a script in the header ``X-CSRFToken`` or ``X-XSRFToken``. The
+formats are in `security.xsrf`; what a page of one wing has been given, the other takes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import BadRequest
+
+from .context import after_this_request, current_app, request
+from .context import request_ctx as current
+from .security import xsrf
+
+if TYPE_CHECKING:
+    from .http import Response
+
+__all__ = ["CSRFError", "check_csrf", "csrf_token"]
+
+_FIELDS = ("_xsrf", "csrf_token")
+_HEADERS = ("X-CSRFToken", "X-XSRFToken")
+
+
+class CSRFError(BadRequest):
+    """The token that was sent with a request is missing or not that of its cookie: 400."""
+
+    description = "The CSRF token is missing."
+
+
+def csrf_token() -> str:
+    """Return the token for a form or a script of this page, other text each time; the cookie
+    goes with the response if the request had none. Also in Jinja templates.
+
+    Settings: CSRF_COOKIE_NAME; SESSION_COOKIE_SECURE and SESSION_COOKIE_SAMESITE hold for this
+    cookie too.
+    """
+    return xsrf.encode(_token()).decode()
+
+
+def check_csrf() -> None:
+    """Raise `CSRFError` unless the request repeats the token of its cookie.
+
+    Call it in a view, or for all requests that change something:
+
+        @app.before_request
+        def protect():
+            if request.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
+                check_csrf()
+    """
+    sent = next(filter(None, map(request.form.get, _FIELDS)), None)
+    sent = sent or next(filter(None, map(request.headers.get, _HEADERS)), None)
+    if not sent:
+        raise CSRFError()
+    token = xsrf.decode(sent)
+    if token is None:
+        raise CSRFError("The CSRF token is invalid.")
+    if not xsrf.matches(token.secret, _token().secret):
+        raise CSRFError("The CSRF tokens do not match.")
+
+
+def _token() -> xsrf.Token:
+    """Return the token in the request's cookie, or a new one; the same all the request."""
+    ctx: Any = current._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy's
+    found: xsrf.Token | None = getattr(ctx, "_csrf", None)
+    if found is None:
+        cookie = request.cookies.get(current_app.config["CSRF_COOKIE_NAME"])
+        found = None if cookie is None else xsrf.decode(cookie)
+        if found is None:
+            found = xsrf.new_token()
+            after_this_request(_set_cookie)
+        ctx._csrf = found
+    return found
+
+
+def _set_cookie(response: Response) -> Response:
+    config = current_app.config
+    response.set_cookie(
+        config["CSRF_COOKIE_NAME"],
+        csrf_token(),
+        secure=config["SESSION_COOKIE_SECURE"],
+        samesite=config["SESSION_COOKIE_SAMESITE"],
+    )
+    return response
