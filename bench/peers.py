@@ -70,6 +70,8 @@ FLASK_GUNICORN = Server(
     ),
 )
 
+TORNADO = Server("Tornado / uvloop", (sys.executable, "-m", f"{PROGRAMS}.tornado_app", "{port}"))
+
 FLASK_GRANIAN = granian("Flask", "flask_app", "wsgi")
 
 ASYNC_PEERS = (

@@ -54,6 +54,18 @@ def page(server: Running) -> Request:
     return Request("/page")
 
 
+def tornado_page(server: Running) -> Request:
+    """Check and return the request for the same page, by a Tornado template."""
+    answer = server.ask("/page")
+    assert answer.status == 200, answer
+    assert answer.headers["content-type"] == "text/html; charset=UTF-8", answer
+    assert answer.body.count(b"<tr>") == 20, answer
+    assert b"Item &lt;19&gt;" in answer.body, answer
+    assert b'href="/static/style.css?v=' in answer.body, answer
+    assert answer.body.rstrip().endswith(b"</html>"), answer
+    return Request("/page")
+
+
 def session(server: Running) -> Request:
     """Check that the session counts, and return the request with a session to read and write."""
     first = server.ask("/count")
@@ -87,6 +99,7 @@ PAGES = (
     Cell("form post", form),
 )
 OURS = peers.waterspout("views_app")
+DROPIN_TORNADO = peers.waterspout("tornado_app", name="Waterspout drop-in", dropin=True)
 DROPIN = peers.waterspout("flask_app", name="Waterspout drop-in", dropin=True)
 
 
@@ -129,6 +142,22 @@ def flask_pages(rounds: int, seconds: float) -> Section:
             section.table(cell.name, measured)
             granian, ours = measured
             section.ratio(f"{cell.name}, against Flask on granian", ours, granian, Bar(">=", 2.5))
+    return section
+
+
+def tornado_program(rounds: int, seconds: float) -> Section:
+    """Measure an unchanged Tornado program on Tornado and on Waterspout."""
+    section = Section("A Tornado program, unchanged")
+    with all_running([peers.TORNADO, DROPIN_TORNADO]) as started:
+        for cell in (*TRIO, Cell("form post", form)):
+            measured = take_turns(started, cell, rounds, seconds)
+            section.table(cell.name, measured)
+            theirs, ours = measured
+            section.ratio(f"{cell.name}, against Tornado", ours, theirs, Bar(">=", 7))
+        measured = take_turns(started, Cell("template page", tornado_page), rounds, seconds)
+        section.table("template page", measured)
+        theirs, ours = measured
+        section.ratio("template page, against Tornado", ours, theirs, Bar(">=", 3))
     return section
 
 

@@ -48,8 +48,9 @@ async def handler(port: int) -> None:
 
 async def tornado(port: int) -> None:
     """Echo in Tornado's WebSocketHandler."""
-    from tornado.web import Application
     from tornado.websocket import WebSocketHandler
+
+    from tornado.web import Application
 
     class Echo(WebSocketHandler):
         def on_message(self, message: str | bytes) -> None:

@@ -20,22 +20,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
+from werkzeug.routing import WebsocketMismatch
 
 from . import signals
 from .app_context import AppContext as AppContext
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .app_context import _unset
 from .current import app_var, request_var
+from .http.upgrade import UpgradeRequired
 from .signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-    from werkzeug.routing import MapAdapter, Rule
+    from werkzeug.routing import MapAdapter
 
     from .app import App
     from .endpoint import Plan
     from .http import Incoming, Request
-    from .routing import PatternRule
     from .sessions import SessionMixin
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,24 +86,6 @@ class RequestContext(AppContext):
         except HTTPException as error:
             self._url_adapter = None
             request.routing_exception = error
-
-    @staticmethod
-    def from_incoming(
-        app: App,
-        incoming: Incoming,
-        rule: Rule | PatternRule | None = None,
-        view_args: dict[str, Any] | None = None,
-    ) -> RequestContext:
-        """Make the context of a message that the native server or ASGI received; *rule*
-        and *view_args* are given where the route table already knew them."""
-        ctx: RequestContext = _Received()
-        ctx.app = app
-        ctx._incoming = incoming
-        ctx._rule = rule
-        ctx._view_args = view_args
-        # PERF: read for every request; a class's default is read five times as slowly.
-        ctx._request = ctx._live_session = ctx._after = None
-        return ctx
 
     @property
     def request(self) -> Request:
@@ -265,6 +248,9 @@ class RequestContext(AppContext):
                 assert adapter is not None
                 found = self.app.match_by(adapter, request.path)
             request.url_rule, request.view_args = found
+        except WebsocketMismatch as error:
+            asks = request.headers.get("Upgrade", "").lower() == "websocket"
+            request.routing_exception = error if asks else UpgradeRequired()
         except HTTPException as error:
             request.routing_exception = error
 
@@ -382,15 +368,6 @@ class RequestContext(AppContext):
     def __repr__(self) -> str:
         request = self.request
         return f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
-
-
-class _Received(RequestContext):
-    """What `RequestContext.from_incoming` makes. PERF: half of the time of `__new__`."""
-
-    __init__: Any = object.__init__  # the fields are set from outside
-
-
-_Received.__name__ = RequestContext.__name__
 
 
 class _Outliving:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,13 @@ def _response_of(app: App, written: Written) -> Response:
     """Make the response of an answer written by hand, with its header fields and no others."""
     body: Any = written.body
     response = app.response_class(body, f"{written.status} {written.reason}")
-    response.headers = Headers(written.pairs())
+    headers = response.headers = Headers(written.pairs())
+    location = headers.get("Location")
+    if location is not None and not location.isascii():
+        # Written fields are bytes as latin-1; a response's location is text, made a URI when it
+        # is sent.
+        with suppress(UnicodeError):
+            headers["Location"] = location.encode("latin-1").decode()
     return response
 
 

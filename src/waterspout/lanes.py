@@ -323,7 +323,7 @@ class Lanes:
         for lane in (self.views, self.answers, *beside):
             lane.close()
         if _of_loops.get(self._loop) is self:
-            del _of_loops[self._loop]
+            _of_loops.pop(self._loop, None)
 
 
 _of_loops: dict[asyncio.AbstractEventLoop, Lanes] = {}
@@ -334,7 +334,9 @@ def lanes_of(loop: asyncio.AbstractEventLoop) -> Lanes:
     runs, lanes made on first use."""
     found = _of_loops.get(loop)
     if found is None:
-        for closed in [other for other in _of_loops if other.is_closed()]:
-            _of_loops[closed].close()
+        # Private loops come and go in many threads at once (WSGI): each is cleared away by one.
+        for other in list(_of_loops):
+            if other.is_closed() and (left := _of_loops.pop(other, None)) is not None:
+                left.close()
         found = Lanes(loop)
     return found

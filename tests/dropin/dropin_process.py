@@ -26,7 +26,11 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run_python(
-    directory: Path, *arguments: str, python: str = sys.executable, **variables: str
+    directory: Path,
+    *arguments: str,
+    python: str = sys.executable,
+    seconds: float = SECONDS,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the interpreter with *arguments* in *directory*, to its end."""
     return subprocess.run(
@@ -35,6 +39,6 @@ def run_python(
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )

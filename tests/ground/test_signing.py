@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from random import Random
 from typing import Any
 
 import pytest
@@ -24,6 +25,17 @@ def test_values_are_those_of_itsdangerous_h3(derivation: str, digest: Any) -> No
     for value in ({"a": 1}, "é" * 500, [1, None]):
         assert theirs.loads(ours.dumps(value), max_age=60) == value
         assert ours.loads(theirs.dumps(value), max_age=60) == value
+
+
+def test_what_is_compressed_is_what_itsdangerous_compresses_h3() -> None:
+    """Small values are tried with small buffers first: the choice must be the same."""
+    ours = serializer("k", salt="s", digest=sha1)
+    theirs = URLSafeTimedSerializer("k", salt="s", signer_kwargs={"digest_method": sha1})
+    for alphabet in ("a", "ab", "abcdefgh0123", "".join(map(chr, range(32, 127)))):
+        random = Random(alphabet)
+        for size in range(200):
+            value = {"v": "".join(random.choices(alphabet, k=size)), "w": size}
+            assert ours.dump_payload(value) == theirs.dump_payload(value), value
 
 
 def test_bytes_signer_is_that_of_itsdangerous_h3() -> None:

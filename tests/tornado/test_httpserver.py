@@ -357,6 +357,22 @@ class TestBodies:
         assert (fits.code, fits.body[:5]) == (200, b"1000:")
         assert large.code == 400
 
+    @pytest.mark.parametrize(("size", "status"), [(1000, b"200"), (1001, b"400")])
+    def test_a7_a_body_that_comes_with_its_head(self, size: int, status: bytes) -> None:
+        """In one packet: the limit holds as well, and nothing is taken for another request."""
+        data = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        data += b"Transfer-Encoding: chunked\r\n\r\n"
+        data += b"%x\r\n%b\r\n0\r\n\r\n" % (size, b"x" * size)
+
+        async def test() -> bytes:
+            async with serving(application(), max_body_size=1000) as url:
+                with ExpectLog("tornado.general", ".*chunked body too large", size > 1000, 20):
+                    return await exchange(url, data)
+
+        answer = run(test)
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert answer.count(b"HTTP/1.1") == 1
+
     def test_a7_decompress_request(self) -> None:
         """A body in gzip; what it was is told."""
 

@@ -38,7 +38,12 @@ def handshake(path: str = "/", *fields: str, drop: str = "", **changes: str) -> 
 
 
 def frame(
-    opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, mask: bytes | None = b"abcd"
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    fin: bool = True,
+    rsv: int = 0,
+    mask: bytes | None = b"abcd",
 ) -> bytes:
     """Return a frame as a client sends it, unmasked if *mask* is None."""
     head = bytes([(0x80 if fin else 0) | rsv << 4 | opcode])

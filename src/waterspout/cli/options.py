@@ -146,7 +146,8 @@ dropin_option = click.Option(
     ["--dropin"],
     is_flag=True,
     envvar="WATERSPOUT_DROPIN",
-    help="Let 'import flask' lead to Waterspout, for a program and extensions written for it.",
+    help="Let 'import flask' and 'import tornado.web' lead to Waterspout, for a program and"
+    " extensions written for them.",
     is_eager=True,
     expose_value=False,
     callback=_install_dropin,

@@ -3,9 +3,10 @@
 With the path of a program, or `-m` and a module, and its arguments, that program is run as
 `python` would run it, but `import flask` and `import tornado.web` give Waterspout.
 
-`enable`, `disable` and `status` are the switch for whole environments. `enable` writes one line into the environment's site-packages (a `.pth` file, which every
-interpreter start reads). The line does nothing until `WATERSPOUT_DROPIN=1` is set, so other
-programs of the same environment keep their Flask and their Tornado.
+`enable`, `disable` and `status` are the switch for whole environments. `enable` writes one line
+into the environment's site-packages (a `.pth` file, which every interpreter start reads). The
+line does nothing until `WATERSPOUT_DROPIN=1` is set, so other programs of the same environment
+keep their Flask and their Tornado.
 """
 
 from __future__ import annotations

@@ -28,9 +28,10 @@ def run_program(arguments: Sequence[str]) -> None:
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         return
     sys.argv = list(arguments)
-    if os.path.isfile(arguments[0]):
-        sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
-    runpy.run_path(arguments[0], run_name="__main__")
+    path = os.path.abspath(arguments[0])  # what `__file__` is in a program
+    if os.path.isfile(path):
+        sys.path[0] = os.path.dirname(path)
+    runpy.run_path(path, run_name="__main__")
 
 
 def _prefer_uvloop() -> None:
@@ -41,4 +42,11 @@ def _prefer_uvloop() -> None:
         import uvloop
     except ImportError:
         return
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+    # uvloop's own policy has no loop until one is set. Programs ask for one before that: a
+    # coroutine function of `tornado.gen` that is called at the top of a file does.
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        def new_event_loop(self) -> asyncio.AbstractEventLoop:
+            return uvloop.new_event_loop()
+
+    asyncio.set_event_loop_policy(Policy())

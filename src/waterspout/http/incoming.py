@@ -37,10 +37,10 @@ class Incoming:
     """One request message (RFC 9110 §6).
 
     *target* is the request target as sent; *path* its percent-decoded path (UTF-8, bad
-    bytes replaced) without *root_path*, made of the target unless given; *headers* (name, value) in the order received;
-    *body* the whole body: bytes, or an open binary file where it was spooled; *channel*
-    gives the pieces of a body that is streamed, None where it was buffered; *peer* tells
-    when the client has gone, None where the server cannot.
+    bytes replaced) without *root_path*, made of the target unless given; *headers* (name,
+    value) in the order received; *body* the whole body: bytes, or an open binary file where
+    it was spooled; *channel* gives the pieces of a body that is streamed, None where it was
+    buffered; *peer* tells when the client has gone, None where the server cannot.
     """
 
     # PERF: no slots, but defaults of the class: most messages set half of the fields.

@@ -17,13 +17,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import zlib
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
-from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
+from itsdangerous import BadSignature, Serializer, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous.encoding import want_bytes
 
 __all__ = ["BadSignature", "key_ring", "serializer", "sha1", "sha256", "signer"]
+
+#: Bytes of a payload that are first compressed with small buffers, to see whether it pays.
+_SMALL = 120
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 Key = str | bytes
 Digest = Callable[..., Any]
@@ -55,11 +63,11 @@ class _Signer(TimestampSigner):
         ]
 
     def get_signature(self, value: Key) -> bytes:
-        return base64_encode(_sum(self._macs[-1], want_bytes(value)))
+        return _encode(_sum(self._macs[-1], want_bytes(value)))
 
     def verify_signature(self, value: Key, sig: Key) -> bool:
         try:
-            given = base64_decode(sig)
+            given = _decode(want_bytes(sig, encoding="ascii", errors="ignore"))
         except Exception:  # itsdangerous' own rule: whatever is wrong with it, it is no signature
             return False
         data = want_bytes(value)
@@ -73,11 +81,31 @@ def _sum(mac: hmac.HMAC, data: bytes) -> bytes:
     return mac.digest()
 
 
+def _encode(data: bytes) -> bytes:
+    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def _decode(text: bytes) -> bytes:
+    """Decode as itsdangerous does; `ValueError` for what is no base 64.
+
+    PERF: 0.1 us; `base64.urlsafe_b64decode` takes five times as long.
+    """
+    return a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
+
+
+def _compressed_size(data: bytes) -> int:
+    """Return how many bytes `zlib.compress` makes of a small value. The sizes of window and
+    tables make no difference to so few bytes."""
+    light = zlib.compressobj(wbits=9, memLevel=1)
+    return len(light.compress(data)) + len(light.flush())
+
+
 class _Serializer(URLSafeTimedSerializer):
     """A `URLSafeTimedSerializer` that makes its signer once, and reads good values directly.
 
-    PERF: 9 us against 14 us. What is not plainly good goes itsdangerous' own way, which says
-    what is wrong with it.
+    PERF: reading 5 us against 14 us. What is not plainly good goes itsdangerous' own way, which
+    says what is wrong with it. Writing 9 us against 40: `zlib.compress` takes 256 KiB for its
+    tables, and a small value is hardly ever shorter compressed.
     """
 
     _kept: _Signer | None = None
@@ -96,10 +124,22 @@ class _Serializer(URLSafeTimedSerializer):
             payload, _, stamp = value.rpartition(b".")
             signer = self.make_signer()
             if payload and signature and signer.verify_signature(value, signature):
-                made = int.from_bytes(base64_decode(stamp), "big")
-                if max_age is None or 0 <= signer.get_timestamp() - made <= max_age:
-                    return self.load_payload(payload)
+                with suppress(ValueError):  # it is ours, and no time stamp
+                    made = int.from_bytes(_decode(stamp), "big")
+                    if max_age is None or 0 <= signer.get_timestamp() - made <= max_age:
+                        if payload[:1] == b".":  # compressed
+                            return self.load_payload(payload)
+                        return Serializer.load_payload(self, _decode(payload))
         return super().loads(s, max_age, return_timestamp, salt)
+
+    def dump_payload(self, obj: Any) -> bytes:
+        """Return the payload of a value, as its parent does."""
+        data = Serializer.dump_payload(self, obj)
+        worth = len(data) - 1
+        if len(data) <= _SMALL and _compressed_size(data) >= worth:
+            return _encode(data)
+        packed = zlib.compress(data)
+        return b"." + _encode(packed) if len(packed) < worth else _encode(data)
 
     def make_signer(self, salt: Key | None = None) -> Any:
         if salt is not None and salt != self.salt:

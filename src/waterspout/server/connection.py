@@ -12,8 +12,6 @@ The states are in the fields `receiving` (a request whose body still arrives),
 from __future__ import annotations
 
 import asyncio
-import socket
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, RequestTimeout
@@ -24,10 +22,10 @@ from ..http.written import SENT
 from ..lanes import LaneFull
 from ..lazy import load
 from ..log import printable
-from . import answers, dispatching
+from . import answers, dispatching, half_closed
 from .exchange import Exchange, gone
 from .http1 import ProtocolError
-from .receiving import CONTINUE, Receiver
+from .receiving import Receiver
 from .sending import send_stream
 from .wire import NEVER
 
@@ -41,11 +39,9 @@ if TYPE_CHECKING:
     from .outgoing import Outgoing
     from .serving import Server
 
-#: Seconds that a client which sends no more is taken to be still reading.
-_HALF_CLOSED = 0.05
-#: Seconds between the first two looks at it, and at most between two.
-_FIRST_LOOK = 0.01
-_LAST_LOOK = 10.0
+#: PERF: the lengths of small bodies as they are sent; to format one takes ten times as long.
+_SMALL = 1024
+_LENGTHS = [b"%d\r\n" % size for size in range(_SMALL)]
 
 
 class Connection(Receiver):
@@ -95,7 +91,7 @@ class Connection(Receiver):
         self.receiving = None
         self.waiting.clear()
         if self.running is not None:
-            self._client_gone(self.running)
+            self.client_gone(self.running)
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -117,40 +113,8 @@ class Connection(Receiver):
             return False
         self.closing = True
         last.keep_alive = False
-        self.loop.call_later(_HALF_CLOSED, self._look_after_eof, self.running, -1)
+        half_closed.watch(self, self.running)
         return True
-
-    def _look_after_eof(
-        self, exchange: Exchange | None, sent: int, pause: float = _FIRST_LOOK
-    ) -> None:
-        """Tell a client that only shut its write side from one that has gone.
-
-        NOTE: TCP does not; the second shows only when we write. So while there is no answer an
-        interim one is written, which costs a reader nothing (RFC 9110 §15.2) and brings back a
-        reset if there is none, and now and then another: the reader may leave later. An answer
-        that makes no progress for a moment is not waited for.
-        """
-        if self.lost or exchange is None or self.running is not exchange:
-            return
-        if not exchange.status:
-            if self._was_reset():
-                self.transport.abort()
-                return
-            if exchange.incoming.version == "1.1":
-                self.send(CONTINUE)
-            again = min(2 * pause, _LAST_LOOK)
-            self.loop.call_later(pause, self._look_after_eof, exchange, -1, again)
-        elif exchange.sent > sent >= 0 or self.stalled:
-            self.loop.call_later(_HALF_CLOSED * 10, self._look_after_eof, exchange, exchange.sent)
-        elif sent < 0:
-            self.loop.call_later(_HALF_CLOSED, self._look_after_eof, exchange, exchange.sent)
-        else:
-            self._client_gone(exchange)
-
-    def _was_reset(self) -> bool:
-        # The loop reads no more after the end of input, so it does not learn of a reset.
-        sock = self.transport.get_extra_info("socket")
-        return sock is not None and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     # -- requests ------------------------------------------------------------------
 
@@ -226,10 +190,9 @@ class Connection(Receiver):
         if self.served >= self._last_request or self.idle_since > self._last_time:
             exchange.keep_alive = False
         plan = exchange.plan
-        if exchange.bodied:
-            if exchange.channel is None:
-                exchange.finish_body()
-        elif (
+        if exchange.bodied and exchange.channel is None:
+            exchange.finish_body()
+        if (
             plan is not None and plan.lone and not signals.watched and exchange.ctx._request is None  # type: ignore[union-attr]  # there with a plan
         ):
             exchange.task = self.starter.start(dispatching.run_lone(self, exchange))
@@ -295,9 +258,9 @@ class Connection(Receiver):
             and not (self.lost or server.stopping)
         ):
             # PERF: joined, which is twice as fast as formatted.
-            length = b"%d\r\n" % len(body)
+            exchange.sent = size = len(body)
+            length = _LENGTHS[size] if size < _SMALL else b"%d\r\n" % size
             self.send(b"".join((head, length, server.date_line, b"\r\n", body)))
-            exchange.sent = len(body)
             self._done(exchange)
             return
         shown = b"" if incoming.method == "HEAD" else body
@@ -364,7 +327,7 @@ class Connection(Receiver):
     def _done(self, exchange: Exchange) -> None:
         """An answer is written: go on with the next request, or close."""
         if self.access_log is not None:
-            self._log(exchange)
+            exchange.log(self.access_log, self.loop.time())
         if exchange.timer is not None:
             exchange.timer.cancel()
         if exchange.bodied:
@@ -389,23 +352,6 @@ class Connection(Receiver):
             self.idle = True
             self.idle_since = now
             self.deadline = now + self.timeouts.keep_alive
-
-    def _log(self, exchange: Exchange) -> None:
-        incoming = exchange.incoming
-        log: Any = self.access_log
-        if exchange.context is not None and not exchange.abandoned:
-            # What a `def` view has set is seen by the log; if abandoned, its thread is there yet.
-            log = partial(exchange.context.run, log)
-        log(
-            incoming.client[0] if incoming.client else "",
-            incoming.method,
-            incoming.target,
-            incoming.version,
-            exchange.status,
-            exchange.sent,
-            self.loop.time() - exchange.started,
-            incoming.headers,
-        )
 
     def _go_on(self) -> None:
         """Turn to the next request, or to waiting for one."""
@@ -446,7 +392,7 @@ class Connection(Receiver):
         if not exchange.status:
             exchange.status = 101
         if self.access_log is not None:
-            self._log(exchange)
+            exchange.log(self.access_log, self.loop.time())
         if exchange.timer is not None:
             exchange.timer.cancel()
         exchange.abandoned = True
@@ -509,7 +455,8 @@ class Connection(Receiver):
         if exchange.task is not None:
             exchange.task.cancel()
 
-    def _client_gone(self, exchange: Exchange) -> None:
+    def client_gone(self, exchange: Exchange) -> None:
+        """Nobody waits for the answer any more."""
         exchange.abandoned = True
         if exchange.on_gone is not None:
             exchange.on_gone()

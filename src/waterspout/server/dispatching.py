@@ -51,7 +51,9 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
     request_var.set(ctx)
     ctx._opened = True
     try:
-        rv = await ctx.plan.view(**ctx._view_args)
+        args = ctx._view_args
+        # PERF: a call with keywords copies them, be they none.
+        rv = await (ctx.plan.view(**args) if args else ctx.plan.view())
         plain = ctx.plan.plain_heads.get(type(rv))
         if (
             plain is not None

@@ -13,6 +13,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..context import RequestContext
     from ..endpoint import Plan
     from ..http.incoming import Incoming
+    from .access import Access
     from .receiving import Receiver
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
@@ -77,6 +79,24 @@ class Exchange:
     def is_head(self) -> bool:
         """Whether the answer has no body."""
         return self.incoming.method == "HEAD"
+
+    def log(self, access_log: Access, now: float) -> None:
+        """Write the answer to the log; *now* by the loop's clock."""
+        log: Any = access_log
+        if self.context is not None and not self.abandoned:
+            # What a `def` view has set is seen by the log; if abandoned, its thread is there yet.
+            log = partial(self.context.run, log)
+        incoming = self.incoming
+        log(
+            incoming.client[0] if incoming.client else "",
+            incoming.method,
+            incoming.target,
+            incoming.version,
+            self.status,
+            self.sent,
+            now - self.started,
+            incoming.headers,
+        )
 
     def ends_with_client(self) -> bool:
         """Whether the view is cancelled when the client goes away: as the route says, else
@@ -171,6 +191,17 @@ class Channel:
         if self._holding and self._waiting <= CHANNEL_LIMIT:
             self._holding = False
             self._connection.release_reading()
+        return data
+
+    def take_all(self) -> bytes | None:
+        """Return the body if it has arrived as a whole, and nothing of it was received."""
+        if not self._ended or self._error is not None or self._holding:
+            return None
+        chunks = self._chunks
+        if len(chunks) == 1:
+            return chunks.popleft()
+        data = b"".join(chunks)
+        chunks.clear()
         return data
 
     def _wake(self) -> None:

@@ -26,6 +26,16 @@ from typing import Protocol
 import httptools
 
 from ..http.incoming import Incoming, Origin
+from .deciding import (
+    CODING,
+    CONNECTION,
+    COOKIE,
+    HOST,
+    LENGTH,
+    Deciding,
+    kind_of,
+    kinds,
+)
 from .request_line import ProtocolError, check_target, is_host, other_method
 from .settings import Limits
 
@@ -37,33 +47,6 @@ _BLANK = b" \t"
 _METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 }
-
-#: Field names that decide something.
-_OTHER, _HOST, _COOKIE, _LENGTH, _CODING, _EXPECT, _CONNECTION = range(7)
-_DECIDING = {
-    b"host": _HOST,
-    b"content-length": _LENGTH,
-    b"transfer-encoding": _CODING,
-    b"expect": _EXPECT,
-    b"cookie": _COOKIE,
-    b"connection": _CONNECTION,
-}
-_MAX_SPELLINGS = 1000
-
-
-class _Kinds(dict[bytes, int]):
-    """What field names decide, by every spelling met (bounded)."""
-
-    def __missing__(self, name: bytes) -> int:
-        kind = _DECIDING.get(name.lower(), _OTHER)
-        if len(self) < _MAX_SPELLINGS:
-            self[name] = kind
-        return kind
-
-
-_kinds = _Kinds()
-#: Fields that decide something, in the order received.
-Deciding = list[tuple[int, bytes]]
 
 _FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host"})
 
@@ -166,7 +149,8 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises `ProtocolError`; further bytes are then ignored."""
-        if self.in_head or self.in_body or self.paused or self._failed or len(data) > _SLICE:
+        begun = self.in_head or self.in_body
+        if begun or self.paused or self._failed or len(data) > _SLICE:
             self._feed_slices(data)
             return
         # PERF: `_take` for a small read that begins with a request.
@@ -247,7 +231,9 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A complete field: of the header section, or of the trailers."""
         self._headers.append((name, value))
-        kind = _kinds[name]
+        kind = kinds.get(name)
+        if kind is None:
+            kind = kind_of(name)
         if kind:
             self._deciding.append((kind, value))
 
@@ -281,13 +267,14 @@ class RequestParser:
         if deciding != self._settled or version != "1.1":
             self._read_fields(deciding, version)
         # PERF: looked at as text, in which a search costs a tenth of one in bytes.
-        path: str | None = target.decode("latin-1")
-        if "?" in path or "%" in path or "#" in path or path[0] != "/" or not path.isascii():
-            if path[0] != "/" or "#" in path:
+        text = target.decode("latin-1")
+        path: str | None = text
+        if "?" in text or "%" in text or "#" in text or text[0] != "/" or not text.isascii():
+            path = None
+            if text[0] != "/" or "#" in text:
                 host = check_target(method, target)
                 if host:  # it counts, whatever the field says (RFC 9112 §3.2.2)
                     headers = [(b"Host", host), *(f for f in headers if f[0].lower() != b"host")]
-            path = None
         self.in_body = True
         incoming = Incoming(
             _METHODS.get(method) or other_method(method),
@@ -333,11 +320,11 @@ class RequestParser:
         self.keep_alive = version == "1.1"
         host: bytes | None = None
         for kind, value in deciding:
-            if kind == _HOST:
+            if kind == HOST:
                 if host is not None:
                     raise ProtocolError(400, "more than one Host header field")
                 host = value
-            elif kind == _COOKIE:
+            elif kind == COOKIE:
                 self.has_cookie = True
             else:
                 self._read_framing(kind, value, version)
@@ -354,12 +341,12 @@ class RequestParser:
             self._settled = deciding
 
     def _read_framing(self, kind: int, value: bytes, version: str) -> None:
-        if kind == _LENGTH:
+        if kind == LENGTH:
             self._read_length(value.rstrip(_BLANK))
-        elif kind == _CONNECTION:
+        elif kind == CONNECTION:
             self.keep_alive = self._parser.should_keep_alive()
             self.upgrade = self._parser.should_upgrade()
-        elif kind == _CODING:
+        elif kind == CODING:
             if version == "1.0":
                 raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
             if self.chunked or value.strip().lower() != b"chunked":
@@ -473,7 +460,9 @@ class RequestParser:
         self._failed = True
         return ProtocolError(status, reason)
 
-    def _stopped(self, why: Exception, data: bytes) -> None:
+    def _stopped(
+        self, why: httptools.HttpParserError | httptools.HttpParserUpgrade, data: bytes
+    ) -> None:
         """llhttp reads no more of *data*: for an error, which is raised, or an Upgrade."""
         if isinstance(why, httptools.HttpParserUpgrade):
             self._after_upgrade(data[why.args[0] :])

@@ -82,6 +82,8 @@ def encode(response: Response | Written, incoming: Incoming) -> Outgoing:
     code = response.status_code
     lines = [_status_line(response.status)]
     length = _add_fields(lines, headers)
+    if code == 426 and _TOKEN(wanted := headers.get("Upgrade", "")):
+        lines.append(f"Upgrade: {wanted}\r\n")  # RFC 9110 §15.5.22
     body: bytes | None = None
     if isinstance(response.response, list | tuple) and not response.direct_passthrough:
         body = b"".join(response.iter_encoded())
@@ -111,7 +113,7 @@ def _encode_written(written: Written) -> Outgoing:
             head = (template % values).encode("latin-1", "replace")
             return Outgoing(written.status, head, len(body), body)
     lines = [_status_line(f"{written.status} {written.reason}")]
-    length = _add_fields(lines, written.pairs())
+    length = _add_fields(lines, written.pairs(), as_sent=True)
     if not has_body(written.status):
         length = None
     else:
@@ -126,7 +128,7 @@ def _template_of(key: tuple[Any, ...]) -> str:
     status, reason, *names = key
     kinds = [_kind_of(name) for name in names]
     template = ""
-    if has_body(status) and _LOCATION not in kinds and names.count("Content-Length") == 1:
+    if has_body(status) and names.count("Content-Length") == 1:
         template = _status_line(f"{status} {reason}").replace("%", "%%")
         for name, kind in zip(names, kinds, strict=True):
             template += "%.0s" if kind == _OURS else f"{name}: %s\r\n"
@@ -135,8 +137,13 @@ def _template_of(key: tuple[Any, ...]) -> str:
     return template
 
 
-def _add_fields(lines: list[str], headers: Iterable[tuple[str, str]]) -> int | None:
-    """Add the header fields to *lines*; return the length they declare. Raises `BadResponse`."""
+def _add_fields(
+    lines: list[str], headers: Iterable[tuple[str, str]], as_sent: bool = False
+) -> int | None:
+    """Add the header fields to *lines*; return the length they declare. Raises `BadResponse`.
+
+    *as_sent* says that locations are not text any more, but bytes written as latin-1.
+    """
     length: int | None = None
     for name, value in headers:
         # PERF: names repeat, so what a name means is remembered.
@@ -153,7 +160,8 @@ def _add_fields(lines: list[str], headers: Iterable[tuple[str, str]]) -> int | N
                     raise BadResponse("there is more than one Content-Length")
                 length = int(value)
                 continue
-            value = iri_to_uri(value)
+            if not as_sent:
+                value = iri_to_uri(value)
         # SECURITY: nothing may end a field early (CVE-2020-7695).
         if not value.isprintable() and _FORBIDDEN(value):
             raise BadResponse(f"the header field {name!r} has a character that cannot be sent")

@@ -65,6 +65,10 @@ class Receiver(Wire):
         """Answer a request now or when it is its turn."""
         raise NotImplementedError
 
+    def _go_on(self) -> None:
+        """Answer the next request if it can be answered now."""
+        raise NotImplementedError
+
     def _begin_spool(self, exchange: Exchange) -> None:
         """Let what was collected of a body go to the disk."""
         raise NotImplementedError
@@ -173,7 +177,10 @@ class Receiver(Wire):
             exchange.incoming.channel = channel
             exchange.incoming.body = ChannelReader(channel, self.loop)  # type: ignore[assignment]
             self._continue_due = parser.expects_continue
-            self._enqueue(exchange)
+            # PERF: not before what has been read is parsed: a small body is all there then, and
+            # the view need not wait for it, which costs more than the rest of a request.
+            self.waiting.append(exchange)
+            self.loop.call_soon(self._go_on)
         elif parser.expects_continue:
             self._continue_due = True
             if self.running is None:

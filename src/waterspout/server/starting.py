@@ -75,7 +75,7 @@ class _Carrier:
         """Drive one coroutine after the other; the last is the one that the task takes over."""
         while self._awaited is _IDLE:
             work: Work = yield _IDLE
-            yield from work  # type: ignore[misc]  # `await`, in a generator
+            yield from work  # `await`, in a generator
 
     async def _carry(self) -> None:
         error: BaseException | None = None

@@ -94,8 +94,13 @@ class SocketConnection(Wire):
         if link.ended:
             self.throw_away(len(data))
             return
+        if link.paused and not self._held:
+            # Only now: most pauses are over before anything comes.
+            self._held = True
+            self.hold_reading()
         link.feed(data)
-        self._after_input()
+        if link.out or link.ended:
+            self._after_input()
 
     def eof_received(self) -> bool:
         """The client sends no more: there is no half-open WebSocket."""
@@ -104,8 +109,10 @@ class SocketConnection(Wire):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by either side."""
         super().connection_lost(exc)
-        self.link.paused = False
-        self.link.feed_eof()
+        if self.link.paused:  # what it has sent is still read, if that does not take too long
+            self.loop.call_later(self._close_timeout, self.link.feed_eof)
+        else:
+            self.link.feed_eof()
         if self._user is None:
             self.server.connections.discard(self)
 
@@ -119,21 +126,21 @@ class SocketConnection(Wire):
         if not link.paused:
             return
         link.resume()
-        self._after_input()
+        if link.out or link.ended:
+            self._after_input()
+        if link.paused:
+            return
+        if self.lost:
+            link.feed_eof()
+        elif self._held:
+            self._held = False
+            self.release_reading()
 
     def _after_input(self) -> None:
-        link = self.link
-        if link.out:
-            self._write_control()
-        if link.ended:
+        """Answer pings and close frames."""
+        self._write_control()
+        if self.link.ended:
             self._farewell()
-        elif link.paused is not self._held:
-            # The socket only follows when something came: pauses are mostly shorter than that.
-            self._held = link.paused
-            if self._held:
-                self.hold_reading()
-            else:
-                self.release_reading()
 
     # -- sending -----------------------------------------------------------------------
 
@@ -221,8 +228,8 @@ class SocketConnection(Wire):
         """A ping is due, or what was waited for has not come."""
         if self.overdue():
             return
-        if not self.link.open:  # the client does not say goodbye
-            self.abort()
+        if not self.link.open:
+            self._drop()
             return
         now = self.loop.time()
         if self._pinged:
@@ -244,11 +251,16 @@ class SocketConnection(Wire):
     def begin_stop(self) -> None:
         """Let the user say goodbye; half of the grace time is for the client's answer."""
         self._close_timeout = min(self._close_timeout, self.timeouts.graceful / 2)
+        self.loop.call_later(self._close_timeout, self._drop)
         self.sink.on_stop()
 
-    def abort(self) -> None:
-        """Drop the connection at once, and end the task that uses it."""
+    def _drop(self) -> None:
+        """Wait no longer for the client's goodbye; the user still has its time."""
         super().abort()
+
+    def abort(self) -> None:
+        """Drop the connection at once, and when the server stops the task that uses it too."""
+        self._drop()
         if self.server.stopping and self._user is not None:
             self._user.cancel()
 

@@ -25,8 +25,8 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from ..asgi.answer import Answer
 from ..asgi.scopes import Scope, message_of
 from ..background import finish_spawned
-from ..context import RequestContext
 from ..lanes import Lanes, lanes_of
+from ..reception import context_of
 from ..server.lifespan import Lifespan
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class AsyncDriver:
         client = self._client
         client._add_cookies_to_wsgi(request.environ)
         context = copy_context()
-        ctx = RequestContext.from_incoming(app, message_of(scope_of(request.environ)))
+        ctx = context_of(app, message_of(scope_of(request.environ)))
         context.run(ctx.enter)
         session = await self._lanes.files.run(
             context.run, app.session_interface.open_session, app, ctx.request

@@ -172,7 +172,8 @@ class ServerConnection(HTTPConnection):
         """Say that the body is complete. Raises `HTTPOutputError` if it is too short."""
         if self.finished or self._written is None:
             raise HTTPOutputError("There is no answer to finish")
-        if self._missing and not self._lost:
+        dropped = self._pieces is not None and self._pieces.closed  # the client has gone
+        if self._missing and not (self._lost or dropped):
             self._refuse_short()
         self.finished = True
         if self._pieces is not None:

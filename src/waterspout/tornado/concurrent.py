@@ -36,9 +36,7 @@ Future = asyncio.Future
 FUTURES = (futures.Future, Future)
 
 AnyFuture: TypeAlias = "asyncio.Future[Any] | futures.Future[Any]"
-ExcInfo: TypeAlias = tuple[
-    type[BaseException] | None, BaseException | None, TracebackType | None
-]
+ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 class ReturnValueIgnoredError(Exception):

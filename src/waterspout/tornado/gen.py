@@ -398,9 +398,7 @@ class WaitIterator:
 def sleep(duration: float) -> asyncio.Future[None]:
     """Return a future that is done after *duration* seconds."""
     future: asyncio.Future[None] = Future()
-    future.get_loop().call_later(
-        max(duration, 0), future_set_result_unless_cancelled, future, None
-    )
+    future.get_loop().call_later(max(duration, 0), future_set_result_unless_cancelled, future, None)
     return future
 
 

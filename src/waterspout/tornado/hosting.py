@@ -216,6 +216,7 @@ async def _converse(
     try:
         await _waited(delegate.headers_received(start_line, headers))
         if incoming.channel is not None:
+            connection.note_waiting()
             async for chunk in pieces_of_body(connection):
                 if connection.finished:
                     break  # the rest is not wanted
@@ -236,7 +237,14 @@ async def _whole_body(connection: ServerConnection) -> bytes:
     if incoming.channel is None:
         body = incoming.body
         return body if isinstance(body, bytes) else await run_in_thread(body.read)
+    take_all = getattr(incoming.channel, "take_all", None)  # our server's
+    whole: bytes | None = None if take_all is None else take_all()
+    limit = connection.max_body_size
+    if whole is not None and (limit is None or len(whole) <= limit):
+        return whole
     try:
+        if whole is not None and incoming.header(b"content-length") is None:
+            raise HTTPInputError("chunked body too large")  # of a declared one that is said below
         return b"".join([piece async for piece in pieces_of_body(connection)])
     except HTTPInputError as error:
         raise _malformed(connection, error) from error

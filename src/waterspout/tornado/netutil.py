@@ -14,9 +14,7 @@ from typing import Any
 __all__ = ["bind_sockets", "bind_unix_socket", "is_valid_ip", "ssl_options_to_context"]
 
 _BACKLOG = 128
-_SSL_OPTIONS = frozenset(
-    {"ssl_version", "certfile", "keyfile", "cert_reqs", "ca_certs", "ciphers"}
-)
+_SSL_OPTIONS = frozenset({"ssl_version", "certfile", "keyfile", "cert_reqs", "ca_certs", "ciphers"})
 
 
 def bind_sockets(
@@ -111,9 +109,7 @@ def is_valid_ip(ip: str) -> bool:
     if not ip or "\0" in ip:
         return False
     try:
-        socket.getaddrinfo(
-            ip, 0, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST
-        )
+        socket.getaddrinfo(ip, 0, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
         return False
     return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from subprocess import CalledProcessError
 
@@ -56,6 +57,8 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
         gen_log.warning("child %d (pid %d) %s, restarting", number, pid, how)
         left -= 1
         if left < 0:
+            for other in children:
+                os.kill(other, signal.SIGTERM)
             raise RuntimeError("Too many child restarts, giving up")
         if _fork(number, children):
             return number

@@ -187,9 +187,7 @@ class AsyncTestCase(unittest.TestCase):
         return result
 
     def __expire(self, timeout: float) -> None:
-        self.__failure = self.failureException(
-            f"Async operation timed out after {timeout} seconds"
-        )
+        self.__failure = self.failureException(f"Async operation timed out after {timeout} seconds")
         self.stop()
 
 

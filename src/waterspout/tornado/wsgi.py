@@ -39,9 +39,7 @@ class WSGIContainer:
     Tornado, where it holds up everything else.
     """
 
-    def __init__(
-        self, wsgi_application: WSGIApplication, executor: Executor | None = None
-    ) -> None:
+    def __init__(self, wsgi_application: WSGIApplication, executor: Executor | None = None) -> None:
         self.wsgi_application = wsgi_application
         self.executor: Executor = dummy_executor if executor is None else executor
 

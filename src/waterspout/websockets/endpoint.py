@@ -18,18 +18,17 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from ..context import RequestContext
 from ..current import request_var
 from ..endpoint import is_async
+from ..http.upgrade import UpgradeRequired
 from ..http.written import SENT
 from ..lanes import lanes_of
 from .blocking import BlockingWebSocket
 from .errors import WebSocketClosed
-from .handshake import UpgradeRequired
 from .origin import is_allowed
-from .settings import from_app
+from .settings import SocketSettings, from_app
 from .socket import WebSocket
 
 if TYPE_CHECKING:
     from .ends import Upgrade
-    from .settings import SocketSettings
 
 __all__ = ["socket_view"]
 
@@ -46,6 +45,7 @@ def socket_view(
     `SocketSettings` that the route has for itself."""
     if isinstance(subprotocols, str) or isinstance(origins, str):
         raise TypeError("subprotocols and origins are lists of str, such as ['chat'].")
+    SocketSettings(**options)  # an impossible value is an error here, not at the first client
 
     async def view(**view_args: Any) -> Any:
         ctx = request_var.get()

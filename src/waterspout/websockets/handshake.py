@@ -12,32 +12,17 @@ from websockets.headers import parse_subprotocol
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
-from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
-from werkzeug.wrappers import Response
+from werkzeug.exceptions import BadRequest, MethodNotAllowed
+
+from ..http.upgrade import UpgradeRequired
 
 if TYPE_CHECKING:
     from ..http.incoming import Incoming
     from .settings import Deflate, SocketSettings
 
-__all__ = ["Handshake", "UpgradeRequired", "offered_subprotocols"]
+__all__ = ["Handshake", "offered_subprotocols"]
 
 _logger = logging.getLogger("waterspout.websockets")
-
-
-class UpgradeRequired(HTTPException):
-    """426: the resource is a WebSocket, and the request is none of version 13."""
-
-    code = 426
-    description = "This address is a WebSocket; ask for it with an opening handshake (RFC 6455)."
-
-    def __init__(self, description: str | None = None) -> None:
-        response = Response(
-            f"{description or self.description}\n",
-            426,
-            {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
-            mimetype="text/plain",
-        )
-        super().__init__(description, response)
 
 
 class Handshake:

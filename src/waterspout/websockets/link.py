@@ -59,6 +59,7 @@ class Link:
     """
 
     __slots__ = (
+        "_begin",
         "_checker",
         "_compress_from",
         "_left",
@@ -97,7 +98,9 @@ class Link:
         self._max_size: float = _NEVER if size is None else size
         self._compress_from: float = least if protocol.extensions else _NEVER
         self._left = 0  # bytes of the frame being received that have not arrived
-        self._unfed = b""  # the beginning of a frame head, or what arrived while paused
+        # From _begin on: the beginning of a frame head, or what arrived while paused.
+        self._unfed = b""
+        self._begin = 0
         self._parts: bytearray | None = None  # of a fragmented message
         self._checker: codecs.IncrementalDecoder | None = None  # while it is text
         #: Frames that have to be written: answers to what was received.
@@ -109,9 +112,12 @@ class Link:
         """Take the next bytes."""
         self.bytes_in += len(data)
         if self._unfed:
-            data = self._unfed + data
+            data = self._unfed[self._begin :] + data
             self._unfed = b""
-        at = 0
+        self._parse(data, 0)
+
+    def _parse(self, data: bytes, at: int) -> None:
+        """Take the bytes from *at* on, as long as nobody pauses."""
         end = len(data)
         while at < end and not self.paused:
             if self.ended:
@@ -124,54 +130,50 @@ class Link:
                 continue
             if end - at < 2:
                 break
-            first = data[at]
-            second = data[at + 1]
-            length = second & 0x7F
-            start = at + 2
+            first, second = data[at], data[at + 1]
+            length, start = second & 0x7F, at + 2
             if length > 125:
                 wide = 2 if length == 126 else 8
                 length = int.from_bytes(data[start : start + wide], "big")
                 start += wide
+                if start <= end and (length < _LEAST[wide] or length >> 63):
+                    self.fail(1002, "a length that is not in its shortest form")
+                    return
             if second & 0x80:
                 start += 4
             if start > end:  # the head is not complete
                 break
-            if second & 0x7F > 125 and (length < _LEAST[wide] or length >> 63):
-                self.fail(1002, "a length that is not in its shortest form")
-                return
             stop = start + length
             parts = self._parts
             if length > self._max_size - (0 if parts is None else len(parts)) and first & 8 == 0:
                 self.fail(1009, "message too big")
                 return
             if (
-                stop <= end
-                and (first == 0x81 or first == 0x82)  # noqa: PLR1714  # PERF
-                and second & 0x80 == self._mask_bit
-                and parts is None
+                stop > end
+                or (first != 0x81 and first != 0x82)  # noqa: PLR1714  # PERF
+                or second & 0x80 != self._mask_bit
+                or parts is not None
             ):
-                payload = data[start:stop]
-                if second & 0x80:
-                    payload = apply_mask(payload, data[start - 4 : start])
+                self._left = max(stop - end, 0)
+                self._begin_frame(first, data[at:stop])
                 at = stop
-                if first == 0x82:
-                    self.sink.on_message(payload)
-                    continue
-                try:
-                    text = payload.decode()
-                except UnicodeDecodeError as error:
-                    self._not_utf8(error)
-                    return
-                self.sink.on_message(text)
                 continue
-            if parts is not None and first & 0x0F == CLOSE:
-                # NOTE: one that leaves a message unfinished is as good as any (Autobahn 7.1.5).
-                self._protocol.current_size = self._parts = None
-            self._left = max(stop - end, 0)
-            self._hand_over(data[at : min(stop, end)])
+            payload = data[start:stop]
+            if second & 0x80:
+                payload = apply_mask(payload, data[start - 4 : start])
             at = stop
+            if first == 0x82:
+                self.sink.on_message(payload)
+                continue
+            try:
+                text = payload.decode()
+            except UnicodeDecodeError as error:
+                self._not_utf8(error)
+                return
+            self.sink.on_message(text)
         if at < end:
-            self._unfed = data[at:] if at else data
+            # PERF: not cut off: a read of many small messages is left and resumed at often.
+            self._unfed, self._begin = data, at
 
     def feed_eof(self) -> None:
         """The peer sends no more."""
@@ -183,8 +185,13 @@ class Link:
         self.paused = False
         data, self._unfed = self._unfed, b""
         if data:
-            self.bytes_in -= len(data)
-            self.feed(data)
+            self._parse(data, self._begin)
+
+    def _begin_frame(self, first: int, data: bytes) -> None:
+        if self._parts is not None and first & 0x0F == CLOSE:
+            # NOTE: one that leaves a message unfinished is as good as any (Autobahn 7.1.5).
+            self._protocol.current_size = self._parts = None
+        self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
         """Let the protocol have a frame, or a part of one."""

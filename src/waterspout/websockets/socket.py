@@ -46,6 +46,7 @@ class WebSocket:
         subprotocols: Sequence[str] = (),
         json: JSONProvider | None = None,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._upgrade = upgrade
         self._end: End = None  # type: ignore[assignment]  # from `accept` on
         self._settings = settings
@@ -100,32 +101,28 @@ class WebSocket:
         """Return the next message; waits for it. Raises `WebSocketClosed`."""
         if not self.accepted:
             await self.accept()
+        messages = self._messages
         self._taken += 1
-        if self._taken >= _IN_ONE_TURN:
+        if not messages:
+            self._taken = 0
+        elif self._taken >= _IN_ONE_TURN:
             self._taken = 0
             await asyncio.sleep(0)  # a client that sends much does not keep the loop to itself
-        messages = self._messages
-        if not messages:
-            await self._arrival()
+        while not messages:
+            if self.close_code is not None:
+                raise self._closed()
+            if self._waiter is not None:
+                raise RuntimeError("Another task waits for this WebSocket's next message.")
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         message = messages.popleft()
         if self._paused and len(messages) * 2 <= self._settings.queue:
             self._paused = False
             self._end.resume()
         return message
-
-    async def _arrival(self) -> None:
-        """Wait for a message. Raises `WebSocketClosed`."""
-        while not self._messages:
-            if self.close_code is not None:
-                raise self._closed()
-            if self._waiter is not None:
-                raise RuntimeError("Another task waits for this WebSocket's next message.")
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        self._taken = 0
 
     async def send(self, message: str | bytes | bytearray | memoryview) -> None:
         """Send a message; waits while the client does not keep up. Raises `WebSocketClosed`."""
@@ -166,6 +163,10 @@ class WebSocket:
         return self
 
     async def __anext__(self) -> str | bytes:
+        # PERF: as `receive` where there is a message, which saves a coroutine.
+        if self._messages and not self._paused and self._taken < _IN_ONE_TURN - 1:
+            self._taken += 1
+            return self._messages.popleft()
         try:
             return await self.receive()
         except WebSocketClosed:
@@ -193,7 +194,7 @@ class WebSocket:
         """Wait until the connection has ended; messages that nobody reads hold that up."""
         if self.close_code is None:
             if self._over is None:
-                self._over = asyncio.get_running_loop().create_future()
+                self._over = self._loop.create_future()
             await asyncio.shield(self._over)
 
     def finished(self) -> None:

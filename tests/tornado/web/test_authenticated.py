@@ -203,6 +203,14 @@ def test_redirects_r05(url: str, path: str, location: str) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (301, location)
 
 
+def test_a_location_outside_ascii_r05() -> None:
+    """It goes out as the bytes that Tornado writes, or as their URI."""
+    rule = (r"/go/(.*)", RedirectHandler, {"url": "/{0}"})
+    with served(rule) as client:
+        assert raw(client, "/go/%c3%a9") == (301, "/\u00c3\u00a9")
+    assert client_of(rule).get("/go/%c3%a9").headers["Location"] == "/%C3%A9"
+
+
 def test_a_redirect_for_now_r05() -> None:
     rule = ("/old", RedirectHandler, {"url": "/new", "permanent": False})
     assert client_of(rule).get("/old").status_code == 302

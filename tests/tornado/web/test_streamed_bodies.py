@@ -113,6 +113,24 @@ def test_errors_at_each_stage(stage: str, caplog: pytest.LogCaptureFixture) -> N
         assert client.get("/fine").text == "fine"
 
 
+@pytest.mark.parametrize("first", [b"", b"4\r\nasdf\r\n"])
+def test_an_answer_from_prepare_does_not_wait_for_the_body(first: bytes) -> None:
+    """C6: a client that has sent nothing of its body yet, or a piece, gets the answer."""
+
+    @stream_request_body
+    class Refuses(RequestHandler):
+        def prepare(self) -> None:
+            raise HTTPError(401)
+
+    with (
+        served(("/", Refuses)) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port or 80)) as peer,
+    ):
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        peer.sendall(head + first)
+        assert peer.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
 def test_a_client_that_leaves_in_the_middle() -> None:
     """C6: on_connection_close is called, the method is not, and nothing is logged as an error."""
     happened: list[str] = []

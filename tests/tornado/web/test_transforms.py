@@ -1,4 +1,4 @@
-"""Compressed responses of a Tornado program (``compress_response``; D9)."""
+"""Compressed responses of a Tornado program (``compress_response``; A6)."""
 
 from __future__ import annotations
 

@@ -148,9 +148,11 @@ class OAuthMixin(CallsService):
         text = "&".join(_escape(part) for part in base)
         return b64encode(digest(utf8(key), utf8(text), "sha1")).decode()
 
-    # -- the way back --------------------------------------------------------------------------------
+    # -- the way back ------------------------------------------------------------------------------
 
-    def _on_request_token(self, authorize_url: str, callback_uri: str | None, response: Any) -> None:
+    def _on_request_token(
+        self, authorize_url: str, callback_uri: str | None, response: Any
+    ) -> None:
         handler: Any = self
         token = _parse_token(response.body)
         pair = (b64encode(utf8(token["key"])), b64encode(utf8(token["secret"])))

@@ -31,9 +31,7 @@ class OAuth2Mixin(CallsService):
         *client_secret* is deprecated and never sent.
         """
         if client_secret is not None:
-            warnings.warn(
-                "client_secret argument is deprecated", DeprecationWarning, stacklevel=2
-            )
+            warnings.warn("client_secret argument is deprecated", DeprecationWarning, stacklevel=2)
         args = _given(redirect_uri=redirect_uri, client_id=client_id)
         args.update(extra_params or {}, response_type=response_type)
         if scope:

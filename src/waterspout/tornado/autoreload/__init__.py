@@ -40,6 +40,7 @@ def start(check_time: int = 500) -> None:
     if _loops:
         gen_log.warning("tornado.autoreload started more than once in the same process")
     modify_times: dict[str, float] = {}
+    _reload_on_update(modify_times)  # what is changed from now on counts
     _loops[loop] = PeriodicCallback(partial(_reload_on_update, modify_times), check_time)
     _loops[loop].start()
 

@@ -88,9 +88,7 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         self._pending: list[socket.socket] = []
         self._server: TornadoServer | None = None
         self._settings = ServerSettings(
-            ssl_context=None
-            if ssl_options is None
-            else _server_context(ssl_options),
+            ssl_context=None if ssl_options is None else _server_context(ssl_options),
             limits=_limits(max_header_size or _MAX_HEADER_SIZE, no_keep_alive),
             timeouts=_timeouts(idle_connection_timeout or 3600.0),
         )
@@ -185,8 +183,8 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         if server is None:
             return
         server.close_connections()
-        while server.connections or server.is_opening:
-            await asyncio.sleep(0)
+        while server.connections or server.is_opening:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # a few turns of the loop: they have been aborted
         if not self._sockets:
             server.release()
             self._server = None

@@ -132,4 +132,6 @@ def _compiled(pattern: str | Pattern[str]) -> Pattern[str]:
 def _unquote_or_none(s: str | None) -> bytes | None:
     """Unquote what a group matched: as bytes, whose encoding is the handler's to know; None
     for a group that took no part in the match."""
-    return None if s is None else url_unescape(s, encoding=None, plus=False)
+    if s is None:
+        return None
+    return url_unescape(s, encoding=None, plus=False) if "%" in s else s.encode()

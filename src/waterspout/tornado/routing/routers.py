@@ -55,13 +55,16 @@ class RuleRouter(Router):
     of a router may be changed at any time.
     """
 
-    def __init__(self, rules: _RuleList | None = None, *, revision: Revision | None = None) -> None:
-        # Counts changes of the rules; of all those that share it.
-        self._revision = revision or Revision()
+    def __init__(self, rules: _RuleList | None = None) -> None:
+        self._revision = self._new_revision()
         self._index: RuleIndex | None = None
         self.rules = []
         if rules:
             self.add_rules(rules)
+
+    def _new_revision(self) -> Revision:
+        """Return what counts the changes of the rules; routers may share one."""
+        return Revision()
 
     @property
     def rules(self) -> list[Rule]:
@@ -124,9 +127,9 @@ class RuleRouter(Router):
 class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
     """A router by rules that makes the URLs of those with a name."""
 
-    def __init__(self, rules: _RuleList | None = None, *, revision: Revision | None = None) -> None:
+    def __init__(self, rules: _RuleList | None = None) -> None:
         self.named_rules: dict[str, Rule] = {}
-        super().__init__(rules, revision=revision)
+        super().__init__(rules)
 
     def process_rule(self, rule: Rule) -> Rule:
         """Note the name of *rule*; the last one of a name counts."""

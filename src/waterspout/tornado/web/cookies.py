@@ -44,7 +44,12 @@ def set_cookie(
     samesite: str | None = None,
     **others: Any,
 ) -> None:
-    """Set a cookie of the response (RFC 6265 §4.1); see `RequestHandler.set_cookie`."""
+    """Set a cookie of the response (RFC 6265 §4.1).
+
+    *expires* is a time stamp, a tuple as of `time.gmtime` or a datetime, *expires_days* a
+    number of days from now, *max_age* a number of seconds. Raises ValueError for the value,
+    `http.cookies.CookieError` for an attribute.
+    """
     name, value = native_str(name), native_str(value)
     if _UNSAFE_IN_VALUE.search(value):
         raise ValueError(f"Invalid cookie {name!r}: {value!r}")
@@ -72,7 +77,7 @@ def set_cookie(
         warnings.warn(
             f"Deprecated arguments to set_cookie: {set(others)} (should be lowercase)",
             DeprecationWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
 
 

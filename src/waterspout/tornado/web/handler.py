@@ -43,7 +43,6 @@ from .errors import HTTPError
 if TYPE_CHECKING:
     from ...sessions import SessionMixin
     from .application import Application
-    from .cookies import Expiry
     from .fields import HeaderValue
     from .transforms import OutputTransform
     from .uimodule import UIModule
@@ -231,6 +230,8 @@ class RequestHandler(Arguments):
 
     # -- cookies -----------------------------------------------------------------------------------
 
+    set_cookie = cookies.set_cookie  # before the property takes the room's name
+
     @property
     def cookies(self) -> dict[str, Morsel[str]]:
         """The cookies of the request."""
@@ -243,24 +244,6 @@ class RequestHandler(Arguments):
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """Return the value of a cookie of the request."""
         return cookies.get_cookie(self, name, default)
-
-    def set_cookie(
-        self,
-        name: str,
-        value: str | bytes,
-        domain: str | None = None,
-        expires: Expiry | None = None,
-        path: str = "/",
-        expires_days: float | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Set a cookie of the response.
-
-        *expires* is a time stamp, a tuple as of `time.gmtime` or a datetime, *expires_days*
-        a number of days from now; further *max_age* (seconds), *httponly*, *secure*,
-        *samesite*. Raises ValueError, or `http.cookies.CookieError` for an attribute.
-        """
-        cookies.set_cookie(self, name, value, domain, expires, path, expires_days, **kwargs)
 
     def clear_cookie(self, name: str, **kwargs: Any) -> None:
         """Delete a cookie; domain and path have to be those it was set with."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...registries import Revision
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..routing import AnyMatches, HostMatches, ReversibleRuleRouter, Rule, _RuleList
 from .handler import RequestHandler
@@ -19,7 +20,11 @@ class _ApplicationRouter(ReversibleRuleRouter):
         self.application = application
         self._direct: dict[str, Rule] = {}
         self._direct_revision = -1
-        super().__init__(rules, revision=application._routes)
+        self._only: _ApplicationRouter | None = None
+        super().__init__(rules)
+
+    def _new_revision(self) -> Revision:
+        return self.application._routes
 
     def process_rule(self, rule: Rule) -> Rule:
         rule = super().process_rule(rule)
@@ -32,10 +37,13 @@ class _ApplicationRouter(ReversibleRuleRouter):
         if self._direct_revision != self._revision.number:
             self._direct_revision = self._revision.number
             self._direct = self._direct_rules()
+            self._only = _inner(self.rules[0]) if len(self.rules) == 1 else None
         rule = self._direct.get(request.path)
         if rule is not None:
             handler, arguments = rule.target, rule.target_kwargs
             return self.application.get_handler_delegate(request, handler, arguments)
+        if self._only is not None:
+            return self._only.find_handler(request)
         return super().find_handler(request, **kwargs)
 
     def get_target_delegate(

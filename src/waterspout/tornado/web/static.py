@@ -15,12 +15,13 @@ import logging
 import mimetypes
 import os
 import threading
-from collections.abc import Awaitable, Generator, Iterable
+from collections.abc import Awaitable, Generator, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, ClassVar
 
-from ...lanes import lanes_of
+from ...lanes import Lane, LaneFull, lanes_of
 from ...security.redirects import has_host
 from ..httputil import _get_content_range, _parse_request_range
 from . import static_paths
@@ -88,9 +89,15 @@ class StaticFileHandler(RequestHandler):
             found = self._stat()
             self._forget_if_replaced(self.absolute_path, found)
             if found.st_size > _LARGE:
-                lane = lanes_of(asyncio.get_running_loop()).files
-                await lane.run(self._get_cached_version, self.absolute_path)
+                await self._hash_in_a_thread(self.absolute_path)
         await self._answer(include_body)
+
+    async def _hash_in_a_thread(self, absolute_path: str) -> None:
+        lane = lanes_of(asyncio.get_running_loop()).files
+        try:
+            await lane.run(self._get_cached_version, absolute_path)
+        except LaneFull as full:
+            raise HTTPError(503, str(full)) from None
 
     async def _answer(self, include_body: bool) -> None:
         self.modified = self.get_modified_time()
@@ -173,9 +180,9 @@ class StaticFileHandler(RequestHandler):
                 raise HTTPError(500, "%s became shorter while it was read", self.path)
             self.write(content)
             return
-        read = lanes_of(asyncio.get_running_loop()).files.run if length > _LARGE else None
+        lane = lanes_of(asyncio.get_running_loop()).files if length > _LARGE else None
         while length > 0:
-            chunk = next(chunks, b"") if read is None else await read(next, chunks, b"")
+            chunk = await _next_of(chunks, lane)
             if not chunk:
                 raise HTTPError(500, "%s became shorter while it was sent", self.path)
             length -= len(chunk)
@@ -383,6 +390,15 @@ class StaticFileHandler(RequestHandler):
             if cls._hashed_files.get(abs_path) not in (None, static_paths.identity(found)):
                 del cls._hashed_files[abs_path]
                 cls._static_hashes.pop(abs_path, None)
+
+
+async def _next_of(chunks: Iterator[bytes], lane: Lane | None) -> bytes:
+    """Read the next chunk, in a thread of *lane* if there is one; empty at the end."""
+    if lane is not None:
+        # A download that has begun goes on when the lane is full, for as long as it is.
+        with suppress(LaneFull):
+            return await lane.run(next, chunks, b"")
+    return next(chunks, b"")
 
 
 def _aware(moment: datetime) -> datetime:

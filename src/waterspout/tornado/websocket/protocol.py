@@ -154,6 +154,8 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
 
     def on_message(self, message: str | bytes) -> None:
         """Have the delegate handle a message."""
+        if self.client_terminated:
+            return  # dropped, in the middle of what had arrived
         self._message_bytes_in += len(message if isinstance(message, bytes) else message.encode())
         self._await(self._run_callback(self.handler.on_message, message))
         self._handled += 1

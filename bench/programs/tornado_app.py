@@ -1,0 +1,68 @@
+"""A Tornado program as people write it. It runs unchanged on Tornado and on Waterspout.
+
+``python tornado_app.py PORT`` serves it on Tornado, with uvloop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from tornado.web import Application, RequestHandler
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROWS = [{"name": f"Item <{n}>", "price": n * 1.25, "stock": n % 7} for n in range(20)]
+
+
+class Text(RequestHandler):
+    def get(self) -> None:
+        self.write("Hello, World!")
+
+
+class Json(RequestHandler):
+    async def get(self) -> None:
+        self.write({"message": "Hello, World!"})
+
+
+class Item(RequestHandler):
+    def get(self, number: str) -> None:
+        self.write(f"item {int(number)}")
+
+
+class Page(RequestHandler):
+    def get(self) -> None:
+        self.render("tornado_page.html", title="Stock", rows=ROWS)
+
+
+class Form(RequestHandler):
+    def post(self) -> None:
+        self.write(f"{self.get_argument('name')} from {self.get_argument('city')}")
+
+
+app = Application(
+    [
+        (r"/", Text),
+        (r"/json", Json),
+        (r"/item/([0-9]+)", Item),
+        (r"/page", Page),
+        (r"/form", Form),
+    ],
+    template_path=os.path.join(HERE, "templates"),
+    static_path=os.path.join(HERE, "static"),
+)
+
+logging.getLogger("tornado.access").setLevel(logging.WARNING)
+
+
+async def main() -> None:
+    """Serve until the process is ended."""
+    app.listen(int(sys.argv[1]), "127.0.0.1")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(main())
