@@ -287,7 +287,10 @@ for name in json.loads(sys.argv[2]):
         failures[name] = said or f"ended with status {status}"
 print(json.dumps(failures))
 """
-PRELOADED = "asyncio blinker click itsdangerous jinja2 logging markupsafe werkzeug.wrappers"
+PRELOADED = (
+    "asyncio blinker click itsdangerous jinja2 logging markupsafe websockets.client"
+    " websockets.server werkzeug.wrappers"
+)
 
 
 def run_python(*arguments: str) -> str:

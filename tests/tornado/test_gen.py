@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -56,6 +57,26 @@ class TestCoroutine:
             return (yield inner(1)), (yield late(2)), from_thread, several, done
 
         assert run(outer) == (1, 2, 3, [4, 5, {"six": 6}], 7)
+
+    def test_a7_begun_before_the_loop(self) -> None:
+        """It goes on in the loop's thread, not in that of what it waits for."""
+        loop = IOLoop(make_current=False)
+        asyncio.set_event_loop(loop.asyncio_loop)
+        started = threading.Event()
+
+        @gen.coroutine
+        def begun() -> Any:
+            with ThreadPoolExecutor(1) as executor:
+                yield executor.submit(started.wait)
+                return threading.current_thread()
+
+        try:
+            future = begun()
+            loop.add_callback(started.set)
+            assert loop.run_sync(lambda: future, timeout=5) is threading.current_thread()
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
 
     def test_a7_native_coroutines_await_it(self) -> None:
         """It returns a future."""

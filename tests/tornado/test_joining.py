@@ -349,13 +349,21 @@ def test_b8_a_wsgi_program_mounted_in_an_app(ask: Any) -> None:
 
 
 def test_b8_an_app_mounted_in_a_tornado_application(ask: Any) -> None:
-    """B8: the reverse: `Application.mount`, and an `App` as the target of a rule."""
+    """B8: the reverse: `Application.mount`, with the `App`'s own hooks and errors."""
     application = Application([(r"/where", Where)], cookie_secret="a secret of theirs")
     application.mount("/inner", inner_app())
     send = ask(application)
     assert send("GET", "/where").json() == {"user": None, "path": "/where", "g": None}
     assert send("GET", "/inner/hello").json()["here"] == "/inner/hello"
     assert send("GET", "/inner/missing").text == "inner page"
+
+
+def test_b8_what_cannot_be_joined_is_refused_with_what_can() -> None:
+    """B8: an `App` as the target of a rule, and a WSGI program mounted in an `Application`."""
+    with pytest.raises(TypeError, match=r"use Application\.mount\(prefix, app\)"):
+        Application([(r"/inner.*", inner_app())])
+    with pytest.raises(TypeError, match="use FallbackHandler with a WSGIContainer"):
+        Application().mount("/wsgi", lambda environ, start_response: [])
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "admin", "/admin/"])

@@ -117,6 +117,7 @@ BAD_HANDSHAKES = {
     "subprotocol that is not ASCII": (handshake("/", "Sec-WebSocket-Protocol: \xe9"), 400),
     "subprotocol with a space": (handshake("/", "Sec-WebSocket-Protocol: a b"), 400),
     "extension that is none": (handshake("/", "Sec-WebSocket-Extensions: ;;"), 400),
+    "with a body": (handshake("/", "Content-Length: 5") + b"12345", 400),
     "another upgrade": (handshake(Upgrade="foo"), 426),
 }
 
@@ -660,6 +661,35 @@ def test_a_client_that_does_not_read(sender: str) -> None:
                         held = connection.transport.get_write_buffer_size()  # type: ignore[attr-defined]  # ours
                         assert held < 2 * MIB
             assert await gone[0].wait() < 64 * MIB
+
+    run(main())
+
+
+def test_only_the_latest_of_many_pings_is_answered() -> None:
+    """W05, RFC 6455 §5.5.3: what a client that does not read would be sent is bounded."""
+    app = echo_app()
+
+    async def main() -> None:
+        async with serving(app) as site:
+            wire = await site.open()
+            wire.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's
+            (connection,) = site.server.connections
+            sent = 0
+            while not connection.stalled:  # type: ignore[attr-defined]  # ours
+                wire.send(b"".join(frame(PING, b"%0125d" % n) for n in range(sent, sent + 500)))
+                sent += 500
+                await wire.writer.drain()
+                await asyncio.sleep(0)
+            wire.send(frame(PING, b"skipped"), frame(PING, b"last"))
+            await wire.writer.drain()
+            while connection._pong is None or b"last" not in connection._pong:  # type: ignore[attr-defined]  # ours
+                await asyncio.sleep(0.001)
+            wire.writer.transport.resume_reading()  # type: ignore[attr-defined]  # a socket's
+            answers = []
+            while not answers or answers[-1] != (PONG, b"last"):
+                answers.append(await wire.frame())
+            assert len(answers) <= sent + 1
+            assert (PONG, b"skipped") not in answers
 
     run(main())
 

@@ -64,16 +64,17 @@ class SocketAnswer(Answer):
         """Complete the opening handshake."""
         self.exchange.abandoned = True  # there will be no HTTP answer
         self.exchange.status = 101
-        await self._send_event(
-            {
-                "type": "websocket.accept",
-                "subprotocol": subprotocol,
-                "headers": [
-                    (name.lower().encode("latin-1"), value.encode("latin-1"))
-                    for name, value in headers
-                ],
-            }
-        )
+        event = {
+            "type": "websocket.accept",
+            "subprotocol": subprotocol,
+            "headers": [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ],
+        }
+        try:
+            await self._send_event(event)
+        except OSError:  # the client has gone (ASGI: send may raise it)
+            raise WebSocketClosed() from None
         self._end_of_client = AsgiEnd(sink, self._receive_event, self._send_event, self._max_size)
         return self._end_of_client
 

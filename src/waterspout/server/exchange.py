@@ -61,19 +61,18 @@ class Exchange:
     _chunks: list[bytes] | None = None
     _file: IO[bytes] | None = None
 
-    def __init__(self, incoming: Incoming, keep_alive: bool) -> None:
-        self.incoming = incoming
-        self.keep_alive = keep_alive
-        # PERF: read for every request; a class's default is read five times as slowly.
-        #: Bytes of the body that arrived.
-        self.received = 0
-        #: The request has a body.
-        self.bodied = False
-        #: The whole request has arrived.
-        self.complete = False
-        #: The client has got its answer (504) or has gone; what the view returns is dropped.
-        self.abandoned = False
-        self.timer: asyncio.TimerHandle | None = None
+    # What `begin` sets:
+    incoming: Incoming
+    keep_alive: bool
+    #: Bytes of the body that arrived.
+    received: int
+    #: The request has a body.
+    bodied: bool
+    #: The whole request has arrived.
+    complete: bool
+    #: The client has got its answer (504) or has gone; what the view returns is dropped.
+    abandoned: bool
+    timer: asyncio.TimerHandle | None
 
     @property
     def is_head(self) -> bool:
@@ -143,6 +142,21 @@ class Exchange:
         if self._file is not None and not self.spooling:
             self._file.close()
             self._file = None
+
+
+def begin(incoming: Incoming, keep_alive: bool) -> Exchange:
+    """Make the exchange of a message.
+
+    PERF: to call a class without parameters takes half the time. What every request reads is
+    set, because a class's default is read five times as slowly.
+    """
+    exchange = Exchange()
+    exchange.incoming = incoming
+    exchange.keep_alive = keep_alive
+    exchange.received = 0
+    exchange.bodied = exchange.complete = exchange.abandoned = False
+    exchange.timer = None
+    return exchange
 
 
 class Channel:

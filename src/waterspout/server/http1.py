@@ -25,17 +25,8 @@ from typing import Protocol
 
 import httptools
 
-from ..http.incoming import Incoming, Origin
-from .deciding import (
-    CODING,
-    CONNECTION,
-    COOKIE,
-    HOST,
-    LENGTH,
-    Deciding,
-    kind_of,
-    kinds,
-)
+from ..http.incoming import Blank, Incoming, Origin, split_target
+from .deciding import CODING, CONNECTION, COOKIE, HOST, LENGTH, Deciding, kind_of, kinds
 from .request_line import ProtocolError, check_target, is_host, other_method
 from .settings import Limits
 
@@ -276,14 +267,16 @@ class RequestParser:
                 if host:  # it counts, whatever the field says (RFC 9112 §3.2.2)
                     headers = [(b"Host", host), *(f for f in headers if f[0].lower() != b"host")]
         self.in_body = True
-        incoming = Incoming(
-            _METHODS.get(method) or other_method(method),
-            target,
-            headers,
-            version,
-            self.origin,
-            path,
-        )
+        incoming = Blank()
+        incoming.method = _METHODS.get(method) or other_method(method)
+        incoming.target = target
+        incoming.headers = headers
+        incoming.version = version
+        incoming.origin = self.origin
+        if path is None:
+            incoming.path, incoming.query = split_target(target)
+        else:
+            incoming.path = path
         incoming.has_cookie = self.has_cookie
         incoming.upgrade = self.upgrade
         self.sink.on_request(incoming)

@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..http.incoming import Origin
 from ..reception import receive
-from .exchange import Channel, ChannelReader, Exchange, RefusedBody
+from .exchange import Channel, ChannelReader, Exchange, RefusedBody, begin
 from .http1 import RequestParser
 from .wire import NEVER, Wire
 
@@ -140,7 +140,7 @@ class Receiver(Wire):
         parser = self.parser
         self.idle = False
         self.deadline = NEVER
-        self.receiving = exchange = Exchange(incoming, parser.keep_alive)
+        self.receiving = exchange = begin(incoming, parser.keep_alive)
         incoming.peer = self
         if self.proxied:
             self.server.believe(incoming)

@@ -125,14 +125,12 @@ class SocketConnection(Wire):
         link = self.link
         if not link.paused:
             return
-        link.resume()
+        going = link.resume()
         if link.out or link.ended:
             self._after_input()
-        if link.paused:
-            return
-        if self.lost:
+        if going and self.lost:
             link.feed_eof()
-        elif self._held:
+        elif going and self._held:
             self._held = False
             self.release_reading()
 

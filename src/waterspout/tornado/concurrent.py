@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent import futures
+from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -20,6 +21,7 @@ __all__ = [
     "DummyExecutor",
     "Future",
     "ReturnValueIgnoredError",
+    "call_when_done",
     "chain_future",
     "dummy_executor",
     "future_add_done_callback",
@@ -94,7 +96,11 @@ def _on_executor(attribute: str, method: Callable[..., Any]) -> Callable[..., as
 
 def chain_future(a: AnyFuture, b: AnyFuture) -> None:
     """Give *b* the outcome of *a* when that is done, unless *b* is done by then."""
-    future_add_done_callback(a, partial(_pass_on, b))
+    pass_on = partial(_pass_on, b)
+    if isinstance(b, Future):
+        call_when_done(b.get_loop(), a, pass_on)
+    else:
+        future_add_done_callback(a, pass_on)
 
 
 def _pass_on(b: AnyFuture, a: AnyFuture) -> None:
@@ -130,30 +136,25 @@ def future_set_exc_info(future: AnyFuture, exc_info: ExcInfo) -> None:
 
 
 def future_add_done_callback(future: AnyFuture, callback: Callable[[Any], None]) -> None:
-    """Call *callback* with the future: now if it is done, else as soon as it is.
-
-    A future of `concurrent.futures` that is not done yet, and was handed to a running loop,
-    reports to that loop's thread.
-    """
+    """Call *callback* with the future: now if it is done, else as soon as it is; if it is one of
+    a thread, in that thread."""
     if future.done():
         callback(future)
-    elif isinstance(future, futures.Future):
-        future.add_done_callback(_on_this_loop(callback))
     else:
         future.add_done_callback(callback)
 
 
-def _on_this_loop(callback: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Return what makes *callback* run on the loop of this thread, if one is running."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return callback
+def call_when_done(
+    loop: asyncio.AbstractEventLoop, future: AnyFuture, callback: Callable[[Any], None]
+) -> None:
+    """Do what `future_add_done_callback` does, but always in the thread of *loop*."""
+    if isinstance(future, futures.Future) and not future.done():
+        callback = partial(_report, loop, callback)
+    future_add_done_callback(future, callback)
 
-    def report(future: AnyFuture) -> None:
-        try:
-            loop.call_soon_threadsafe(callback, future)
-        except RuntimeError:  # the loop is closed, and with it whoever waited
-            pass
 
-    return report
+def _report(
+    loop: asyncio.AbstractEventLoop, callback: Callable[[Any], None], future: AnyFuture
+) -> None:
+    with suppress(RuntimeError):  # the loop is closed, and with it whoever waited
+        loop.call_soon_threadsafe(callback, future)

@@ -26,8 +26,8 @@ from .concurrent import (
     AnyFuture,
     Future,
     ReturnValueIgnoredError,
+    call_when_done,
     chain_future,
-    future_add_done_callback,
     future_set_exception_unless_cancelled,
     future_set_result_unless_cancelled,
     is_future,
@@ -159,6 +159,7 @@ class Runner:
         self.ctx_run = ctx_run
         self.gen = gen
         self.result_future: asyncio.Future[Any] | None = result_future
+        self._loop = result_future.get_loop()
         self.future: Any = _nothing
         self.running = False
         self.finished = False
@@ -214,10 +215,10 @@ class Runner:
             self.future = Future()
             self.future.set_exception(error)
         if self.future is moment:
-            asyncio.get_event_loop().call_soon(self.ctx_run, self.run)
+            self._loop.call_soon(self.ctx_run, self.run)
             return False
         if not self.future.done():
-            future_add_done_callback(self.future, self._resume)
+            call_when_done(self._loop, self.future, self._resume)
             return False
         return True
 
@@ -323,7 +324,7 @@ def multi(
     if not pending:
         collect()
     for child in pending:
-        future_add_done_callback(child, finished)
+        call_when_done(future.get_loop(), child, finished)
     return future
 
 
@@ -350,7 +351,7 @@ class WaitIterator:
         for index, future in named:
             self._unfinished.setdefault(future, deque()).append(index)
         for future in kwargs.values() or args:
-            future_add_done_callback(future, self._on_done)
+            call_when_done(asyncio.get_event_loop(), future, self._on_done)
 
     def done(self) -> bool:
         """Tell whether all results were given."""
@@ -434,12 +435,12 @@ def with_timeout(
         if not result.done():
             text = message() if callable(message) else message
             result.set_exception(TimeoutError("Timeout" if text is None else text))
-        future_add_done_callback(converted, late)
+        call_when_done(result.get_loop(), converted, late)
 
     if isinstance(timeout, timedelta):
         delay = timeout.total_seconds()
     else:
         delay = timeout - time.time()
     timer = result.get_loop().call_later(max(delay, 0), expire)
-    future_add_done_callback(converted, lambda _: timer.cancel())
+    call_when_done(result.get_loop(), converted, lambda _: timer.cancel())
     return result

@@ -41,7 +41,7 @@ def bind_sockets(
         0,
         socket.AI_PASSIVE if flags is None else flags,
     )
-    # IPv4 first: where "::" would take the port of both, the second one is left out instead.
+    # IPv4 first: it is what a machine without IPv6 has.
     addresses = sorted({(info[0], info[4]) for info in found}, key=lambda item: item[0])
     with ExitStack() as undo:
         sockets: list[socket.socket] = []
@@ -140,6 +140,7 @@ def ssl_options_to_context(
         context.load_verify_locations(ssl_options["ca_certs"])
     if "ciphers" in ssl_options:
         context.set_ciphers(ssl_options["ciphers"])
-    # SECURITY: compression tells secrets by its length (CRIME, CVE-2012-4929).
-    context.options |= ssl.OP_NO_COMPRESSION
+    # SECURITY: compression tells secrets by its length (CRIME, CVE-2012-4929); renegotiation lets
+    # a client make us do key exchanges for free (CVE-2011-1473).
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     return context

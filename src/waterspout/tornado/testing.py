@@ -7,6 +7,7 @@ application on a free port of it and has a client on the same loop.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import inspect
 import logging
@@ -287,15 +288,11 @@ def _certificate() -> str:
     """Return the path of a PEM file with a certificate and its key, for this process."""
     certificate, key = load("waterspout.server.tls:make_certificate")(("127.0.0.1",))
     directory = tempfile.TemporaryDirectory(prefix="waterspout-tests-")
-    _directories.append(directory)
+    atexit.register(directory.cleanup)
     path = os.path.join(directory.name, "test.pem")
     with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
         file.write(certificate + key)
     return path
-
-
-#: Removed with the process.
-_directories: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def gen_test(func: Any = None, timeout: float | None = None) -> Any:

@@ -111,7 +111,7 @@ async def _serve(
         await _part(socket, 1000, "")
         return SENT
     if result is None:
-        raise Forbidden("The WebSocket was refused.")
+        raise Forbidden("The WebSocket was refused.")  # also where nobody hears it any more
     return result
 
 

@@ -180,12 +180,13 @@ class Link:
         if not self.ended:
             self._end(ABNORMAL, "")
 
-    def resume(self) -> None:
-        """Go on after `paused`."""
+    def resume(self) -> bool:
+        """Go on after `paused`; return False if it is paused again."""
         self.paused = False
         data, self._unfed = self._unfed, b""
         if data:
             self._parse(data, self._begin)
+        return not self.paused
 
     def _begin_frame(self, first: int, data: bytes) -> None:
         if self._parts is not None and first & 0x0F == CLOSE:

@@ -80,7 +80,8 @@ class WebSocket:
         """Accept the client: with *subprotocol*, or the first it offers that the route has, and
         *headers* added to the answer.
 
-        Raises `RuntimeError` the second time, `ValueError` for a subprotocol that was not offered.
+        Raises `RuntimeError` the second time, `ValueError` for a subprotocol that was not offered,
+        `WebSocketClosed` if the client has left.
         """
         if self.accepted:
             raise RuntimeError("The WebSocket was accepted already.")
@@ -90,7 +91,11 @@ class WebSocket:
         elif subprotocol not in offered:
             raise ValueError(f"The client did not offer the subprotocol {subprotocol!r}.")
         fields = checked_fields(headers)
-        self._end = await self._upgrade.accept(self, subprotocol, fields)
+        try:
+            self._end = await self._upgrade.accept(self, subprotocol, fields)
+        except WebSocketClosed as error:  # the client has left
+            self.close_code, self.close_reason = error.code, error.reason
+            raise
         self.subprotocol = subprotocol
         self.accepted = True
         self._end.resume()

@@ -1,4 +1,4 @@
-"""What a browser does with the demos' pages: keep cookies, fill in forms, load what a page names."""
+"""What a browser does with the demos' pages: cookies, forms, redirects, style sheets, scripts."""
 
 from __future__ import annotations
 

@@ -14,12 +14,10 @@ from typing import Any
 from uuid import uuid4
 from xml.etree import ElementTree
 
+import psycopg2
 import pytest
 from demos_browser import Browser
 from demos_sources import lacking
-
-psycopg2 = pytest.importorskip("psycopg2", reason="needs aiopg and psycopg2-binary")
-pytest.importorskip("aiopg")
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from ...server.reload import command_line, is_reload_child
 from ..ioloop import IOLoop, PeriodicCallback
@@ -29,7 +29,7 @@ __all__ = ["add_reload_hook", "main", "start", "wait", "watch"]
 _watched_files: set[str] = set()
 _reload_hooks: list[Callable[[], None]] = []
 _reload_attempted = False
-_loops: WeakKeyDictionary[IOLoop, PeriodicCallback] = WeakKeyDictionary()
+_loops: WeakSet[IOLoop] = WeakSet()
 
 
 def start(check_time: int = 500) -> None:
@@ -41,8 +41,8 @@ def start(check_time: int = 500) -> None:
         gen_log.warning("tornado.autoreload started more than once in the same process")
     modify_times: dict[str, float] = {}
     _reload_on_update(modify_times)  # what is changed from now on counts
-    _loops[loop] = PeriodicCallback(partial(_reload_on_update, modify_times), check_time)
-    _loops[loop].start()
+    _loops.add(loop)
+    PeriodicCallback(partial(_reload_on_update, modify_times), check_time).start()
 
 
 def wait() -> None:

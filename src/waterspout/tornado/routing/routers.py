@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ...joining import Joining
 from ...registries import HookList, Revision
 from ..httputil import (
     HTTPConnection,
@@ -86,7 +87,15 @@ class RuleRouter(Router):
             self.rules.append(self.process_rule(rule))
 
     def process_rule(self, rule: Rule) -> Rule:
-        """Return the rule to add in place of *rule*: for subclasses."""
+        """Return the rule to add in place of *rule*: for subclasses.
+
+        Raises TypeError for an application of the core, which answers by itself.
+        """
+        if isinstance(rule.target, Joining):
+            raise TypeError(
+                "An App is no target of a rule: use Application.mount(prefix, app), or for a part"
+                " of its URLs WSGIContainer(app)."
+            )
         return rule
 
     @property
