@@ -10,12 +10,18 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from tornado.gen import coroutine
+from tornado.httpclient import AsyncHTTPClient
+from tornado.locks import Event
+from tornado.queues import Queue
 
 from waterspout.dropin.aliases import OURS, THEIRS
 from waterspout.server.running import serve_in_thread
+from waterspout.tornado.web import Application, RequestHandler
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "tornado.md").read_text(encoding="utf-8")
@@ -105,6 +111,29 @@ def test_the_program_runs(way: str, tmp_path: Path) -> None:
         finally:
             process.terminate()
             process.communicate(timeout=SECONDS)
+
+
+def test_what_stays_tornados_works_in_handlers() -> None:
+    """L5: locks, queues and the HTTP client of the installed Tornado, without the drop-in."""
+    waiting, queue = Event(), Queue[str]()
+
+    class Waits(RequestHandler):
+        async def get(self) -> None:
+            queue.put_nowait("waits")
+            await waiting.wait()
+            self.write("woken")
+
+    class Wakes(RequestHandler):
+        @coroutine
+        def get(self) -> Any:
+            fetching = AsyncHTTPClient().fetch(f"http://{self.request.host}/waits")
+            who = yield queue.get()
+            waiting.set()
+            fetched = yield fetching
+            self.write({who: fetched.body.decode()})
+
+    with visiting(Application([("/waits", Waits), ("/wakes", Wakes)])) as client:
+        assert client.get("/wakes").json() == {"waits": "woken"}
 
 
 def test_handlers_in_an_app() -> None:

@@ -193,6 +193,12 @@ MODERN_DEFAULTS: Mapping[str, Any] = MappingProxyType(
 )
 
 
+#: The settings of WebSockets that a route may have for itself, as options in lower case.
+SOCKET_OPTIONS = frozenset(
+    name.removeprefix("WEBSOCKET_").lower() for name in SETTINGS if name.startswith("WEBSOCKET_")
+) - {"check_origin", "origins"}
+
+
 class ConfigAttribute(Generic[T]):
     """An attribute of the app that is kept in its configuration under *name*.
 

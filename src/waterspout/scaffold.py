@@ -18,12 +18,12 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from . import typing as ft
+from .config import SOCKET_OPTIONS
 from .context import app_ctx
 from .files import send_from_directory
 from .lazy import load
 from .paths import get_root_path
 from .templating import _default_template_ctx_processor
-from .websockets.settings import OPTIONS as SOCKET_OPTIONS
 
 if TYPE_CHECKING:
     from click import Group

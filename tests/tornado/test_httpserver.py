@@ -439,6 +439,29 @@ class TestBodies:
             "Unsupported Transfer-Encoding gzip, chunked",
         ),
         (
+            (
+                b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                b"Transfer-encoding: chunked\r\n\r\n"
+            ),
+            "Unsupported Transfer-Encoding",
+        ),
+        (
+            (
+                b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Length: 2\r\n\r\n"
+            ),
+            "Message with both Transfer-Encoding and Content-Length",
+        ),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5,\xa05\r\n\r\nhello",
+            "Only integer Content-Length is allowed",
+        ),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5,\x855\r\n\r\nhello",
+            "Only integer Content-Length is allowed",
+        ),
+        (b"FOO,BAR / HTTP/1.1\r\nHost: a\r\n\r\n", "Malformed HTTP request line"),
+        (
             b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n1",
             "Only integer Content-Length is allowed",
         ),

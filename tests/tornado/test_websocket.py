@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import ssl
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ import uvloop
 
 from waterspout import App
 from waterspout.server import Server, ServerSettings
+from waterspout.server.tls import make_certificate
 from waterspout.tornado.hosting import app_of
 from waterspout.tornado.httpclient import HTTPError, HTTPRequest
 from waterspout.tornado.web import Application, RequestHandler
@@ -401,6 +405,50 @@ def test_the_clients_errors() -> None:
     run(main())
 
 
+def test_the_client_over_tls_with_a_password(tmp_path: Path) -> None:
+    """L2: wss, Basic authentication (of the URL or the request), a resolver, a context."""
+    certificate, key = make_certificate()
+    (tmp_path / "cert.pem").write_bytes(certificate)
+    (tmp_path / "key.pem").write_bytes(key)
+    resolved: list[tuple[str, int]] = []
+
+    class Naming(Recorder):
+        async def open(self, *args: str, **kwargs: str) -> None:
+            self.write_message(f"{self.request.protocol} {self.request.headers['Authorization']}")
+
+    class Resolver:
+        async def resolve(self, host: str, port: int) -> list[Any]:
+            resolved.append((host, port))
+            return [(socket.AF_INET, ("127.0.0.1", 1)), (socket.AF_INET, ("127.0.0.1", port))]
+
+    async def main() -> None:
+        application = Application([("/", Naming, {"life": []})], closed=asyncio.Event())
+        files = {"certfile": str(tmp_path / "cert.pem"), "keyfile": str(tmp_path / "key.pem")}
+        server = Server(app_of(application), ServerSettings(port=0, **files))
+        await server.start()
+        port = int(server.urls[0].rpartition(":")[2])
+        trusting = ssl.create_default_context(cafile=files["certfile"])
+        for request in (
+            HTTPRequest(f"wss://joe:pw@localhost:{port}/", ssl_options=trusting),
+            HTTPRequest(
+                f"wss://localhost:{port}/",
+                auth_username="joe",
+                auth_password="pw",
+                ca_certs=files["certfile"],
+            ),
+        ):
+            client = await websocket_connect(request, resolver=Resolver())
+            assert await read(client) == "https Basic am9lOnB3"
+            client.close()
+            assert await read(client) is None
+        with pytest.raises(ssl.SSLError):
+            await websocket_connect(f"wss://localhost:{port}/")
+        assert resolved == [("localhost", port)] * 2
+        await server.stop(3)
+
+    run(main())
+
+
 def test_a_reader_that_is_slow_pauses_the_server() -> None:
     """L2: a client that does not read messages keeps one; the rest waits in the network."""
 
@@ -423,6 +471,25 @@ def test_a_reader_that_is_slow_pauses_the_server() -> None:
             assert len(client._messages) <= 1
             got = [first] + [await read(client) for _ in range(199)]
             assert [int(message.split()[0]) for message in got] == list(range(200))
+
+    run(main())
+
+
+def test_what_came_before_the_end_is_read() -> None:
+    """L2: messages that nobody has read yet are not lost when the server goes away."""
+
+    class Leaving(Recorder):
+        async def open(self, *args: str, **kwargs: str) -> None:
+            for n in range(5):
+                self.write_message(str(n))
+            self.close(4000, "done")
+
+    async def main() -> None:
+        async with serving([("/", Leaving, {"life": []})]) as site:
+            client = await site.connect("/")
+        got = [await read(client) for _ in range(6)]
+        assert got == ["0", "1", "2", "3", "4", None]
+        assert client.close_code == 4000
 
     run(main())
 

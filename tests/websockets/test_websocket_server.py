@@ -29,6 +29,7 @@ from waterspout import (
     Blueprint,
     WebSocket,
     WebSocketClosed,
+    WebSocketHandler,
     abort,
     current_app,
     g,
@@ -620,6 +621,33 @@ def test_a_slow_function_lets_the_client_wait() -> None:
     run(main())
 
 
+def test_what_a_client_sent_before_it_left_is_read() -> None:
+    """L2: also by a function that is slow, from a client that leaves without a goodbye."""
+    app = App("left")
+
+    @app.websocket("/", queue=4)
+    async def late(ws: WebSocket) -> None:
+        await ws.accept()
+        await gate.wait()
+        gone[0].set([int(message) async for message in ws] + [ws.close_code])
+
+    gone: list[Gone] = []
+    gate = asyncio.Event()
+
+    async def main() -> None:
+        gone.append(Gone())
+        async with serving(app) as site:
+            wire = await site.open(then=b"".join(frame(TEXT, b"%d" % n) for n in range(50)))
+            (connection,) = site.server.connections
+            wire.writer.close()
+            while not connection.lost:  # type: ignore[attr-defined]  # ours
+                await asyncio.sleep(0.001)
+            gate.set()
+            assert await gone[0].wait() == [*range(50), 1006]
+
+    run(main())
+
+
 @pytest.mark.parametrize("sender", ["function", "pings"])
 def test_a_client_that_does_not_read(sender: str) -> None:
     """W05, W07: the sender waits, of many pings the last is answered, memory is bounded; a client
@@ -720,6 +748,36 @@ def test_a_dead_client_is_found_by_pings() -> None:
     run(main())
 
 
+def test_a_client_that_we_do_not_read_is_not_dead() -> None:
+    """L2: a slow function does not make its client look dead, whose answers to pings lie unread."""
+    app = App("busy")
+
+    @app.websocket("/", queue=1, ping_interval=0.2, ping_timeout=0.2)
+    async def busy(ws: WebSocket) -> None:
+        await ws.accept()
+        await gate.wait()
+        async for message in ws:
+            await ws.send(message)
+
+    gate = asyncio.Event()
+
+    async def main() -> None:
+        async with serving(app) as site:
+            wire = await site.open(then=frame(TEXT, b"1") + frame(TEXT, b"2"))
+            wire.send(frame(TEXT, b"3"))
+            for _ in range(2):
+                assert await wire.frame() == (PING, b"")
+                wire.send(frame(PONG))
+            gate.set()
+            answers = []
+            while len(answers) < 3:
+                if (answer := await wire.frame()) != (PING, b""):
+                    answers.append(answer)
+            assert answers == [(TEXT, b"1"), (TEXT, b"2"), (TEXT, b"3")]
+
+    run(main())
+
+
 def test_a_client_that_does_not_say_goodbye_is_dropped() -> None:
     """L2: the closing handshake is bounded by WEBSOCKET_CLOSE_TIMEOUT."""
     app = App("bye")
@@ -770,6 +828,61 @@ def test_a_stop_says_1001(answers: bool) -> None:
             assert time.monotonic() - begun < 4
 
     run(main())
+
+
+def test_a_stop_with_many_sockets_of_every_kind(caplog: pytest.LogCaptureFixture) -> None:
+    """Demand 4, X05: functions, `def` functions, handlers and senders all close with 1001, requests
+    that run are answered, nothing is logged, within the limit."""
+    app = App("crowd")
+
+    @app.websocket("/function")
+    async def function(ws: WebSocket) -> None:
+        async for _ in ws:
+            pass
+
+    @app.websocket("/def")
+    def blocking(ws: Any) -> None:
+        for _ in ws:
+            pass
+
+    @app.websocket("/sender")
+    async def sender(ws: WebSocket) -> None:
+        while True:
+            await ws.send("news")
+            await asyncio.sleep(0.01)
+
+    class Handler(WebSocketHandler):
+        pass
+
+    app.add_handlers([("/handler", Handler)])
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await asyncio.sleep(0.3)
+        return "done"
+
+    async def main() -> None:
+        async with serving(app) as site:
+            paths = ["/function", "/def", "/sender", "/handler"] * 12
+            wires = [await site.open(path) for path in paths]
+            asking = [await site.wire(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(10)]
+            await asyncio.sleep(0.1)
+            begun = time.monotonic()
+            stopping = asyncio.create_task(site.server.stop())
+            for wire in wires:
+                while (said := await wire.frame()) == (TEXT, b"news"):
+                    pass
+                assert said[0] == CLOSE
+                assert int.from_bytes(said[1][:2], "big") == 1001
+                wire.send(closing(1001))
+            for wire in asking:
+                assert (await wire.rest()).endswith(b"done")
+            await stopping
+            assert time.monotonic() - begun < 10
+
+    with caplog.at_level(logging.WARNING):
+        run(main())
+    assert not caplog.records
 
 
 def test_many_sockets_at_once() -> None:

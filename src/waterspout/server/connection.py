@@ -405,8 +405,6 @@ class Connection(Receiver):
 
     def upgrade(self, incoming: Incoming, settings: SocketSettings) -> Upgrade:
         """Return the WebSocket that the running request asks for; raises 400 or 426."""
-        if self.running is None or not self.running.held:
-            raise BadRequest("An opening handshake has no body.")
         made: Upgrade = load("waterspout.server.websocket:Upgrading")(self, incoming, settings)
         return made
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import BadRequest, ClientDisconnected
 
 from ..websockets.ends import Header, Sink
 from ..websockets.errors import WebSocketClosed
@@ -28,7 +28,7 @@ __all__ = ["SocketConnection", "Upgrading"]
 
 #: Bytes of frames that are written before the end of the loop's turn.
 _AT_ONCE = 64 * 1024
-PING, PONG = 9, 10
+_PING, _PONG = 9, 10
 
 
 class SocketConnection(Wire):
@@ -202,7 +202,7 @@ class SocketConnection(Wire):
     def _write_control(self) -> None:
         for frame in self.link.take():
             # While the client does not read, only the latest ping is answered (RFC 6455 §5.5.3).
-            if self.stalled and frame[0] & 0x0F == PONG:
+            if self.stalled and frame[0] & 0x0F == _PONG:
                 self._pong = frame
             else:
                 self._write(frame)
@@ -232,7 +232,7 @@ class SocketConnection(Wire):
         now = self.loop.time()
         if self._pinged:
             self._pinged = False
-            if not self._heard:
+            if not (self._heard or self._held):  # while we do not read, no answer is read
                 self.link.fail(1011, "no answer to a ping")
                 self._write_control()
                 self._farewell()
@@ -242,7 +242,7 @@ class SocketConnection(Wire):
             return
         self._pinged = True
         self._heard = False
-        self.send_control(PING, b"")
+        self.send_control(_PING, b"")
         self._next_ping += self.settings.ping_interval or NEVER
         self.deadline = now + self.settings.ping_timeout
 
@@ -274,6 +274,8 @@ class Upgrading:
     ) -> None:
         self.offered = offered_subprotocols(incoming)
         self._handshake = Handshake(incoming, settings)
+        if connection.running is None or not connection.running.held:
+            raise BadRequest("An opening handshake has no body.")
         self._connection = connection
         self._incoming = incoming
         self._settings = settings

@@ -16,6 +16,7 @@ _REASONS = {
     "Invalid header token": "no colon in header line",
     "chunk size": "invalid chunk size",
     "transfer coding": "Unsupported Transfer-Encoding",
+    "`Transfer-Encoding` header value": "Unsupported Transfer-Encoding",
     "more than one Content-Length": "Multiple unequal Content-Lengths",
     "Transfer-Encoding can't be present": "Message with both Transfer-Encoding and Content-Length",
     "Content-Length can't be present": "Message with both Transfer-Encoding and Content-Length",

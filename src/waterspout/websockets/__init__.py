@@ -9,7 +9,8 @@ endpoint   the view around such a function: an ordinary endpoint of the pipeline
 
 from __future__ import annotations
 
+from .blocking import BlockingWebSocket as BlockingWebSocket
 from .errors import WebSocketClosed as WebSocketClosed
 from .socket import WebSocket as WebSocket
 
-__all__ = ["WebSocket", "WebSocketClosed"]
+__all__ = ["BlockingWebSocket", "WebSocket", "WebSocketClosed"]

@@ -8,7 +8,7 @@ bytes of a message to send.
 The protocol itself is that of the ``websockets`` package: every rule of RFC 6455 and RFC 7692
 is checked there. This file finds the ends of frames, hands them over one by one, and joins
 fragments. PERF: a whole, uncompressed text or binary frame, which is nearly every one, breaks no
-rule that is not checked here in a few steps: 1 µs instead of 12 (64 bytes, CPython 3.11).
+rule that is not checked here in a few steps: 0.7 µs instead of 4.6 (64 bytes, CPython 3.11).
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ class Link:
     """One side of an open connection.
 
     *protocol* is open. Messages of *least* bytes or more are compressed, if that was agreed on.
-    `ended`: nothing more is received. `open`: messages
-    may be sent.
+    `ended`: nothing more is received. `open`: messages may be sent.
     """
 
     __slots__ = (

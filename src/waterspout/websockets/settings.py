@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from ..config import SOCKET_OPTIONS
+
 if TYPE_CHECKING:
     from ..app import App
 
-__all__ = ["OPTIONS", "Deflate", "SocketSettings", "from_app"]
+__all__ = ["Deflate", "SocketSettings", "from_app"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,10 @@ class SocketSettings:
                 )
 
 
-#: Those that a route may have for itself, and that the app's settings have.
-OPTIONS = frozenset(item.name for item in fields(SocketSettings)) - {"deflate"}
-
-
 def from_app(app: App, options: Mapping[str, Any]) -> SocketSettings:
     """Return the settings of a route with *options*; raises `ValueError`."""
     config = app.config
     settings = SocketSettings(
-        **{name: config[f"WEBSOCKET_{name.upper()}"] for name in sorted(OPTIONS)}
+        **{name: config[f"WEBSOCKET_{name.upper()}"] for name in sorted(SOCKET_OPTIONS)}
     )
     return replace(settings, **options) if options else settings

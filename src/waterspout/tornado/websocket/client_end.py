@@ -80,8 +80,7 @@ class ClientEnd(asyncio.Protocol):
             self._deadline.cancel()
         if not self.head.done():
             self.head.set_exception(StreamClosedError(real_error=exc))
-        elif self._upgraded:
-            self.link.paused = False
+        elif self._upgraded and not self.link.paused:  # else `resume` tells, after what came
             self.link.feed_eof()
 
     def pause_writing(self) -> None:
@@ -125,9 +124,11 @@ class ClientEnd(asyncio.Protocol):
 
     def resume(self) -> None:
         """Undo `pause`."""
-        self.link.resume()
+        going = self.link.resume()
         self._after_input()
-        if not self.link.paused and not self._lost:
+        if going and self._lost:
+            self.link.feed_eof()
+        elif going:
             self.transport.resume_reading()
 
     def finished(self) -> None:
