@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import subprocess
 import sys
 import tarfile
 import tempfile
-import tomllib
-from dataclasses import dataclass
 from pathlib import Path
+
+from suite_comparison import DROPIN_PLUGIN, SCRIPTS, Comparison, run_pytest
 
 FLASK_VERSION = "3.1.3"
 SDIST_NAME = f"flask-{FLASK_VERSION}.tar.gz"
@@ -29,48 +28,18 @@ SDIST_SHA256 = "0ef0e52b8a9cd932855379197dd8f94047b359ca0a78695144304cb45f87c9eb
 REQUIRED_PERCENT = 97.0
 SUITE_SECONDS = 120  # one run takes about three
 
-SCRIPTS = Path(__file__).resolve().parent
 EXCLUSIONS = SCRIPTS / "flask_suite_exclusions.toml"
-DROPIN_PLUGIN = "waterspout.dropin.pytest_plugin"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What the two runs say. Tests are named by their pytest node ids."""
-
-    expected: list[str]  # pass on Flask
-    missing: list[str]  # of those, do not pass on Waterspout
-    reasons: dict[str, str]
-
-    @property
-    def percent(self) -> float:
-        """How many of Flask's passing tests pass here."""
-        return 100 * (len(self.expected) - len(self.missing)) / len(self.expected)
-
-    @property
-    def unexplained(self) -> list[str]:
-        """Missing tests without a reason."""
-        return [test for test in self.missing if test not in self.reasons]
-
-    @property
-    def good(self) -> bool:
-        """Whether this is what we promise."""
-        return self.percent >= REQUIRED_PERCENT and not self.unexplained
-
-    def report(self) -> str:
-        """Write the table."""
-        lines = [
-            f"passed on Flask {FLASK_VERSION}      {len(self.expected):5}",
-            f"of those on Waterspout      {len(self.expected) - len(self.missing):5}",
-            f"percent                     {self.percent:8.2f}",
-        ]
-        if self.missing:
-            lines.append("missing:")
-        for test in self.missing:
-            lines.append(f"  {test}\n      {self.reasons.get(test, 'NO REASON RECORDED')}")
-        for test in sorted(set(self.reasons) - set(self.missing)):
-            lines.append(f"excluded, but passes or is not expected to: {test}")
-        return "\n".join(lines)
+def table(comparison: Comparison) -> str:
+    """Return what passes."""
+    expected, missing = len(comparison.expected), len(comparison.missing)
+    lines = [
+        f"passed on Flask {FLASK_VERSION}      {expected:5}",
+        f"of those on Waterspout      {expected - missing:5}",
+        f"percent                     {comparison.percent:8.2f}",
+    ]
+    return "\n".join(lines + comparison.explanation())
 
 
 def cache_directory() -> Path:
@@ -108,41 +77,24 @@ def unpack_tests(sdist: Path, target: Path) -> Path:
 
 def run_suite(tests: Path, name: str, plugins: list[str], verbose: bool) -> dict[str, str]:
     """Run the suite in a process of its own; return node id → outcome."""
-    outcomes = tests / f"outcomes-{name}.json"
     command = [sys.executable, "-m", "pytest", "tests", "-p", "no:cacheprovider"]
-    for plugin in [*plugins, "outcome_recorder"]:
+    for plugin in plugins:
         command += ["-p", plugin]
-    command += ["--tb=short", "-q"] if verbose else ["--tb=no", "-qq", "--no-summary"]
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(("FLASK_", "PYTEST_"))}
-    environ["OUTCOMES_FILE"] = str(outcomes)
-    paths = [str(SCRIPTS), str(SCRIPTS.parent / "src"), environ.get("PYTHONPATH", "")]
-    environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    result = subprocess.run(
+    return run_pytest(
         command,
-        cwd=tests,
-        env=environ,
-        stdout=None if verbose else subprocess.PIPE,
-        stderr=None if verbose else subprocess.STDOUT,
-        text=True,
-        timeout=SUITE_SECONDS,
-        check=False,
+        tests,
+        tests / f"outcomes-{name}.json",
+        verbose=verbose,
+        seconds=SUITE_SECONDS,
+        without=("FLASK_", "PYTEST_"),
     )
-    if not outcomes.exists():
-        raise SystemExit(f"the suite did not run on {name}:\n{result.stdout or ''}")
-    found: dict[str, str] = json.loads(outcomes.read_text(encoding="utf-8"))
-    return found
 
 
 def compare(tests: Path, verbose: bool) -> Comparison:
     """Run both and compare."""
-    on_flask = run_suite(tests, "flask", [], False)
+    there = run_suite(tests, "flask", [], False)
     here = run_suite(tests, "waterspout", [DROPIN_PLUGIN], verbose)
-    expected = sorted(test for test, outcome in on_flask.items() if outcome == "passed")
-    if not expected:
-        raise SystemExit("no test passed on Flask: is flask installed, with pytest below 9?")
-    reasons = tomllib.loads(EXCLUSIONS.read_text(encoding="utf-8"))["reasons"]
-    missing = [test for test in expected if here.get(test) != "passed"]
-    return Comparison(expected, missing, reasons)
+    return Comparison.of(REQUIRED_PERCENT, there, here, EXCLUSIONS)
 
 
 def main() -> int:
@@ -154,7 +106,7 @@ def main() -> int:
     sdist = arguments.sdist or fetch_sdist(cache_directory())
     with tempfile.TemporaryDirectory() as directory:
         comparison = compare(unpack_tests(sdist, Path(directory)), arguments.verbose)
-    print(comparison.report())
+    print(table(comparison))
     return 0 if comparison.good else 1
 
 

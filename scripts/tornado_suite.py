@@ -11,17 +11,15 @@ named on the command line (`web_test`) are run instead of all twelve.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import tomllib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from suite_comparison import DROPIN_PLUGIN, SCRIPTS, Comparison, run_pytest
 
 MODULES = (
     *("web_test", "template_test", "escape_test", "httputil_test", "options_test"),
@@ -32,56 +30,25 @@ REQUIRED_PERCENT = 95.0
 SUITE_SECONDS = 200  # one run takes about forty
 TEST_SECONDS = 15  # Tornado's own limit for one test is five
 
-SCRIPTS = Path(__file__).resolve().parent
 EXCLUSIONS = SCRIPTS / "tornado_suite_exclusions.toml"
-DROPIN_PLUGIN = "waterspout.dropin.pytest_plugin"
 
 # The tests start programs, which have to get the drop-in as well.
 SITECUSTOMIZE = "import waterspout.dropin\n\nwaterspout.dropin.install()\n"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What the two runs say. Tests are named ``module::Class::test``."""
-
-    expected: list[str]  # pass on Tornado
-    missing: list[str]  # of those, do not pass on Waterspout
-    reasons: dict[str, str]
-
-    @property
-    def percent(self) -> float:
-        """How many of Tornado's passing tests pass here."""
-        return 100 * (len(self.expected) - len(self.missing)) / len(self.expected)
-
-    @property
-    def unexplained(self) -> list[str]:
-        """Missing tests without a reason."""
-        return [test for test in self.missing if test not in self.reasons]
-
-    @property
-    def good(self) -> bool:
-        """Whether this is what we promise."""
-        return self.percent >= REQUIRED_PERCENT and not self.unexplained
-
-    def report(self) -> str:
-        """Write the table."""
-        expected = Counter(test.partition("::")[0] for test in self.expected)
-        missing = Counter(test.partition("::")[0] for test in self.missing)
-        lines = [f"{'module':18}{'Tornado':>9}{'Waterspout':>12}{'percent':>9}"]
-        for module, count in [*expected.items(), ("all", len(self.expected))]:
-            passed = count - (missing[module] if module in expected else len(self.missing))
-            lines.append(f"{module:18}{count:9}{passed:12}{100 * passed / count:9.2f}")
-        if self.missing:
-            lines.append("missing:")
-        for test in self.missing:
-            lines.append(f"  {test}\n      {self.reasons.get(test, 'NO REASON RECORDED')}")
-        for test in sorted(set(self.reasons) - set(self.missing)):
-            if test.partition("::")[0] in expected:
-                lines.append(f"excluded, but passes or is not expected to: {test}")
-        return "\n".join(lines)
+def table(comparison: Comparison) -> str:
+    """Return what passes, module by module."""
+    expected = Counter(test.partition("::")[0] for test in comparison.expected)
+    missing = Counter(test.partition("::")[0] for test in comparison.missing)
+    missing["all"] = len(comparison.missing)
+    lines = [f"{'module':18}{'Tornado':>9}{'Waterspout':>12}{'percent':>9}"]
+    for module, count in [*expected.items(), ("all", len(comparison.expected))]:
+        passed = count - missing[module]
+        lines.append(f"{module:18}{count:9}{passed:12}{100 * passed / count:9.2f}")
+    return "\n".join(lines + comparison.explanation())
 
 
-def run_suite(name: str, modules: list[str], *, dropin: bool, verbose: bool) -> dict[str, str]:
+def run_suite(modules: list[str], *, dropin: bool, verbose: bool) -> dict[str, str]:
     """Run the tests in a process of their own; return test → outcome."""
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
@@ -97,25 +64,18 @@ def run_suite(name: str, modules: list[str], *, dropin: bool, verbose: bool) -> 
         if dropin:
             command += ["-p", DROPIN_PLUGIN]
             place.joinpath("sitecustomize.py").write_text(SITECUSTOMIZE, encoding="utf-8")
-        command += ["--timeout", str(TEST_SECONDS)]
         # Tornado's own runner silences the access log; its tests fail on every stray record.
-        command += ["-p", "outcome_recorder", "-p", "tornado_suite_logging"]
-        command += ["--tb=short", "-q"] if verbose else ["--tb=no", "-qq", "--no-summary"]
+        command += ["--timeout", str(TEST_SECONDS), "-p", "tornado_suite_logging"]
         command += ["--pyargs", *(f"tornado.test.{module}" for module in modules)]
-        outcomes = place / "outcomes.json"
-        result = subprocess.run(
+        found = run_pytest(
             command,
-            cwd=place,
-            env=environment(outcomes, place),
-            stdout=None if verbose else subprocess.PIPE,
-            stderr=None if verbose else subprocess.STDOUT,
-            text=True,
-            timeout=SUITE_SECONDS,
-            check=False,
+            place,
+            place / "outcomes.json",
+            verbose=verbose,
+            seconds=SUITE_SECONDS,
+            without=("PYTEST_", "WATERSPOUT_"),
+            paths=[place],
         )
-        if not outcomes.exists():
-            raise SystemExit(f"the suite did not run on {name}:\n{result.stdout or ''}")
-        found: dict[str, str] = json.loads(outcomes.read_text(encoding="utf-8"))
     return {short(test): outcome for test, outcome in found.items()}
 
 
@@ -127,14 +87,6 @@ def tests_directory() -> str:
     return str(Path(spec.origin).with_name("test"))
 
 
-def environment(outcomes: Path, place: Path) -> dict[str, str]:
-    """Return the environment of a run."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "WATERSPOUT_"))}
-    paths = [str(place), str(SCRIPTS), str(SCRIPTS.parent / "src"), clean.get("PYTHONPATH", "")]
-    clean["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return {**clean, "OUTCOMES_FILE": str(outcomes)}
-
-
 def short(node: str) -> str:
     """Return ``web_test::Class::test`` for pytest's node id."""
     path, _, test = node.partition("::")
@@ -144,15 +96,9 @@ def short(node: str) -> str:
 def compare(modules: list[str], verbose: bool) -> Comparison:
     """Run both and compare."""
     with ThreadPoolExecutor() as pool:  # at once: the tests wait more than they work
-        one = pool.submit(run_suite, "tornado", modules, dropin=False, verbose=False)
-        other = pool.submit(run_suite, "waterspout", modules, dropin=True, verbose=verbose)
-    on_tornado, here = one.result(), other.result()
-    expected = [test for test, outcome in on_tornado.items() if outcome == "passed"]
-    if not expected:
-        raise SystemExit("no test passed on Tornado: is tornado installed?")
-    reasons = tomllib.loads(EXCLUSIONS.read_text(encoding="utf-8"))["reasons"]
-    missing = [test for test in expected if here.get(test) != "passed"]
-    return Comparison(expected, missing, reasons)
+        there = pool.submit(run_suite, modules, dropin=False, verbose=False)
+        here = pool.submit(run_suite, modules, dropin=True, verbose=verbose)
+    return Comparison.of(REQUIRED_PERCENT, there.result(), here.result(), EXCLUSIONS)
 
 
 def main() -> int:
@@ -162,7 +108,7 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="show pytest's output of our run")
     arguments = parser.parse_args()
     comparison = compare(list(arguments.modules), arguments.verbose)
-    print(comparison.report())
+    print(table(comparison))
     return 0 if comparison.good else 1
 
 
