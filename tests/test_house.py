@@ -29,9 +29,9 @@ FLOORS = {
     ),
     MIDDLE: "app_context bridge carry context routing sessions stepping templating",
     UPPER: (
-        "_removed app background blueprints conversion csrf drivers endpoint errors files flashing"
-        " joining lanes last_stage pipeline reception registration responding scaffold"
-        " streaming url_building urls views websockets"
+        "_removed app asgi_program background blueprints conversion csrf drivers endpoint errors"
+        " files flashing joining lanes last_stage mounting pipeline reception registration"
+        " responding scaffold streaming url_building urls views websockets"
     ),
     WINGS: "flask tornado",
     ROOF: "__main__ asgi cli demo dropin server testing wsgi",

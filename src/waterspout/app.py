@@ -30,10 +30,11 @@ from .endpoint import SEAMS, Heads, Plan, is_async
 from .flashing import get_flashed_messages
 from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
-from .joining import Joining, below
+from .joining import Joining
 from .last_stage import pass_last
 from .lazy import load
 from .log import printable
+from .mounting import below
 from .scaffold import setupmethod
 from .sessions import SecureCookieSessionInterface
 from .templating import fill_context

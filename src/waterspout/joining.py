@@ -4,24 +4,29 @@ Request handlers (`add_handlers`) and mounted programs (`mount`) are found throu
 route table as views, and answered on the same pipeline: with the application's hooks,
 session, user and errors. An `App` that is mounted keeps its own: it is asked in place of the
 outer one, from the first hook on.
+
+URLs cross the border both ways. In an application whose `mount` has the prefix ``/shop/admin``,
+``url_for("shop.admin.index")`` leads to the endpoint ``index`` of what is mounted there; an
+endpoint that the mounted one does not have is looked for in the outer one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .lazy import load
+from .mounting import endpoint_for
 from .registration import Registration
 from .routing import PatternRule
 from .scaffold import setupmethod
+from .url_building import build_beyond
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
     from .app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,9 +42,15 @@ class Joining(Registration):
         super().__init__(*args, **kwargs)
         #: Prefixes, and the applications below them.
         self.mounts: list[tuple[str, App]] = []
+        #: Where this one is mounted: prefixes, and the applications that have them.
+        self.mounted_in: list[tuple[str, App]] = []
         #: Tornado's application settings for the request handlers of this one, such as
         #: ``ui_modules`` or ``login_url``; see `waterspout.tornado.hosting.application_of`.
         self.handler_settings: dict[str, Any] = {}
+        #: Make the path of an endpoint that no rule of the table has, out of its values; None:
+        #: not mine. The paths are this application's, without what it is mounted at.
+        self.path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
+        self.url_build_error_handlers.append(partial(build_beyond, self))  # type: ignore[arg-type]  # an App, always
 
     @setupmethod
     def identify(self, f: F) -> F:
@@ -79,11 +90,13 @@ class Joining(Registration):
     def mount(self, prefix: str, program: Any) -> None:
         """Let *program* answer everything below *prefix*, such as ``/admin``.
 
-        An `App` is asked with its own hooks and errors; if it has no secret key, it shares this
-        one's and with it the session. A Tornado ``Application`` becomes part of this one. Any
-        other program is a WSGI callable.
+        An `App` is asked with its own hooks and errors, and starts and stops with this one; if
+        it has no secret key, it shares this one's and with it the session. A Tornado
+        ``Application`` becomes part of this one. Any other program is an ASGI callable, if it is
+        ``async def`` or takes three arguments, or else a WSGI callable.
 
-        Raises `ValueError` for a prefix that is no path without a slash at its end.
+        Raises `ValueError` for a prefix that is no path without a slash at its end, `TypeError`
+        for what is no program.
         """
         if not prefix.startswith("/") or prefix.endswith("/"):
             raise ValueError(
@@ -94,11 +107,10 @@ class Joining(Registration):
             if program.config["SECRET_KEY"] is None:
                 program.config["SECRET_KEY"] = self.config["SECRET_KEY"]
             self.mounts.append((prefix, program))  # type: ignore[arg-type]  # an App, always
+            program.mounted_in.append((prefix, self))  # type: ignore[arg-type]  # as above
             return
-        endpoint = f"mounted:{prefix}"
-        make = getattr(program, "_mounted", None)
-        view = _wsgi_view(prefix, program) if make is None else make(self, prefix)
-        self.add_pattern(f"{re.escape(prefix)}(?:/.*)?", endpoint, view)
+        view = endpoint_for(self, prefix, program)
+        self.add_pattern(f"{re.escape(prefix)}(?:/.*)?", f"mounted:{prefix}", view)
 
     def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Tell whether this application answers an endpoint's *error* in a way of its own: by an
@@ -128,19 +140,3 @@ def core_of(program: Any) -> App | None:
         program = program._core if hasattr(type(program), "_core") else None
     app: App | None = program
     return app
-
-
-def below(environ: WSGIEnvironment, prefix: str) -> WSGIEnvironment:
-    """Return the environ as a program mounted at *prefix* sees it."""
-    return {
-        **environ,
-        "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + prefix,
-        "PATH_INFO": environ["PATH_INFO"].removeprefix(prefix) or "/",
-    }
-
-
-def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Callable[..., Any]:
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        return program(below(environ, prefix), start_response)
-
-    return lambda: answer

@@ -1,4 +1,5 @@
-"""URLs out of endpoints, inside and outside of a request."""
+"""URLs out of endpoints, inside and outside of a request, and across the border of an application
+to those it has mounted, and that have mounted it."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from .context import _cv_app, _cv_request
 
 if TYPE_CHECKING:
     from .app import App
+
+__all__ = ["build_beyond", "build_url"]
 
 
 def build_url(
@@ -61,6 +64,77 @@ def build_url(
         values.update(_anchor=anchor, _method=method, _scheme=scheme, _external=external)
         return app.handle_url_build_error(error, endpoint, values)
     if anchor is not None:
-        fragment = quote(anchor, safe="%!#$&'()*+,/:;=?@")
-        url = f"{url}#{fragment}"
+        url = f"{url}#{_fragment(anchor)}"
     return url
+
+
+def build_beyond(app: App, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+    """Build the URL of an *endpoint* that *app* itself has no rule for; one of the handlers that
+    `App.handle_url_build_error` asks.
+
+    It may be a handler's; or, as ``shop.admin.index``, belong to what is mounted at
+    ``/shop/admin``; or to the application that *app* is mounted in. Raises *error* otherwise.
+    """
+    ctx = _cv_request.get(None) or _cv_app.get(None)
+    adapter: MapAdapter | None = None if ctx is None else ctx.url_adapter
+    if adapter is None:
+        raise error
+    given = {key: value for key, value in values.items() if key not in _WORDS}
+    root = adapter.script_name.rstrip("/")
+    path = _path_beyond(app, endpoint, given, adapter, root)
+    if path is None:
+        raise error
+    if values.get("_external"):
+        scheme = values.get("_scheme") or adapter.url_scheme
+        path = f"{scheme}://{adapter.get_host(None)}{path}"
+    anchor = values.get("_anchor")
+    return path if anchor is None else f"{path}#{_fragment(anchor)}"
+
+
+#: What `url_for` itself is told, among the values of an endpoint.
+_WORDS = ("_anchor", "_method", "_scheme", "_external")
+
+
+def _path_beyond(
+    app: App, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
+) -> str | None:
+    path = _path_of_builders(app, endpoint, values, root)
+    if path is not None:
+        return path
+    for prefix, inner in app.mounts:
+        name = prefix.strip("/").replace("/", ".") + "."
+        if endpoint.startswith(name):
+            path = _path_in(inner, endpoint[len(name) :], values, adapter, root + prefix)
+            if path is not None:
+                return path
+    for prefix, outer in app.mounted_in:
+        if root.endswith(prefix):
+            path = _path_in(outer, endpoint, values, adapter, root.removesuffix(prefix))
+            if path is not None:
+                return path
+    return None
+
+
+def _path_in(
+    app: App, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
+) -> str | None:
+    """Return the path of an endpoint of *app*, which is at *root*; None if it has no such."""
+    values = values.copy()
+    app.inject_url_defaults(endpoint, values)
+    bound = app.url_map.bind(adapter.server_name, f"{root}/", url_scheme=adapter.url_scheme)
+    try:
+        return bound.build(endpoint, values)
+    except BuildError:
+        return _path_of_builders(app, endpoint, values, root)
+
+
+def _path_of_builders(app: App, endpoint: str, values: dict[str, Any], root: str) -> str | None:
+    for build in app.path_builders:
+        path = build(endpoint, values)
+        if path is not None:
+            return root + path
+    return None
+
+
+def _fragment(anchor: str) -> str:
+    return quote(anchor, safe="%!#$&'()*+,/:;=?@")

@@ -19,7 +19,7 @@ import pytest
 import uvicorn
 import uvloop
 
-from waterspout import App
+from waterspout import App, current_app, g, request
 from waterspout.server import Server, ServerSettings
 from waterspout.server.tls import make_certificate
 from waterspout.tornado.hosting import app_of
@@ -428,7 +428,7 @@ def test_the_client_over_tls_with_a_password(tmp_path: Path) -> None:
         await server.start()
         port = int(server.urls[0].rpartition(":")[2])
         trusting = ssl.create_default_context(cafile=files["certfile"])
-        for request in (
+        for wanted in (
             HTTPRequest(f"wss://joe:pw@localhost:{port}/", ssl_options=trusting),
             HTTPRequest(
                 f"wss://localhost:{port}/",
@@ -437,7 +437,7 @@ def test_the_client_over_tls_with_a_password(tmp_path: Path) -> None:
                 ca_certs=files["certfile"],
             ),
         ):
-            client = await websocket_connect(request, resolver=Resolver())
+            client = await websocket_connect(wanted, resolver=Resolver())
             assert await read(client) == "https Basic am9lOnB3"
             client.close()
             assert await read(client) is None
@@ -492,6 +492,45 @@ def test_what_came_before_the_end_is_read() -> None:
         assert client.close_code == 4000
 
     run(main())
+
+
+def test_the_methods_of_a_handler_have_its_request() -> None:
+    """Demand 7: proxies and `g` work in every method, as in a view; two sockets do not mix."""
+    app = App("proxies", static_folder=None)
+    ends: list[Any] = []
+
+    class Talking(WebSocketHandler):
+        def open(self, *args: str, **kwargs: str) -> None:
+            g.name = request.args["name"]
+
+        async def on_message(self, message: str | bytes) -> None:
+            await asyncio.sleep(0)
+            self.write_message(f"{current_app.name} {g.name} {message!r}")
+
+        def on_pong(self, data: bytes) -> None:
+            self.write_message(f"pong {g.name}")
+
+        def on_close(self) -> None:
+            ends.append(g.name)
+
+    app.add_handlers([("/", Talking)])
+
+    async def main() -> None:
+        server = Server(app, ServerSettings(port=0))
+        await server.start()
+        url = server.urls[0].replace("http", "ws", 1)
+        clients = [await websocket_connect(f"{url}?name={name}") for name in "ab"]
+        for client, name in zip(clients, "ab", strict=True):
+            client.write_message("m")
+            assert await read(client) == f"proxies {name} 'm'"
+            client.protocol.on_ping(b"")  # makes it answer with a pong
+            assert await read(client) == f"pong {name}"
+            client.close()
+            assert await read(client) is None
+        await server.stop(3)
+
+    run(main())
+    assert sorted(ends) == ["a", "b"]
 
 
 def test_a_handler_is_an_endpoint_of_an_app() -> None:

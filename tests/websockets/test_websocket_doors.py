@@ -187,6 +187,25 @@ def test_the_synchronous_client() -> None:
     assert app.extensions["codes"] == [(4001, "off")]
 
 
+def test_the_session_is_saved_with_the_handshake() -> None:
+    """Demand 7: what hooks and function changed before accepting; the cookie is in the 101."""
+    app = App("session")
+    app.secret_key = "k"
+
+    @app.websocket("/")
+    async def visit(ws: WebSocket) -> None:
+        session["visits"] = session.get("visits", 0) + 1
+        await ws.send_json(session["visits"])
+
+    app.get("/")(lambda: f"{session.get('visits')}")
+    client = app.test_client()
+    for visits in (1, 2):
+        with client.websocket("/") as ws:
+            assert ws.headers["Set-Cookie"].startswith("session=")
+            assert ws.receive_json() == visits
+    assert client.get("/").text == "2"
+
+
 def test_the_asynchronous_client() -> None:
     """K1: the same, awaited, on the test's own loop."""
     app = make_app()

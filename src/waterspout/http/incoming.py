@@ -52,6 +52,8 @@ class Incoming:
     has_cookie = True
     #: Whether the client asks for another protocol on the connection.
     upgrade = False
+    #: Whether there is one valid Host field, where the version wants one.
+    host_checked = False
 
     def __init__(
         self,
@@ -176,6 +178,7 @@ class Blank(Incoming):
     PERF: to call a class without parameters takes half the time.
     """
 
+    host_checked = True
     __init__: Any = object.__init__
 
 

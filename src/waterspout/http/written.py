@@ -20,22 +20,33 @@ _PIECE = 64 * 1024
 
 
 class Written:
-    """An answer: *status* and *reason*; *fields*, the values of each header field by its name;
-    *body*, bytes or `Pieces`."""
+    """An answer: *status* and *reason*; *fields*, the value of each header field by its name, or
+    the list of several; *body*, bytes or `Pieces`. *exact* says that it has a body of exactly
+    the length that Content-Length declares."""
 
-    __slots__ = ("body", "fields", "reason", "status")
+    __slots__ = ("body", "exact", "fields", "reason", "status")
 
     def __init__(
-        self, status: int, reason: str, fields: dict[str, list[str]], body: bytes | Pieces
+        self,
+        status: int,
+        reason: str,
+        fields: dict[str, str | list[str]],
+        body: bytes | Pieces,
+        exact: bool = False,
     ) -> None:
         self.status = status
         self.reason = reason
         self.fields = fields
         self.body = body
+        self.exact = exact
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the header fields one by one."""
-        return [(name, value) for name, values in self.fields.items() for value in values]
+        return [
+            (name, value)
+            for name, found in self.fields.items()
+            for value in (found if isinstance(found, list) else (found,))
+        ]
 
     @property
     def is_whole(self) -> bool:

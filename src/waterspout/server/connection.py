@@ -245,11 +245,13 @@ class Connection(Receiver):
 
     # -- writing -----------------------------------------------------------------------
 
-    def write_plain(self, exchange: Exchange, head: bytes, body: bytes) -> None:
+    def write_plain(
+        self, exchange: Exchange, head: bytes, body: bytes, status: int = 200
+    ) -> None:
         """Write an answer without a response object: *head* ends before the length."""
         incoming = exchange.incoming
         server = self.server
-        exchange.status = 200
+        exchange.status = status
         if (
             exchange.keep_alive
             and exchange.complete

@@ -18,6 +18,7 @@ from ..http.written import SENT, Written
 from ..log import printable
 from ..pipeline import Answer
 from .answers import close_quietly, encoded, error_response, internal_error
+from .outgoing import plain_head
 from .sending import send_stream
 
 if TYPE_CHECKING:
@@ -54,21 +55,27 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
         args = ctx._view_args
         # PERF: a call with keywords copies them, be they none.
         rv = await (ctx.plan.view(**args) if args else ctx.plan.view())
-        plain = ctx.plan.plain_heads.get(type(rv))
         if (
-            plain is not None
-            and ctx._request is None
-            and ctx._live_session is None
+            ctx._live_session is None
             and ctx._after is None
             and not exchange.incoming.has_cookie
             and not exchange.abandoned
             and not signals.watched
         ):
-            connection.write_plain(exchange, plain[0], plain[1](rv))
-            return
-        if type(rv) is Written and rv.is_whole and ctx.is_untouched() and not exchange.abandoned:
-            connection.write(exchange, encoded(connection.app, exchange, rv))
-            return
+            kind = type(rv)
+            if kind is Written:
+                head = plain_head(rv) if rv.exact else None
+                if head is not None:
+                    connection.write_plain(exchange, head, rv.body, rv.status)
+                    return
+                if rv.is_whole:
+                    connection.write(exchange, encoded(connection.app, exchange, rv))
+                    return
+            elif ctx._request is None:
+                plain = ctx.plan.plain_heads.get(kind)
+                if plain is not None:
+                    connection.write_plain(exchange, plain[0], plain[1](rv))
+                    return
     except Exception as error:
         await _answer(connection, exchange, pipeline.recover(ctx, connection.driver, error))
     except asyncio.CancelledError:

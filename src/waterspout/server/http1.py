@@ -343,6 +343,7 @@ class RequestParser:
             if version == "1.0":
                 raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
             if self.chunked or value.strip().lower() != b"chunked":
+                value = b"chunked," + value if self.chunked else value
                 raise ProtocolError(501, "the only transfer coding is chunked", value)
             self.chunked = True
             self._chunks = self._spent = 0

@@ -10,6 +10,8 @@ require, and context variables set at the start are there at the stop.  The orde
 `def` hooks run in a worker thread, `async def` hooks on the loop.  `current_app` works in all of
 them; the teardown functions of the application context run at the end of each phase.
 
+Applications mounted in the application start after it, one by one, and stop before it.
+
 A failing start undoes what was entered and is a `StartupError`.  A failing stop hook is logged,
 and the others still run.
 """
@@ -27,6 +29,7 @@ from ..current import app_var
 from ..drivers import LoopDriver
 from ..endpoint import is_async
 from ..lanes import Lanes
+from ..mounting import family
 from ..pipeline import teardown_appcontext
 
 _logger = logging.getLogger("waterspout.server")
@@ -82,29 +85,37 @@ class Lifespan:
             _logger.error("%s failed.", self._current, exc_info=failure)
 
     async def _live(self, started: asyncio.Future[None]) -> None:
-        app = self._app
+        apps = family(self._app)
         async with AsyncExitStack() as contexts:
-            makers = tuple(getattr(app, "lifespan_funcs", ()))
-            starting = tuple(getattr(app, "startup_funcs", ()))
-            async with self._app_context(makers or starting):
-                for make in makers:
-                    self._current = f"lifespan {_name(make)}"
-                    await contexts.enter_async_context(self._context(make(app)))
-                for hook in starting:
-                    self._current = f"startup hook {_name(hook)}"
-                    await self._call(hook)
+            for app in apps:
+                await self._begin(app, contexts)
             if not started.done():
                 started.set_result(None)
             await self._stop.wait()
-            stopping = tuple(getattr(app, "shutdown_funcs", ()))
-            async with self._app_context(stopping):
-                for hook in reversed(stopping):
-                    self._current = f"Shutdown hook {_name(hook)}"
-                    try:
-                        await self._call(hook)
-                    except Exception:
-                        _logger.exception("%s failed.", self._current)
+            for app in reversed(apps):
+                await self._end(app)
             self._current = "The end of a lifespan context"
+
+    async def _begin(self, app: Any, contexts: AsyncExitStack) -> None:
+        makers = tuple(getattr(app, "lifespan_funcs", ()))
+        starting = tuple(getattr(app, "startup_funcs", ()))
+        async with self._app_context(app, makers or starting):
+            for make in makers:
+                self._current = f"lifespan {_name(make)}"
+                await contexts.enter_async_context(self._context(make(app)))
+            for hook in starting:
+                self._current = f"startup hook {_name(hook)}"
+                await self._call(hook)
+
+    async def _end(self, app: Any) -> None:
+        stopping = tuple(getattr(app, "shutdown_funcs", ()))
+        async with self._app_context(app, stopping):
+            for hook in reversed(stopping):
+                self._current = f"Shutdown hook {_name(hook)}"
+                try:
+                    await self._call(hook)
+                except Exception:
+                    _logger.exception("%s failed.", self._current)
 
     async def _call(self, hook: Callable[[], Any]) -> None:
         if is_async(hook):
@@ -115,14 +126,14 @@ class Lifespan:
             await result
 
     @asynccontextmanager
-    async def _app_context(self, hooks: tuple[Any, ...]) -> AsyncIterator[None]:
+    async def _app_context(self, app: Any, hooks: tuple[Any, ...]) -> AsyncIterator[None]:
         """Make `current_app` work for the *hooks* of one phase, and run the teardown functions at
         its end. Without hooks nothing runs: a program written for Flask expects none."""
-        if not hooks or not hasattr(self._app, "app_context"):
+        if not hooks or not hasattr(app, "app_context"):
             yield
             return
         # NOTE: not pushed and popped: `pop` runs teardown functions in this thread, the loop's.
-        token = app_var.set(self._app.app_context())
+        token = app_var.set(app.app_context())
         error: BaseException | None = None
         try:
             yield
@@ -131,7 +142,7 @@ class Lifespan:
             raise
         finally:
             try:
-                await teardown_appcontext(self._app, LoopDriver(self._lanes), error)
+                await teardown_appcontext(app, LoopDriver(self._lanes), error)
             finally:
                 app_var.reset(token)
 

@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected
-from werkzeug.routing import BuildError
 
 from ..app import App
 from ..background import run_in_thread
@@ -42,6 +41,7 @@ from .routing.rules import URLSpec
 from .web.application import Application
 from .web.dispatch import _HandlerDelegate
 from .web.handler import RequestHandler
+from .web.roots import root_here, url_in_app
 
 if TYPE_CHECKING:
     from ..context import RequestContext
@@ -95,6 +95,7 @@ def app_of(program: Any) -> Host:
 
 def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     """Return the endpoint for *application* below *prefix* of *app*."""
+    _mounted_in(app).append((prefix, application))
     return _rule_options(_application_endpoint(application, prefix), stream=True)
 
 
@@ -132,9 +133,7 @@ def _rule_options(endpoint: Endpoint, *, stream: bool) -> Endpoint:
 def _application_endpoint(application: Application, prefix: str = "") -> Endpoint:
     async def answer(**_: Any) -> Written | Sent:
         ctx = request_var.get()
-        connection, request = _begin(ctx)
-        if prefix:
-            request.path = request.path.removeprefix(prefix) or "/"
+        connection, request = _begin(ctx, prefix)
         delegate = application.find_handler(request)
         if type(delegate) is _HandlerDelegate:
             return await _run(ctx, connection, delegate)
@@ -162,13 +161,21 @@ def _delegate_endpoint(program: Any) -> Endpoint:
     return answer
 
 
-def _begin(ctx: RequestContext) -> tuple[ServerConnection, HTTPServerRequest]:
+def _begin(ctx: RequestContext, prefix: str = "") -> tuple[ServerConnection, HTTPServerRequest]:
+    """Make both ends of a request to handlers at *prefix* of the context's application."""
     incoming = ctx._incoming or _message_of(ctx)
     connection = ServerConnection(ctx, incoming)
     try:
-        return connection, HTTPServerRequest.from_incoming(incoming, connection)
+        request = HTTPServerRequest.from_incoming(incoming, connection)
     except HTTPInputError as error:
         raise _malformed(connection, error) from error
+    root = incoming.root_path + prefix
+    if root:
+        request.path = request.path.removeprefix(root) or "/"
+        state: Any = ctx  # what follows is read in `web.roots` and `Application.reverse_url`
+        state._handler_root = root
+        state._handlers_joined = bool(prefix)
+    return connection, request
 
 
 def _message_of(ctx: RequestContext) -> Incoming:
@@ -284,9 +291,12 @@ class _AppHandlers(Application):
     def reverse_url(self, name: str, *args: Any) -> str:
         """Return the URL of the handler rule *name*, else that of the endpoint *name*."""
         rule = _rules_of(self.app).get(name)
-        if rule is None:
-            return self.app.url_for(name)
-        return rule.reverse(*args) or ""
+        if rule is not None:
+            return root_here() + (rule.reverse(*args) or "")
+        return url_in_app(self.app, name, args)
+
+    def _answers(self, path: str) -> bool:
+        return self.app.route_table.find("GET", path) is not None
 
 
 def application_of(app: App) -> Application:
@@ -321,22 +331,36 @@ def add_handlers(app: App, *arguments: Any) -> None:
 
 
 def _rules_of(app: App) -> dict[str, URLSpec]:
+    """Return the handler rules of *app* by name; `url_for` knows them, too."""
     found: dict[str, URLSpec] | None = app.extensions.get(_EXTENSION + ".rules")
     if found is None:
         found = app.extensions[_EXTENSION + ".rules"] = {}
-        app.url_build_error_handlers.append(_build_url)
+
+        def path_of(endpoint: str, values: dict[str, Any]) -> str | None:
+            rule = found.get(endpoint)
+            return None if rule is None else rule.reverse(*values.get("path_args", ()))
+
+        app.path_builders.append(path_of)
     return found
 
 
-def _build_url(error: Exception, endpoint: str, values: dict[str, Any]) -> str:
-    """Make the URL of a handler rule, for `url_for`; its groups are ``path_args``."""
-    ctx = request_var.get(None)
-    rule = None if ctx is None else _rules_of(ctx.app).get(endpoint)
-    url = None if rule is None else rule.reverse(*values.get("path_args", ()))
-    if url is None:
-        assert isinstance(error, BuildError)
-        raise error
-    return url
+def _mounted_in(app: App) -> list[tuple[str, Application]]:
+    """Return the applications mounted in *app*; `url_for` knows the names of their rules, those of
+    the first one first."""
+    found: list[tuple[str, Application]] | None = app.extensions.get(_EXTENSION + ".mounted")
+    if found is None:
+        found = app.extensions[_EXTENSION + ".mounted"] = []
+
+        def path_of(endpoint: str, values: dict[str, Any]) -> str | None:
+            for prefix, application in found:
+                router = application.default_router
+                path = router.reverse_url(endpoint, *values.get("path_args", ()))
+                if path is not None:
+                    return prefix + path
+            return None
+
+        app.path_builders.append(path_of)
+    return found
 
 
 def _raw(args: tuple[str | None, ...]) -> list[bytes | None]:

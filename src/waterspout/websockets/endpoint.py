@@ -4,13 +4,15 @@ To the pipeline it is an ordinary ``async def`` endpoint: hooks, session, error 
 teardown are those of every request. Until the handshake is accepted it may answer over HTTP;
 afterwards it returns `SENT`, and an error that leaves it is logged as a view's is, while the
 client gets close code 1011. After-request functions see answers, so not an accepted socket.
+
+The session is saved with the handshake; what is changed in it later has no answer to go with.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import Forbidden, HTTPException
@@ -28,7 +30,7 @@ from .settings import SocketSettings, from_app
 from .socket import WebSocket
 
 if TYPE_CHECKING:
-    from .ends import Upgrade
+    from .ends import Header, Upgrade
 
 __all__ = ["socket_view"]
 
@@ -53,6 +55,7 @@ def socket_view(
         upgrade = _upgrade_of(ctx, settings)
         _check_origin(ctx, origins)
         socket = WebSocket(upgrade, settings, subprotocols, ctx.app.json)
+        socket.before_accept = partial(_save_session, ctx)
         return await _serve(ctx, func, socket, view_args)
 
     return update_wrapper(view, func)
@@ -80,6 +83,22 @@ def _check_origin(ctx: RequestContext, origins: Collection[str] | None) -> None:
         allowed = ()
     if not is_allowed(incoming, allowed):
         raise Forbidden("A page of another origin may not open this WebSocket.")
+
+
+async def _save_session(ctx: RequestContext) -> list[Header]:
+    """Save the session as an answer would, and return its cookies."""
+    app = ctx.app
+    session = ctx.session_to_save()
+    interface = app.session_interface
+    if session is None or interface.is_null_session(session):
+        return []
+    response = app.response_class()
+    if app.session_is_lazy:
+        interface.save_session(app, session, response)
+    else:
+        lanes = lanes_of(asyncio.get_running_loop())
+        await lanes.files.run(interface.save_session, app, session, response)
+    return [("Set-Cookie", value) for value in response.headers.getlist("Set-Cookie")]
 
 
 async def _serve(

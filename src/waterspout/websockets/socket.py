@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import Forbidden
@@ -14,7 +14,7 @@ from .errors import ABNORMAL, WebSocketClosed
 from .fields import checked_fields
 
 if TYPE_CHECKING:
-    from .ends import End, Upgrade
+    from .ends import End, Header, Upgrade
     from .settings import SocketSettings
 
 __all__ = ["WebSocket"]
@@ -58,6 +58,8 @@ class WebSocket:
         self._over: asyncio.Future[None] | None = None
         self._taken = 0  # messages, without waiting for one
         self._leaving = False  # we have said goodbye: what still arrives is not wanted
+        self.before_accept: Callable[[], Awaitable[list[Header]]] | None = None
+        """Called before the handshake is accepted; gives header fields for the answer."""
         self.when_closed: Callable[[], object] | None = None
         """Called once when it has closed."""
         self.accepted = False
@@ -91,6 +93,8 @@ class WebSocket:
         elif subprotocol not in offered:
             raise ValueError(f"The client did not offer the subprotocol {subprotocol!r}.")
         fields = checked_fields(headers)
+        if self.before_accept is not None:
+            fields += await self.before_accept()
         try:
             self._end = await self._upgrade.accept(self, subprotocol, fields)
         except WebSocketClosed as error:  # the client has left

@@ -7,12 +7,11 @@ is given the start line and the headers, and is the same from there on.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from functools import lru_cache
 from ssl import SSLError
+from time import time
 from typing import TYPE_CHECKING, Any
-
-from werkzeug.utils import cached_property
 
 from ..escape import parse_qs_bytes
 from .cookies import morsels
@@ -24,9 +23,32 @@ from .startline import RequestStartLine
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from functools import cached_property as made_once
     from http.cookies import SimpleCookie
 
     from ...http.incoming import Incoming
+else:
+
+    class made_once:
+        """An attribute that is made when it is first asked for, and may be set.
+
+        PERF: the standard library's takes a lock (Python 3.11), and both it and Werkzeug's have
+        the object make its ``__dict__``; the latter is called again at every access.
+        """
+
+        def __init__(self, make: Callable[[Any], Any]) -> None:
+            self.make = make
+            self.__doc__ = make.__doc__
+
+        def __set_name__(self, owner: type, name: str) -> None:
+            self.name = name
+
+        def __get__(self, instance: Any, owner: type | None = None) -> Any:
+            if instance is None:
+                return self
+            value = self.make(instance)
+            setattr(instance, self.name, value)
+            return value
 
 __all__ = ["HTTPServerRequest"]
 
@@ -57,22 +79,17 @@ class HTTPServerRequest:
 
     method: str
     uri: str
-    version: str
     path: str
     query: str
-    host: str
-    host_name: str
-    remote_ip: str | None
-    protocol: str
-    body_arguments: dict[str, list[bytes]]
-    files: dict[str, list[HTTPFile]]
     connection: Any
-    server_connection: object
+    server_connection: object = None
 
     # Done when the body has been taken by a handler that streams it.
     _body_future: Future[None]
+    _start_time: float
     _finish_time: float | None = None
-    _incoming: Incoming | None = None
+    _incoming: Incoming | None
+    _headers: HTTPHeaders | None
 
     def __init__(
         self,
@@ -87,80 +104,125 @@ class HTTPServerRequest:
         start_line: RequestStartLine | None = None,
         server_connection: object | None = None,
     ) -> None:
-        self.headers = HTTPHeaders() if headers is None else headers
+        self._incoming = None
+        self._start_time = time()
+        self._headers = headers = HTTPHeaders() if headers is None else headers
         self.body = body or b""
         if host is not None:
-            self.headers["Host"] = host
+            headers["Host"] = host
         context = getattr(connection, "context", None)
         self.remote_ip = getattr(context, "remote_ip", None)
         self.protocol = getattr(context, "protocol", "http")
         if start_line is not None:
             method, uri, version = start_line
-        self._begin(
-            method or "GET",
-            uri or "/",
-            version,
-            self.headers.get("Host"),
-            connection,
-            server_connection,
-        )
-        self.files = files or {}
-
-    @classmethod
-    def from_incoming(
-        cls, incoming: Incoming, connection: Any = None, server_connection: object | None = None
-    ) -> HTTPServerRequest:
-        """Make the face of a message our server received."""
-        request = cls.__new__(cls)
-        request._incoming = incoming
-        origin = incoming.origin
-        request.remote_ip = origin.client[0] if origin.client else None
-        request.protocol = origin.scheme
-        host = incoming.header(b"host")
-        request._begin(
-            incoming.method,
-            incoming.target.decode("latin-1"),
-            f"HTTP/{incoming.version}",
-            None if host is None else host.decode("latin-1"),
-            connection,
-            server_connection,
-        )
-        return request
-
-    def _begin(
-        self,
-        method: str,
-        uri: str,
-        version: str,
-        host: str | None,
-        connection: Any,
-        server_connection: object | None,
-    ) -> None:
-        self._start_time = time.time()
-        self.method, self.uri, self.version = method, uri, version
-        self.path, _, self.query = uri.partition("?")
-        if host is None:
-            if version != "HTTP/1.0":  # which knew no virtual hosts
-                raise HTTPInputError("Missing Host header")
-            host = "127.0.0.1"
-        self.host = host
-        self.host_name = _host_name(host)
+        self.method = method or "GET"
+        self.uri = uri or "/"
+        self.version = version
         self.connection = connection
         self.server_connection = server_connection
-        self.body_arguments = {}
-        self.files = {}
-        if self.query:
-            self._check_query()
+        self.files = files or {}
+        self._split_uri()
+        self.host = self._host_sent()
+        self.host_name = _host_name(self.host)
+
+    @classmethod
+    def from_incoming(cls, incoming: Incoming, connection: Any = None) -> HTTPServerRequest:
+        """Make the face of a message our server received."""
+        # PERF: to call a class without parameters takes half the time of `__new__`.
+        request = _Received()
+        request._incoming = incoming
+        request._headers = None
+        request._start_time = time()
+        request.method = incoming.method
+        request.uri = incoming.target.decode("latin-1")
+        request.connection = connection
+        request._split_uri()
+        if not incoming.host_checked:
+            _host_name(request._host_sent())
+        return request
+
+    def _split_uri(self) -> None:
+        """Set `path` and `query`, which `query_arguments` is sure to take."""
+        uri = self.uri
+        if "?" not in uri:
+            self.path = uri
+            self.query = ""
+            return
+        self.path, _, query = uri.partition("?")
+        self.query = query
+        # NOTE: refused now: the arguments are read when an answer may already be under way.
+        # SECURITY: the same limit as for a form; counted before anything is made of it.
+        if query.count("&") >= default_config().urlencoded.max_arguments:
+            raise HTTPInputError("Invalid query string: Max number of fields exceeded")
+        try:
+            query.encode("latin-1")
+        except UnicodeEncodeError as error:
+            raise HTTPInputError(f"Invalid query string: {error}") from error
+
+    def _host_sent(self) -> str:
+        """Return the Host field. Raises `HTTPInputError` if there has to be one and is none."""
+        host = self._field(b"host")
+        if host is None:
+            if self.version != "HTTP/1.0":  # which knew no virtual hosts
+                raise HTTPInputError("Missing Host header")
+            return "127.0.0.1"
+        return host
 
     # -- made when asked for -----------------------------------------------------------------------
 
-    @cached_property
+    @property
     def headers(self) -> HTTPHeaders:
         """The header fields."""
-        assert self._incoming is not None
-        return HTTPHeaders.from_wire(self._incoming.headers)
+        found = self._headers
+        if found is None:
+            assert self._incoming is not None
+            found = self._headers = HTTPHeaders.from_wire(self._incoming.headers)
+        return found
 
-    @cached_property
+    @headers.setter
+    def headers(self, value: HTTPHeaders) -> None:
+        self._headers = value
+
+    @made_once
+    def version(self) -> str:
+        """The version of HTTP."""
+        assert self._incoming is not None
+        return f"HTTP/{self._incoming.version}"
+
+    @made_once
+    def host(self) -> str:
+        """The Host field."""
+        return self._host_sent()
+
+    @made_once
+    def host_name(self) -> str:
+        """The name in the Host field."""
+        return _host_name(self._host_sent())
+
+    @made_once
+    def protocol(self) -> str:
+        """The scheme."""
+        assert self._incoming is not None
+        return self._incoming.scheme
+
+    @made_once
+    def remote_ip(self) -> str | None:
+        """The client's address."""
+        assert self._incoming is not None
+        client = self._incoming.client
+        return client[0] if client else None
+
+    @made_once
+    def body_arguments(self) -> dict[str, list[bytes]]:
+        """The arguments in the body, once it has been parsed."""
+        return {}
+
+    @made_once
+    def files(self) -> dict[str, list[HTTPFile]]:
+        """The files in the body, once it has been parsed."""
+        return {}
+
+    @made_once
     def body(self) -> bytes:
         """The whole body; read into memory if it was spooled to disk."""
         assert self._incoming is not None
@@ -170,17 +232,17 @@ class HTTPServerRequest:
         body.seek(0)
         return body.read()
 
-    @cached_property
+    @made_once
     def query_arguments(self) -> dict[str, list[bytes]]:
         """The arguments in the query."""
         return parse_qs_bytes(self.query, keep_blank_values=True)
 
-    @cached_property
+    @made_once
     def arguments(self) -> dict[str, list[bytes]]:
         """The arguments in the query, and those in the body once it has been parsed."""
         return {name: values.copy() for name, values in self.query_arguments.items()}
 
-    @cached_property
+    @made_once
     def _cookies(self) -> SimpleCookie:
         return morsels(self.headers.get("Cookie", ""))
 
@@ -189,29 +251,23 @@ class HTTPServerRequest:
         """The cookies, as morsels of `http.cookies`."""
         return self._cookies
 
-    def _check_query(self) -> None:
-        """Refuse what `query_arguments` could not take, now: it is read when an answer may
-        already be under way."""
-        # SECURITY: the same limit as for a form; counted before anything is made of it.
-        if self.query.count("&") >= default_config().urlencoded.max_arguments:
-            raise HTTPInputError("Invalid query string: Max number of fields exceeded")
-        try:
-            self.query.encode("latin-1")
-        except UnicodeEncodeError as error:
-            raise HTTPInputError(f"Invalid query string: {error}") from error
-
     def _field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case). PERF: does not make `headers` of a
         message of our server, which most handlers never ask for."""
-        if self._incoming is None or "headers" in self.__dict__:
-            return self.headers.get(name.decode())
+        if self._headers is not None:
+            found: str | None = self._headers.get(name.decode())
+            return found
+        assert self._incoming is not None
         value = self._incoming.header(name)
         return None if value is None else value.decode("latin-1")
 
+    def _may_have_body(self) -> bool:
+        incoming = self._incoming
+        return incoming is None or bool(incoming.body) or incoming.channel is not None
+
     def _parse_body(self, config: ParseBodyConfig | None = None) -> None:
         """Read a form body into *body_arguments*, *arguments* and *files*."""
-        incoming = self._incoming
-        if incoming is not None and not incoming.body and incoming.channel is None:
+        if not self._may_have_body():
             return
         headers = self.headers
         parse_body_arguments(
@@ -233,7 +289,7 @@ class HTTPServerRequest:
 
     def request_time(self) -> float:
         """Return the seconds since the request came, until it was answered."""
-        return (self._finish_time or time.time()) - self._start_time
+        return (self._finish_time or time()) - self._start_time
 
     def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
         """Return the client's certificate: a dict, or DER bytes if *binary_form* is true; None
@@ -253,3 +309,10 @@ class HTTPServerRequest:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({shown})"
+
+
+class _Received(HTTPServerRequest):
+    __init__: Any = object.__init__
+
+
+_Received.__name__ = HTTPServerRequest.__name__

@@ -9,6 +9,7 @@ from typing import Any
 
 from werkzeug.utils import cached_property
 
+from ...current import request_var
 from ...joining import core_of
 from ...lazy import load
 from ...registries import Revision
@@ -26,6 +27,7 @@ from . import ui_names
 from .dispatch import _HandlerDelegate
 from .handler import RequestHandler
 from .redirects import ErrorHandler
+from .roots import answers, root_here, url_in_app
 from .router import _ApplicationRouter
 from .static import StaticFileHandler
 from .transforms import GZipContentEncoding, OutputTransform
@@ -140,11 +142,19 @@ class Application(ReversibleRouter):
         return _HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
 
     def reverse_url(self, name: str, *args: Any) -> str:
-        """Return the URL of the rule *name* with *args* in it. Raises KeyError."""
+        """Return the URL of the rule *name* with *args* in it; where this application is mounted
+        in one of the core, else that of its endpoint *name*. Raises KeyError."""
         url = self.default_router.reverse_url(name, *args)
-        if url is None:
-            raise KeyError(f"{name} not found in named urls")
-        return url
+        if url is not None:
+            return root_here() + url
+        ctx = request_var.get(None)
+        if ctx is not None and getattr(ctx, "_handlers_joined", False):
+            return url_in_app(ctx.app, name, args)
+        raise KeyError(f"{name} not found in named urls")
+
+    def _answers(self, path: str) -> bool:
+        """Tell whether there is a route for a GET of *path*."""
+        return answers(self, path)
 
     # -- serving -----------------------------------------------------------------------------------
 

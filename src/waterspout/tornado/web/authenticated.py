@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ...security.redirects import has_host
 from .errors import HTTPError
+from .roots import in_site, root_here
 
 if TYPE_CHECKING:
     from .handler import RequestHandler
@@ -35,7 +36,7 @@ def authenticated(method: Method[H, P, R]) -> Method[H, P, R | None]:
             return method(self, *args, **kwargs)
         if self.request.method not in ("GET", "HEAD"):
             raise HTTPError(403)
-        url = self.get_login_url()
+        url = in_site(self.application, self.get_login_url())
         if "?" not in url:
             back = self.request.full_url() if urlsplit(url).scheme else _path_of(self)
             url += "?" + urlencode({"next": back})
@@ -101,5 +102,6 @@ def _moved(handler: RequestHandler, path: str) -> bool:
     if not path:
         return False
     query = handler.request.query
+    path = root_here() + path
     handler.redirect(f"{path}?{query}" if query else path, permanent=True)
     return True

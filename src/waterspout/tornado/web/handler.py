@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from http.cookies import Morsel, SimpleCookie
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -102,7 +102,10 @@ class RequestHandler(Arguments):
         self.clear()
         if self._hears_of_close:
             request.connection.set_close_callback(self.on_connection_close)
-        self.initialize(**kwargs)
+        if kwargs:
+            self.initialize(**kwargs)
+        else:
+            self.initialize()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -465,7 +468,11 @@ class RequestHandler(Arguments):
 
     # -- the way through ---------------------------------------------------------------------------
 
-    def _execute(
+    async def _execute(
         self, transforms: list[OutputTransform], *args: bytes | None, **kwargs: bytes | None
-    ) -> Coroutine[Any, Any, None]:
-        return lifecycle.execute(self, transforms, args, kwargs)
+    ) -> None:
+        await lifecycle.execute(self, transforms, args, kwargs)
+
+
+#: PERF: what `_execute` is as long as no program has put its own in its place.
+own_execute = RequestHandler._execute

@@ -1,17 +1,19 @@
 """A handler's life, from its making to the answer.
 
-``initialize`` has been called when the handler was made. `execute` then takes it through
-body, arguments, the checks against other sites, ``prepare``, the HTTP method and
-``finish``; an exception on the way ends in ``log_exception`` and ``send_error``. What comes
-back from ``prepare`` or the method is awaited if it is not None.
+``initialize`` has been called when the handler was made. `start` then takes it through body,
+arguments, the checks against other sites, ``prepare``, the HTTP method and ``finish``; an
+exception on the way ends in ``log_exception`` and ``send_error``. What comes back from
+``prepare`` or the method is awaited if it is not None.
 
-NOTE: with ``def`` methods `execute` never suspends: whoever drives it needs no task.
+PERF: with ``def`` methods nothing is awaited. So `start` is a function that goes as far as it
+can, and returns a coroutine for the rest if there is one.
 """
 
 from __future__ import annotations
 
 from asyncio import CancelledError, current_task
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from ..httputil import HTTPInputError
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 # PERF: a tuple; a union would be made each time. Groups that took no part are None.
 _RAW = (bytes, str, type(None))
 
+_NAMES = {
+    method: intern(method.lower())
+    for method in ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
+}
+
 
 def lose_body(request: HTTPServerRequest) -> None:
     """Have the handler of a streamed *request* wait no longer."""
@@ -38,15 +45,16 @@ def lose_body(request: HTTPServerRequest) -> None:
         body.exception()  # it need not be looked at
 
 
-async def execute(
+def start(
     handler: RequestHandler,
     transforms: list[OutputTransform],
     args: Sequence[bytes | None],
     kwargs: Mapping[str, bytes | None],
-) -> None:
-    """Take *handler* through its request; *args* and *kwargs* are what the route matched.
+) -> Coroutine[Any, Any, None] | None:
+    """Take *handler* through its request as far as nothing has to be awaited; return what is to be
+    awaited then, None if it has ended. *args* and *kwargs* are what the route matched.
 
-    Raises nothing but `CancelledError`, when its own task is cancelled.
+    Raises nothing but `CancelledError`, when the task is cancelled; neither does what is returned.
     """
     handler._transforms = transforms
     request = handler.request
@@ -55,7 +63,7 @@ async def execute(
     try:
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if not streams:
+        if not streams and request._may_have_body():
             try:
                 request._parse_body()
             except HTTPInputError as error:
@@ -66,32 +74,95 @@ async def execute(
         )
         if method not in SAFE_METHODS:
             handler._cross_origin_protection()
-        if (waiting := handler.prepare()) is not None:
+        waiting = handler.prepare()
+        if waiting is not None or streams:
+            return _prepared(handler, waiting)
+        if handler._finished:
+            return None
+        waiting = _answering(handler)
+        if waiting is not None:
+            return _answered(handler, waiting)
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except (Exception, CancelledError) as error:
+        _fail(handler, error)
+    return None
+
+
+async def execute(
+    handler: RequestHandler,
+    transforms: list[OutputTransform],
+    args: Sequence[bytes | None],
+    kwargs: Mapping[str, bytes | None],
+) -> None:
+    """Take *handler* through its request (`start`)."""
+    rest = start(handler, transforms, args, kwargs)
+    if rest is not None:
+        await rest
+
+
+async def _prepared(handler: RequestHandler, waiting: Awaitable[None] | None) -> None:
+    """Go on with a handler whose ``prepare``, or whose body, has to be waited for."""
+    streams = handler._stream_request_body
+    try:
+        if waiting is not None:
             await waiting
         if streams and not handler._finished:
             _say_prepared(handler)
             try:
-                await request._body_future
+                await handler.request._body_future
             except StreamClosedError:
                 return
         if handler._finished:
             return
-        waiting = getattr(handler, method.lower())(*handler.path_args, **handler.path_kwargs)
+        waiting = _answering(handler)
         if waiting is not None:
             await waiting
         if handler._auto_finish and not handler._finished:
             handler.finish()
     except (Exception, CancelledError) as error:
+        _fail(handler, error)
+    finally:
+        if streams:
+            _say_prepared(handler)
+
+
+async def _answered(handler: RequestHandler, waiting: Awaitable[None]) -> None:
+    """Go on with a handler whose HTTP method has to be waited for."""
+    try:
+        await waiting
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except (Exception, CancelledError) as error:
+        _fail(handler, error)
+
+
+def _answering(handler: RequestHandler) -> Awaitable[None] | None:
+    """Call the HTTP method."""
+    method = handler.request.method
+    # PERF: a name that is a constant is looked up in half the time.
+    name = _NAMES.get(method) or method.lower()
+    found: Awaitable[None] | None
+    if handler.path_args or handler.path_kwargs:
+        found = getattr(handler, name)(*handler.path_args, **handler.path_kwargs)
+    else:
+        found = getattr(handler, name)()
+    return found
+
+
+def _fail(handler: RequestHandler, error: Exception | CancelledError) -> None:
+    """End the response that *error*, which is being handled, has interrupted."""
+    try:
         if isinstance(error, CancelledError) and _is_cancelled():
             # Not an error to be logged; but the client is waiting.
             if not handler._finished:
                 _guarded(handler.send_error, 500)
-            raise
+            raise error
         handled = _guarded(handler._handle_request_exception, error)
         if not handled and not handler._finished:
             _guarded(failures.give_up, handler)
     finally:
-        if streams:
+        if handler._stream_request_body:
             _say_prepared(handler)
 
 

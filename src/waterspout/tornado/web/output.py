@@ -84,14 +84,21 @@ def finish(
     if chunk is not None:
         handler.write(chunk)
     connection = handler.request.connection
-    if handler._headers_written:
-        whole = False
-    else:
-        _complete_head(handler)
-        whole = not handler._transforms and handler._flushes_here and hasattr(connection, "answer")
-    if whole:
+    exact = not handler._headers_written and _complete_head(handler)
+    answer = None
+    if not (handler._headers_written or handler._transforms) and handler._flushes_here:
+        answer = getattr(connection, "answer", None)
+    if answer is not None:
         # PERF: what the lines below come to, at a third of the cost.
-        future = _answer_whole(handler, connection)
+        handler._headers_written = True
+        body = handler._write_buffer[0] if handler._write_buffer else b""
+        handler._write_buffer = []
+        _add_cookies(handler)
+        if handler.request.method == "HEAD":
+            body, exact = b"", False
+        future: Future[None] = answer(
+            handler._status_code, handler._reason, handler._headers, body, exact
+        )
     else:
         # The callback leads back to the handler, and the connection may be there for long.
         connection.set_close_callback(None)
@@ -104,42 +111,39 @@ def finish(
     return future
 
 
-def _answer_whole(handler: RequestHandler, connection: Any) -> Future[None]:
-    handler._headers_written = True
-    body = b"".join(handler._write_buffer)
-    handler._write_buffer = []
-    _add_cookies(handler)
-    if handler.request.method == "HEAD":
-        body = b""
-    future: Future[None] = connection.answer(
-        handler._status_code, handler._reason, handler._headers, body
-    )
-    return future
-
-
 def _add_cookies(handler: RequestHandler) -> None:
     if hasattr(handler, "_new_cookie"):
         for cookie in handler._new_cookie.values():
             handler.add_header("Set-Cookie", cookie.OutputString(None))
 
 
-def _complete_head(handler: RequestHandler) -> None:
-    """Add the fields that can be told when all of the content is there."""
+def _complete_head(handler: RequestHandler) -> bool:
+    """Add the fields that can be told when all of the content is there, which is one piece then.
+    Return whether Content-Length says how long it is."""
+    buffer = handler._write_buffer
+    if len(buffer) > 1:
+        handler._write_buffer = buffer = [b"".join(buffer)]
+    content = buffer[0] if buffer else b""
+    fields = handler._headers.by_name()
     if (
         handler._status_code == 200
         and handler.request.method in ("GET", "HEAD")
-        and "Etag" not in handler._headers.by_name()
-        and etags.client_has_it(handler)
+        and "Etag" not in fields
+        and etags.client_has_it(handler, content)
     ):
         handler._write_buffer = []
         handler.set_status(304)
     status = handler._status_code
-    if handler._should_not_send_content(status):
+    if status != 200 and handler._should_not_send_content(status):
         if handler._write_buffer:
             raise RuntimeError(f"Cannot send body with status code HTTP{status}")
         handler._clear_representation_headers()
-    elif "Content-Length" not in (by_name := handler._headers.by_name()):
-        by_name["Content-Length"] = [str(sum(map(len, handler._write_buffer)))]
+        return False
+    fields = handler._headers.by_name()  # of `set_etag_header` perhaps
+    if "Content-Length" in fields:
+        return False
+    fields["Content-Length"] = str(len(content))
+    return True
 
 
 def redirect(

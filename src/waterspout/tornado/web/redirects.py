@@ -10,6 +10,7 @@ from ...security.redirects import scheme_and_netloc
 from ..httputil import _FORBIDDEN_HEADER_CHARS_RE, HTTPServerRequest, qs_to_qsl, url_concat
 from .errors import HTTPError
 from .handler import RequestHandler
+from .roots import in_site
 
 __all__ = ["ErrorHandler", "FallbackHandler", "RedirectHandler"]
 
@@ -59,7 +60,7 @@ class RedirectHandler(RequestHandler):
             raise HTTPError(400, "Redirect URL cannot change the scheme or netloc")
         if _FORBIDDEN_HEADER_CHARS_RE.search(to_url):
             raise HTTPError(400, "Redirect URL contains invalid characters")
-        self.redirect(to_url, permanent=self._permanent)
+        self.redirect(in_site(self.application, to_url), permanent=self._permanent)
 
 
 def _stays_where(template: str, url: str) -> bool:

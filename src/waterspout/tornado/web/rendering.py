@@ -12,6 +12,7 @@ from ...escaping import to_unicode, utf8, xhtml_escape
 from ...lazy import load
 from ...templating import tornado as templates
 from ...templating.tornado import BaseLoader, Loader
+from .roots import root_here
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -219,6 +220,8 @@ def static_url(
     settings = handler.settings
     handler_class = settings.get("static_handler_class") or _static_handler()
     url: str = handler_class.make_static_url(settings, path, **kwargs)
+    if url.startswith("/"):
+        url = root_here() + url
     if include_host is None:
         include_host = getattr(handler, "include_host", False)
     if include_host:

@@ -27,6 +27,7 @@ from ..httputil import _get_content_range, _parse_request_range
 from . import static_paths
 from .errors import HTTPError
 from .handler import RequestHandler
+from .roots import root_here
 
 __all__ = ["StaticFileHandler"]
 
@@ -271,7 +272,7 @@ class StaticFileHandler(RequestHandler):
             if not here.endswith("/"):
                 if has_host(here):
                     raise HTTPError(403, "cannot redirect path with two initial slashes")
-                self.redirect(here + "/", permanent=True)
+                self.redirect(f"{root_here()}{here}/", permanent=True)
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
             absolute_path = self._without_links(root, absolute_path)

@@ -16,6 +16,7 @@ import base64
 import hashlib
 import sys
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
@@ -109,6 +110,9 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         self._link: Link | None = None
         self._end: End = None  # type: ignore[assignment]  # from `open` on
         self._loop = asyncio.get_running_loop()
+        # Bytes arrive in the context of the socket; the delegate's methods run in that of its own
+        # request (`request`, `current_app`, `g`).
+        self._context = copy_context()
         self._ended = self._loop.create_future()
         self._written: Future[None] = self._loop.create_future()
         self._written.set_result(None)
@@ -194,7 +198,8 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
             self.close_reason = reason or None
         self.stop_pinging()
         self._ended.set_result(None)
-        self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+        told = self.handler.on_ws_connection_close
+        self._context.run(told, self.close_code, self.close_reason)
 
     def on_stop(self) -> None:
         """The server stops."""
@@ -207,13 +212,17 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     ) -> Future[Any] | None:
         """Call; an error is logged and drops the connection. What is returned never raises."""
         try:
-            result = callback(*args, **kwargs)
+            result = self._context.run(callback, *args, **kwargs)
         except (Exception, asyncio.CancelledError):
             self._fail(sys.exc_info())
             return None
         if result is None:
             return None
-        future: Future[Any] = asyncio.ensure_future(result)
+        future: Future[Any]
+        if asyncio.iscoroutine(result):
+            future = self._loop.create_task(result, context=self._context)
+        else:
+            future = asyncio.ensure_future(result)
         if future.done():
             self._look_at(future)
             return None

@@ -1,0 +1,91 @@
+"""Programs below a prefix of an application: how each kind is told of a request.
+
+An `App` is asked in place of the outer one (`Joining.mounted_at`), a Tornado ``Application`` is
+an endpoint of the Tornado wing. Every other program is one of WSGI (PEP 3333) or of ASGI 3.0 and
+becomes an endpoint here, so that the outer application's hooks, limits and errors are around it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .lazy import load
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+__all__ = ["below", "endpoint_for", "family"]
+
+Endpoint = Callable[..., Any]
+
+
+def endpoint_for(app: Any, prefix: str, program: Any) -> Endpoint:
+    """Return the endpoint that has *program* answer below *prefix* of *app*.
+
+    Raises `TypeError` for what is no program.
+    """
+    make = getattr(program, "_mounted", None)
+    if make is not None:
+        joined: Endpoint = make(app, prefix)
+        return joined
+    if not callable(program):
+        raise TypeError(
+            f"Only an App, a Tornado Application, or a WSGI or ASGI callable can be mounted,"
+            f" not {program!r}."
+        )
+    if _is_asgi(program):
+        foreign: Endpoint = load("waterspout.asgi_program:mounted")(app, prefix, program)
+        return foreign
+    return _wsgi_view(prefix, program)
+
+
+def _is_asgi(program: Callable[..., Any]) -> bool:
+    """Tell an ASGI 3.0 program from a WSGI one: it is called with three arguments, and is most
+    often ``async def``."""
+    called = program if inspect.isroutine(program) else type(program).__call__
+    if inspect.iscoroutinefunction(called):
+        return True
+    try:
+        parameters = inspect.signature(program).parameters.values()
+    except (TypeError, ValueError):  # a callable that hides its signature
+        return False
+    needed = [
+        parameter
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(needed) == 3
+
+
+def below(environ: WSGIEnvironment, prefix: str) -> WSGIEnvironment:
+    """Return the environ as a program mounted at *prefix* sees it."""
+    return {
+        **environ,
+        "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + prefix,
+        "PATH_INFO": environ["PATH_INFO"].removeprefix(prefix) or "/",
+    }
+
+
+def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        return program(below(environ, prefix), start_response)
+
+    return lambda: answer
+
+
+def family(app: Any) -> list[Any]:
+    """Return *app* and the applications mounted in it, and in those, each once; outer ones
+    before inner ones."""
+    found: list[Any] = []
+    _add_family(app, found)
+    return found
+
+
+def _add_family(app: Any, found: list[Any]) -> None:
+    if not any(app is known for known in found):
+        found.append(app)
+        for _, inner in getattr(app, "mounts", ()):
+            _add_family(inner, found)

@@ -1,0 +1,499 @@
+"""Demand 22: programs of several kinds in one process, joined or mounted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from demand_people import SECONDS, Visitor, ask, request_bytes
+from demand_servers import Serve
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from waterspout import App, abort, redirect, request, session, url_for
+from waterspout.tornado.web import (
+    Application,
+    RequestHandler,
+    StaticFileHandler,
+    addslash,
+    authenticated,
+    stream_request_body,
+    url,
+)
+
+PIECE = b"x" * 65_536
+
+
+class Here(RequestHandler):
+    """Who asks for what, and where everything else is."""
+
+    def get(self) -> None:
+        self.write(
+            {
+                "user": self.current_user,
+                "path": self.request.path,
+                "own": self.reverse_url("here"),
+                "item": self.reverse_url("item", 5),
+                "view": self.reverse_url("login"),
+                "with_value": self.reverse_url("profile", "ann"),
+            }
+        )
+
+
+class Item(RequestHandler):
+    def get(self, number: str) -> None:
+        self.write(url_for("login"))
+
+
+class Private(RequestHandler):
+    @authenticated
+    def get(self) -> None:
+        self.write("private")
+
+
+class Slashed(RequestHandler):
+    @addslash
+    def get(self) -> None:
+        self.write("slashed")
+
+
+def tornado_part(**settings: Any) -> Application:
+    rules = [
+        url("/here", Here, name="here"),
+        url(r"/item/(\d+)", Item, name="item"),
+        ("/private", Private),
+        ("/slashed/?", Slashed),
+    ]
+    return Application([*rules, *settings.pop("handlers", [])], **settings)
+
+
+@pytest.fixture
+def joined(app: App) -> App:
+    """A Flask part with a login, and the user that it means."""
+
+    @app.post("/login")
+    def login() -> Any:
+        session["user"] = request.form["user"]
+        return redirect("/")
+
+    @app.get("/people/<name>")
+    def profile(name: str) -> str:
+        return url_for("here")
+
+    app.add_url_rule("/login", "login_form", lambda: "who are you?")
+    app.identify(lambda: session.get("user"))
+    return app
+
+
+def cookie_of(port: int) -> str:
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    answer = ask(port, "/login", "POST", b"user=ann", **form)
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
+def test_demand22_a_login_of_the_flask_part_is_seen_in_the_tornado_part(
+    joined: App, serve: Serve
+) -> None:
+    """Ideal: "login in the Flask part is visible in the Tornado part": beside, mounted, and in an `App`
+    that is mounted."""
+    inner = App("inner")
+    inner.get("/who")(lambda: session.get("user", "nobody"))
+    joined.add_handlers([url("/here", Here, name="here"), url(r"/item/(\d+)", Item, name="item")])
+    joined.mount("/tornado", tornado_part())
+    joined.mount("/inner", inner)
+    with serve(joined) as port:
+        assert '"user": null' in ask(port, "/tornado/here").text
+        cookie = cookie_of(port)
+        for path in ("/here", "/tornado/here"):
+            assert '"user": "ann"' in ask(port, path, Cookie=cookie).text
+        assert ask(port, "/inner/who", Cookie=cookie).text == "ann"
+
+
+def test_demand22_url_for_and_reverse_url_cross_the_border(joined: App, serve: Serve) -> None:
+    """Ideal: "`url_for` and `reverse_url` cross the border", with the prefix of what is mounted."""
+    joined.mount("/tornado", tornado_part())
+    with serve(joined) as port:
+        body = ask(port, "/tornado/here").text
+        for name, path in {
+            "path": "/here",
+            "own": "/tornado/here",
+            "item": "/tornado/item/5",
+            "view": "/login",
+            "with_value": "/people/ann",
+        }.items():
+            assert f'"{name}": "{path}"' in body
+        assert ask(port, "/tornado/item/5").text == "/login"
+        assert ask(port, "/people/ann").text == "/tornado/here"
+    with joined.test_request_context(base_url="https://demand.test/site"):
+        assert url_for("item", path_args=(7,)) == "/site/tornado/item/7"
+        external = url_for("item", path_args=(7,), _external=True, _anchor="top")
+        assert external == "https://demand.test/site/tornado/item/7#top"
+
+
+def test_demand22_urls_to_and_from_a_mounted_app(joined: App, serve: Serve) -> None:
+    """An endpoint of an `App` at /shop/admin is ``shop.admin.endpoint`` outside; inside, what it
+    does not have itself is the outer one's."""
+    shop = App("shop", static_folder=None)
+    shop.get("/list/<kind>", endpoint="list")(
+        lambda kind: f"{url_for('list', kind='b')} {url_for('profile', name='bob')}"
+    )
+    joined.mount("/shop/admin", shop)
+    joined.get("/from-outside", endpoint="from_outside")(
+        lambda: url_for("shop.admin.list", kind="a", page=2)
+    )
+    joined.get("/unknown", endpoint="unknown")(lambda: url_for("shop.admin.nothing"))
+    with serve(joined) as port:
+        assert ask(port, "/from-outside").text == "/shop/admin/list/a?page=2"
+        assert ask(port, "/shop/admin/list/a").text == "/shop/admin/list/b /people/bob"
+        assert ask(port, "/unknown").status == 500
+
+
+def test_demand22_what_tornado_redirects_to_carries_the_prefix(
+    joined: App, serve: Serve, tmp_path: Any
+) -> None:
+    """A path of the mounted application gets its prefix; the login page of the outer one not."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "page.css").write_text("")
+    files = [("/files/(.*)", StaticFileHandler, {"path": str(tmp_path), "default_filename": "i"})]
+
+    class Style(RequestHandler):
+        def get(self) -> None:
+            self.write(self.static_url("page.css", include_version=False))
+
+    handlers = [*files, ("/style", Style)]
+    part = tornado_part(handlers=handlers, static_path=str(tmp_path), login_url="/login")
+    joined.mount("/tornado", part)
+    joined.mount("/other", tornado_part(login_url="/here"))
+    with serve(joined) as port:
+
+        def location(path: str) -> str:
+            return ask(port, path).headers["location"]
+
+        assert location("/tornado/private") == "/login?next=%2Ftornado%2Fprivate"
+        assert location("/other/private") == "/other/here?next=%2Fother%2Fprivate"
+        assert location("/tornado/slashed") == "/tornado/slashed/"
+        assert location("/tornado/files/folder") == "/tornado/files/folder/"
+        assert ask(port, "/tornado/style").text == "/tornado/static/page.css"
+        assert ask(port, "/tornado/static/page.css").status == 200
+
+
+def test_demand22_error_handlers_cross_the_border(app: App, serve: Serve) -> None:
+    """Ideal: "one set of error handlers": those of the app answer for handlers, mounted Tornado
+    applications and foreign programs; a mounted `App` has its own."""
+
+    class Failing(RequestHandler):
+        def get(self) -> None:
+            raise LookupError("of the handler")
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        raise LookupError("of the ASGI program")
+
+    def failing_wsgi(environ: Any, start_response: Any) -> Any:
+        raise LookupError("of the WSGI program")
+
+    inner = App("inner")
+    inner.errorhandler(404)(lambda error: ("inner page", 404))
+    app.errorhandler(404)(lambda error: ("outer page", 404))
+    app.errorhandler(LookupError)(lambda error: (f"caught: {error}", 418))
+    app.add_handlers([("/handler", Failing)])
+    app.mount("/tornado", Application([("/failing", Failing)]))
+    app.mount("/asgi", failing)
+    app.mount("/wsgi", failing_wsgi)
+    app.mount("/inner", inner)
+    with serve(app) as port:
+        for path, who in {
+            "/handler": "handler",
+            "/tornado/failing": "handler",
+            "/asgi/": "ASGI program",
+        }.items():
+            answer = ask(port, path)
+            assert (answer.status, answer.text) == (418, f"caught: of the {who}")
+        assert ask(port, "/tornado/nothing").text == "outer page"
+        assert ask(port, "/inner/nothing").text == "inner page"
+
+
+def test_demand22_one_log(
+    joined: App, native: Serve, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ideal: "one log": each request is one line of the server's, whoever answered; and an error is
+    logged once."""
+    inner = App("inner")
+
+    @inner.get("/failing")
+    def failing() -> str:
+        raise LookupError("told once")
+
+    joined.get("/view")(lambda: "view")
+    joined.mount("/tornado", tornado_part())
+    joined.mount("/inner", inner)
+    paths = ["/view", "/tornado/here", "/inner/failing", "/inner/nothing"]
+    with native(joined, access_log="-") as port:
+        for path in paths:
+            ask(port, path)
+    lines = [line for line in capfd.readouterr().out.splitlines() if "HTTP/1.1" in line]
+    assert [line.split('"')[1].split()[1] for line in lines] == paths
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [str(record.exc_info[1]) for record in errors if record.exc_info] == ["told once"]
+
+
+def test_demand22_one_lifespan(app: App, serve: Serve) -> None:
+    """Ideal: "one lifespan": what is mounted starts after the app and stops before it, each once."""
+    said: list[str] = []
+    shop, deep = App("shop"), App("deep")
+    for each in (app, shop, deep):
+
+        def note(what: str, name: str = each.name) -> None:
+            said.append(f"{name} {what}")
+
+        @each.lifespan
+        @asynccontextmanager
+        async def context(app: App, note: Any = note) -> AsyncIterator[None]:
+            note("enters")
+            yield
+            note("leaves")
+
+        each.on_startup(lambda note=note: note("starts"))
+        each.on_shutdown(lambda note=note: note("stops"))
+    shop.mount("/deep", deep)
+    app.mount("/shop", shop)
+    app.mount("/again", deep)
+    with serve(app) as port:
+        ask(port, "/")  # it is up
+        begun = ["demand enters", "demand starts", "shop enters", "shop starts"]
+        assert said == [*begun, "deep enters", "deep starts"]
+        said.clear()
+    assert said == [
+        *("deep stops", "shop stops", "demand stops"),
+        *("deep leaves", "shop leaves", "demand leaves"),
+    ]
+
+
+# -- programs of ASGI ----------------------------------------------------------------------------
+
+
+class Foreign:
+    """An ASGI program that tells what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.sent = 0
+        self.left = threading.Event()
+        self.gate = threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await getattr(self, scope["type"])(scope, receive, send)
+
+    async def lifespan(self, scope: Any, receive: Any, send: Any) -> None:
+        for word in ("startup", "shutdown"):
+            assert (await receive())["type"] == f"lifespan.{word}"
+            scope["state"]["ready"] = True
+            self.said.append(word)
+            await send({"type": f"lifespan.{word}.complete"})
+
+    async def http(self, scope: Any, receive: Any, send: Any) -> None:
+        name = scope["path"].removeprefix(scope["root_path"]).strip("/")
+        await getattr(self, name or "told")(scope, receive, send)
+
+    async def told(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        more = True
+        while more:
+            event = await receive()
+            body += event["body"]
+            more = event["more_body"]
+        names = ("method", "root_path", "path", "query_string")
+        text = " ".join(str(scope[name]) for name in names)
+        text += f" {len(body)} {scope['state']}"
+        fields = [(b"content-type", b"text/plain"), (b"x-field", b"1"), (b"x-field", b"2")]
+        await send({"type": "http.response.start", "status": 201, "headers": fields})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    async def endless(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+                self.sent += 1
+        except OSError:
+            assert (await receive())["type"] in ("http.request", "http.disconnect")
+            self.left.set()
+
+    async def slow_reader(self, scope: Any, receive: Any, send: Any) -> None:
+        self.sent = 0
+        while not self.gate.is_set():
+            await asyncio.sleep(0.005)
+        while (event := await receive())["type"] == "http.request" and event["more_body"]:
+            self.sent += len(event["body"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"%d" % self.sent})
+
+    async def broken(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        raise LookupError("in the middle")
+
+    async def websocket(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        if scope["path"].endswith("/refused"):
+            await send({"type": "websocket.close"})
+        chosen = next(iter(scope["subprotocols"]), None)
+        await send({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
+        while (event := await receive())["type"] == "websocket.receive":
+            if event.get("text") == "bye":
+                await send({"type": "websocket.close", "code": 4001, "reason": "as told"})
+            else:
+                await send({**event, "type": "websocket.send"})
+        self.said.append(f"left {event['code']}")
+
+
+@pytest.fixture
+def foreign(app: App) -> Foreign:
+    program = Foreign()
+    app.mount("/asgi", program)
+    return program
+
+
+def test_demand22_an_asgi_program_is_told_as_by_its_own_server(
+    app: App, foreign: Foreign, serve: Serve
+) -> None:
+    """Ideal: "mount any … ASGI app under a prefix": scope, body, lifespan with its state; the outer
+    app's hooks are around it."""
+    app.before_request(lambda: abort(401) if "secret" in request.args else None)
+    with serve(app) as port:
+        answer = ask(port, "/asgi/?a=b%20c", "POST", PIECE * 4)
+        told = "POST /asgi /asgi/ b'a=b%20c' 262144 {'ready': True}"
+        assert (answer.status, answer.text) == (201, told)
+        assert answer.headers["content-type"] == "text/plain"
+        assert ask(port, "/asgi/?secret").status == 401
+        assert ask(port, "/asgi/", "POST", b"x" * 2_000_000).status == 413
+        assert foreign.said == ["startup"]
+    assert foreign.said == ["startup", "shutdown"]
+
+
+def test_demand22_a_websocket_of_an_asgi_program(app: App, foreign: Foreign, serve: Serve) -> None:
+    """The same for its WebSockets, and the app's origin policy before them (demand 21)."""
+    with serve(app) as port:
+        uri = f"ws://127.0.0.1:{port}/asgi/socket"
+        with connect(uri, subprotocols=["chat"]) as client:  # type: ignore[list-item]  # a NewType
+            assert client.subprotocol == "chat"
+            for message in ("text", b"bytes"):
+                client.send(message)
+                assert client.recv(SECONDS) == message
+            client.send("bye")
+            with pytest.raises(Exception, match="4001"):
+                client.recv(SECONDS)
+        for path, fields in {"refused": {}, "socket": {"Origin": "https://evil.test"}}.items():
+            with pytest.raises(InvalidStatus) as refusal:
+                connect(f"ws://127.0.0.1:{port}/asgi/{path}", additional_headers=fields)
+            assert refusal.value.response.status_code == 403
+
+
+def test_demand22_an_asgi_program_that_fails_in_the_middle(
+    app: App, foreign: Foreign, serve: Serve
+) -> None:
+    """The client can tell: the answer is cut off, not ended."""
+    with serve(app) as port, Visitor(port) as visitor:
+        visitor.send("/asgi/broken")
+        visitor.read_until(b"begun")
+        rest = visitor.unread
+        while piece := visitor.socket.recv(65536):
+            rest += piece
+        assert b"0\r\n\r\n" not in rest
+
+
+def test_demand22_an_asgi_program_behind_the_wsgi_door(app: App, foreign: Foreign) -> None:
+    """There its answer is whole; it is not started, for WSGI has no lifespan."""
+    answer = app.test_client().post("/asgi/?q", data=b"body")
+    assert (answer.status_code, answer.text) == (201, "POST /asgi /asgi/ b'q' 4 {}")
+
+
+# -- back-pressure -------------------------------------------------------------------------------
+
+
+@stream_request_body
+class Taking(RequestHandler):
+    """Takes a body when the gate is open."""
+
+    gate: threading.Event
+    taken = 0
+
+    async def data_received(self, chunk: bytes) -> None:
+        while not self.gate.is_set():
+            await asyncio.sleep(0.005)
+        type(self).taken += len(chunk)
+
+    def post(self) -> None:
+        self.write(str(self.taken))
+
+
+class Giving(RequestHandler):
+    """Gives without end, as fast as the client takes it."""
+
+    sent = 0
+    left: threading.Event
+
+    async def get(self) -> None:
+        try:
+            while True:
+                self.write(PIECE)
+                await self.flush()
+                type(self).sent += 1
+        finally:
+            self.left.set()
+
+
+@pytest.fixture
+def flows(app: App, foreign: Foreign) -> App:
+    Giving.sent = Taking.taken = 0
+    Giving.left, Taking.gate = threading.Event(), threading.Event()
+    app.mount("/tornado", Application([("/endless", Giving), ("/slow_reader", Taking)]))
+    app.config["MAX_CONTENT_LENGTH"] = None
+    return app
+
+
+@pytest.mark.parametrize("part", ["tornado", "asgi"])
+def test_demand22_what_is_mounted_waits_for_a_client_that_does_not_read(
+    flows: App, foreign: Foreign, serve: Serve, part: str
+) -> None:
+    """Ideal: "streaming both ways with backpressure": outwards. Kernel and server hold a few MiB."""
+    source: Any = Giving if part == "tornado" else foreign
+    with serve(flows) as port:
+        with Visitor(port) as visitor:
+            visitor.send(f"/{part}/endless")
+            visitor.read_until(b"\r\n\r\n")
+            seen, now = -1, source.sent
+            while seen != now:  # until it has come to a halt
+                ask(port, "/asgi/")
+                threading.Event().wait(0.05)
+                seen, now = now, source.sent
+            assert 0 < now * len(PIECE) < 32 * 1024 * 1024
+        assert source.left.wait(SECONDS)
+
+
+@pytest.mark.parametrize("part", ["tornado", "asgi"])
+def test_demand22_a_client_waits_for_what_is_mounted(
+    flows: App, foreign: Foreign, serve: Serve, part: str
+) -> None:
+    """Ideal: "streaming both ways with backpressure": inwards. A body of 64 MiB is not taken before
+    somebody reads it."""
+    size = 64 * 1024 * 1024
+    gate = Taking.gate if part == "tornado" else foreign.gate
+    with serve(flows) as port, Visitor(port) as visitor:
+        head = request_bytes(f"/{part}/slow_reader", "POST", Content_Length=str(size))
+        visitor.socket.sendall(head)
+        visitor.socket.settimeout(0.3)
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while sent < size:
+                sent += visitor.socket.send(PIECE[: size - sent])
+        assert sent < size // 2
+        gate.set()
+        visitor.socket.settimeout(SECONDS)
+        while sent < size:
+            sent += visitor.socket.send(PIECE[: size - sent])
+        assert visitor.read().text == str(size)
