@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.routing import BuildError
 
 from .lazy import load
 from .mounting import endpoint_for
@@ -50,7 +50,16 @@ class Joining(Registration):
         #: Make the path of an endpoint that no rule of the table has, out of its values; None:
         #: not mine. The paths are this application's, without what it is mounted at.
         self.path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
-        self.url_build_error_handlers.append(partial(build_beyond, self))  # type: ignore[arg-type]  # an App, always
+
+    def handle_url_build_error(
+        self, error: BuildError, endpoint: str, values: dict[str, Any]
+    ) -> str:
+        """Build the URL beyond this application's own rules, or ask `url_build_error_handlers`
+        for one, or raise *error*."""
+        try:
+            return build_beyond(self, error, endpoint, values)  # type: ignore[arg-type]  # an App
+        except BuildError:
+            return super().handle_url_build_error(error, endpoint, values)
 
     @setupmethod
     def identify(self, f: F) -> F:

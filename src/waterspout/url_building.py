@@ -69,8 +69,7 @@ def build_url(
 
 
 def build_beyond(app: App, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
-    """Build the URL of an *endpoint* that *app* itself has no rule for; one of the handlers that
-    `App.handle_url_build_error` asks.
+    """Build the URL of an *endpoint* that *app* itself has no rule for.
 
     It may be a handler's; or, as ``shop.admin.index``, belong to what is mounted at
     ``/shop/admin``; or to the application that *app* is mounted in. Raises *error* otherwise.

@@ -18,6 +18,7 @@ from .static import StaticFileHandler
 
 if TYPE_CHECKING:
     from .application import Application
+    from .transforms import OutputTransform
 
 # NOTE: shared by all requests without arguments in the path, and so never changed.
 _NONE: Any = {}
@@ -26,7 +27,8 @@ _NONE: Any = {}
 class _HandlerDelegate(HTTPMessageDelegate):
     """One request on its way to one handler.
 
-    A server that has the whole request (its `body` included) needs only `begin`.
+    A server that has the whole request (its `body` included) needs only `begin`, or what it
+    does.
     """
 
     handler: RequestHandler
@@ -91,19 +93,38 @@ class _HandlerDelegate(HTTPMessageDelegate):
     def begin(self) -> Coroutine[Any, Any, None]:
         """Make the handler, and return the coroutine that takes it through the request."""
         application, request = self.application, self.request
-        settings = application.settings
-        if not settings.get("compiled_template_cache", True):
-            with RequestHandler._template_loader_lock:
-                for loader in RequestHandler._template_loaders.values():
-                    loader.reset()
-        if not settings.get("static_hash_cache", True):
-            settings.get("static_handler_class", StaticFileHandler).reset()
-        handler = self.handler = self.handler_class(application, request, **self.handler_kwargs)
+        handler = make(application, request, self.handler_class, self.handler_kwargs)
+        self.handler = handler
         if self.stream_request_body:
             handler._prepared_future = Future()
-        makers = application.transforms
-        transforms = [make(request) for make in makers] if makers else []
+        transforms = transforms_for(application, request)
         return handler._execute(transforms, *self.path_args, **self.path_kwargs)
+
+
+def make(
+    application: Application,
+    request: HTTPServerRequest,
+    handler_class: type[RequestHandler],
+    arguments: dict[str, Any],
+) -> RequestHandler:
+    """Make the handler of *request*; with the settings of debug mode first forget the templates
+    and hashes of files, which may have changed."""
+    settings = application.settings
+    if not settings.get("compiled_template_cache", True):
+        with RequestHandler._template_loader_lock:
+            for loader in RequestHandler._template_loaders.values():
+                loader.reset()
+    if not settings.get("static_hash_cache", True):
+        settings.get("static_handler_class", StaticFileHandler).reset()
+    if arguments:
+        return handler_class(application, request, **arguments)
+    return handler_class(application, request)
+
+
+def transforms_for(application: Application, request: HTTPServerRequest) -> list[OutputTransform]:
+    """Make the output transforms of *request*."""
+    makers = application.transforms
+    return [make(request) for make in makers] if makers else []
 
 
 def _look_at(running: Future[None]) -> None:
