@@ -15,6 +15,7 @@ from .memory import idle_connections
 from .report import Section, Verdict, document, summary
 from .servers import CORES
 from .waiting import beside_sleepers
+from .websockets import sockets
 from .workloads import async_views, flask_pages, flask_program, routes, tornado_program
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -24,6 +25,7 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "flask": flask_program,
     "pages": flask_pages,
     "tornado": tornado_program,
+    "sockets": sockets,
     "routes": routes,
     "memory": idle_connections,
     "import": import_time,

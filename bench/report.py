@@ -15,7 +15,7 @@ from .throughput import Measured
 
 PACKAGES = (
     *("waterspout", "uvloop", "httptools", "Werkzeug", "Jinja2", "itsdangerous", "msgspec"),
-    *("Flask", "gunicorn", "granian", "uvicorn"),
+    *("websockets", "Flask", "Tornado", "gunicorn", "granian", "uvicorn"),
     *("blacksheep", "falcon", "starlette", "sanic", "litestar"),
 )
 

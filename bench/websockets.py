@@ -1,16 +1,12 @@
 """WebSocket echo of 64-byte text messages: our two ways, Tornado, and ``websockets``.
 
-    python -m bench.websockets [--duration 3] [--rounds 3] [--connections 20] [--window 16]
-
 The client is a few raw sockets that send windows of frames masked beforehand and wait for the
-echo of a window, so it costs little; it runs on a core of its own. Besides messages a second the
-table shows messages per second of the server's own processor time, which is what counts on a
-machine that is shared.
+echo of a window, so it costs little; it runs on a core of its own. Judged are messages per second
+of the server's own processor time: a window of one message leaves every server idle in between.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import selectors
 import socket
@@ -19,17 +15,23 @@ import sys
 import time
 from dataclasses import dataclass
 
+from .report import Bar, Section, markdown
 from .servers import LOAD_CORE, Running, Server, running
 
 SIZE = 64
-#: At least so many times Tornado's messages per second of processor time.
-BAR = 4.0
+CONNECTIONS = 20
+WINDOWS = (1, 16)
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 PROGRAM = "bench.programs.echo_sockets"
-NAMES = ("function", "handler", "tornado", "websockets")
+NAMES = {
+    "function": "Waterspout, @app.websocket",
+    "handler": "Waterspout, WebSocketHandler",
+    "tornado": "Tornado / uvloop",
+    "websockets": "websockets / uvloop",
+}
 
 
 @dataclass(frozen=True)
@@ -96,36 +98,40 @@ def measure(server: Running, load: Load) -> tuple[float, float]:
     return count / seconds, count / max(server.cpu_seconds() - before, 0.01)
 
 
-def main() -> int:
-    """Measure and print a table; the exit status is 1 below the bar."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--duration", type=float, default=3.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=20)
-    parser.add_argument("--window", type=int, nargs="+", default=[1, 16])
-    options = parser.parse_args()
+def sockets(rounds: int, seconds: float) -> Section:
+    """Measure the four servers in turn, with small and large windows."""
+    section = Section("WebSocket echo of 64-byte messages")
+    everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {LOAD_CORE})
-    below = 0
-    for window in options.window:
-        load = Load(options.connections, window, options.duration)
-        rates: dict[str, list[float]] = {name: [] for name in NAMES}
-        costs: dict[str, list[float]] = {name: [] for name in NAMES}
-        for _ in range(options.rounds):
-            for name in NAMES:
-                argv = (sys.executable, "-m", PROGRAM, name, "{port}")
-                with running(Server(name, argv)) as server:
-                    rate, per_cpu = measure(server, load)
-                rates[name].append(rate)
-                costs[name].append(per_cpu)
-        peer = statistics.median(costs["tornado"])
-        print(f"\n{options.connections} connections, windows of {window}")
+    try:
+        for window in WINDOWS:
+            _window(section, Load(CONNECTIONS, window, seconds), rounds)
+    finally:
+        os.sched_setaffinity(0, everywhere)
+    return section
+
+
+def _window(section: Section, load: Load, rounds: int) -> None:
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+    for _ in range(rounds):
         for name in NAMES:
-            per_cpu = statistics.median(costs[name])
-            rate = statistics.median(rates[name])
-            print(f"{name:<12} {rate:>9,.0f}/s {per_cpu:>9,.0f}/cpu-s {per_cpu / peer:5.1f} x")
-            below += name in ("function", "handler") and per_cpu < BAR * peer
-    return 1 if below else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+            argv = (sys.executable, "-m", PROGRAM, name, "{port}")
+            with running(Server(name, argv)) as server:
+                figures[name].append(measure(server, load))
+    rate, per_cpu = (
+        {name: statistics.median(one[n] for one in found) for name, found in figures.items()}
+        for n in (0, 1)
+    )
+    rows = [(NAMES[name], f"{rate[name]:,.0f}", f"{per_cpu[name]:,.0f}") for name in NAMES]
+    title = f"{load.connections} connections, windows of {load.window}"
+    table = markdown(("server", "messages/s", "messages per CPU-second"), rows)
+    section.tables.append(f"{title}\n\n{table}")
+    for name in ("function", "handler"):
+        ratio = per_cpu[name] / per_cpu["tornado"]
+        against = per_cpu[name] / per_cpu["websockets"]
+        section.figure(
+            f"{name}, windows of {load.window}, against Tornado, per CPU-second",
+            ratio,
+            Bar(">=", 4),
+            f"against websockets {against:.2f}",
+        )

@@ -300,7 +300,8 @@ async def _answer_of(task: asyncio.Future[None], answers: asyncio.Queue[Event]) 
     waiting: asyncio.Future[Any] = asyncio.ensure_future(answers.get())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if waiting.done() or not answers.empty():
-        return await waiting
+        event: Event = await waiting
+        return event
     waiting.cancel()
     if not task.cancelled() and task.exception() is not None:
         _logger.debug("A mounted ASGI program has no lifespan", exc_info=task.exception())

@@ -151,6 +151,15 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "WEBSOCKET_CLOSE_TIMEOUT": Setting(
             10.0, "For the client's goodbye, and for a function to end after it.", "seconds"
         ),
+        "WEBSOCKET_IDLE_TIMEOUT": Setting(
+            None, "Without a message either way, then close code 1001; None: no limit.", "seconds"
+        ),
+        "WEBSOCKET_MAX_UNSENT": Setting(
+            16 * 1024 * 1024,
+            "Messages that may wait for a client that does not read; it is dropped at the next one"
+            " above that; None: no limit.",
+            "bytes",
+        ),
         "WEBSOCKET_COMPRESSION": Setting(
             True, "Compress messages of 512 bytes and more (36 KiB of memory a connection)."
         ),
@@ -164,6 +173,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         "TEMPLATES_AUTO_RELOAD": Setting(
             None, "Reload changed templates; None means when DEBUG is on."
+        ),
+        "TORNADO_TEMPLATES": Setting(
+            (".tornado.html",), "Suffixes, or folders ('old/'), of templates for Tornado's engine."
+        ),
+        "JINJA_TEMPLATES": Setting(
+            (".jinja.html",), "The same for Jinja; other names: Jinja in views, not in handlers."
         ),
         "EXPLAIN_TEMPLATE_LOADING": Setting(False, "Log where each template was looked for."),
         # -- logging

@@ -99,8 +99,8 @@ def cookie_of(port: int) -> str:
 def test_demand22_a_login_of_the_flask_part_is_seen_in_the_tornado_part(
     joined: App, serve: Serve
 ) -> None:
-    """Ideal: "login in the Flask part is visible in the Tornado part": beside, mounted, and in an `App`
-    that is mounted."""
+    """Ideal: "login in the Flask part is visible in the Tornado part": beside, mounted, and in a
+    mounted `App`."""
     inner = App("inner")
     inner.get("/who")(lambda: session.get("user", "nobody"))
     joined.add_handlers([url("/here", Here, name="here"), url(r"/item/(\d+)", Item, name="item")])
@@ -242,7 +242,7 @@ def test_demand22_one_log(
 
 
 def test_demand22_one_lifespan(app: App, serve: Serve) -> None:
-    """Ideal: "one lifespan": what is mounted starts after the app and stops before it, each once."""
+    """Ideal: "one lifespan": what is mounted starts after the app, stops before it, each once."""
     said: list[str] = []
     shop, deep = App("shop"), App("deep")
     for each in (app, shop, deep):
@@ -460,7 +460,7 @@ def flows(app: App, foreign: Foreign) -> App:
 def test_demand22_what_is_mounted_waits_for_a_client_that_does_not_read(
     flows: App, foreign: Foreign, serve: Serve, part: str
 ) -> None:
-    """Ideal: "streaming both ways with backpressure": outwards. Kernel and server hold a few MiB."""
+    """Ideal: "streaming both ways with backpressure": outwards. The kernel holds a few MiB."""
     source: Any = Giving if part == "tornado" else foreign
     with serve(flows) as port:
         with Visitor(port) as visitor:

@@ -92,7 +92,7 @@ def test_j02_blocks_nested_deeply(tag: str, depth: int, caplog: Any) -> None:
     caplog.set_level(logging.CRITICAL)
     source = f"{{% {tag} %}}" * depth + "\n" + "{% end %}" * depth
     simple = depth == 60 and tag in ("if x", "block a", "apply f")
-    with nullcontext() if simple else pytest.raises(ParseError, match=r" at deep\.html:1$"):
+    with nullcontext() if simple else pytest.raises(ParseError, match=r"(?m) at deep\.html:1$"):
         Template(source, name="deep.html")
 
 

@@ -351,6 +351,30 @@ def test_an_error_in_a_handler_drops_the_connection(caplog: pytest.LogCaptureFix
     assert "secret" in caplog.text
 
 
+def test_the_stream_of_a_connection() -> None:
+    """L2: programs look at the socket, and drop a client by closing it."""
+
+    class Dropping(Recorder):
+        def on_message(self, message: str | bytes) -> Any:
+            assert self.ws_connection is not None
+            stream = self.ws_connection.stream
+            stream.set_nodelay(True)
+            self.life.append((stream.socket.family, stream.closed()))
+            stream.close()
+
+    async def main() -> None:
+        life: list[Any] = []
+        async with serving([("/", Dropping, {"life": life})]) as site:
+            client = await site.connect("/")
+            client.write_message("go")
+            assert await read(client) is None
+            assert client.close_code is None
+            await site.closed()
+        assert life[-2:] == [(socket.AF_INET, False), ("on_close", None, None)]
+
+    run(main())
+
+
 def test_a_stop_tells_handlers() -> None:
     """Demand 4: the client gets 1001, the handler its `on_close`."""
 

@@ -506,7 +506,7 @@ def test_a_function_that_waits_for_something_else_when_the_client_leaves(policy:
     async def wait(ws: WebSocket) -> None:
         await ws.accept()
         try:
-            async with asyncio.timeout(2 if policy != "finish" else 0.5):
+            async with asyncio.timeout(PATIENCE if policy != "finish" else 0.5):
                 await asyncio.Event().wait()
         except asyncio.CancelledError:
             gone[0].set("cancelled")

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..websockets.ends import Header, Sink
 from ..websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
+from ..websockets.idle import IdleWatch, watched
+from ..websockets.settings import SocketSettings
 from .answer import Answer
 from .scopes import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from ..app import App
     from ..http.incoming import Incoming
-    from ..websockets.settings import SocketSettings
 
 __all__ = ["SocketAnswer"]
 
@@ -41,7 +42,7 @@ class SocketAnswer(Answer):
         self._receive_event = receive
         self._send_event = send
         self._can_deny = _DENIAL in (scope.get("extensions") or {})
-        self._max_size: int | None = None
+        self._settings = SocketSettings()
         self._end_of_client: AsgiEnd | None = None
 
     async def run(self) -> None:
@@ -57,10 +58,12 @@ class SocketAnswer(Answer):
 
     def upgrade(self, incoming: Incoming, settings: SocketSettings) -> SocketAnswer:
         """Return the WebSocket that is asked for: this."""
-        self._max_size = settings.max_message_size
+        self._settings = settings
         return self
 
-    async def accept(self, sink: Sink, subprotocol: str | None, headers: list[Header]) -> AsgiEnd:
+    async def accept(
+        self, sink: Sink, subprotocol: str | None, headers: list[Header]
+    ) -> AsgiEnd | IdleWatch:
         """Complete the opening handshake."""
         self.exchange.abandoned = True  # there will be no HTTP answer
         self.exchange.status = 101
@@ -75,8 +78,11 @@ class SocketAnswer(Answer):
             await self._send_event(event)
         except OSError:  # the client has gone (ASGI: send may raise it)
             raise WebSocketClosed() from None
-        self._end_of_client = AsgiEnd(sink, self._receive_event, self._send_event, self._max_size)
-        return self._end_of_client
+        settings = self._settings
+        idle = watched(sink, settings)
+        end = AsgiEnd(idle or sink, self._receive_event, self._send_event, settings)
+        self._end_of_client = end
+        return end if idle is None else idle.watch(end)
 
     async def _deny(self, event: Any) -> None:
         if self._can_deny:
@@ -89,11 +95,13 @@ class SocketAnswer(Answer):
 class AsgiEnd:
     """The client's end of an open connection (`websockets.ends.End`)."""
 
-    def __init__(self, sink: Sink, receive: Receive, send: Send, max_size: int | None) -> None:
+    def __init__(self, sink: Sink, receive: Receive, send: Send, settings: SocketSettings) -> None:
         self._sink = sink
         self._receive = receive
         self._send = send
-        self._max_size = max_size
+        self._max_size = settings.max_message_size
+        self._max_unsent = settings.max_unsent
+        self._unsent = 0  # of messages that wait for the client, in bytes or characters
         self._going = asyncio.Event()
         self._order = asyncio.Lock()
         self._closed = False
@@ -124,13 +132,23 @@ class AsgiEnd:
 
     def send_message(self, message: str | bytes) -> Awaitable[None]:
         """Send a message. Raises `WebSocketClosed`."""
+        if self._max_unsent is not None and self._unsent > self._max_unsent:
+            self.abort()
         if self._closed:
             raise WebSocketClosed()
-        return self._deliver(
+        self._unsent += len(message)
+        return self._deliver_message(
             {"type": "websocket.send", "text": message}
             if isinstance(message, str)
-            else {"type": "websocket.send", "bytes": message}
+            else {"type": "websocket.send", "bytes": message},
+            len(message),
         )
+
+    async def _deliver_message(self, event: dict[str, Any], size: int) -> None:
+        try:
+            await self._deliver(event)
+        finally:
+            self._unsent -= size
 
     async def _deliver(self, event: dict[str, Any]) -> None:
         try:

@@ -391,8 +391,7 @@ class Connection(Receiver):
         exchange = self.running
         if exchange is None or self.lost:
             raise RuntimeError("The connection has no request that it could be given to.")
-        if not exchange.status:
-            exchange.status = 101
+        exchange.status = exchange.status or 101
         if self.access_log is not None:
             exchange.log(self.access_log, self.loop.time())
         if exchange.timer is not None:

@@ -35,8 +35,8 @@ _DECIDING = {
 _kinds: dict[str, int] = {}
 _MAX_KINDS = 1000
 
-_templates: dict[tuple[Any, ...], str] = {}
-_MAX_TEMPLATES = 500
+_heads: dict[tuple[Any, ...], bytes] = {}
+_MAX_HEADS = 500
 
 _status_lines: dict[str, str] = {}
 _MAX_STATUS_LINES = 200
@@ -97,24 +97,43 @@ def encode(response: Response | Written, incoming: Incoming) -> Outgoing:
 
 def plain_head(written: Written) -> bytes | None:
     """Return the head of a `Written.exact` answer up to the number of Content-Length; None if it
-    needs the closer look of `encode`."""
+    needs the closer look of `encode`.
+
+    PERF: a fifth of the time of `encode`. Answers of one kind have the same fields, with the same
+    values but for the last two, Etag and Content-Length; so what is before them is kept.
+    """
     fields = written.fields
-    key = (written.status, written.reason, *fields)
-    template = _templates.get(key)
-    if template is None:
-        try:
-            template = _template_of(key)
-        except BadResponse:
-            return None
-    # PERF: answers of one kind have the same fields; with their names checked once, the rest is
-    # a few calls of C functions: a third of the time of the loop in `_add_fields`.
     values: Any = tuple(fields.values())
+    tagged = "Etag" in fields
     try:
-        if "".join(values).isprintable():
-            return (template % values).encode("latin-1", "replace")
-    except TypeError:  # a name has several values
+        key = (written.status, written.reason, *fields, *values[: -2 if tagged else -1])
+        head = _heads.get(key)
+        if head is None:
+            head = _keep_head(key, written)
+        if not tagged or not head:
+            return head or None
+        tag: str = values[-2]
+        if tag.isprintable():
+            return b"%b%b\r\nContent-Length: " % (head, tag.encode("latin-1", "replace"))
+    except (TypeError, BadResponse):  # the former where a name has several values
         pass
     return None
+
+
+def _keep_head(key: tuple[Any, ...], written: Written) -> bytes:
+    """Make what `plain_head` looks for; empty for an answer it is not for. Raises `BadResponse`."""
+    fields = written.fields
+    last = ["Etag", "Content-Length"] if "Etag" in fields else ["Content-Length"]
+    names = list(fields)
+    head = b""
+    if names[-len(last) :] == last:
+        lines = [_status_line(f"{written.status} {written.reason}")]
+        _add_fields(lines, written.pairs()[: -len(last)], as_sent=True)
+        head = "".join([*lines, f"{last[0]}: "]).encode("latin-1", "replace")
+    if len(_heads) >= _MAX_HEADS:
+        _heads.clear()  # one of them has the time of the day in it
+    _heads[key] = head
+    return head
 
 
 def _encode_written(written: Written) -> Outgoing:
@@ -128,19 +147,6 @@ def _encode_written(written: Written) -> Outgoing:
         length = len(body) if length is None else length
         lines.append(f"Content-Length: {length}\r\n")
     return Outgoing(written.status, "".join(lines).encode("latin-1", "replace"), length, body)
-
-
-def _template_of(key: tuple[Any, ...]) -> str:
-    """Return the format of a head with these fields, one value each. Raises `BadResponse`."""
-    status, reason, *names = key
-    template = _status_line(f"{status} {reason}").replace("%", "%%")
-    for name in names:
-        left_out = _kind_of(name) in (_OURS, _LENGTH)
-        template += "%.0s" if left_out else f"{name}: %s\r\n"
-    template += "Content-Length: "
-    if len(_templates) < _MAX_TEMPLATES:
-        _templates[key] = template
-    return template
 
 
 def _add_fields(

@@ -8,6 +8,7 @@ connections know nothing of frames.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from werkzeug.exceptions import BadRequest, ClientDisconnected
 from ..websockets.ends import Header, Sink
 from ..websockets.errors import WebSocketClosed
 from ..websockets.handshake import Handshake, offered_subprotocols
+from ..websockets.idle import IdleWatch, watched
 from ..websockets.link import Link
 from ..websockets.settings import SocketSettings
 from .wire import NEVER, Wire
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 __all__ = ["SocketConnection", "Upgrading"]
+
+_logger = logging.getLogger("waterspout.websockets")
 
 #: Bytes of frames that are written before the end of the loop's turn.
 _AT_ONCE = 64 * 1024
@@ -144,6 +148,8 @@ class SocketConnection(Wire):
 
     def send_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Send a message at the end of this turn of the loop. Raises `WebSocketClosed`."""
+        if self.stalled:
+            self._check_unsent()
         frame = self.link.frame(message)
         self._write(frame)
         if self.stalled:
@@ -151,6 +157,15 @@ class SocketConnection(Wire):
         if self._size == 0:  # so much that it was written: a producer lets others have a turn
             return asyncio.sleep(0)
         return None
+
+    def _check_unsent(self) -> None:
+        """Drop a client that lets too much wait. SECURITY: it would fill our memory."""
+        limit = self.settings.max_unsent
+        if limit is None or self.transport.get_write_buffer_size() + self._size <= limit:
+            return
+        _logger.info("A WebSocket was dropped: its client does not read what it is sent.")
+        self._drop()
+        raise WebSocketClosed()
 
     async def _drained(self) -> None:
         try:
@@ -282,15 +297,17 @@ class Upgrading:
 
     async def accept(
         self, sink: Sink, subprotocol: str | None, headers: list[Header]
-    ) -> SocketConnection:
+    ) -> SocketConnection | IdleWatch:
         """Complete the opening handshake."""
         connection = self._connection
         if connection.lost:
             raise WebSocketClosed()
-        link = Link(self._handshake.protocol, sink, self._settings.deflate.least)
-        made = SocketConnection(connection, link, sink, self._settings)
+        idle = watched(sink, self._settings)
+        told = idle or sink
+        link = Link(self._handshake.protocol, told, self._settings.deflate.least)
+        made = SocketConnection(connection, link, told, self._settings)
         head = self._handshake.head(subprotocol, headers, connection.server.date_line)
         transport, rest = connection.detach()
         self._incoming.peer = made
         made.begin(transport, head, rest)
-        return made
+        return made if idle is None else idle.watch(made)

@@ -1,8 +1,9 @@
 """Templates written for Jinja: the environment, the loader over app and blueprints, rendering.
 
-The names and their behaviour are those of `flask.templating`. In an `async def` view the rendered
-text also accepts ``await``, so that code written for Quart runs; with Jinja's ``enable_async`` on,
-or with context processors that are `async def`, it must be awaited there.
+The names and their behaviour are those of `flask.templating`; templates of Tornado's engine are
+rendered by them, too, where the settings say that a name is one (`engines`). In an `async def` view
+the rendered text also accepts ``await``, so that code written for Quart runs; with Jinja's
+``enable_async`` on, or with context processors that are `async def`, it must be awaited there.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from asyncio import _get_running_loop
 from collections import ChainMap
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import BaseLoader, Template, TemplateNotFound
+from jinja2 import BaseLoader, Template, TemplateNotFound, TemplatesNotFound
 from jinja2 import Environment as BaseEnvironment
 from jinja2.runtime import Context, new_context
 
@@ -23,8 +25,9 @@ from ..context import app_ctx
 from ..current import app_var
 from ..http.awaitable import AwaitableStr, Ready
 from ..signals import before_render_template, template_rendered
-from . import blocks
+from . import blocks, pages
 from .context import fill_context_async, has_async_processors
+from .engines import is_tornado
 from .explain import Source, explain_template_loading_attempts
 from .printing import PrintingCodeGenerator, dict_names, escaped
 
@@ -155,7 +158,7 @@ def render_template(template_name_or_list: Names, **context: Any) -> AwaitableSt
     Raises Jinja's `TemplateNotFound` or `TemplatesNotFound`. (Flask's `render_template`.)
     """
     app = _current_app()
-    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    template = _find(app, template_name_or_list)
     return _render(app, template, context)
 
 
@@ -174,7 +177,7 @@ def render_block(template_name_or_list: Names, block: str, **context: Any) -> Aw
     there; ``super()`` and blocks of a parent work. Raises `LookupError` if there is no such block.
     """
     app = _current_app()
-    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    template = _find(app, template_name_or_list)
     return _render(app, template, context, block)
 
 
@@ -184,7 +187,7 @@ def stream_template(template_name_or_list: Names, **context: Any) -> Iterator[st
     The request stays current until the last piece. (Flask's `stream_template`.)
     """
     app = _current_app()
-    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    template = _find(app, template_name_or_list)
     return _stream(app, template, context)
 
 
@@ -206,6 +209,21 @@ def _current_app() -> App:
         ctx = app_ctx._get_current_object()  # type: ignore[attr-defined]  # raises with advice
     app: App = ctx.app
     return app
+
+
+def _find(app: App, names: Names) -> Template:
+    """Return the template, or the first of several that exists, by the engine it is for."""
+    if isinstance(names, str):
+        if is_tornado(app, names):
+            return pages.load(app, names)  # type: ignore[return-value]  # it is used as one
+    elif isinstance(names, list) and any(map(partial(is_tornado, app), map(str, names))):
+        for name in names:
+            try:
+                return _find(app, name)
+            except TemplateNotFound:
+                continue
+        raise TemplatesNotFound([str(name) for name in names])
+    return app.jinja_env.get_or_select_template(names)
 
 
 def _compile(env: BaseEnvironment, source: str) -> Template:
@@ -247,9 +265,11 @@ def _render(
     return AwaitableStr(text) if on_loop else text  # type: ignore[return-value]
 
 
-def _text(template: Template, context: dict[str, Any], block: str | None) -> str:
+def _text(template: Template | pages.Page, context: dict[str, Any], block: str | None) -> str:
     if block is None:
         return template.render(context)
+    if isinstance(template, pages.Page):
+        return template.render_block(block, context)
     return blocks.render_block(template, block, context)
 
 

@@ -145,6 +145,12 @@ class ServerConnection(HTTPConnection):
         loop.call_soon(self._send_beside)
         return future
 
+    def _check_length(self, declared: str | None, body: bytes) -> None:
+        self._missing = None if declared is None else int(declared)
+        self._count(body)
+        if self._missing:
+            self._refuse_short()
+
     def note_waiting(self) -> None:
         """Note that the endpoint has come to wait: from now on what it writes is sent beside
         it. PERF: most never do, and cost no turn of the loop."""

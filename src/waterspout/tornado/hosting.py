@@ -26,6 +26,7 @@ from ..json.provider import DefaultJSONProvider
 from ..routing import EVERYTHING
 from ..stepping import go_on
 from .answering import ServerConnection
+from .app_handlers import application_of, mounted_in, rules_of
 from .httputil import (
     HTTPHeaders,
     HTTPInputError,
@@ -38,10 +39,11 @@ from .log import gen_log
 from .receiving import pieces_of_body
 from .routing import _CallableAdapter
 from .routing.rules import URLSpec
+from .web import lifecycle
 from .web.application import Application
-from .web.dispatch import _HandlerDelegate
-from .web.handler import RequestHandler
-from .web.roots import root_here, url_in_app
+from .web.dispatch import _HandlerDelegate, make, transforms_for
+from .web.handler import RequestHandler, own_execute
+from .web.router import Target
 
 if TYPE_CHECKING:
     from ..context import RequestContext
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 __all__ = ["Host", "add_handlers", "app_of", "application_of", "endpoint_of", "mounted"]
 
 Endpoint = Callable[..., Awaitable["Written | Sent"]]
+Found = tuple[Application, Target] | HTTPMessageDelegate
+Finder = Callable[[App, HTTPServerRequest, dict[str, Any]], Found]
 
 #: Bytes a body may have, as Tornado's servers have it.
 MAX_BODY_SIZE = 100 * 1024 * 1024
@@ -95,8 +99,8 @@ def app_of(program: Any) -> Host:
 
 def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     """Return the endpoint for *application* below *prefix* of *app*."""
-    _mounted_in(app).append((prefix, application))
-    return _rule_options(_application_endpoint(application, prefix), stream=True)
+    mounted_in(app).append((prefix, application))
+    return _application_endpoint(application, prefix)
 
 
 def endpoint_of(
@@ -104,15 +108,13 @@ def endpoint_of(
 ) -> Endpoint:
     """Return a handler class as an endpoint; *arguments* are those of its ``initialize``."""
 
-    async def answer(path_args: tuple[str | None, ...] = (), **values: Any) -> Written | Sent:
-        ctx = request_var.get()
-        connection, request = _begin(ctx)
-        delegate = application_of(ctx.app).get_handler_delegate(
-            request, handler_class, arguments, _raw(path_args), _raw_values(values)
+    def find(app: App, request: HTTPServerRequest, values: dict[str, Any]) -> HTTPMessageDelegate:
+        path_args = _raw(values.pop("path_args", ()))
+        return application_of(app).get_handler_delegate(
+            request, handler_class, arguments, path_args, _raw_values(values)
         )
-        return await _run(ctx, connection, delegate)
 
-    made = _rule_options(answer, stream=handler_class._stream_request_body)
+    made = _handlers_endpoint(find, stream=handler_class._stream_request_body)
     made.methods = handler_class.SUPPORTED_METHODS  # type: ignore[attr-defined]
     made.provide_automatic_options = False  # type: ignore[attr-defined]
     return made
@@ -131,16 +133,57 @@ def _rule_options(endpoint: Endpoint, *, stream: bool) -> Endpoint:
 
 
 def _application_endpoint(application: Application, prefix: str = "") -> Endpoint:
-    async def answer(**_: Any) -> Written | Sent:
+    def find(app: App, request: HTTPServerRequest, values: object) -> Found:
+        if application._finds_here:
+            target = application.default_router.match(request)
+            if target is not None and not target[0]._stream_request_body:
+                return application, target
+        return application.find_handler(request)
+
+    return _handlers_endpoint(find, prefix, stream=True)
+
+
+def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpoint:
+    """Return the endpoint for the handlers that *find* finds, at *prefix*."""
+
+    # PERF: one coroutine for all of it; each in another is a fiftieth of a request.
+    async def answer(**values: Any) -> Written | Sent:
         ctx = request_var.get()
         connection, request = _begin(ctx, prefix)
-        delegate = application.find_handler(request)
-        if type(delegate) is _HandlerDelegate:
-            return await _run(ctx, connection, delegate)
-        start_line = RequestStartLine(request.method, request.uri, request.version)
-        return await _converse(connection, delegate, start_line, request.headers)
+        found = find(ctx.app, request, values)
+        identify = ctx.app.user_func
+        if identify is not None:
+            user = identify()
+            ctx._user = await user if isinstance(user, Awaitable) else user
+        if not isinstance(found, tuple):
+            if type(found) is not _HandlerDelegate or found.stream_request_body:
+                start_line = RequestStartLine(request.method, request.uri, request.version)
+                return await _converse(connection, found, start_line, request.headers)
+            found = found.application, found.target
+        application, (handler_class, arguments, path_args, path_kwargs) = found
+        incoming = connection.incoming
+        if request._has_body:
+            if incoming.channel is not None:
+                request.body = await _whole_body(connection)
+            elif not isinstance(incoming.body, bytes):
+                request.body = await run_in_thread(incoming.body.read)
+        handler = make(application, request, handler_class, arguments)
+        transforms = transforms_for(application, request) if application.transforms else []
+        if handler_class._execute is own_execute:
+            work = lifecycle.start(handler, transforms, path_args, path_kwargs)
+        else:
+            work = handler._execute(transforms, *path_args, **path_kwargs)
+        if work is not None:
+            try:
+                awaited = work.send(None)
+            except StopIteration:
+                pass
+            else:
+                connection.note_waiting()
+                await go_on(work, awaited)
+        return connection.whole or connection.taken() or await connection.result()
 
-    return answer
+    return _rule_options(answer, stream=stream)
 
 
 def _delegate_endpoint(program: Any) -> Endpoint:
@@ -169,7 +212,7 @@ def _begin(ctx: RequestContext, prefix: str = "") -> tuple[ServerConnection, HTT
         request = HTTPServerRequest.from_incoming(incoming, connection)
     except HTTPInputError as error:
         raise _malformed(connection, error) from error
-    root = incoming.root_path + prefix
+    root = incoming.origin.root_path + prefix
     if root:
         request.path = request.path.removeprefix(root) or "/"
         state: Any = ctx  # what follows is read in `web.roots` and `Application.reverse_url`
@@ -182,34 +225,6 @@ def _message_of(ctx: RequestContext) -> Incoming:
     """Return the message of a request that came by the WSGI door."""
     request = ctx.request
     return Incoming.from_environ(request.environ, request.get_data(cache=False))
-
-
-async def _run(
-    ctx: RequestContext, connection: ServerConnection, delegate: _HandlerDelegate
-) -> Written | Sent:
-    """Let a handler answer."""
-    incoming = connection.incoming
-    identify = ctx.app.user_func
-    if identify is not None:
-        user = identify()
-        ctx._user = await user if isinstance(user, Awaitable) else user
-    if delegate.stream_request_body:
-        request = delegate.request
-        start_line = RequestStartLine(request.method, request.uri, request.version)
-        return await _converse(connection, delegate, start_line, request.headers)
-    if incoming.channel is not None:
-        delegate.request.body = await _whole_body(connection)
-    elif not isinstance(incoming.body, bytes):
-        delegate.request.body = await run_in_thread(incoming.body.read)
-    work = delegate.begin()
-    try:
-        awaited = work.send(None)
-    except StopIteration:
-        pass
-    else:
-        connection.note_waiting()
-        await go_on(work, awaited)
-    return connection.taken() or await connection.result()
 
 
 async def _converse(
@@ -270,47 +285,6 @@ def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadReques
 # -- handlers among views --------------------------------------------------------------------------
 
 
-class _AppHandlers(Application):
-    """What the handlers of a core application have for their `Application`."""
-
-    def __init__(self, app: App) -> None:
-        folder = app.template_folder
-        settings: dict[str, Any] = {
-            "cookie_secret": app.config["SECRET_KEY"],
-            "xsrf_cookie_name": app.config["CSRF_COOKIE_NAME"],
-            "serve_traceback": app.debug,
-            "template_path": None if folder is None else app.root_path + "/" + str(folder),
-            "compiled_template_cache": not app.debug,
-        }
-        if app.static_folder is not None:
-            settings["static_path"] = app.static_folder
-            settings["static_url_prefix"] = f"{app.static_url_path}/"
-        super().__init__([], **{**settings, **app.handler_settings})
-        self.app = app
-
-    def reverse_url(self, name: str, *args: Any) -> str:
-        """Return the URL of the handler rule *name*, else that of the endpoint *name*."""
-        rule = _rules_of(self.app).get(name)
-        if rule is not None:
-            return root_here() + (rule.reverse(*args) or "")
-        return url_in_app(self.app, name, args)
-
-    def _answers(self, path: str) -> bool:
-        return self.app.route_table.find("GET", path) is not None
-
-
-def application_of(app: App) -> Application:
-    """Return what the handlers of *app* have for their `Application`, made at the first request.
-
-    Its settings come from the app: ``cookie_secret``, ``template_path``, ``static_path``; those
-    in ``app.handler_settings`` are put on top.
-    """
-    found: Application | None = app.extensions.get(_EXTENSION)
-    if found is None:
-        found = app.extensions[_EXTENSION] = _AppHandlers(app)
-    return found
-
-
 def add_handlers(app: App, *arguments: Any) -> None:
     """Add rules, as for `Application`, to *app* (`App.add_handlers`)."""
     host, rules = arguments if len(arguments) == 2 else (".*", *arguments)
@@ -319,7 +293,7 @@ def add_handlers(app: App, *arguments: Any) -> None:
             f"Handlers of an App answer for every host; for {host!r} put them into an Application"
             " of their own and mount that."
         )
-    named = _rules_of(app)
+    named = rules_of(app)
     for rule in rules:
         spec = rule if isinstance(rule, URLSpec) else URLSpec(*rule)
         name = spec.name or spec.handler_class.__name__
@@ -328,39 +302,6 @@ def add_handlers(app: App, *arguments: Any) -> None:
                 name += "_"
         named[name] = spec
         app.add_pattern(spec.regex.pattern, name, endpoint_of(spec.handler_class, spec.kwargs))
-
-
-def _rules_of(app: App) -> dict[str, URLSpec]:
-    """Return the handler rules of *app* by name; `url_for` knows them, too."""
-    found: dict[str, URLSpec] | None = app.extensions.get(_EXTENSION + ".rules")
-    if found is None:
-        found = app.extensions[_EXTENSION + ".rules"] = {}
-
-        def path_of(endpoint: str, values: dict[str, Any]) -> str | None:
-            rule = found.get(endpoint)
-            return None if rule is None else rule.reverse(*values.get("path_args", ()))
-
-        app.path_builders.append(path_of)
-    return found
-
-
-def _mounted_in(app: App) -> list[tuple[str, Application]]:
-    """Return the applications mounted in *app*; `url_for` knows the names of their rules, those of
-    the first one first."""
-    found: list[tuple[str, Application]] | None = app.extensions.get(_EXTENSION + ".mounted")
-    if found is None:
-        found = app.extensions[_EXTENSION + ".mounted"] = []
-
-        def path_of(endpoint: str, values: dict[str, Any]) -> str | None:
-            for prefix, application in found:
-                router = application.default_router
-                path = router.reverse_url(endpoint, *values.get("path_args", ()))
-                if path is not None:
-                    return prefix + path
-            return None
-
-        app.path_builders.append(path_of)
-    return found
 
 
 def _raw(args: tuple[str | None, ...]) -> list[bytes | None]:

@@ -30,6 +30,9 @@ class Deflate:
     """Bytes from which a message is worth it."""
 
 
+_MAY_BE_NONE = frozenset({"max_message_size", "ping_interval", "idle_timeout", "max_unsent"})
+
+
 @dataclass(frozen=True, slots=True)
 class SocketSettings:
     """Limits and times of one connection. Sizes in bytes, times in seconds."""
@@ -44,6 +47,11 @@ class SocketSettings:
     """A peer that sends nothing for so long after a ping is gone."""
     close_timeout: float = 10.0
     """For the peer's half of the closing handshake, and for a function to end after it."""
+    idle_timeout: float | None = None
+    """Without a message in either direction; then the socket closes with 1001. None: no limit."""
+    max_unsent: int | None = 16 * 1024 * 1024
+    """Messages that wait for a peer that does not read; it is dropped at the next one above that.
+    None: no limit."""
     compression: bool = True
     """Compress (RFC 7692) what is long enough, if the peer offers it."""
     deflate: Deflate = Deflate()
@@ -53,7 +61,7 @@ class SocketSettings:
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name in ("compression", "deflate") or (
-                value is None and item.name in ("max_message_size", "ping_interval")
+                value is None and item.name in _MAY_BE_NONE
             ):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:

@@ -53,6 +53,7 @@ class Demo:
         self.program = program
         self._log = log
         self._faults: list[str] = []
+        self._ended = False
         clean = {
             k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "WATERSPOUT_"))
         }
@@ -113,16 +114,26 @@ class Demo:
 
     def finish(self) -> str:
         """Wait for a program that ends by itself; return what it has said."""
-        assert self.process.wait(SECONDS) == 0, self.said
+        self._ended = True
+        try:
+            assert self.process.wait(SECONDS) == 0, self.said
+        finally:
+            self.process.kill()
         self._check()
         return self.said
 
     def end(self) -> None:
-        """End a server."""
-        if self.process.poll() is None:
+        """End a server, unless `finish` has been called."""
+        if self._ended:
+            return
+        print(self.said)  # which pytest shows if the test fails
+        assert self.process.poll() is None, "It has ended by itself."
+        try:
             self.process.terminate()
             self.process.wait(SECONDS)
-            self._check()
+        finally:
+            self.process.kill()
+        self._check()
 
     def _check(self) -> None:
         said = self.said

@@ -46,20 +46,28 @@ if TYPE_CHECKING:
 _PARAMETERS = "_tt_show, _tt_raw, _tt_utf8"
 
 
+Place = tuple[str, int]
+"""A template's name, and a line in it."""
+
+
 class Origin(NamedTuple):
-    """Where a line of the generated source comes from: *code* in line *line* of file *name*."""
+    """Where a line of the generated source comes from: *code* in line *line* of file *name*; *way*
+    are the blocks and includes that led there, the last first."""
 
     first: int
     name: str
     line: int
     code: str
+    way: tuple[Place, ...]
 
 
 class Generated(NamedTuple):
-    """The generated source, and the origins of its lines in order."""
+    """The generated source, the origins of its lines in order, and the templates' own sources by
+    name."""
 
     source: str
     origins: list[Origin]
+    sources: dict[str, str]
 
     def origin(self, line: int) -> Origin:
         """Return where *line* of the source comes from: the last tag up to there, if any."""
@@ -68,15 +76,27 @@ class Generated(NamedTuple):
         return next(tags, self.origins[0])
 
 
-def generate(template: Template, loader: BaseLoader | None) -> Generated:
-    """Generate the function of *template*, of all it extends and of all it includes.
+def generate(template: Template, loader: BaseLoader | None, block: str | None = None) -> Generated:
+    """Generate the function of *template*, of all it extends and of all it includes; or of one
+    *block*, before which the statements run that stand outside of any.
 
-    Raises `ParseError` for a template that needs a *loader* and has none, or that contains itself.
+    Raises `ParseError` for a template that needs a *loader* and has none, or that contains itself,
+    `LookupError` if there is no such block.
     """
     family = _family(template, loader)
-    writer = _Writer(family[-1], loader, _blocks(family, loader))
-    writer.function("_tt_execute", _PARAMETERS, family[-1].file.body, 0)
-    return Generated("\n".join([*writer.lines, ""]), writer.origins)
+    blocks = _blocks(family, loader)
+    writer = _Writer(family[-1], loader, blocks)
+    body = family[-1].file.body
+    if block is not None:
+        if block not in blocks:
+            known = ", ".join(sorted(blocks)) or "none"
+            raise LookupError(
+                f"The template {template.name!r} has no block {block!r}. Its blocks: {known}."
+            )
+        body = [node for node in body if isinstance(node, Statement)]
+        body.append(Block(block, blocks[block][0].line, []))
+    writer.function("_tt_execute", _PARAMETERS, body, 0)
+    return Generated("\n".join([*writer.lines, ""]), writer.origins, writer.sources)
 
 
 def _family(template: Template, loader: BaseLoader | None) -> list[Template]:
@@ -141,7 +161,8 @@ class _Writer:
         self.loader = loader
         self.blocks = blocks
         self.template = template  # whose nodes are being written
-        self.way: list[str] = []  # file:line of each block or include that led here, the last first
+        self.way: list[Place] = []  # each block or include that led here, the last first
+        self.sources: dict[str, str] = {}
         self.lines: list[str] = []
         self.origins: list[Origin] = []
         self.next_line = 1
@@ -152,9 +173,12 @@ class _Writer:
     def line(self, code: str, line: int) -> None:
         """Write a statement, which may span lines, made from a tag in *line*."""
         self.write_text(line)
-        name = _printable(self.template.name)
-        via = f" (via {', '.join(self.way)})" if self.way else ""
-        self.origins.append(Origin(self.next_line, self.template.name, line, code))
+        template = self.template
+        name = _printable(template.name)
+        via = ", ".join(f"{_printable(name)}:{line}" for name, line in self.way)
+        via = f" (via {via})" if via else ""
+        self.sources[template.name] = template.source
+        self.origins.append(Origin(self.next_line, template.name, line, code, tuple(self.way)))
         self.lines.append(f"{self.indent}{code}  # {name}:{line}{via}")
         self.next_line += 1 + code.count("\n")
 
@@ -178,7 +202,7 @@ class _Writer:
     def inside(self, template: Template, line: int) -> Iterator[None]:
         """Write nodes of *template*, to which *line* of the present one leads."""
         outer = self.template
-        self.way.insert(0, f"{_printable(outer.name)}:{line}")
+        self.way.insert(0, (outer.name, line))
         self.template = template
         yield
         self.template = outer

@@ -6,6 +6,8 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
+from markupsafe import escape
+
 from ...escaping import json_encode, linkify, squeeze, url_escape, utf8, xhtml_escape
 from ...escaping.markup import escape_text
 
@@ -38,4 +40,7 @@ def show(value: object, function: Callable[[bytes], str | bytes]) -> bytes:
             return escape_text(value).encode()  # type: ignore[arg-type] # `kind` says it
         if kind in _NEVER_MARKUP:
             return str(value).encode()
+    elif function is escape:
+        # An application's engines share it: what is markup already is not escaped again.
+        return escape(value.decode() if isinstance(value, bytes) else value).encode()
     return utf8(function(raw(value)))

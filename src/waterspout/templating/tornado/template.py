@@ -10,10 +10,11 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...escaping import to_unicode, utf8
-from .codegen import generate
+from .codegen import Generated, generate
 from .errors import CodeError, ParseError
 from .parser import parse
 from .runtime import NAMES, raw, show
+from .whereabouts import excerpt, tell
 from .whitespace import default_mode, filter_whitespace
 
 if TYPE_CHECKING:
@@ -63,46 +64,73 @@ class Template:
             whitespace = "single" if compress_whitespace else "all"
         mode = whitespace or (loader and loader.whitespace) or default_mode(self.name)
         filter_whitespace(mode, "")  # refuses an unknown mode
+        self.source = to_unicode(template_string)
+        self._blocks: dict[str, _Compiled] = {}
         try:
-            self.file = parse(to_unicode(template_string), self.name, mode, autoescape)
+            self.file = parse(self.source, self.name, mode, autoescape)
             self.autoescape = self.file.autoescape
-            self._compile(loader)
+            self._page = _Compiled(self.name, generate(self, loader))
         except (RecursionError, MemoryError):  # the latter from Python's own parser
             raise ParseError("nested too deeply", self.name) from None
+        except ParseError as error:
+            line = excerpt(self.source, error.lineno or 0)
+            if error.filename == self.name and line:
+                error.add_note(f'In template "{self.name}", line {error.lineno}\n    {line}')
+            raise
+        self.code = self._page.generated.source
+        self.compiled = self._page.module
 
-    def _compile(self, loader: BaseLoader | None) -> None:
-        generated = generate(self, loader)
-        self.code = generated.source
-        module = self.name.replace(".", "_")
+    def generate(self, **kwargs: Any) -> bytes:
+        """Run the template with *kwargs*, which win over the loader's names and the common ones."""
+        return self._page.run({**self._page.names, **self.namespace, **kwargs})
+
+    def generate_block(self, block: str, /, **kwargs: Any) -> bytes:
+        """Return what one block gives, as it stands in the page. What is set and imported outside
+        of blocks, at the top of the outermost template, is there. Raises `LookupError`."""
+        compiled = self._blocks.get(block)
+        if compiled is None:
+            compiled = _Compiled(self.name, generate(self, self.loader, block))
+            self._blocks[block] = compiled
+        return compiled.run({**compiled.names, **self.namespace, **kwargs})
+
+
+class _Compiled:
+    """A compiled function, and what it was made from."""
+
+    def __init__(self, name: str, generated: Generated) -> None:
+        self.generated = generated
+        code = generated.source
+        module = name.replace(".", "_")
         self._filename = f"{module}.generated.py"
         try:
-            self.compiled = compile(self.code, self._filename, "exec", dont_inherit=True)
+            self.module = compile(code, self._filename, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:  # the latter for a zero byte
-            _log.error("%s code:\n%s", self.name, _numbered(self.code))
+            _log.error("%s code:\n%s", name, _numbered(code))
             origin = generated.origin(getattr(error, "lineno", None) or 1)
             message = getattr(error, "msg", str(error))
             raise CodeError(message, origin.name, origin.line, origin.code) from error
         # PERF: of the module only its one function is needed; it is not run to get it.
         self._function = next(
-            constant for constant in self.compiled.co_consts if isinstance(constant, CodeType)
+            constant for constant in self.module.co_consts if isinstance(constant, CodeType)
         )
-        self._names = {
+        self.names = {
             **NAMES,
             "__builtins__": builtins,
             # By these two a traceback finds the generated source.
             "__name__": module,
-            "__loader__": _Source(self.code),
+            "__loader__": _Source(code),
         }
 
-    def generate(self, **kwargs: Any) -> bytes:
-        """Run the template with *kwargs*, which win over the loader's names and the common ones."""
-        namespace = {**self._names, **self.namespace, **kwargs}
+    def run(self, namespace: dict[str, Any]) -> bytes:
+        """Run the function with *namespace* for its globals."""
         execute: Callable[..., bytes] = FunctionType(self._function, namespace)
         try:
             return execute(show, raw, utf8)
-        except BaseException:
+        except BaseException as error:
             # Another template of the same name may have left its source there.
             linecache.cache.pop(self._filename, None)
+            if isinstance(error, Exception):
+                tell(error, self._function, self.generated)
             raise
 
 

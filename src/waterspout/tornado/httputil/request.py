@@ -89,6 +89,8 @@ class HTTPServerRequest:
     _start_time: float
     _finish_time: float | None = None
     _incoming: Incoming | None
+    #: There is a body, or may be one.
+    _has_body: bool
     _headers: HTTPHeaders | None
 
     def __init__(
@@ -105,6 +107,7 @@ class HTTPServerRequest:
         server_connection: object | None = None,
     ) -> None:
         self._incoming = None
+        self._has_body = True
         self._start_time = time()
         self._headers = headers = HTTPHeaders() if headers is None else headers
         self.body = body or b""
@@ -129,26 +132,24 @@ class HTTPServerRequest:
     def from_incoming(cls, incoming: Incoming, connection: Any = None) -> HTTPServerRequest:
         """Make the face of a message our server received."""
         # PERF: to call a class without parameters takes half the time of `__new__`.
-        request = _Received()
+        request: HTTPServerRequest = _Received()
         request._incoming = incoming
         request._headers = None
         request._start_time = time()
         request.method = incoming.method
-        request.uri = incoming.target.decode("latin-1")
+        request.uri = request.path = uri = incoming.target.decode("latin-1")
+        request.query = ""
         request.connection = connection
-        request._split_uri()
+        request._has_body = incoming.channel is not None or incoming.body != b""
+        if "?" in uri:
+            request._split_uri()
         if not incoming.host_checked:
             _host_name(request._host_sent())
         return request
 
     def _split_uri(self) -> None:
         """Set `path` and `query`, which `query_arguments` is sure to take."""
-        uri = self.uri
-        if "?" not in uri:
-            self.path = uri
-            self.query = ""
-            return
-        self.path, _, query = uri.partition("?")
+        self.path, _, query = self.uri.partition("?")
         self.query = query
         # NOTE: refused now: the arguments are read when an answer may already be under way.
         # SECURITY: the same limit as for a form; counted before anything is made of it.
@@ -261,13 +262,9 @@ class HTTPServerRequest:
         value = self._incoming.header(name)
         return None if value is None else value.decode("latin-1")
 
-    def _may_have_body(self) -> bool:
-        incoming = self._incoming
-        return incoming is None or bool(incoming.body) or incoming.channel is not None
-
     def _parse_body(self, config: ParseBodyConfig | None = None) -> None:
         """Read a form body into *body_arguments*, *arguments* and *files*."""
-        if not self._may_have_body():
+        if not self._has_body:
             return
         headers = self.headers
         parse_body_arguments(

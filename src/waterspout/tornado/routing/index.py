@@ -17,10 +17,11 @@ from .matchers import PathMatches
 from .rules import Rule
 
 _PLAIN = r"(?:[^\\.^$*+?{}\[\]|()]|\\[^a-zA-Z0-9])"
-_PLAIN_PATH = re.compile(rf"\^?({_PLAIN}*)\$")
+# Groups may be in it: the rules for /robots.txt have one, and would be asked for every path.
+_PLAIN_PATH = re.compile(rf"\^?((?:{_PLAIN}|\({_PLAIN}*\))*)\$")
 # The first segment between two slashes, the second of which has to be there.
 _FIRST_SEGMENT = re.compile(rf"\^?/((?:(?!\\?/){_PLAIN})*)/(?![*?{{])")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE_OR_GROUP = re.compile(r"\\(.)|[()]", re.DOTALL)
 _ESCAPE_OR_SET = re.compile(r"\\.|\[[^\]]*\]", re.DOTALL)
 _INNER_GROUP = re.compile(r"\([^()]*\)")
 
@@ -31,7 +32,8 @@ class RuleIndex:
 
     def __init__(self, rules: Iterable[Rule], revision: int = 0) -> None:
         self.revision = revision
-        #: By path: the first rule that may match it, where that rule matches nothing else.
+        #: By path: the first rule that may match it, where that rule matches nothing else and
+        #: has no groups.
         self.first: dict[str, Rule] = {}
         self._by_path: dict[str, list[Rule]] = {}
         self._by_segment: dict[str, list[Rule]] = {}
@@ -51,7 +53,7 @@ class RuleIndex:
         if path is not None:
             if path not in self._by_path:
                 self._by_path[path] = earlier = self.candidates(path).copy()
-                if not earlier:
+                if not (earlier or _has_groups(rule)):
                     self.first[path] = rule
             self._by_path[path].append(rule)
         elif segment is not None:
@@ -84,10 +86,14 @@ def _reach(rule: Rule) -> tuple[str | None, str | None]:
     if flags != re.UNICODE or _has_alternatives(pattern):
         return None, None
     if found := _PLAIN_PATH.fullmatch(pattern):
-        return _ESCAPED.sub(r"\1", found[1]), None
+        return _ESCAPE_OR_GROUP.sub(r"\1", found[1]), None
     if found := _FIRST_SEGMENT.match(pattern):
-        return None, _ESCAPED.sub(r"\1", found[1])
+        return None, _ESCAPE_OR_GROUP.sub(r"\1", found[1])
     return None, None
+
+
+def _has_groups(rule: Rule) -> bool:
+    return isinstance(rule.matcher, PathMatches) and rule.matcher.regex.groups > 0
 
 
 def _has_alternatives(pattern: str) -> bool:

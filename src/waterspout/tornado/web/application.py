@@ -28,7 +28,7 @@ from .dispatch import _HandlerDelegate
 from .handler import RequestHandler
 from .redirects import ErrorHandler
 from .roots import answers, root_here, url_in_app
-from .router import Target, _ApplicationRouter
+from .router import _ApplicationRouter
 from .static import StaticFileHandler
 from .transforms import GZipContentEncoding, OutputTransform
 from .uimodule import TemplateModule, UIModule, _linkify, _xsrf_form_html
@@ -99,7 +99,7 @@ class Application(ReversibleRouter):
     def _load_ui_modules(self, modules: Any) -> None:
         self.ui_modules.update(ui_names.modules_in(modules))
 
-    #: PERF: what finds handlers is this class's own, so that `_match` may do its work.
+    #: PERF: what finds handlers is this class's own, so that the router may be asked directly.
     _finds_here: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -124,15 +124,6 @@ class Application(ReversibleRouter):
     def add_transform(self, transform_class: type[OutputTransform]) -> None:
         """Add an output transform."""
         self.transforms.append(transform_class)
-
-    def _match(self, request: HTTPServerRequest) -> Target | None:
-        """Return the handler that answers *request*; None if `find_handler` has to be asked, as
-        where a program has its own."""
-        if self._finds_here:
-            found = self.default_router.match(request)
-            if found is not None and not found[0]._stream_request_body:
-                return found
-        return None
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
         """Return who takes *request*: by the rules, else ``default_handler_class``, else one

@@ -18,6 +18,7 @@ from .static import StaticFileHandler
 
 if TYPE_CHECKING:
     from .application import Application
+    from .router import Target
     from .transforms import OutputTransform
 
 # NOTE: shared by all requests without arguments in the path, and so never changed.
@@ -51,6 +52,11 @@ class _HandlerDelegate(HTTPMessageDelegate):
         self.path_kwargs = path_kwargs or _NONE
         self.stream_request_body = handler_class._stream_request_body
         self._chunks: list[bytes] = []
+
+    @property
+    def target(self) -> Target:
+        """The handler, and what it is given."""
+        return self.handler_class, self.handler_kwargs, self.path_args, self.path_kwargs
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders

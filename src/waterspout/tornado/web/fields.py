@@ -46,7 +46,7 @@ def default_headers() -> HTTPHeaders:
     if not _second <= (now := time()) < _second + 1:
         _second = int(now)
         _date = format_timestamp(_second)
-    headers = _Default()
+    headers: HTTPHeaders = _Default()
     headers._lines = {"Server": _SERVER, "Content-Type": _TEXT, "Date": _date}
     return headers
 

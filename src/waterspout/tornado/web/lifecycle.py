@@ -63,7 +63,7 @@ def start(
     try:
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if not streams and request._may_have_body():
+        if request._has_body and not streams:
             try:
                 request._parse_body()
             except HTTPInputError as error:
@@ -79,7 +79,11 @@ def start(
             return _prepared(handler, waiting)
         if handler._finished:
             return None
-        waiting = _answering(handler)
+        answer = _method_of(handler)
+        if handler.path_args or handler.path_kwargs:
+            waiting = answer(*handler.path_args, **handler.path_kwargs)
+        else:
+            waiting = answer()
         if waiting is not None:
             return _answered(handler, waiting)
         if handler._auto_finish and not handler._finished:
@@ -115,7 +119,7 @@ async def _prepared(handler: RequestHandler, waiting: Awaitable[None] | None) ->
                 return
         if handler._finished:
             return
-        waiting = _answering(handler)
+        waiting = _method_of(handler)(*handler.path_args, **handler.path_kwargs)
         if waiting is not None:
             await waiting
         if handler._auto_finish and not handler._finished:
@@ -137,16 +141,11 @@ async def _answered(handler: RequestHandler, waiting: Awaitable[None]) -> None:
         _fail(handler, error)
 
 
-def _answering(handler: RequestHandler) -> Awaitable[None] | None:
-    """Call the HTTP method."""
+def _method_of(handler: RequestHandler) -> Callable[..., Awaitable[None] | None]:
+    """Return the HTTP method that answers."""
     method = handler.request.method
     # PERF: a name that is a constant is looked up in half the time.
-    name = _NAMES.get(method) or method.lower()
-    found: Awaitable[None] | None
-    if handler.path_args or handler.path_kwargs:
-        found = getattr(handler, name)(*handler.path_args, **handler.path_kwargs)
-    else:
-        found = getattr(handler, name)()
+    found: Callable[..., Any] = getattr(handler, _NAMES.get(method) or method.lower())
     return found
 
 

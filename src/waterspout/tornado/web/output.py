@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..httputil import HTTPConnection
     from .handler import RequestHandler
 
+_TAGGED = frozenset({"GET", "HEAD"})
+
 _LIST_REFUSED = (
     ". Lists not accepted for security reasons; see"
     " http://www.tornadoweb.org/en/stable/web.html#tornado.web.RequestHandler.write"
@@ -64,7 +66,8 @@ def flush(handler: RequestHandler, include_footers: bool = False) -> Future[None
         handler._status_code, handler._headers, chunk = transform.transform_first_chunk(
             handler._status_code, handler._headers, chunk, include_footers
         )
-    _add_cookies(handler)
+    if hasattr(handler, "_new_cookie"):
+        _add_cookies(handler)
     if request.method == "HEAD":
         chunk = b""
     # Here the response is complete as far as it goes: with include_footers, altogether.
@@ -84,22 +87,26 @@ def finish(
     if chunk is not None:
         handler.write(chunk)
     connection = handler.request.connection
-    exact = not handler._headers_written and _complete_head(handler)
     answer = None
     if not (handler._headers_written or handler._transforms) and handler._flushes_here:
         answer = getattr(connection, "answer", None)
     if answer is not None:
         # PERF: what the lines below come to, at a third of the cost.
+        if hasattr(handler, "_new_cookie"):
+            _add_cookies(handler)
+        exact = _complete_head(handler)
         handler._headers_written = True
-        body = handler._write_buffer[0] if handler._write_buffer else b""
+        buffer = handler._write_buffer
+        body = buffer[0] if buffer else b""
         handler._write_buffer = []
-        _add_cookies(handler)
         if handler.request.method == "HEAD":
             body, exact = b"", False
         future: Future[None] = answer(
             handler._status_code, handler._reason, handler._headers, body, exact
         )
     else:
+        if not handler._headers_written:
+            _complete_head(handler)
         # The callback leads back to the handler, and the connection may be there for long.
         connection.set_close_callback(None)
         future = handler.flush(include_footers=True)
@@ -112,9 +119,8 @@ def finish(
 
 
 def _add_cookies(handler: RequestHandler) -> None:
-    if hasattr(handler, "_new_cookie"):
-        for cookie in handler._new_cookie.values():
-            handler.add_header("Set-Cookie", cookie.OutputString(None))
+    for cookie in handler._new_cookie.values():
+        handler.add_header("Set-Cookie", cookie.OutputString(None))
 
 
 def _complete_head(handler: RequestHandler) -> bool:
@@ -125,21 +131,17 @@ def _complete_head(handler: RequestHandler) -> bool:
         handler._write_buffer = buffer = [b"".join(buffer)]
     content = buffer[0] if buffer else b""
     fields = handler._headers.by_name()
-    if (
-        handler._status_code == 200
-        and handler.request.method in ("GET", "HEAD")
-        and "Etag" not in fields
-        and etags.client_has_it(handler, content)
-    ):
-        handler._write_buffer = []
-        handler.set_status(304)
     status = handler._status_code
+    if status == 200 and handler.request.method in _TAGGED and "Etag" not in fields:
+        if etags.client_has_it(handler, content):
+            handler._write_buffer = []
+            handler.set_status(304)
+        status = handler._status_code
     if status != 200 and handler._should_not_send_content(status):
         if handler._write_buffer:
             raise RuntimeError(f"Cannot send body with status code HTTP{status}")
         handler._clear_representation_headers()
         return False
-    fields = handler._headers.by_name()  # of `set_etag_header` perhaps
     if "Content-Length" in fields:
         return False
     fields["Content-Length"] = str(len(content))

@@ -140,7 +140,18 @@ def is_absolute(path: str) -> bool:
 
 
 def render_string(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> bytes:
-    """Return the template rendered in the handler's namespace and *kwargs*, which win."""
+    """Return the template rendered in the handler's namespace and *kwargs*, which win.
+
+    In an application of the core its settings may name another engine, and its context processors
+    add names.
+    """
+    application: Any = handler.application
+    shared: dict[str, Any] = {}
+    if hasattr(application, "_page"):
+        page: bytes | None = application._page(handler, template_name, kwargs)
+        if page is not None:
+            return page
+        shared = application._shared_names()
     path = handler.get_template_path() or _folder_of(sys._getframe(1))
     loaders = handler._template_loaders
     loader = loaders.get(path)
@@ -149,8 +160,7 @@ def render_string(handler: RequestHandler, template_name: str, /, **kwargs: Any)
             loader = loaders.get(path)
             if loader is None:
                 loader = loaders[path] = handler.create_template_loader(path)
-    namespace = handler.get_template_namespace()
-    namespace.update(kwargs)
+    namespace = {**shared, **handler.get_template_namespace(), **kwargs}
     return loader.load(template_name).generate(**namespace)
 
 

@@ -40,7 +40,9 @@ class WebSocketHandler(RequestHandler):
                 self.write_message(message)
 
     The settings ``websocket_ping_interval``, ``websocket_ping_timeout`` (seconds) and
-    ``websocket_max_message_size`` (bytes) hold for all of an application.
+    ``websocket_max_message_size`` (bytes) hold for all of an application; not Tornado's are
+    ``websocket_idle_timeout`` (seconds) and ``websocket_max_unsent`` (bytes), without which there
+    is no such limit. In an `App` all of them are its WEBSOCKET_* settings.
     """
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
@@ -93,6 +95,8 @@ class WebSocketHandler(RequestHandler):
             ping_timeout=self.ping_timeout,
             max_message_size=self.max_message_size,
             compression_options=self.get_compression_options(),
+            idle_timeout=self.settings.get("websocket_idle_timeout"),
+            max_unsent=self.settings.get("websocket_max_unsent"),
         )
         return WebSocketProtocol13(self, False, params)
 
@@ -189,8 +193,9 @@ class WebSocketHandler(RequestHandler):
 
     def check_origin(self, origin: str) -> bool:
         """Tell whether a page of another *origin* may open this WebSocket: by default those of
-        the setting ``trusted_origins``."""
-        return self.check_trusted_origin(origin)
+        the setting ``trusted_origins``, and in an `App` those of its WEBSOCKET_ORIGINS."""
+        allowed = self.settings.get("websocket_origins") or ()
+        return "*" in allowed or origin in allowed or self.check_trusted_origin(origin)
 
     # -- settings ----------------------------------------------------------------------------------
 

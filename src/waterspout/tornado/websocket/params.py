@@ -21,11 +21,15 @@ class _WebSocketParams:
         ping_timeout: float | None = None,
         max_message_size: int = _default_max_message_size,
         compression_options: dict[str, Any] | None = None,
+        idle_timeout: float | None = None,
+        max_unsent: int | None = None,
     ) -> None:
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.max_message_size = max_message_size
         self.compression_options = compression_options
+        self.idle_timeout = idle_timeout
+        self.max_unsent = max_unsent
 
     @property
     def socket_settings(self) -> SocketSettings:
@@ -33,6 +37,8 @@ class _WebSocketParams:
         return SocketSettings(
             max_message_size=self.max_message_size,
             ping_interval=None,
+            idle_timeout=self.idle_timeout,
+            max_unsent=self.max_unsent,
             close_timeout=_FAREWELL,
             compression=self.compression_options is not None,
             deflate=self.deflate,

@@ -66,6 +66,30 @@ class Delegate(Protocol):
         """One of the above raised."""
 
 
+class _Stream:
+    """What stands for the connection's stream of bytes, with what programs use of it."""
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+
+    @property
+    def socket(self) -> Any:
+        """The socket, to be looked at; None where the server does not show it."""
+        transport = getattr(self._end, "transport", None)
+        return None if transport is None else transport.get_extra_info("socket")
+
+    def closed(self) -> bool:
+        """Whether the connection is closed, or closing."""
+        return self._end.closed()
+
+    def close(self) -> None:
+        """Drop the connection, without a closing handshake."""
+        self._end.abort()
+
+    def set_nodelay(self, value: bool) -> None:
+        """Do nothing: asyncio's transports never wait to fill a packet."""
+
+
 class WebSocketProtocol(abc.ABC):
     """The base of versions of the protocol, of which one is left."""
 
@@ -132,7 +156,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     def attach(self, end: End) -> None:
         """Talk through *end*, which tells nothing until `begin`."""
         self._end = end
-        self.stream = end
+        self.stream = _Stream(end)
         self._link = getattr(end, "link", None)  # ASGI's ends have none
         if self._link is not None:
             self._link.answers_pings = False

@@ -1,0 +1,39 @@
+"""Which engine a template is for: Jinja or Tornado's.
+
+A name that the setting TORNADO_TEMPLATES covers is Tornado's, one that JINJA_TEMPLATES covers is
+Jinja's, wherever it is rendered. Any other name belongs to the engine of the place: Jinja in
+views, Tornado's in request handlers, so that programs for either render as they always did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..app import App
+
+__all__ = ["JINJA", "TORNADO", "engine_of", "is_tornado"]
+
+JINJA = "jinja"
+TORNADO = "tornado"
+
+
+def engine_of(app: App, name: str) -> str | None:
+    """Return the engine that the settings have for *name*; None: that of the place."""
+    if is_tornado(app, name):
+        return TORNADO
+    return JINJA if _covers(app.config["JINJA_TEMPLATES"], name) else None
+
+
+def is_tornado(app: App, name: str) -> bool:
+    """Tell whether the settings say that the template is one of Tornado's engine."""
+    return _covers(app.config["TORNADO_TEMPLATES"], name)
+
+
+def _covers(places: Iterable[str], name: str) -> bool:
+    """Tell whether *name* ends in one of the suffixes, or is in one of the folders, *places*."""
+    for place in places:
+        if name.startswith(place) if place[-1:] == "/" else name.endswith(place):
+            return True
+    return False
