@@ -154,6 +154,17 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "WEBSOCKET_IDLE_TIMEOUT": Setting(
             None, "Without a message either way, then close code 1001; None: no limit.", "seconds"
         ),
+        "WEBSOCKET_MESSAGE_RATE": Setting(
+            None,
+            "What a client may send, averaged over ten seconds, above it close code 1008; None: no"
+            " limit.",
+            "messages a second",
+        ),
+        "WEBSOCKET_PER_CLIENT": Setting(
+            None,
+            "Open WebSockets of one address in one process, the next gets 429; None: no limit.",
+            "connections",
+        ),
         "WEBSOCKET_MAX_UNSENT": Setting(
             16 * 1024 * 1024,
             "Messages that may wait for a client that does not read; it is dropped at the next one"

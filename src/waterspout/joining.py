@@ -72,6 +72,23 @@ class Joining(Registration):
         return f
 
     @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Add a route, see `Registration.add_url_rule`; for a handler class that takes WebSockets
+        also the one by which they reach it."""
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+        if getattr(view_func, "_takes_websockets", False):
+            endpoint = endpoint or view_func.__name__  # type: ignore[union-attr]  # a class
+            options.update(methods=["GET"], websocket=True, on_disconnect="finish")
+            super().add_url_rule(rule, endpoint, None, False, **options)
+
+    @setupmethod
     def add_pattern(
         self, pattern: str, endpoint: str, view_func: Callable[..., Any], **options: Any
     ) -> None:

@@ -11,10 +11,11 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .current import request_var
 from .lazy import load
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 __all__ = ["below", "endpoint_for", "family"]
 
@@ -70,10 +71,13 @@ def below(environ: WSGIEnvironment, prefix: str) -> WSGIEnvironment:
 
 
 def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        return program(below(environ, prefix), start_response)
+    def answer() -> Any:
+        # Called here, so that the application's error handlers are there for it.
+        ctx = request_var.get()
+        environ = below(ctx.request.environ, prefix)
+        return ctx.app.response_class.from_app(program, environ)
 
-    return lambda: answer
+    return answer
 
 
 def family(app: Any) -> list[Any]:

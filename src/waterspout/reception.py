@@ -41,16 +41,19 @@ def context_of(
     return ctx
 
 
-def receive(app: App, incoming: Incoming) -> RequestContext:
+def receive(app: App, incoming: Incoming) -> RequestContext | None:
     """Return the context of a message whose header section is there, with its plan if the
     route can be told before the context is current.
 
-    Without a plan a converter of the program's own must run first, in the context.
+    Without a plan a converter of the program's own must run first, in the context. Without a
+    context the message has to go through the WSGI door, for the sake of a mounted application.
     """
     if app.mounts:
         mount = app.mounted_at(incoming.path)
         if mount is not None:
             prefix, inner = mount
+            if inner.needs_wsgi:
+                return None
             incoming.move_below(prefix)
             return receive(inner, incoming)
     # OPTIONS has an answer of its own, which the view does not know of; a setting or the

@@ -241,3 +241,38 @@ def test_demand21_a_message_above_the_cap(sockets: App, serve: Serve, kind: str)
             client.recv(SECONDS)
         assert end.value.rcvd is not None
         assert end.value.rcvd.code == 1009
+
+
+@BOTH
+def test_demand21_messages_above_the_rate(sockets: App, serve: Serve, kind: str) -> None:
+    """Ideal: "caps on … message rate": a burst of ten seconds' worth, then close code 1008."""
+    sockets.config["WEBSOCKET_MESSAGE_RATE"] = 2
+    with serve(sockets) as port, connect(f"ws://127.0.0.1:{port}/{kind}") as client:
+        client.recv(SECONDS)
+        for number in range(20):
+            client.send(str(number))
+            assert client.recv(SECONDS) == str(number)
+        with pytest.raises(ConnectionClosed) as end:
+            for _ in range(1000):
+                client.send("too many")
+                client.recv(SECONDS)
+        assert end.value.rcvd is not None
+        assert (end.value.rcvd.code, end.value.rcvd.reason) == (1008, "too many messages")
+
+
+@BOTH
+def test_demand21_connections_of_one_client(sockets: App, serve: Serve, kind: str) -> None:
+    """Ideal: "caps on connections per client": the one above it gets 429; a place that becomes free
+    is taken again."""
+    sockets.config["WEBSOCKET_PER_CLIENT"] = 2
+    with serve(sockets) as port:
+        uri = f"ws://127.0.0.1:{port}/{kind}"
+        with connect(uri) as first:
+            with connect(uri) as second:
+                for client in (first, second):
+                    assert client.recv(SECONDS) == "hello None"
+                with pytest.raises(InvalidStatus) as answer:
+                    connect(uri)
+                assert answer.value.response.status_code == 429
+            with connect(uri) as third:
+                assert third.recv(SECONDS) == "hello None"

@@ -210,11 +210,45 @@ def test_demand22_error_handlers_cross_the_border(app: App, serve: Serve) -> Non
             "/handler": "handler",
             "/tornado/failing": "handler",
             "/asgi/": "ASGI program",
+            "/wsgi/": "WSGI program",
         }.items():
             answer = ask(port, path)
             assert (answer.status, answer.text) == (418, f"caught: of the {who}")
         assert ask(port, "/tornado/nothing").text == "outer page"
         assert ask(port, "/inner/nothing").text == "inner page"
+
+
+def test_demand22_a_mounted_app_has_its_own_limits_hooks_and_middleware(
+    app: App, serve: Serve
+) -> None:
+    """It is asked in place of the outer one: behind every door, also if it is wrapped."""
+    inner, wrapped = App("inner"), App("wrapped")
+    for each, name in ((app, "outer"), (inner, "inner"), (wrapped, "wrapped")):
+
+        @each.before_send
+        def sign(response: Any, name: str = name) -> None:
+            response.headers["X-By"] = name
+
+        each.post("/size", endpoint="size")(lambda: str(len(request.data)))
+    inner.config["MAX_CONTENT_LENGTH"] = 3_000_000
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+    below, seen = wrapped.wsgi_app, []
+
+    def middleware(environ: Any, start_response: Any) -> Any:
+        seen.append((environ["SCRIPT_NAME"], environ["PATH_INFO"]))
+        return below(environ, start_response)
+
+    wrapped.wsgi_app = middleware  # type: ignore[method-assign]  # as programs do
+    app.mount("/inner", inner)
+    app.mount("/wrapped", wrapped)
+    with serve(app) as port:
+        answer = ask(port, "/inner/size", "POST", b"x" * 2_000_000)
+        assert (answer.text, answer.headers["x-by"]) == ("2000000", "inner")
+        answer = ask(port, "/wrapped/size", "POST", b"x" * 500)
+        assert (answer.text, answer.headers["x-by"]) == ("500", "wrapped")
+        assert ask(port, "/size", "POST", b"x" * 2000).status == 413
+        assert ask(port, "/size", "POST", b"x").headers["x-by"] == "outer"
+    assert seen == [("/wrapped", "/size")]
 
 
 def test_demand22_one_log(

@@ -97,7 +97,6 @@ class TestAsyncTestCase:
         assert "TimeoutError" in text
         assert "here it waits" in text
 
-    @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
     def test_k2_a_forgotten_decorator(self) -> None:
         """A test that would never run does not pass."""
 

@@ -67,8 +67,9 @@ class Answer:
         """Receive the body, run the pipeline, send the answer."""
         exchange = self.exchange
         if not self.app.needs_wsgi:
-            exchange.ctx = receive_message(self.app, exchange.incoming)
-            exchange.plan = exchange.ctx.plan
+            exchange.ctx = ctx = receive_message(self.app, exchange.incoming)
+            if ctx is not None:
+                exchange.plan = ctx.plan
         try:
             await self._receive_body()
         except ClientDisconnected:
@@ -102,7 +103,8 @@ class Answer:
             return
         plan = exchange.plan
         incoming: Any = exchange.incoming
-        body.limit = self.app.body_limit(plan)
+        ctx = exchange.ctx  # of a mounted application it may be
+        body.limit = (self.app if ctx is None else ctx.app).body_limit(plan)
         if plan is not None and plan.stream:
             incoming.channel = body
             incoming.body = ChannelReader(body, self.loop)

@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
+from ..websockets.caps import Capped, capped
 from ..websockets.ends import Header, Sink
 from ..websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
-from ..websockets.idle import IdleWatch, watched
 from ..websockets.settings import SocketSettings
 from .answer import Answer
 from .scopes import Receive, Scope, Send
@@ -63,8 +63,10 @@ class SocketAnswer(Answer):
 
     async def accept(
         self, sink: Sink, subprotocol: str | None, headers: list[Header]
-    ) -> AsgiEnd | IdleWatch:
+    ) -> AsgiEnd | Capped:
         """Complete the opening handshake."""
+        settings = self._settings
+        caps = capped(self.app, self.exchange.incoming, sink, settings)
         self.exchange.abandoned = True  # there will be no HTTP answer
         self.exchange.status = 101
         event = {
@@ -77,12 +79,12 @@ class SocketAnswer(Answer):
         try:
             await self._send_event(event)
         except OSError:  # the client has gone (ASGI: send may raise it)
+            if caps is not None:
+                caps.release()
             raise WebSocketClosed() from None
-        settings = self._settings
-        idle = watched(sink, settings)
-        end = AsgiEnd(idle or sink, self._receive_event, self._send_event, settings)
+        end = AsgiEnd(caps or sink, self._receive_event, self._send_event, settings)
         self._end_of_client = end
-        return end if idle is None else idle.watch(end)
+        return end if caps is None else caps.watch(end)
 
     async def _deny(self, event: Any) -> None:
         if self._can_deny:

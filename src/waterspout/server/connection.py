@@ -198,7 +198,7 @@ class Connection(Receiver):
             exchange.task = self.starter.start(dispatching.run_lone(self, exchange))
             return
         try:
-            if self.wsgi or (self.debugger is not None and self.debugger.wants(exchange.incoming)):
+            if exchange.ctx is None or (self.debugger and self.debugger.wants(exchange.incoming)):
                 self.server.lanes.views.submit(dispatching.run_wsgi, self, exchange)
             elif plan is None or plan.where is LOOP:
                 exchange.task = self.starter.start(dispatching.run_on_loop(self, exchange))

@@ -148,7 +148,8 @@ class Receiver(Wire):
             exchange.started = self.loop.time()
         if not self.wsgi:
             exchange.ctx = ctx = receive(self.app, incoming)
-            exchange.plan = ctx.plan
+            if ctx is not None:
+                exchange.plan = ctx.plan
         if parser.content_length or parser.chunked:
             self._begin_body(exchange)
         elif incoming.upgrade and _wants_websocket(incoming):
@@ -164,7 +165,8 @@ class Receiver(Wire):
         parser = self.parser
         plan = exchange.plan
         exchange.bodied = True
-        exchange.limit = limit = self.app.body_limit(plan)
+        ctx = exchange.ctx  # of a mounted application it may be
+        exchange.limit = limit = (self.app if ctx is None else ctx.app).body_limit(plan)
         now = self.loop.time()
         self.deadline = now + self.timeouts.body_idle
         self._rate_from = (now, 0)

@@ -70,6 +70,8 @@ class Served(Protocol):
     """How many requests it has brought."""
     closing: bool
     """True if no further request is read."""
+    lost: bool
+    """True if the client is gone; what works for it may still be at it."""
     deadline: float
     """When `on_deadline` is due, by ``loop.time()``; infinity: never."""
     write_deadline: float

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected
 
+from ..websockets.caps import Capped, capped
 from ..websockets.ends import Header, Sink
 from ..websockets.errors import WebSocketClosed
 from ..websockets.handshake import Handshake, offered_subprotocols
-from ..websockets.idle import IdleWatch, watched
 from ..websockets.link import Link
 from ..websockets.settings import SocketSettings
 from .wire import NEVER, Wire
@@ -297,17 +297,17 @@ class Upgrading:
 
     async def accept(
         self, sink: Sink, subprotocol: str | None, headers: list[Header]
-    ) -> SocketConnection | IdleWatch:
+    ) -> SocketConnection | Capped:
         """Complete the opening handshake."""
         connection = self._connection
         if connection.lost:
             raise WebSocketClosed()
-        idle = watched(sink, self._settings)
-        told = idle or sink
+        caps = capped(connection.app, self._incoming, sink, self._settings)
+        told = caps or sink
         link = Link(self._handshake.protocol, told, self._settings.deflate.least)
         made = SocketConnection(connection, link, told, self._settings)
         head = self._handshake.head(subprotocol, headers, connection.server.date_line)
         transport, rest = connection.detach()
         self._incoming.peer = made
         made.begin(transport, head, rest)
-        return made if idle is None else idle.watch(made)
+        return made if caps is None else caps.watch(made)

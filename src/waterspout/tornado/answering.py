@@ -13,6 +13,7 @@ Where nobody can send early (WSGI, the synchronous test client) everything is ke
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ class ServerConnection(HTTPConnection):
             self._count(body)
         reason = start_line.reason  # type: ignore[union-attr]
         self._written = Written(code, reason, headers.snapshot(), body)
-        loop = asyncio.get_running_loop()
+        loop = get_running_loop()
         self._head_sent = future = loop.create_future()
         if self._peer is None:
             future.set_result(None)
@@ -133,7 +134,7 @@ class ServerConnection(HTTPConnection):
         self._close_callback = None
         self.finished = True
         self._written = written = Written(status, reason, headers.by_name(), body, exact)
-        loop = asyncio.get_running_loop()
+        loop = get_running_loop()
         if not self._waits:
             self.whole = written
             return _done_future(loop)
@@ -167,7 +168,7 @@ class ServerConnection(HTTPConnection):
         if self.finished:
             raise HTTPOutputError("A body belongs between the head of an answer and its end")
         self._count(chunk)
-        future: Future[None] = asyncio.get_running_loop().create_future()
+        future: Future[None] = get_running_loop().create_future()
         if self._lost:
             future.set_exception(StreamClosedError())
             future.exception()
@@ -184,7 +185,7 @@ class ServerConnection(HTTPConnection):
         found = self._legacy.feed(chunk)
         if found is not None:
             return self.write_headers(*found)
-        future: Future[None] = asyncio.get_running_loop().create_future()
+        future: Future[None] = get_running_loop().create_future()
         future.set_result(None)
         return future
 
@@ -246,7 +247,7 @@ class ServerConnection(HTTPConnection):
         """Wait for the end of the answer; return it, or `SENT` if the client has it."""
         self.note_waiting()
         if not (self.finished or self._lost):
-            self._waiting = asyncio.get_running_loop().create_future()
+            self._waiting = get_running_loop().create_future()
             await self._waiting
         self._taken = True
         if self._sender is not None:

@@ -135,6 +135,7 @@ class AsyncTestCase(unittest.TestCase):
         # Python itself only warns; a test that never ran must not pass.
         result = method()
         if isinstance(result, Generator) or inspect.iscoroutine(result):
+            result.close()  # what is said about it is said here
             raise TypeError(
                 "Generator and coroutine test methods should be"
                 " decorated with tornado.testing.gen_test"

@@ -30,7 +30,9 @@ class Deflate:
     """Bytes from which a message is worth it."""
 
 
-_MAY_BE_NONE = frozenset({"max_message_size", "ping_interval", "idle_timeout", "max_unsent"})
+_MAY_BE_NONE = frozenset(
+    "max_message_size ping_interval idle_timeout message_rate per_client max_unsent".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class SocketSettings:
     """For the peer's half of the closing handshake, and for a function to end after it."""
     idle_timeout: float | None = None
     """Without a message in either direction; then the socket closes with 1001. None: no limit."""
+    message_rate: float | None = None
+    """Messages a second received, averaged over ten seconds; above it the socket closes with 1008.
+    None: no limit."""
+    per_client: int | None = None
+    """WebSockets of one address that are open in this process; the next is answered 429. None: no
+    limit."""
     max_unsent: int | None = 16 * 1024 * 1024
     """Messages that wait for a peer that does not read; it is dropped at the next one above that.
     None: no limit."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import demos_sources
 import pytest
 from demos_browser import Browser
-from demos_process import ON_TORNADO, Demo, free_port
+from demos_process import ON_TORNADO, Demo, reserved_port
 
 #: Starts a demo: program below demos/, arguments → the demo.
 Start = Callable[..., Demo]
@@ -24,8 +24,16 @@ def demos(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture
-def start(demos: Path, tmp_path: Path) -> Iterator[Start]:
-    """Return what starts a program of the demos; each is ended and its output looked at."""
+def reserve() -> Iterator[Callable[[], int]]:
+    """Return what gives ports that are this test's until its end."""
+    with ExitStack() as ports:
+        yield lambda: ports.enter_context(reserved_port())
+
+
+@pytest.fixture
+def start(demos: Path, tmp_path: Path, reserve: object) -> Iterator[Start]:
+    """Return what starts a program of the demos; each is ended and its output looked at, while
+    its port is still reserved."""
     numbers = count()
     with ExitStack() as running:
 
@@ -39,7 +47,7 @@ def start(demos: Path, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def serve(start: Start) -> Callable[..., tuple[Demo, int]]:
+def serve(start: Start, reserve: Callable[[], int]) -> Callable[..., tuple[Demo, int]]:
     """Return what starts a demo with ``--port`` and waits for it; gives the demo and its port.
 
     That Waterspout serves the *pages*, and not Tornado, is seen from what has been imported.
@@ -48,7 +56,7 @@ def serve(start: Start) -> Callable[..., tuple[Demo, int]]:
     def serve_demo(
         program: str, *arguments: str, pages: bool = True, **options: object
     ) -> tuple[Demo, int]:
-        port = free_port()
+        port = reserve()
         demo = start(program, f"--port={port}", *arguments, **options)
         demo.wait_for_port(port)
         if not ON_TORNADO:

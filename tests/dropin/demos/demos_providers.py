@@ -31,6 +31,9 @@ def certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
         .not_valid_after(now + datetime.timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(h) for h in HOSTS]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        # What Python 3.13 wants of whoever signs, who is the same here.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(_usage("digital_signature", "key_cert_sign"), True)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
@@ -41,6 +44,12 @@ def certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(path, key_path)
     return path, context
+
+
+def _usage(*uses: str) -> x509.KeyUsage:
+    every = "digital_signature content_commitment key_encipherment data_encipherment key_agreement"
+    every += " key_cert_sign crl_sign encipher_only decipher_only"
+    return x509.KeyUsage(**{name: name in uses for name in every.split()})
 
 
 def facebook(method: str, url: str, headers: dict[str, str]) -> tuple[str, str] | None:

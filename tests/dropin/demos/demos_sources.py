@@ -34,13 +34,14 @@ def _archive(cache: Path) -> Path:
     wanted = cache / "wanted.txt"
     wanted.write_text(f"tornado=={VERSION} --hash=sha256:{SHA256}\n")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    pip += ["--retries", "1"]
     options = ["--no-deps", "--no-binary", ":all:", "--dest", str(cache), "-r", str(wanted)]
     try:
         subprocess.run(
             [*pip, *options], check=True, timeout=SECONDS, stderr=subprocess.PIPE, text=True
         )
     except (subprocess.SubprocessError, OSError) as error:
-        said = getattr(error, "stderr", None) or error
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
         lacking(f"Tornado {VERSION}'s demos could not be fetched from the package index: {said}")
     return cache / f"tornado-{VERSION}.tar.gz"
 

@@ -6,19 +6,19 @@ called by `surroundings/uploading.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from demos_process import Demo, free_port
+from demos_process import Demo
 
 
 @pytest.fixture
-def port() -> int:
+def port(reserve: Callable[[], int]) -> int:
     """A port in place of the 8888 that both programs have written down."""
-    return free_port()
+    return reserve()
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ class TornadoServer(Server):
         self.asks_proxies = bool(front.xheaders or front.protocol)
 
     @property
-    def is_opening(self) -> bool:
-        """Whether connections are being established."""
-        return bool(self._opening)
+    def is_connected(self) -> bool:
+        """Whether connections are open or being established."""
+        return bool(self._opening) or any(not served.lost for served in self.connections)
 
     def believe(self, incoming: Incoming) -> None:
         """Set the client and the scheme as ``protocol`` and ``xheaders`` want it."""

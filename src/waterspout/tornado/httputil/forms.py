@@ -127,6 +127,9 @@ def _parse_urlencoded(
 ) -> None:
     limit = config.urlencoded.max_arguments
     fields = parse_qs_bytes(body, keep_blank_values=True, max_num_fields=limit)
+    if not arguments:
+        arguments.update(fields)
+        return
     for name, values in fields.items():
         arguments.setdefault(name, []).extend(values)
 

@@ -43,14 +43,20 @@ class HTTPHeaders(MutableMapping[str, str]):
         if len(args) == 1 and isinstance(args[0], HTTPHeaders):
             self._lines = args[0].snapshot()
             args = ()
-        self.update(*args, **kwargs)
+        if args or kwargs:
+            self.update(*args, **kwargs)
 
     @classmethod
     def from_wire(cls, fields: Iterable[tuple[bytes, bytes]]) -> HTTPHeaders:
         """Make headers from the fields of a message whose grammar the server has checked."""
         headers = cls()
+        lines = headers._lines
         for raw, value in fields:
-            headers._append(_name_from_wire(raw), value.decode("latin-1"))
+            name = _name_from_wire(raw)
+            if name in lines:
+                headers._append(name, value.decode("latin-1"))
+            else:
+                lines[name] = value.decode("latin-1")
         return headers
 
     def _append(self, name: str, text: str) -> None:

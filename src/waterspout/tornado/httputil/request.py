@@ -266,17 +266,26 @@ class HTTPServerRequest:
         """Read a form body into *body_arguments*, *arguments* and *files*."""
         if not self._has_body:
             return
-        headers = self.headers
+        content_type = self._field(b"content-type")
+        if content_type is None:
+            return
+        # PERF: of the headers only this is asked for, and mostly is not there.
+        encoded = self._field(b"content-encoding") is not None
         parse_body_arguments(
-            headers.get("Content-Type", ""),
+            content_type,
             self.body,
             self.body_arguments,
             self.files,
-            headers,
+            self.headers if encoded else None,
             config=config,
         )
+        arguments = self.arguments
         for name, values in self.body_arguments.items():
-            self.arguments.setdefault(name, []).extend(values)
+            known = arguments.get(name)
+            if known is None:
+                arguments[name] = values.copy()
+            else:
+                known.extend(values)
 
     # -- asked by programs -------------------------------------------------------------------------
 

@@ -40,15 +40,18 @@ class _Default(HTTPHeaders):
 _Default.__name__ = HTTPHeaders.__name__
 
 
-def default_headers() -> HTTPHeaders:
-    """Return the fields every response begins with."""
+def clear(handler: RequestHandler) -> None:
+    """Begin the response anew: nothing written, 200, the default header fields."""
     global _second, _date
     if not _second <= (now := time()) < _second + 1:
         _second = int(now)
         _date = format_timestamp(_second)
-    headers: HTTPHeaders = _Default()
+    handler._headers = headers = _Default()
     headers._lines = {"Server": _SERVER, "Content-Type": _TEXT, "Date": _date}
-    return headers
+    handler.set_default_headers()
+    handler._write_buffer = []
+    handler._status_code = 200
+    handler._reason = "OK"
 
 
 def set_status(handler: RequestHandler, status_code: int, reason: str | None = None) -> None:
@@ -79,7 +82,8 @@ def convert(handler: RequestHandler, value: HeaderValue) -> str:
         return format_timestamp(value)
     else:
         raise TypeError(f"Unsupported header value {value!r}")
-    if not VALID_VALUE.fullmatch(text):
+    # PERF: most is, and needs no closer look.
+    if not (text.isascii() and text.isprintable()) and not VALID_VALUE.fullmatch(text):
         raise ValueError(f"Unsafe header value {text!r}")
     return text
 

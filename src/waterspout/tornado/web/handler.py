@@ -69,6 +69,8 @@ class RequestHandler(Arguments):
     _flushes_here: ClassVar[bool] = True
     #: PERF: so are the methods for entity tags.
     _tags_here: ClassVar[bool] = True
+    #: PERF: another base, behind this class, may have a constructor.
+    _is_mixed: ClassVar[bool] = False
     #: PERF: `on_connection_close` has something to do.
     _hears_of_close: ClassVar[bool] = False
 
@@ -91,7 +93,8 @@ class RequestHandler(Arguments):
     _raw_xsrf_token: tuple[int | None, bytes, float]
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
-        super().__init__()
+        if self._is_mixed:
+            super().__init__()
         self.application = application
         self.request = request
         self._headers_written = False
@@ -114,6 +117,7 @@ class RequestHandler(Arguments):
             getattr(cls, name) is getattr(RequestHandler, name)
             for name in ("compute_etag", "set_etag_header", "check_etag_header")
         )
+        cls._is_mixed = cls.__mro__[-2] is not Arguments
         cls._hears_of_close = cls.on_connection_close is not RequestHandler.on_connection_close
 
     @classmethod
@@ -294,14 +298,7 @@ class RequestHandler(Arguments):
 
     # -- status and header fields ------------------------------------------------------------------
 
-    def clear(self) -> None:
-        """Begin the response anew: nothing written, 200, the default header fields."""
-        self._headers = fields.default_headers()
-        self.set_default_headers()
-        self._write_buffer = []
-        self._status_code = 200
-        self._reason = "OK"
-
+    clear = fields.clear
     set_status = fields.set_status
 
     def get_status(self) -> int:

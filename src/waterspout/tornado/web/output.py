@@ -38,7 +38,7 @@ def write(handler: RequestHandler, chunk: str | bytes | dict[Any, Any]) -> None:
     elif isinstance(chunk, bytes):
         handler._write_buffer.append(chunk)
     elif isinstance(chunk, dict):
-        handler._write_buffer.append(utf8(json_encode(chunk)))
+        handler._write_buffer.append(json_encode(chunk).encode())
         handler.set_header("Content-Type", "application/json; charset=UTF-8")
     else:
         # NOTE: a list at the top of a JSON answer could once be read by other sites.

@@ -67,6 +67,8 @@ class _ApplicationRouter(ReversibleRuleRouter):
             if found is not None:
                 if not _is_handler(rule.target):
                     break
+                if not found:
+                    return rule.target, rule.target_kwargs, (), _NONE
                 args, kwargs = found.get("path_args", ()), found.get("path_kwargs", _NONE)
                 return rule.target, rule.target_kwargs, args, kwargs
         return None

@@ -255,9 +255,7 @@ class StaticFileHandler(RequestHandler):
 
         A subclass may return any text that names the content.
         """
-        absolute_path = os.path.abspath(os.path.join(root, path))
-        static_paths.check_inside(root, absolute_path, path)
-        return absolute_path
+        return static_paths.absolute(root, path)
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
         """Return the path of the regular file to send, without symbolic links; None if the client

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import BinaryIO
 
 from .errors import HTTPError
@@ -18,6 +19,7 @@ from .errors import HTTPError
 __all__ = [
     "CHUNK",
     "Identity",
+    "absolute",
     "check_inside",
     "identity",
     "identity_of",
@@ -31,9 +33,29 @@ __all__ = [
 Identity = tuple[int, int, int, int]
 
 CHUNK = 64 * 1024  # bytes read at a time
+_LONG = 256  # characters of a path
 
 # NOTE: a FIFO put in a file's place after `stat_regular` must not make the opening wait.
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def absolute(root: str, path: str) -> str:
+    """Return where *path* of *root* is, as it is written. Raises `HTTPError` 403 if that is not in
+    *root*."""
+    # PERF: pages name the same few files each time; 5 us for each. What clients ask for must not
+    # fill the memory, and another root depends on the process's directory.
+    if len(path) < _LONG and os.path.isabs(root):
+        return _kept_absolute(root, path)
+    return _absolute(root, path)
+
+
+def _absolute(root: str, path: str) -> str:
+    absolute_path = os.path.abspath(os.path.join(root, path))
+    check_inside(root, absolute_path, path)
+    return absolute_path
+
+
+_kept_absolute = lru_cache(256)(_absolute)
 
 
 def check_inside(root: str, absolute_path: str, shown: str) -> str:

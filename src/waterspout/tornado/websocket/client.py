@@ -38,6 +38,8 @@ class WebSocketClientConnection:
     """
 
     protocol: WebSocketProtocol13 | None = None
+    code: int | None = None
+    """The status of an answer that was no WebSocket; who has a connection reads None."""
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class WebSocketClientConnection:
         self._readers: deque[Future[Message]] = deque()
         self._taken: Future[None] | None = None
         self._closed = False
+        self._unread = 0  # of what came after `close`
         self._loop = IOLoop.current().asyncio_loop  # it may not run yet
         self.connect_future: Future[WebSocketClientConnection] = self._loop.create_future()
         opening = Opening(request, self.params, subprotocols or [])
@@ -125,8 +128,7 @@ class WebSocketClientConnection:
         future: Future[Message] = self._loop.create_future()
         if self._messages:
             future.set_result(self._messages.popleft())
-            if self._taken is not None and not self._taken.done():
-                self._taken.set_result(None)
+            self._take_on()
         elif self._closed:
             future.set_result(None)
         else:
@@ -146,6 +148,7 @@ class WebSocketClientConnection:
         protocol, self.protocol = self.protocol, None
         if protocol is not None:
             protocol.close(code, reason)
+            self._take_on()  # behind messages that nobody reads comes the server's goodbye
 
     # -- what the protocol tells -------------------------------------------------------------------
 
@@ -162,8 +165,18 @@ class WebSocketClientConnection:
         self._messages.append(message)
         if self._closed:
             return None
+        if self.protocol is None:
+            # SECURITY: a server that goes on and on does not fill the memory meanwhile.
+            self._unread += len(message)
+            if self._unread > self.params.max_message_size:
+                self.stream.abort()
+            return None
         self._taken = self._loop.create_future()
         return self._taken
+
+    def _take_on(self) -> None:
+        if self._taken is not None and not self._taken.done():
+            self._taken.set_result(None)
 
     def on_ping(self, data: bytes) -> None:
         """Is called with the data of a ping; for overriding."""

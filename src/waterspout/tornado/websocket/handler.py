@@ -13,7 +13,7 @@ from ..escape import json_encode, utf8
 from ..log import gen_log
 from ..web import RequestHandler
 from .errors import WebSocketClosedError
-from .params import _default_max_message_size, _WebSocketParams
+from .params import _FAREWELL, _default_max_message_size, _WebSocketParams
 from .protocol import WebSocketProtocol13
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ __all__ = ["WebSocketHandler"]
 
 #: Methods of HTTP that make no sense once the connection is a WebSocket.
 _HTTP_ONLY = ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish")
+#: Settings without which there is no limit, as in Tornado.
+_CAPS = ("idle_timeout", "message_rate", "per_client", "max_unsent")
 #: Fields that the opening handshake itself decides, or that belong to content.
 _NOT_SENT = frozenset({"connection", "content-length", "content-type", "date", "upgrade"})
 
@@ -40,10 +42,14 @@ class WebSocketHandler(RequestHandler):
                 self.write_message(message)
 
     The settings ``websocket_ping_interval``, ``websocket_ping_timeout`` (seconds) and
-    ``websocket_max_message_size`` (bytes) hold for all of an application; not Tornado's are
-    ``websocket_idle_timeout`` (seconds) and ``websocket_max_unsent`` (bytes), without which there
-    is no such limit. In an `App` all of them are its WEBSOCKET_* settings.
+    ``websocket_max_message_size`` (bytes) hold for all of an application. Tornado does not know
+    ``websocket_close_timeout``, ``websocket_idle_timeout`` (seconds), ``websocket_message_rate``
+    (a second), ``websocket_per_client`` and ``websocket_max_unsent`` (bytes); without the last four
+    there is no such limit. In an `App` all of these are its WEBSOCKET_* settings.
     """
+
+    #: Routes of a core application lead opening handshakes here, too.
+    _takes_websockets = True
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
         super().__init__(application, request, **kwargs)
@@ -95,8 +101,8 @@ class WebSocketHandler(RequestHandler):
             ping_timeout=self.ping_timeout,
             max_message_size=self.max_message_size,
             compression_options=self.get_compression_options(),
-            idle_timeout=self.settings.get("websocket_idle_timeout"),
-            max_unsent=self.settings.get("websocket_max_unsent"),
+            close_timeout=self.settings.get("websocket_close_timeout", _FAREWELL),
+            **{name: self.settings.get(f"websocket_{name}") for name in _CAPS},
         )
         return WebSocketProtocol13(self, False, params)
 
@@ -116,6 +122,10 @@ class WebSocketHandler(RequestHandler):
         self.set_status(101)
         try:
             end = await upgrade.accept(protocol, subprotocol or None, self._fields())
+        except HTTPException as error:  # too many of this client
+            self.ws_connection = None
+            self._refuse(error.code or 400, error.description or "")
+            return
         except WebSocketClosed:  # the client has left
             self.ws_connection = None
             self._finished = True

@@ -13,7 +13,8 @@ _FAREWELL = 5.0
 
 
 class _WebSocketParams:
-    """Limits and times; *compression_options* None is no compression."""
+    """Limits and times; *compression_options* None is no compression. *caps* are those settings of
+    the core's `SocketSettings` that Tornado does not know."""
 
     def __init__(
         self,
@@ -21,15 +22,15 @@ class _WebSocketParams:
         ping_timeout: float | None = None,
         max_message_size: int = _default_max_message_size,
         compression_options: dict[str, Any] | None = None,
-        idle_timeout: float | None = None,
-        max_unsent: int | None = None,
+        close_timeout: float = _FAREWELL,
+        **caps: Any,
     ) -> None:
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.max_message_size = max_message_size
         self.compression_options = compression_options
-        self.idle_timeout = idle_timeout
-        self.max_unsent = max_unsent
+        self.close_timeout = close_timeout
+        self.caps = {"max_unsent": None, **caps}
 
     @property
     def socket_settings(self) -> SocketSettings:
@@ -37,9 +38,8 @@ class _WebSocketParams:
         return SocketSettings(
             max_message_size=self.max_message_size,
             ping_interval=None,
-            idle_timeout=self.idle_timeout,
-            max_unsent=self.max_unsent,
-            close_timeout=_FAREWELL,
+            **self.caps,
+            close_timeout=self.close_timeout,
             compression=self.compression_options is not None,
             deflate=self.deflate,
         )
