@@ -118,6 +118,9 @@ class _Exchange:
                 raise  # work behind the answer: it is logged where it runs
             await self._fail(error)
             return
+        except asyncio.CancelledError:  # the server stops
+            self._begun.cancel()
+            raise
         if not self._ended:
             await self._fail(RuntimeError("The ASGI program returned without a whole answer."))
 
@@ -172,6 +175,8 @@ class _Exchange:
         kind = event["type"]
         if kind == "http.response.start" and self._start is None:
             self._start = event
+            # What is complete in this step is sent as a whole; else the head goes out now.
+            asyncio.get_running_loop().call_soon(self._begin, event)
         elif kind == "http.response.body" and self._start is not None and not self._ended:
             await self._send_body(self._start, event)
         else:
@@ -185,8 +190,7 @@ class _Exchange:
                 self._over.set()
                 self._begun.set_result(_response(start, body))
                 return
-            if not self._whole_only:
-                self._begun.set_result(_response(start, self._stream()))
+            self._begin(start)
         if body:
             await self._put(body)
         if self._ended:
@@ -197,6 +201,11 @@ class _Exchange:
                 self._begun.set_result(_response(start, b"".join(kept)))
             self._over.set()
 
+    def _begin(self, start: Event) -> None:
+        """Begin an answer that is not complete yet."""
+        if not self._begun.done() and not self._whole_only:
+            self._begun.set_result(_response(start, _Body(self._pieces, self._over)))
+
     async def _put(self, piece: Any) -> None:
         """Hand on a piece when there is room. `OSError` if nobody takes it any more."""
         if not self._over.is_set():
@@ -204,16 +213,33 @@ class _Exchange:
         if self._over.is_set():
             raise OSError("The client has gone.")
 
-    async def _stream(self) -> AsyncIterator[bytes]:
-        try:
-            while (piece := await self._pieces.get()) is not _END:
-                if isinstance(piece, Exception):
-                    raise piece
-                yield piece
-        finally:
-            self._over.set()
-            while not self._pieces.empty():  # a `put` that waits has to see it
-                self._pieces.get_nowait()
+
+class _Body(AsyncIterator[bytes]):
+    """The body of an answer while the program sends it. A class, because an async generator that
+    nobody has started (HEAD) does not learn of its end."""
+
+    def __init__(self, pieces: asyncio.Queue[Any], over: asyncio.Event) -> None:
+        self._pieces = pieces
+        self._over = over
+
+    async def __anext__(self) -> bytes:
+        piece = await self._pieces.get()
+        if piece is _END:
+            raise StopAsyncIteration
+        if isinstance(piece, Exception):
+            raise piece
+        found: bytes = piece
+        return found
+
+    def close(self) -> None:
+        """Nobody takes more."""
+        self._over.set()
+        while not self._pieces.empty():  # a `put` that waits has to see it
+            self._pieces.get_nowait()
+
+    async def aclose(self) -> None:
+        """The same."""
+        self.close()
 
 
 def _response(start: Event, body: Any) -> Response:

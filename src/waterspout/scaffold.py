@@ -281,7 +281,7 @@ class Scaffold:
         It is called with a `waterspout.WebSocket` and the values of the URL, as a task, or in a
         thread of its own where it is a ``def`` function. *origins* are those whose pages may
         open it, in place of WEBSOCKET_ORIGINS. *options* are settings for this route
-        (max_message_size, queue, ping_interval, ping_timeout, close_timeout, compression), or
+        (those that are WEBSOCKET_… in the configuration, such as max_message_size), or
         those of :meth:`add_url_rule`.
         """
 

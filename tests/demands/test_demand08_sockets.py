@@ -157,7 +157,7 @@ def listening(app: App, ends: Ends) -> App:
 def test_demand08_idle_limit(listening: App, serve: Serve, ends: Ends, kind: str) -> None:
     """Ideal: "idle limit": no message either way; what the client's library answers to pings does
     not count."""
-    listening.config["WEBSOCKET_IDLE_TIMEOUT"] = 0.3
+    listening.config["WEBSOCKET_IDLE_TIMEOUT"] = 1.0
     with serve(listening) as port, dial(port, f"/{kind}", ping_interval=0.05) as client:
         for _ in range(3):
             client.send("busy")
@@ -203,7 +203,7 @@ def test_demand08_a_peer_that_answers_pings_stays(
     listening: App, native: Serve, ends: Ends, kind: str
 ) -> None:
     """The other side of it: many pings later the connection is there."""
-    listening.config.update(WEBSOCKET_PING_INTERVAL=0.05, WEBSOCKET_PING_TIMEOUT=0.05)
+    listening.config.update(WEBSOCKET_PING_INTERVAL=0.5, WEBSOCKET_PING_TIMEOUT=0.5)
     with native(listening) as port, dial(port, f"/{kind}", ping_interval=None) as client:
         with pytest.raises(TimeoutError):
             client.recv(2.5)

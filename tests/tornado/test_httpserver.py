@@ -27,6 +27,11 @@ from waterspout.tornado.httputil import (
 from waterspout.tornado.netutil import bind_sockets, bind_unix_socket
 from waterspout.tornado.testing import ExpectLog, bind_unused_port
 from waterspout.tornado.web import Application, RequestHandler
+from waterspout.tornado.websocket import (
+    WebSocketClientConnection,
+    WebSocketHandler,
+    websocket_connect,
+)
 
 
 class Echo(RequestHandler):
@@ -526,4 +531,53 @@ def test_a7_connections_are_served_before_the_loop_runs() -> None:
         client.close()
         loop.run_until_complete(loop.shutdown_default_executor())
         asyncio.set_event_loop(None)
+        loop.close()
+
+
+def test_a7_handlers_that_never_end_are_not_waited_for() -> None:
+    """`close_all_connections` drops their connections, as in Tornado."""
+    entered = asyncio.Event()
+    leave = asyncio.Event()
+
+    class Waiting(WebSocketHandler):
+        async def open(self) -> None:
+            entered.set()
+            await leave.wait()
+
+    async def test() -> None:
+        async with serving(Application([("/", Waiting)])) as url:
+            client = await websocket_connect(url.replace("http", "ws"))
+            await entered.wait()
+        assert await client.read_message() is None
+        client.close()
+        leave.set()
+
+    run(test)
+
+
+def test_a7_clients_on_the_same_loop_are_gone_with_the_server() -> None:
+    """A test that leaves a WebSocket to its own end does not leave a socket open."""
+
+    class Chatty(WebSocketHandler):
+        def open(self) -> None:
+            for n in range(3):
+                self.write_message(str(n))
+
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> tuple[HTTPServer, WebSocketClientConnection]:
+        sock, port = bind_unused_port()
+        server = HTTPServer(Application([("/", Chatty)]))
+        server.add_socket(sock)
+        client = await websocket_connect(f"ws://127.0.0.1:{port}/")
+        assert await client.read_message() == "0"
+        return server, client
+
+    try:
+        server, client = loop.run_until_complete(begin())
+        client.close()
+        server.stop()
+        loop.run_until_complete(server.close_all_connections())
+        assert client.stream.socket.fileno() == -1
+    finally:
         loop.close()

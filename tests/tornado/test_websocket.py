@@ -11,7 +11,7 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +263,23 @@ def test_after_the_close_nothing_can_be_written() -> None:
     run(main())
 
 
+def test_a_close_code_of_the_programs_own(caplog: pytest.LogCaptureFixture) -> None:
+    """L2: a code that no frame may carry: the client still gets the reason."""
+
+    class Closing(Recorder):
+        async def open(self, *args: str, **kwargs: str) -> None:
+            self.close(10000, "no such thing")
+
+    async def main() -> None:
+        async with serving([("/", Closing, {"life": []})]) as site:
+            client = await site.connect("/")
+            assert await read(client) is None
+            assert (client.close_code, client.close_reason) == (1011, "no such thing")
+
+    run(main())
+    assert "Close code 10000 may not be sent" in caplog.text
+
+
 def test_json_templates_and_http_methods() -> None:
     """L2: a dict is sent as JSON; methods of HTTP say that they make no sense."""
 
@@ -495,6 +512,50 @@ def test_a_reader_that_is_slow_pauses_the_server() -> None:
             assert len(client._messages) <= 1
             got = [first] + [await read(client) for _ in range(199)]
             assert [int(message.split()[0]) for message in got] == list(range(200))
+
+    run(main())
+
+
+class Chatty(Recorder):
+    async def open(self, *args: str, **kwargs: str) -> None:
+        for n in range(3):
+            await self.write_message(str(n))
+
+
+def test_a_client_that_reads_nothing_and_leaves() -> None:
+    """L2: it hears the server's goodbye although messages lie before it; they can be read."""
+
+    async def main() -> None:
+        async with serving([("/", Chatty, {"life": []})]) as site:
+            client = await site.connect("/")
+            assert client.code is None
+            client.close(1000)
+            await site.closed()
+            got = [await read(client) for _ in range(4)]
+            assert got == ["0", "1", "2", None]
+            assert client.close_code == 1000
+
+    run(main())
+
+
+def test_a_server_that_goes_on_after_the_goodbye() -> None:
+    """L2: what came is kept up to the size of a message; then the client drops it."""
+
+    class Endless(Recorder):
+        async def open(self, *args: str, **kwargs: str) -> None:
+            with suppress(WebSocketClosedError):
+                while True:
+                    await self.write_message("x" * 100)
+
+    async def main() -> None:
+        async with serving([("/", Endless, {"life": []})]) as site:
+            client = await site.connect("/", max_message_size=1000)
+            client.close(1000)
+            await site.closed()
+            got = 0
+            while (message := await read(client)) is not None:
+                got += len(message)
+            assert got < 256 * 1024  # what lay in one read of the socket, too
 
     run(main())
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from .strings import to_unicode
 
-
 # PERF: what `json.dumps` calls when it has looked at its ten options.
 _encode = json.JSONEncoder().encode
 

@@ -153,7 +153,8 @@ class _AsyncStream(Ready, AsyncContextStream[str]):
 
 
 def render_template(template_name_or_list: Names, **context: Any) -> AwaitableStr:
-    """Render the template of that name, or the first of several that exists, with *context*.
+    """Render the template of that name, or the first of several that exists, with *context*. The
+    setting TORNADO_TEMPLATES says which are for Tornado's engine.
 
     Raises Jinja's `TemplateNotFound` or `TemplatesNotFound`. (Flask's `render_template`.)
     """

@@ -53,6 +53,7 @@ def _done_future(loop: asyncio.AbstractEventLoop) -> Future[None]:
         _done = loop, future
     return future
 
+
 _WITHOUT_BODY = frozenset({204, 304})
 
 

@@ -100,6 +100,8 @@ def app_of(program: Any) -> Host:
 def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     """Return the endpoint for *application* below *prefix* of *app*."""
     mounted_in(app).append((prefix, application))
+    for below, inner in application._mounts:
+        app.mount(prefix + below, inner)
     return _application_endpoint(application, prefix)
 
 

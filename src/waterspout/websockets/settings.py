@@ -30,9 +30,8 @@ class Deflate:
     """Bytes from which a message is worth it."""
 
 
-_MAY_BE_NONE = frozenset(
-    "max_message_size ping_interval idle_timeout message_rate per_client max_unsent".split()
-)
+_CAPS = {"idle_timeout", "max_message_size", "max_unsent", "message_rate", "per_client"}
+_MAY_BE_NONE = frozenset({"ping_interval", *_CAPS})
 
 
 @dataclass(frozen=True, slots=True)

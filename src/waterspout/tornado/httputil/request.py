@@ -50,6 +50,7 @@ else:
             setattr(instance, self.name, value)
             return value
 
+
 __all__ = ["HTTPServerRequest"]
 
 

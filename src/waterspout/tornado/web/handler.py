@@ -349,7 +349,8 @@ class RequestHandler(Arguments):
     # -- pages -------------------------------------------------------------------------------------
 
     def render(self, template_name: str, **kwargs: Any) -> Awaitable[None]:
-        """Finish with a page made by a template, and by the UI modules in it."""
+        """Finish with a page made by a template, and by the UI modules in it. In an `App` its
+        settings JINJA_TEMPLATES and TORNADO_TEMPLATES say which names are for which engine."""
         return rendering.render(self, template_name, **kwargs)
 
     def render_string(self, template_name: str, **kwargs: Any) -> bytes:

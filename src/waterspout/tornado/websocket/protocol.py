@@ -20,7 +20,9 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
+from ...websockets.link import is_sendable
 from ..escape import json_encode, utf8
+from ..log import gen_log
 from .errors import WebSocketClosedError
 from .pinging import Pinger
 
@@ -37,6 +39,7 @@ __all__ = ["WebSocketProtocol", "WebSocketProtocol13"]
 #: Messages handled in one turn of the event loop.
 _IN_ONE_TURN = 256
 _PING, _PONG = 9, 10
+_INTERNAL_ERROR = 1011
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
@@ -352,10 +355,15 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Begin the closing handshake; *code* is 1000 where only a *reason* is given.
 
-        Raises `ValueError` for a code that may not be sent, or a reason above 123 bytes.
+        Raises `ValueError` for a reason above 123 bytes.
         """
         if code is None and reason is not None:
             code = 1000
+        elif code is not None and not is_sendable(code):
+            # NOTE: Tornado sends any number, and programs have codes of their own (Bokeh: 10000);
+            # browsers then read 1006, and no reason.
+            gen_log.warning("Close code %s may not be sent (RFC 6455, 7.4); 1011 is", code)
+            code = _INTERNAL_ERROR
         self.stop_pinging()
         if not self.server_terminated and self._end is not None:
             self._end.leave(code, reason or "")
