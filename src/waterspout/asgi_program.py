@@ -113,6 +113,8 @@ class _Exchange:
     async def _run(self, scope: dict[str, Any]) -> None:
         try:
             await self._program(scope, self._receive, self._send)
+        except _Gone:
+            return
         except Exception as error:
             if self._ended:
                 raise  # work behind the answer: it is logged where it runs
@@ -185,20 +187,16 @@ class _Exchange:
     async def _send_body(self, start: Event, event: Event) -> None:
         body: bytes = event.get("body", b"")
         self._ended = not event.get("more_body", False)
-        if not self._begun.done():
-            if self._ended:
-                self._over.set()
-                self._begun.set_result(_response(start, body))
-                return
-            self._begin(start)
+        if self._ended and not self._begun.done():
+            kept = [self._pieces.get_nowait() for _ in range(self._pieces.qsize())]
+            self._begun.set_result(_response(start, b"".join([*kept, body])))
+            self._over.set()
+            return
+        self._begin(start)
         if body:
             await self._put(body)
         if self._ended:
-            if self._begun.done():
-                await self._put(_END)
-            else:  # it was kept
-                kept = [self._pieces.get_nowait() for _ in range(self._pieces.qsize())]
-                self._begun.set_result(_response(start, b"".join(kept)))
+            await self._put(_END)
             self._over.set()
 
     def _begin(self, start: Event) -> None:
@@ -211,7 +209,11 @@ class _Exchange:
         if not self._over.is_set():
             await self._pieces.put(piece)
         if self._over.is_set():
-            raise OSError("The client has gone.")
+            raise _Gone("The client has gone.")
+
+
+class _Gone(OSError):
+    """What `send` raises when nobody takes the answer (ASGI: some `OSError`)."""
 
 
 class _Body(AsyncIterator[bytes]):

@@ -12,11 +12,13 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from cli_program import SECONDS, Program, Served
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 APP = """
     from waterspout import App
@@ -201,6 +203,54 @@ def test_a3_an_open_stream_does_not_hold_it_up(program: Program) -> None:
     assert served.asks_until(lambda answer: answer != (200, "one")) == (200, "two")
     connection.close()
     assert served.stop() == 0
+
+
+SOCKETS = """
+    from waterspout import App, RequestHandler, WebSocketHandler
+
+    app = App(__name__)
+
+    @app.route("/")
+    def index():
+        return "%s"
+
+    @app.websocket("/function")
+    async def echo(ws):
+        async for message in ws:
+            await ws.send(message)
+
+    @app.route("/handler")
+    class Echo(WebSocketHandler):
+        def on_message(self, message):
+            self.write_message(message)
+"""
+
+
+def test_a3_open_sockets_do_not_hold_it_up(program: Program) -> None:
+    """Demand 4: a restart closes sockets with 1001, and the new version takes them again."""
+    program.write("site_app.py", SOCKETS % "one")
+    served = program.start(*ARGUMENTS)
+
+    def open_socket(here: ExitStack, path: str) -> ClientConnection:
+        address = f"ws://127.0.0.1:{served.port}{path}"
+        client = here.enter_context(connect(address, open_timeout=SECONDS))
+        client.send(path)
+        assert client.recv(timeout=SECONDS) == path
+        return client
+
+    with ExitStack() as here:
+        before = [open_socket(here, f"/{kind}") for kind in ("function", "handler") * 20]
+        program.write("site_app.py", SOCKETS % "two")
+        assert served.asks_until(lambda answer: answer != (200, "one")) == (200, "two")
+        for client in before:
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(timeout=SECONDS)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
+        open_socket(here, "/function")
+        open_socket(here, "/handler")
+    assert served.stop() == 0
+    assert "Traceback" not in served.said
 
 
 @contextmanager

@@ -82,6 +82,13 @@ class Foreign:
             pass
         self.left.set()
 
+    async def pieces(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in (b"one ", b"two "):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"three"})
+        self.said.append("work behind the answer")
+
     async def broken(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"begun", "more_body": True})
@@ -177,8 +184,19 @@ def test_demand22_an_asgi_program_that_fails_in_the_middle(
 
 def test_demand22_an_asgi_program_behind_the_wsgi_door(app: App, foreign: Foreign) -> None:
     """There its answer is whole; it is not started, for WSGI has no lifespan."""
-    answer = app.test_client().post("/asgi/?q", data=b"body")
+    client = app.test_client()
+    answer = client.post("/asgi/?q", data=b"body")
     assert (answer.status_code, answer.text) == (201, "POST /asgi /asgi/ b'q' 4 {}")
+    assert client.get("/asgi/pieces").text == "one two three"
+    assert foreign.said == ["work behind the answer"]
+
+
+def test_demand22_an_answer_in_pieces(app: App, foreign: Foreign, serve: Serve) -> None:
+    """They arrive in order, and what the program does afterwards is done."""
+    with serve(app) as port, Visitor(port) as visitor:
+        visitor.send("/asgi/pieces")
+        assert visitor.read_chunks() == b"one two three"
+    assert foreign.said == ["startup", "work behind the answer", "shutdown"]
 
 
 # -- back-pressure -------------------------------------------------------------------------------

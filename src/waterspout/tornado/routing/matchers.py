@@ -77,19 +77,22 @@ class PathMatches(Matcher):
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """Match the path; the parameters hold *path_args* and *path_kwargs* if there are
         groups."""
-        regex = self.regex
-        found = regex.match(request.path)
+        found = self._arguments(request.path)
         if found is None:
             return None
-        if not regex.groups:
-            return {}
+        args, kwargs = found
+        return {"path_args": args, "path_kwargs": kwargs} if self.regex.groups else {}
+
+    def _arguments(self, path: str) -> tuple[list[bytes | None], dict[str, bytes | None]] | None:
+        """Return what the groups match, by position and by name; None if the path does not."""
+        regex = self.regex
+        found = regex.match(path)
+        if found is None:
+            return None
         if regex.groupindex:
             named = {name: _unquote_or_none(value) for name, value in found.groupdict().items()}
-            return {"path_args": [], "path_kwargs": named}
-        values = found.groups()
-        if len(values) == 1:  # PERF: mostly; without a comprehension's frame
-            return {"path_args": [_unquote_or_none(values[0])], "path_kwargs": {}}
-        return {"path_args": [_unquote_or_none(value) for value in values], "path_kwargs": {}}
+            return [], named
+        return [_unquote_or_none(value) for value in found.groups()], {}
 
     def reverse(self, *args: Any) -> str | None:
         """Return the path with *args*, quoted, in place of the groups. Raises ValueError if

@@ -63,14 +63,11 @@ class _ApplicationRouter(ReversibleRuleRouter):
             matcher = rule.matcher
             if type(matcher) is not PathMatches:
                 break
-            found = matcher.match(request)
+            found = matcher._arguments(path)
             if found is not None:
                 if not _is_handler(rule.target):
                     break
-                if not found:
-                    return rule.target, rule.target_kwargs, (), _NONE
-                args, kwargs = found.get("path_args", ()), found.get("path_kwargs", _NONE)
-                return rule.target, rule.target_kwargs, args, kwargs
+                return rule.target, rule.target_kwargs, *found
         return None
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
