@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .streaming import stream_with_context as stream_with_context
     from .templating import get_template_attribute as get_template_attribute
     from .templating import render_block as render_block
+    from .templating import render_page as render_page
     from .templating import render_template as render_template
     from .templating import render_template_string as render_template_string
     from .templating import stream_template as stream_template
@@ -75,7 +76,7 @@ _HOME = {
     "responding": ("make_response",),
     "streaming": ("sse", "stream_with_context"),
     "templating": (
-        *("get_template_attribute", "render_block", "render_template"),
+        *("get_template_attribute", "render_block", "render_page", "render_template"),
         *("render_template_string", "stream_template", "stream_template_string"),
     ),
     "tornado.web": ("RequestHandler", "UIModule", "authenticated"),

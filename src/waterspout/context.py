@@ -1,6 +1,6 @@
 """The context of a request or of a piece of application work.
 
-Two context variables point at one object. While a request runs, a
+Two context variables (`current.py`) lead to one object. While a request runs, a
 `RequestContext` *is* the application context too (unless an `AppContext` of the
 same app was already current; then it borrows that one's `g`, as Flask 3.1 does).
 Inside the framework the context is an explicit argument; the proxies at the end
@@ -26,7 +26,7 @@ from . import signals
 from .app_context import AppContext as AppContext
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .app_context import _unset
-from .current import app_var, request_var
+from .current import NO_APP, app_var, enter, request_var
 from .http.upgrade import UpgradeRequired
 from .signals import appcontext_popped, appcontext_pushed
 
@@ -259,8 +259,7 @@ class RequestContext(AppContext):
         native server and ASGI): no outer context can be borrowed, none is restored. The signal
         is sent by `pipeline.respond`, where a failing receiver has an answer."""
         self._opened = True
-        _cv_app.set(self)
-        return _cv_request.set(self)
+        return enter(self)
 
     def push(self) -> None:
         """Make this the current request context, and the application context unless one of
@@ -403,13 +402,7 @@ class _Outliving:
 _cv_app: ContextVar[AppContext] = app_var
 _cv_request: ContextVar[RequestContext] = request_var
 
-_no_app_msg = """\
-Working outside of application context.
-
-This typically means that you attempted to use functionality that needed
-the current application. To solve this, set up an application context
-with app.app_context(). See the documentation for more information.\
-"""
+_no_app_msg = NO_APP
 _no_req_msg = """\
 Working outside of request context.
 

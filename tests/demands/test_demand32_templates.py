@@ -14,7 +14,7 @@ from demand_servers import Serve
 from jinja2 import DictLoader
 from markupsafe import Markup
 
-from waterspout import App, render_block, render_template, stream_template
+from waterspout import App, render_block, render_page, render_template, stream_template
 from waterspout.flask import Flask
 from waterspout.tornado.web import Application, RequestHandler, UIModule, url
 
@@ -184,6 +184,21 @@ def test_demand32_page_and_block_from_one_file_are_byte_equal(site: App, engine:
         assert tail == {"jinja": "", "tornado": "3.14"}[engine]
         with pytest.raises(LookupError, match=r"no block 'side'.*Its blocks: main"):
             render_block(name, "side", **values)
+
+
+@pytest.mark.parametrize("engine", ["jinja", "tornado"])
+def test_demand32_htmx_gets_the_block(site: App, serve: Serve, engine: str) -> None:
+    """Ideal: "automatic block for HTMX requests": the page for everybody else, by one view."""
+    name = f"page.{engine}.html"
+    site.get("/")(lambda: render_page(name, "main", name="n", number=1))
+    with serve(site) as port:
+        page = ask(port, "/")
+        block = ask(port, "/", HX_Request="true")
+        boosted = ask(port, "/", HX_Request="true", HX_Boosted="true")
+    assert block.text.strip().startswith("<p>n</p>")
+    assert block.body in page.body
+    assert page.body == boosted.body != block.body
+    assert all("HX-Request" in answer.headers["vary"] for answer in (page, block))
 
 
 def test_demand32_a_page_is_streamed(site: App, serve: Serve) -> None:

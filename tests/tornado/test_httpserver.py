@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -535,22 +536,21 @@ def test_a7_connections_are_served_before_the_loop_runs() -> None:
 
 
 def test_a7_handlers_that_never_end_are_not_waited_for() -> None:
-    """`close_all_connections` drops their connections, as in Tornado."""
+    """`close_all_connections` drops their connections; nothing of them is left on the loop."""
     entered = asyncio.Event()
-    leave = asyncio.Event()
 
     class Waiting(WebSocketHandler):
         async def open(self) -> None:
             entered.set()
-            await leave.wait()
+            await asyncio.ensure_future(asyncio.Event().wait())
 
     async def test() -> None:
         async with serving(Application([("/", Waiting)])) as url:
             client = await websocket_connect(url.replace("http", "ws"))
             await entered.wait()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
         assert await client.read_message() is None
         client.close()
-        leave.set()
 
     run(test)
 
@@ -580,4 +580,45 @@ def test_a7_clients_on_the_same_loop_are_gone_with_the_server() -> None:
         loop.run_until_complete(server.close_all_connections())
         assert client.stream.socket.fileno() == -1
     finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("when", ["at once", "later", "while it streams"])
+def test_a7_a_signal_ends_the_program(when: str, error: type[BaseException]) -> None:
+    """What a program's signal handler raises in the midst of a request ends its loop."""
+
+    def interrupt(*_: Any) -> None:
+        raise error
+
+    class Interrupted(RequestHandler):
+        async def get(self) -> None:
+            if when != "at once":
+                await asyncio.sleep(0)
+            if when == "while it streams":
+                await self.flush()
+            signal.raise_signal(signal.SIGUSR1)
+
+    sock, port = bind_unused_port()
+    loop = asyncio.new_event_loop()
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    client = socket.create_connection(("127.0.0.1", port))
+    client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    async def serve() -> HTTPServer:
+        server = HTTPServer(Application([("/", Interrupted)]))
+        server.add_socket(sock)
+        return server
+
+    try:
+        server = loop.run_until_complete(serve())
+        loop.call_later(10, loop.stop)
+        loop.set_exception_handler(lambda *_: None)  # nobody asks the request's task
+        with pytest.raises(error):
+            loop.run_forever()
+        server.stop()
+        loop.run_until_complete(server.close_all_connections())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        client.close()
         loop.close()

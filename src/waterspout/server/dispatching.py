@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from .. import pipeline, signals
-from ..current import app_var, request_var
+from ..current import enter
 from ..drivers import SYNC, drive
 from ..http.written import SENT, Written
 from ..log import printable
@@ -48,8 +48,7 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
     returns a plain value. Everything else goes on in the general way from where it is.
     """
     ctx: Any = exchange.ctx
-    app_var.set(ctx)
-    request_var.set(ctx)
+    enter(ctx)
     ctx._opened = True
     try:
         args = ctx._view_args
@@ -117,6 +116,8 @@ async def _answer(
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
+            if connection.server.ends_by(error):
+                raise
             # NOTE: a view that says sys.exit() ends its request, not the server.
             result = await internal_error(app, ctx, error, connection.server)
         if type(result) is tuple:

@@ -45,7 +45,9 @@ async def send_stream(
             await _write_all(connection, exchange, outgoing, body)
     except (ClientDisconnected, ConnectionError):
         pass
-    except (Exception, SystemExit):
+    except (Exception, SystemExit) as error:
+        if connection.server.ends_by(error):
+            raise
         # The status is sent: a short body, closed without its end, tells the client.
         _logger.exception(
             "Error while streaming the answer to %s %s",

@@ -361,6 +361,11 @@ class Server:
         answers.log_refused(client, error)
         return answers.refusal(error, self.date_line)
 
+    def ends_by(self, error: BaseException) -> bool:
+        """Tell whether *error*, which is no `Exception`, goes on to the event loop and ends it;
+        otherwise it ends a request only, as when a view says `sys.exit()`."""
+        return False
+
     def note_failure(self, sock: socket.socket, error: OSError) -> None:
         """Log that an accepted connection could not be established."""
         _logger.debug("A connection was not established: %s", error)

@@ -30,10 +30,10 @@ from collections.abc import Coroutine, Generator
 from types import coroutine
 from typing import Any
 
-from ..current import app_var, request_var
+from ..current import enter, request_var
 from ..stepping import go_on
 
-__all__ = ["Starter", "forget"]
+__all__ = ["Starter"]
 
 Work = Coroutine[Any, Any, None]
 
@@ -47,10 +47,8 @@ class _Carrier:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.context = contextvars.copy_context()
-        self.context.run(forget)
-        self.before = [
-            (var, value) for var, value in self.context.items() if var not in (app_var, request_var)
-        ]
+        self.context.run(enter, None)
+        self.before = [item for item in self.context.items() if item[0] is not request_var]
         self.size = len(self.context)
         self._awaited: Any = _IDLE
         self._wake: asyncio.Future[None] = loop.create_future()
@@ -86,12 +84,6 @@ class _Carrier:
                 return
             error = cancelled  # cancelled before it has woken
         await go_on(self._steps, self._awaited, error)
-
-
-def forget() -> None:
-    """Let go of the request that is current in this context."""
-    app_var.set(None)
-    request_var.set(None)
 
 
 class Starter:
@@ -142,7 +134,7 @@ class Starter:
     def _forget(self) -> None:
         self._will_forget = False
         if self._carrier is not None:
-            self._carrier.run(forget)
+            self._carrier.run(enter, None)
 
     def close(self) -> None:
         """End the carrier."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .jinja import Environment as Environment
     from .jinja import get_template_attribute as get_template_attribute
     from .jinja import render_block as render_block
+    from .jinja import render_page as render_page
     from .jinja import render_template as render_template
     from .jinja import render_template_string as render_template_string
     from .jinja import stream_template as stream_template
@@ -27,6 +28,7 @@ _JINJA = frozenset(
         "Environment",
         "get_template_attribute",
         "render_block",
+        "render_page",
         "render_template",
         "render_template_string",
         "stream_template",

@@ -21,7 +21,7 @@ from jinja2.runtime import Context, new_context
 
 from ..bridge import run_async
 from ..carry import AsyncContextStream, ContextStream, capture, carry
-from ..context import app_ctx
+from ..context import after_this_request, app_ctx, request
 from ..current import app_var
 from ..http.awaitable import AwaitableStr, Ready
 from ..signals import before_render_template, template_rendered
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from blinker import Signal
 
     from ..app import App
+    from ..http import Response
 
 __all__ = [
     "DispatchingJinjaLoader",
     "Environment",
     "get_template_attribute",
     "render_block",
+    "render_page",
     "render_template",
     "render_template_string",
     "stream_template",
@@ -49,6 +51,9 @@ __all__ = [
 
 Name = str | Template
 Names = Name | list[Name]
+
+#: Fields of requests by HTMX for a whole page.
+_HTMX_WHOLE = ("HX-Boosted", "HX-History-Restore-Request")
 
 _STRINGS_KEPT = 128  # compiled templates of render_template_string, per environment
 
@@ -180,6 +185,24 @@ def render_block(template_name_or_list: Names, block: str, **context: Any) -> Aw
     app = _current_app()
     template = _find(app, template_name_or_list)
     return _render(app, template, context, block)
+
+
+def render_page(template_name_or_list: Names, block: str, **context: Any) -> AwaitableStr:
+    """Render the page, or only its *block* where HTMX asks for a part of it: one view for both.
+
+    A request of HTMX has the field HX-Request; for a boosted link, or a page that its history does
+    not have any more, the whole page is wanted all the same. Caches are told (Vary).
+    """
+    headers = request.headers
+    after_this_request(_vary_by_htmx)
+    if "HX-Request" not in headers or any(name in headers for name in _HTMX_WHOLE):
+        return render_template(template_name_or_list, **context)
+    return render_block(template_name_or_list, block, **context)
+
+
+def _vary_by_htmx(response: Response) -> Response:
+    response.vary.update(["HX-Request", *_HTMX_WHOLE])
+    return response
 
 
 def stream_template(template_name_or_list: Names, **context: Any) -> Iterator[str]:

@@ -43,9 +43,10 @@ __all__ = ["ServerConnection"]
 _done: tuple[Any, Future[None] | None] = None, None
 
 
-def _done_future(loop: asyncio.AbstractEventLoop) -> Future[None]:
+def _done_future() -> Future[None]:
     """Return a future that is done. PERF: one for all; making one is a fiftieth of a request."""
     global _done
+    loop = get_running_loop()
     known, future = _done
     if future is None or known is not loop:
         future = loop.create_future()
@@ -135,14 +136,14 @@ class ServerConnection(HTTPConnection):
         self._close_callback = None
         self.finished = True
         self._written = written = Written(status, reason, headers.by_name(), body, exact)
-        loop = get_running_loop()
         if not self._waits:
             self.whole = written
-            return _done_future(loop)
+            return _done_future()
+        loop = get_running_loop()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
         if not self._beside:
-            return _done_future(loop)
+            return _done_future()
         self._head_sent = future = loop.create_future()
         loop.call_soon(self._send_beside)
         return future

@@ -41,7 +41,7 @@ from .routing import _CallableAdapter
 from .routing.rules import URLSpec
 from .web import lifecycle
 from .web.application import Application
-from .web.dispatch import _HandlerDelegate, make, transforms_for
+from .web.dispatch import _HandlerDelegate, forget_changed, transforms_for
 from .web.handler import RequestHandler, own_execute
 from .web.router import Target
 
@@ -169,7 +169,14 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
                 request.body = await _whole_body(connection)
             elif not isinstance(incoming.body, bytes):
                 request.body = await run_in_thread(incoming.body.read)
-        handler = make(application, request, handler_class, arguments)
+        settings = application.settings
+        if "compiled_template_cache" in settings or "static_hash_cache" in settings:
+            forget_changed(settings)
+        # PERF: a call with keywords copies them, be they none.
+        if arguments:
+            handler = handler_class(application, request, **arguments)
+        else:
+            handler = handler_class(application, request)
         transforms = transforms_for(application, request) if application.transforms else []
         if handler_class._execute is own_execute:
             work = lifecycle.start(handler, transforms, path_args, path_kwargs)

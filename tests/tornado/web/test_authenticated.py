@@ -207,7 +207,9 @@ def test_a_location_outside_ascii_r05() -> None:
     """It goes out as the bytes that Tornado writes, or as their URI."""
     rule = (r"/go/(.*)", RedirectHandler, {"url": "/{0}"})
     with served(rule) as client:
-        assert raw(client, "/go/%c3%a9") == (301, "/\u00c3\u00a9")
+        status, location = raw(client, "/go/%c3%a9")
+        assert status == 301
+        assert location in ("/\u00c3\u00a9", "/%C3%A9")  # the second where hooks have seen it
     assert client_of(rule).get("/go/%c3%a9").headers["Location"] == "/%C3%A9"
 
 

@@ -183,10 +183,11 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         server = self._server
         if server is None:
             return
+        server.stopping = not self._sockets  # this is the end: handlers of WebSockets are cancelled
         server.close_connections()
         while server.is_connected:  # noqa: ASYNC110
             await asyncio.sleep(0)  # a few turns of the loop: they have been aborted
-        for _ in range(_CLIENTS_TURNS):
+        for _ in range(_LAST_TURNS):
             await asyncio.sleep(0)
         if not self._sockets:
             server.release()
@@ -214,9 +215,9 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         """Be told that a connection has ended; may be overridden."""
 
 
-#: Turns of the loop in which a client on the same loop, as tests have it, reads that its
-#: connection has ended, and closes its own end.
-_CLIENTS_TURNS = 3
+#: Turns of the loop for those that the end of a connection wakes: its handler, and a client on
+#: the same loop, as tests have it, which closes its own end.
+_LAST_TURNS = 10
 
 #: Bytes of an unpacked body that are made at a time.
 _PIECE = 64 * 1024

@@ -72,6 +72,11 @@ class TornadoServer(Server):
         gen_log.info("Malformed HTTP message from %s: %s", peer, text)
         return _REFUSAL
 
+    def ends_by(self, error: BaseException) -> bool:
+        """Let the program end: the loop is its own, and so are the handlers of signals, which
+        raise `SystemExit` or `KeyboardInterrupt` out of whatever they interrupt."""
+        return isinstance(error, (SystemExit, KeyboardInterrupt))
+
     def note_failure(self, sock: socket.socket, error: OSError) -> None:
         """Log that a TLS handshake failed."""
         if isinstance(error, ssl.SSLError):

@@ -99,32 +99,23 @@ class _HandlerDelegate(HTTPMessageDelegate):
     def begin(self) -> Coroutine[Any, Any, None]:
         """Make the handler, and return the coroutine that takes it through the request."""
         application, request = self.application, self.request
-        handler = make(application, request, self.handler_class, self.handler_kwargs)
-        self.handler = handler
+        forget_changed(application.settings)
+        handler = self.handler = self.handler_class(application, request, **self.handler_kwargs)
         if self.stream_request_body:
             handler._prepared_future = Future()
         transforms = transforms_for(application, request)
         return handler._execute(transforms, *self.path_args, **self.path_kwargs)
 
 
-def make(
-    application: Application,
-    request: HTTPServerRequest,
-    handler_class: type[RequestHandler],
-    arguments: dict[str, Any],
-) -> RequestHandler:
-    """Make the handler of *request*; with the settings of debug mode first forget the templates
-    and hashes of files, which may have changed."""
-    settings = application.settings
+def forget_changed(settings: dict[str, Any]) -> None:
+    """With the settings of debug mode, forget the templates and the hashes of files, which may
+    have changed."""
     if not settings.get("compiled_template_cache", True):
         with RequestHandler._template_loader_lock:
             for loader in RequestHandler._template_loaders.values():
                 loader.reset()
     if not settings.get("static_hash_cache", True):
         settings.get("static_handler_class", StaticFileHandler).reset()
-    if arguments:
-        return handler_class(application, request, **arguments)
-    return handler_class(application, request)
 
 
 def transforms_for(application: Application, request: HTTPServerRequest) -> list[OutputTransform]:

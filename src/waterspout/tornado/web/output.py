@@ -133,7 +133,7 @@ def _complete_head(handler: RequestHandler) -> bool:
     fields = handler._headers.by_name()
     status = handler._status_code
     if status == 200 and handler.request.method in _TAGGED and "Etag" not in fields:
-        if etags.client_has_it(handler, content):
+        if etags.client_has_it(handler, content, fields):
             handler._write_buffer = []
             handler.set_status(304)
         status = handler._status_code
