@@ -34,7 +34,7 @@ from ..server.answers import (
     own_answer,
 )
 from ..server.dispatching import wsgi_response
-from ..server.exchange import ChannelReader, RefusedBody, begin
+from ..server.exchange import ChannelReader, Exchange, RefusedBody
 from ..server.sending import pieces
 from .body import RequestBody
 from .scopes import Receive, Scope, Send, header_pairs, message_of
@@ -55,7 +55,8 @@ class Answer:
         self.send = send
         self.loop = asyncio.get_running_loop()
         self.lanes = lanes_of(self.loop)
-        self.exchange = exchange = begin(message_of(scope), keep_alive=True)
+        self.exchange = exchange = Exchange()
+        exchange.incoming = message_of(scope)
         self.body = RequestBody(exchange, receive, self.lanes)
         exchange.incoming.peer = self
         self.started = False

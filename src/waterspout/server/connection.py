@@ -245,9 +245,7 @@ class Connection(Receiver):
 
     # -- writing -----------------------------------------------------------------------
 
-    def write_plain(
-        self, exchange: Exchange, head: bytes, body: bytes, status: int = 200
-    ) -> None:
+    def write_plain(self, exchange: Exchange, head: bytes, body: bytes, status: int = 200) -> None:
         """Write an answer without a response object: *head* ends before the length."""
         incoming = exchange.incoming
         server = self.server

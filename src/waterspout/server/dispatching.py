@@ -52,8 +52,9 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
     ctx._opened = True
     try:
         args = ctx._view_args
+        view = ctx.plan.view  # PERF: to call it as it is looked up would be slower
         # PERF: a call with keywords copies them, be they none.
-        rv = await (ctx.plan.view(**args) if args else ctx.plan.view())
+        rv = await (view(**args) if args else view())
         if (
             ctx._live_session is None
             and ctx._after is None

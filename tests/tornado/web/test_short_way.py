@@ -22,6 +22,8 @@ class Says(RequestHandler):
     def get(self, *args: str) -> None:
         self.write(repr(args))
 
+    head = get
+
 
 def exchanged(application: Application, request: bytes) -> bytes:
     """Return all that the server of *application* sends for *request*."""
@@ -161,7 +163,7 @@ def test_find_handler_may_be_overridden() -> None:
 
 def test_a_group_around_a_plain_path_hides_no_later_rule() -> None:
     """B6: /(robots\\.txt) can match one path only; its rule is not tried for others."""
-    rules = [Rule(PathMatches(pattern), pattern) for pattern in (r"/(robots\.txt)", "/", "/()")]
+    rules = [Rule(PathMatches(pattern), Says) for pattern in (r"/(robots\.txt)", "/", "/()")]
     index = RuleIndex(rules)
     assert index.candidates("/robots.txt") == [rules[0]]
     assert index.candidates("/") == [rules[1], rules[2]]
