@@ -1,9 +1,10 @@
-"""E5: which application is current: that of the request, unless a context was pushed for another."""
+"""E5: which application is current: the request's, unless a context was pushed for another."""
 
 from __future__ import annotations
 
 import asyncio
 import http.client
+from typing import Any
 
 import pytest
 from core_ways import Way
@@ -105,7 +106,8 @@ def test_e5_a_server_started_inside_a_context_does_not_pass_it_on(
 
 
 def test_e5_the_variables_can_be_proxied_by_extensions(app: App) -> None:
-    name: LocalProxy[str] = LocalProxy(_cv_app, "app.name", unbound_message="no app")
+    variable: Any = _cv_app
+    name: Any = LocalProxy(variable, "app.name", unbound_message="no app")
     with pytest.raises(RuntimeError, match="application context"):
         name.upper()
     with pytest.raises(LookupError):

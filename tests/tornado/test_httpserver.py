@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from waterspout.server.tls import make_certificate
 from waterspout.tornado.httpclient import AsyncHTTPClient, HTTPResponse
@@ -584,9 +585,12 @@ def test_a7_clients_on_the_same_loop_are_gone_with_the_server() -> None:
         loop.close()
 
 
+@pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 @pytest.mark.parametrize("when", ["at once", "later", "while it streams"])
-def test_a7_a_signal_ends_the_program(when: str, error: type[BaseException]) -> None:
+def test_a7_a_signal_ends_the_program(
+    when: str, error: type[BaseException], make_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
     """What a program's signal handler raises in the midst of a request ends its loop."""
 
     def interrupt(*_: Any) -> None:
@@ -601,7 +605,7 @@ def test_a7_a_signal_ends_the_program(when: str, error: type[BaseException]) -> 
             signal.raise_signal(signal.SIGUSR1)
 
     sock, port = bind_unused_port()
-    loop = asyncio.new_event_loop()
+    loop = make_loop()
     before = signal.signal(signal.SIGUSR1, interrupt)
     client = socket.create_connection(("127.0.0.1", port))
     client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -614,7 +618,6 @@ def test_a7_a_signal_ends_the_program(when: str, error: type[BaseException]) -> 
     try:
         server = loop.run_until_complete(serve())
         loop.call_later(10, loop.stop)
-        loop.set_exception_handler(lambda *_: None)  # nobody asks the request's task
         with pytest.raises(error):
             loop.run_forever()
         server.stop()

@@ -118,7 +118,7 @@ async def _answer(
             raise
         except BaseException as error:
             if connection.server.ends_by(error):
-                raise
+                return
             # NOTE: a view that says sys.exit() ends its request, not the server.
             result = await internal_error(app, ctx, error, connection.server)
         if type(result) is tuple:

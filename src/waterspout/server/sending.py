@@ -47,7 +47,7 @@ async def send_stream(
         pass
     except (Exception, SystemExit) as error:
         if connection.server.ends_by(error):
-            raise
+            return
         # The status is sent: a short body, closed without its end, tells the client.
         _logger.exception(
             "Error while streaming the answer to %s %s",

@@ -362,8 +362,8 @@ class Server:
         return answers.refusal(error, self.date_line)
 
     def ends_by(self, error: BaseException) -> bool:
-        """Tell whether *error*, which is no `Exception`, goes on to the event loop and ends it;
-        otherwise it ends a request only, as when a view says `sys.exit()`."""
+        """Tell whether *error* ends the event loop, which raises it; otherwise it ends a request
+        only, as when a view says `sys.exit()`."""
         return False
 
     def note_failure(self, sock: socket.socket, error: OSError) -> None:

@@ -75,12 +75,20 @@ class TornadoServer(Server):
     def ends_by(self, error: BaseException) -> bool:
         """Let the program end: the loop is its own, and so are the handlers of signals, which
         raise `SystemExit` or `KeyboardInterrupt` out of whatever they interrupt."""
-        return isinstance(error, (SystemExit, KeyboardInterrupt))
+        if not isinstance(error, (SystemExit, KeyboardInterrupt)):
+            return False
+        # In a turn of its own: uvloop keeps to itself what a protocol raises.
+        self.loop.call_soon(_let_out, error)
+        return True
 
     def note_failure(self, sock: socket.socket, error: OSError) -> None:
         """Log that a TLS handshake failed."""
         if isinstance(error, ssl.SSLError):
             gen_log.warning("SSL Error on %s: %s", sock.fileno(), error)
+
+
+def _let_out(error: BaseException) -> None:
+    raise error
 
 
 def _text(incoming: Incoming, name: bytes) -> str:
