@@ -226,7 +226,16 @@ class RequestContext(AppContext):
             and self._after is None
             and not signals.watched
             and self._incoming is not None
-            and not self._incoming.has_cookie
+            and not (self._incoming.has_cookie and self._brings_session())
+        )
+
+    def _brings_session(self) -> bool:
+        """Whether there may be a cookie with the session's name; those of others are no matter."""
+        app = self.app
+        incoming = self._incoming
+        cookies = None if incoming is None else incoming.header(b"cookie")
+        return (
+            cookies is not None and app.session_interface.get_cookie_name(app).encode() in cookies
         )
 
     def copy(self) -> RequestContext:
