@@ -28,6 +28,9 @@ from itsdangerous.encoding import want_bytes
 
 __all__ = ["BadSignature", "key_ring", "serializer", "sha1", "sha256", "signer"]
 
+#: Bytes of a payload that no compression makes shorter: head and checksum of a stream are 6 bytes
+#: (RFC 1950), one literal, one match and the end of the block 4 (RFC 1951); shorter means by two.
+_TINY = 11
 #: Bytes of a payload that are first compressed with small buffers, to see whether it pays.
 _SMALL = 120
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -135,6 +138,8 @@ class _Serializer(URLSafeTimedSerializer):
     def dump_payload(self, obj: Any) -> bytes:
         """Return the payload of a value, as its parent does."""
         data = Serializer.dump_payload(self, obj)
+        if len(data) <= _TINY:
+            return _encode(data)
         worth = len(data) - 1
         if len(data) <= _SMALL and _compressed_size(data) >= worth:
             return _encode(data)
