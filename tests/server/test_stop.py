@@ -104,7 +104,11 @@ def test_running_requests_finish_and_say_close(
 
 def test_a_connection_in_use_gets_one_more_answer(start: Start, clients: ExitStack) -> None:
     """A client that was answered just now may have sent its next request already."""
-    program, port = serving(start)
+    program = start(  # a linger time that no busy machine uses up before the second request
+        source="from waterspout.server import serve\n"
+        "serve('served_app:app', port=0, timeouts={'linger': 8.0})\n"
+    )
+    port = program.port()
     sock = connect(clients, port)
     holder = connect(clients, port)
     holder.sendall(ASK % b"/wait/2.0")
