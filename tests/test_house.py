@@ -24,8 +24,8 @@ PACKAGE = SOURCE / "waterspout"
 GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
 FLOORS = {
     GROUND: (
-        "config current escaping flags http json lazy locale log paths registries security signals"
-        " typing"
+        "config current escaping flags http job_queue json lazy locale log paths registries"
+        " security signals typing"
     ),
     MIDDLE: "app_context bridge carry context routing sessions stepping templating",
     UPPER: (

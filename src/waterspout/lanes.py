@@ -6,8 +6,8 @@ with a few threads, because Python threads cost each other time while none of th
 waits; it grows only while jobs lie untouched, that is, when its threads are
 blocked, and shrinks again when they idle.
 
-PERF: one `SimpleQueue` in, one deque out that the loop drains in batches (one
-wake-up for many answers): measured 1.6 times `run_in_executor`.
+PERF: jobs and answers change hands in batches, with one wake-up for many (`job_queue`; a
+deque that the loop drains): measured 1.6 times `run_in_executor`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from werkzeug.exceptions import ServiceUnavailable
 
 from . import bridge
+from .job_queue import Empty, JobQueue
 
 T = TypeVar("T")
 
 _GROW_AFTER = 0.005  # seconds that a job may lie untouched before a thread is added
+_SATURATED = 0.8  # share of a processor: so much, and the threads wait for each other
 _RETRY_AFTER = 1  # seconds, for who was refused
 _MAX_SOCKETS = 500  # `def` WebSocket functions at once; each has a thread
 
@@ -69,19 +72,21 @@ class Lane:
         self.settings = settings or LaneSettings()
         self.threads = 0
         self.busy = 0
-        self._jobs: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
+        self._jobs = JobQueue()
+        self._will_rouse = False
         self._done: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._draining = False
         self._taken = 0
-        self._seen = 0
         self._growing = False
+        #: At the last look: jobs taken, processor seconds of the process, seconds.
+        self._seen = (0, 0.0, 0.0)
         self._closed = False
         self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
         """The number of jobs that no thread has taken yet."""
-        return self._jobs.qsize()
+        return len(self._jobs)
 
     def submit(self, job: Callable[..., Any], *args: Any) -> None:
         """Queue ``job(*args)``, on the loop's thread. The job must not raise.
@@ -89,7 +94,7 @@ class Lane:
         Raises `LaneFull` when the queue is at its limit.
         """
         jobs = self._jobs
-        waiting = jobs.qsize()
+        waiting = len(jobs)
         limit = self.settings.queue_length
         # What lies in the queue for a thread that is free does not wait.
         if waiting >= limit and waiting >= limit + self.settings.max_threads - self.busy:
@@ -100,10 +105,12 @@ class Lane:
         jobs.put((job, args))
         if self.threads < self.settings.threads and waiting + self.busy >= self.threads:
             self._start_thread()
-        elif not self._growing and self.threads < self.settings.max_threads:
-            self._growing = True
-            self._seen = self._taken
-            self.loop.call_later(_GROW_AFTER, self._grow)
+        else:
+            if not self._will_rouse:
+                self._will_rouse = True
+                self.loop.call_soon(self._rouse)
+            if not self._growing and self.threads < self.settings.max_threads:
+                self._grow_later()
 
     def answer(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call ``callback(*args)`` soon on the loop; for the lane's threads."""
@@ -166,8 +173,7 @@ class Lane:
     def close(self) -> None:
         """End the threads once the queued jobs are done."""
         self._closed = True
-        for _ in range(self.threads):
-            self._jobs.put(None)
+        self._jobs.close()
 
     def _drain(self) -> None:
         self._draining = False
@@ -180,19 +186,34 @@ class Lane:
                 message = f"Error in {callback!r}, for the lane {self.name!r}"
                 self.loop.call_exception_handler({"message": message, "exception": error})
 
+    def _rouse(self) -> None:
+        self._will_rouse = False
+        self._jobs.rouse()
+
+    def _grow_later(self) -> None:
+        self._growing = True
+        self._seen = (self._taken, time.process_time(), time.monotonic())
+        self.loop.call_later(_GROW_AFTER, self._grow)
+
     def _grow(self) -> None:
         self._growing = False
-        waiting = self._jobs.qsize()
+        waiting = len(self._jobs)
         if self._closed or not waiting:
             return
-        if self._taken == self._seen or self.busy >= self.threads:
+        if self._is_blocked():
             room = self.settings.max_threads - self.threads
             for _ in range(min(waiting, room, max(self.threads, 1))):
                 self._start_thread()
         if self.threads < self.settings.max_threads:
-            self._growing = True
-            self._seen = self._taken
-            self.loop.call_later(_GROW_AFTER, self._grow)
+            self._grow_later()
+
+    def _is_blocked(self) -> bool:
+        """Whether the threads wait for something else than each other, since the last look."""
+        taken, used, since = self._seen
+        if taken == self._taken:
+            return True
+        busy = time.process_time() - used >= _SATURATED * (time.monotonic() - since)
+        return self.busy >= self.threads and not busy
 
     def _start_thread(self) -> None:
         with self._lock:
@@ -201,29 +222,29 @@ class Lane:
 
     def _work(self) -> None:
         bridge.serve_thread(self.loop)
-        get = self._jobs.get
+        take = self._jobs.take
         settings = self.settings
         while True:
             try:
-                entry = get(timeout=settings.idle) if self.threads > settings.threads else get()
+                job = take(settings.idle if self.threads > settings.threads else None)
             except Empty:
                 with self._lock:
                     if self.threads > settings.threads:
                         self.threads -= 1
                         return
                 continue
-            if entry is None:
+            if job is None:
                 with self._lock:
                     self.threads -= 1
                 return
             self._taken += 1
             self.busy += 1
-            job, args = entry
+            function, args = job
             try:
-                job(*args)
+                function(*args)
             finally:
                 self.busy -= 1
-            del entry, job, args
+            del job, function, args
 
 
 class KeptThread:
