@@ -416,10 +416,12 @@ class Connection(Receiver):
         receiving = self.receiving
         if receiving is not None:
             self.receiving = None
-            receiving.discard_body()
-            if receiving.channel is not None:
-                receiving.keep_alive = False
-                receiving.channel.end(BadRequest(error.reason))
+            receiving.keep_alive = False
+            if receiving.streams:
+                channel = receiving.channel or self._begin_stream(receiving)
+                channel.end(BadRequest(error.reason))
+            else:
+                receiving.discard_body()
         if self.closing:
             return  # the last answer is given, or on its way
         if self.running is not None or self.waiting:

@@ -47,6 +47,8 @@ class Exchange:
     #: How many bytes of a body may arrive, and how many have.
     limit: int | None = None
     received = 0
+    #: The request is run while its body arrives, which goes through `channel`.
+    streams = False
     #: The whole request has arrived.
     complete = False
     #: Set when the answer is due although the body has not arrived: 413.
@@ -130,6 +132,16 @@ class Exchange:
             chunks, self._chunks = self._chunks, None
             self.incoming.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    def open_channel(self, connection: Receiver) -> Channel:
+        """Let what has arrived of the body, and what follows, go through a channel."""
+        self.channel = channel = Channel(connection)
+        self.incoming.channel = channel
+        self.incoming.body = ChannelReader(channel, connection.loop)  # type: ignore[assignment]
+        chunks, self._chunks = self._chunks, None
+        for chunk in chunks or ():
+            channel.feed(chunk)
+        return channel
+
     @property
     def unwritten(self) -> bool:
         """Whether a part of the body belongs into the temporary file and is not there yet."""
@@ -189,17 +201,6 @@ class Channel:
         if self._holding and self._waiting <= CHANNEL_LIMIT:
             self._holding = False
             self._connection.release_reading()
-        return data
-
-    def take_all(self) -> bytes | None:
-        """Return the body if it has arrived as a whole, and nothing of it was received."""
-        if not self._ended or self._error is not None or self._holding:
-            return None
-        chunks = self._chunks
-        if len(chunks) == 1:
-            return chunks.popleft()
-        data = b"".join(chunks)
-        chunks.clear()
         return data
 
     def _wake(self) -> None:

@@ -2,8 +2,9 @@
 `Exchange`, its body to where the route wants it.
 
 What happens to a body is decided when the header section is there: above the limit it is
-refused unread; a route with ``stream=True`` gets a channel, and is started; else it is
-collected, in memory and then on the disk, and the request waits for its end.
+refused unread; else it is collected, in memory and then on the disk, and the request waits for
+its end. A route with ``stream=True`` does not wait: unless the body came with the header
+section, which a small one does, it gets a channel and is started.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..http.incoming import Origin
 from ..reception import receive
-from .exchange import Channel, ChannelReader, Exchange, RefusedBody
+from .exchange import Exchange, RefusedBody
 from .http1 import RequestParser
 from .wire import NEVER, Wire
 
 if TYPE_CHECKING:
     from ..http.incoming import Incoming
+    from .exchange import Channel
     from .serving import Server
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -53,7 +55,8 @@ class Receiver(Wire):
         self.running: Exchange | None = None
         self.waiting: list[Exchange] = []  # bounded and short; an empty deque has 624 bytes
         self._continue_due = False
-        self._rate_from = (0.0, 0)
+        #: Since when the rate of a body is watched, and what had arrived of it then.
+        self._rate_from: tuple[float, int] | None = None
 
     # -- what the other half does ----------------------------------------------------
 
@@ -102,16 +105,27 @@ class Receiver(Wire):
             self._refuse(error)
             return
         if self.receiving is not None:
-            self._await_body()
+            self._await_body(self.receiving)
         elif self.idle and self.parser.in_head:
             self.idle = False
             self.deadline = self.loop.time() + self.timeouts.header
 
-    def _await_body(self) -> None:
+    def _await_body(self, exchange: Exchange) -> None:
+        """Wait for the rest of a body; all that has been read is parsed."""
+        now = self.loop.time()
+        if self._rate_from is None:
+            self._rate_from = (now, 0)
         self.deadline = min(
-            self.loop.time() + self.timeouts.body_idle,
-            self._rate_from[0] + self.timeouts.body_rate_over,
+            now + self.timeouts.body_idle, self._rate_from[0] + self.timeouts.body_rate_over
         )
+        if exchange.streams and exchange.channel is None:
+            self._begin_stream(exchange)
+
+    def _begin_stream(self, exchange: Exchange) -> Channel:
+        """Run a request while its body arrives."""
+        channel = exchange.open_channel(self)
+        self._enqueue(exchange)
+        return channel
 
     def hold_reading(self) -> None:
         """Stop reading from the client, for one more reason; what was read waits unparsed."""
@@ -129,7 +143,7 @@ class Receiver(Wire):
             self._refuse(error)
             return
         if self.receiving is not None:
-            self._await_body()
+            self._await_body(self.receiving)
 
     # -- requests and bodies -----------------------------------------------------------
 
@@ -172,22 +186,14 @@ class Receiver(Wire):
         exchange.bodied = True
         ctx = exchange.ctx  # of a mounted application it may be
         exchange.limit = limit = (self.app if ctx is None else ctx.app).body_limit(plan)
-        now = self.loop.time()
-        self.deadline = now + self.timeouts.body_idle
-        self._rate_from = (now, 0)
+        self._rate_from = None
         length = parser.content_length
         if limit is not None and length is not None and length > limit:
             self._too_large(exchange)
             return
         if plan is not None and plan.stream:
-            exchange.channel = channel = Channel(self)
-            exchange.incoming.channel = channel
-            exchange.incoming.body = ChannelReader(channel, self.loop)  # type: ignore[assignment]
+            exchange.streams = True
             self._continue_due = parser.expects_continue
-            # PERF: not before what has been read is parsed: a small body is all there then, and
-            # the view need not wait for it, which costs more than the rest of a request.
-            self.waiting.append(exchange)
-            self.loop.call_soon(self._go_on)
         elif parser.expects_continue:
             self._continue_due = True
             if self.running is None:
@@ -226,11 +232,15 @@ class Receiver(Wire):
             exchange.received += len(data)
             exchange.channel.feed(data)
         elif exchange.collect(data) and not exchange.spooling:
-            self._begin_spool(exchange)
+            if exchange.streams:
+                self._begin_stream(exchange)
+            else:
+                self._begin_spool(exchange)
 
     def _keeps_up(self, exchange: Exchange) -> bool:
         """Whether a body arrives fast enough, or it is we who do not read."""
         times = self.timeouts
+        assert self._rate_from is not None, "there is a deadline"
         since, before = self._rate_from
         now = self.loop.time()
         enough = exchange.received - before >= times.body_rate * times.body_rate_over

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest, ClientDisconnected
 
 from ..app import App
-from ..background import run_in_thread
 from ..config import DEFAULT_CONFIG
 from ..current import request_var
 from ..http.incoming import Incoming
@@ -165,10 +164,12 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         application, (handler_class, arguments, path_args, path_kwargs) = found
         incoming = connection.incoming
         if request._has_body:
-            if incoming.channel is not None:
-                request.body = await _whole_body(connection)
-            elif not isinstance(incoming.body, bytes):
-                request.body = await run_in_thread(incoming.body.read)
+            body = incoming.body
+            limit = connection.max_body_size
+            # PERF: a small body is all there, and need not be waited for.
+            if not isinstance(body, bytes) or (limit is not None and len(body) > limit):
+                body = await _whole_body(connection)
+            request.body = body
         settings = application.settings
         if "compiled_template_cache" in settings or "static_hash_cache" in settings:
             forget_changed(settings)
@@ -246,14 +247,12 @@ async def _converse(
     incoming = connection.incoming
     try:
         await _waited(delegate.headers_received(start_line, headers))
-        if incoming.channel is not None:
+        if incoming.body:
             connection.note_waiting()
             async for chunk in pieces_of_body(connection):
                 if connection.finished:
                     break  # the rest is not wanted
                 await _waited(delegate.data_received(chunk))
-        elif incoming.body:
-            await _waited(delegate.data_received(await _whole_body(connection)))
         delegate.finish()
     except ClientDisconnected:
         delegate.on_connection_close()
@@ -264,18 +263,7 @@ async def _converse(
 
 
 async def _whole_body(connection: ServerConnection) -> bytes:
-    incoming = connection.incoming
-    if incoming.channel is None:
-        body = incoming.body
-        return body if isinstance(body, bytes) else await run_in_thread(body.read)
-    take_all = getattr(incoming.channel, "take_all", None)  # our server's
-    whole: bytes | None = None if take_all is None else take_all()
-    limit = connection.max_body_size
-    if whole is not None and (limit is None or len(whole) <= limit):
-        return whole
     try:
-        if whole is not None and incoming.header(b"content-length") is None:
-            raise HTTPInputError("chunked body too large")  # of a declared one that is said below
         return b"".join([piece async for piece in pieces_of_body(connection)])
     except HTTPInputError as error:
         raise _malformed(connection, error) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected
 
+from ..background import run_in_thread
 from .httputil import HTTPInputError
 from .log import gen_log
 from .malformed import tornado_reason
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["pieces_of_body"]
 
+_TOO_LONG = "Content-Length too long"
+_TOO_LARGE = "chunked body too large"
+
 
 async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
-    """Yield the pieces of a body that is streamed to us.
+    """Yield the pieces of a body that is streamed to us, or a whole one that is at hand.
 
     Raises `HTTPInputError` for one that is too large, `ClientDisconnected` if the client leaves
     or takes longer than it may.
@@ -32,8 +36,15 @@ async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
     incoming = connection.incoming
     length = incoming.header(b"content-length")
     limit = connection.max_body_size
+    if incoming.channel is None:
+        body = incoming.body
+        whole = body if isinstance(body, bytes) else await run_in_thread(body.read)
+        if limit is not None and len(whole) > limit:
+            raise HTTPInputError(_TOO_LARGE if length is None else _TOO_LONG)
+        yield whole
+        return
     if limit is not None and length is not None and int(length) > limit:
-        raise HTTPInputError("Content-Length too long")
+        raise HTTPInputError(_TOO_LONG)
     seconds = connection.body_timeout
     due = None if seconds is None else asyncio.get_running_loop().time() + seconds
     received = 0
@@ -54,5 +65,5 @@ async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
         received += len(piece)
         limit = connection.max_body_size
         if limit is not None and received > limit:
-            raise HTTPInputError("chunked body too large")
+            raise HTTPInputError(_TOO_LARGE)
         yield piece
