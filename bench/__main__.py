@@ -44,8 +44,8 @@ def main() -> int:
     """Run the bench; return 0 when every bar is met, 1 when one is not, 2 when wrk is missing."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=WORKLOADS, help="run this workload")
-    parser.add_argument("--duration", type=float, default=4.0, help="seconds a cell (4)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of every cell (3)")
+    parser.add_argument("--duration", type=float, default=1.0, help="seconds a measurement (1)")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds of every cell (10)")
     parser.add_argument("--no-write", action="store_true", help="leave RESULTS.md as it is")
     chosen = parser.parse_args()
     if not os.access(WRK, os.X_OK):

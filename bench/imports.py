@@ -8,10 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from .pairs import Pairs, forth_and_back
 from .report import Bar, Section, markdown
 from .servers import ROOT, SERVER_CORE, pinned
 
-RUNS = 7
+RUNS = 8  # even, as they go forth and back
 
 OURS, FLASK = "waterspout", "flask"
 # NOTE: `import waterspout` loads its names when they are first used, so that its figure says little
@@ -62,19 +63,19 @@ def import_time(rounds: int, seconds: float) -> Section:
     for name, form, measure in kinds:
         taken: dict[str, list[float]] = {OURS: [], FLASK: []}
         for run in range(RUNS + 1):
-            for package, times in taken.items():
+            for package in forth_and_back((OURS, FLASK), run):
                 what = NAMES[package] if form == "names" else form.format(package)
                 try:
                     took = measure(what)
                 except subprocess.CalledProcessError as error:
                     raise RuntimeError(f"{what}: {error.stderr[-1000:]}") from None
                 if run:  # the first one compiles
-                    times.append(took)
+                    taken[package].append(took)
         ours, flask = (statistics.median(taken[package]) for package in (OURS, FLASK))
+        pairs = Pairs.of(taken[OURS], taken[FLASK])
         title = name.format("the package")
-        rows.append((title, f"{ours:.1f}", f"{flask:.1f}", f"{ours / flask:.2f}"))
-        bar = Bar("<=", 0.6) if measure is by_importtime else None
-        section.figure(title, ours / flask, bar)
+        rows.append((title, f"{ours:.1f}", f"{flask:.1f}", f"{pairs.median():.2f}"))
+        section.pairs(title, pairs, Bar("<=", 0.6) if measure is by_importtime else None)
     head = ("what", "Waterspout, ms", "Flask, ms", "ratio")
     section.tables.append(f"median of {RUNS}\n\n{markdown(head, rows)}")
     return section

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .servers import LOAD_CORE, SERVER_CORE, Running, core_seconds, pinned
+from .servers import LOAD_CORE, SERVER_CORE, TICKS, Running, core_seconds, pinned
 
 HERE = Path(__file__).parent
 WRK = "/usr/bin/wrk"
@@ -108,7 +108,7 @@ def measure(
         server_cpu=server_took / took,
         load_cpu=load_took / took,
         others=others / took,
-        per_cpu=requests / server_took if server_took else 0.0,
+        per_cpu=requests / max(server_took, 1 / TICKS),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .load import CONNECTIONS, THREADS, WRK
+from .pairs import Pairs
 from .servers import LOAD_CORE, SERVER_CORE
 from .throughput import Measured
 
@@ -93,21 +94,25 @@ class Section:
     def ratio(
         self, name: str, ours: Measured, theirs: Measured, bar: Bar, *, per_cpu: bool = False
     ) -> None:
-        """Add the verdict on the ratio of two rates.
+        """Add the verdict on the ratio of two rates, by the pairs of each round.
 
         Requests per CPU-second are judged instead where the rate says nothing of the servers:
         when other programs took more than `DISTURBED` of a core, and with `per_cpu` (against a
         server that wrk on one core cannot keep busy).
         """
-        if ours.failure or theirs.failure or not theirs.median():
+        if ours.failure or theirs.failure:
             self.verdicts.append(Verdict(name, "none", bar, "MISS", "not measured"))
             return
-        rate = ours.median() / theirs.median()
-        cpu = ours.median("per_cpu") / theirs.median("per_cpu")
+        rate = Pairs.of(ours.values(), theirs.values())
+        cpu = Pairs.of(ours.values("per_cpu"), theirs.values("per_cpu"))
         if per_cpu or disturbed([ours, theirs]):
-            self.figure(f"{name}, per CPU-second", cpu, bar, f"by rate {rate:.2f}")
+            self.pairs(f"{name}, per CPU-second", cpu, bar, f"by rate {rate.median():.2f}")
         else:
-            self.figure(name, rate, bar, f"per CPU-second {cpu:.2f}")
+            self.pairs(name, rate, bar, f"per CPU-second {cpu.median():.2f}")
+
+    def pairs(self, name: str, pairs: Pairs, bar: Bar | None, *notes: str) -> None:
+        """Add the verdict on the median of some pairs, with their spread before the notes."""
+        self.figure(name, pairs.median(), bar, ", ".join([pairs.spread(), *notes]))
 
     def figure(self, name: str, figure: float, bar: Bar | None, note: str = "") -> None:
         """Add the verdict on a figure."""
@@ -160,11 +165,12 @@ def document(sections: Sequence[Section], rounds: int, seconds: float, args: str
         f"{now:%Y-%m-%d %H:%M} UTC · {platform.python_implementation()} "
         f"{platform.python_version()} · {platform.system()} {platform.release()} · {_cpu()} · "
         f"server on core {SERVER_CORE}, load on core {LOAD_CORE} · {_wrk_version()}, "
-        f"{THREADS} thread, {CONNECTIONS} connections, {seconds:g} s a cell, "
-        f"median of {rounds} rounds that take turns"
+        f"{THREADS} thread, {CONNECTIONS} connections, {seconds:g} s a measurement, "
+        f"{rounds} rounds that take turns"
     )
     reading = (
-        "Ratios come from one run. Where other programs took more than "
+        "Tables show medians over the rounds. A ratio is the median of the ratios of each round, "
+        "whose lowest and highest are noted beside it. Where other programs took more than "
         f"{DISTURBED:.0%} of the server's or wrk's core (column others), rates say nothing, and "
         "requests per second of the server's own processor time are judged instead."
     )

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .load import Figures, Request, measure
+from .pairs import forth_and_back
 from .servers import Answer, Running, Server, running
 
-WARM_UP = 1.0  # seconds of load before a measurement
+WARM_UP = 1.0  # seconds of load before the first measurement; the later ones find a warm server
 
 Prepare = Callable[[Running], Request]
 
@@ -36,14 +37,18 @@ class Measured:
     rounds: list[Figures] = field(default_factory=list)
     failure: str = ""
 
+    def values(self, figure: str = "rate") -> list[float]:
+        """Return one of the `Figures`, for each round."""
+        return [float(getattr(one, figure)) for one in self.rounds]
+
     def median(self, figure: str = "rate") -> float:
         """Return the median over the rounds of one of the `Figures`; 0 where there are none."""
-        values = [getattr(one, figure) for one in self.rounds]
-        return float(statistics.median(values)) if values else 0.0
+        values = self.values(figure)
+        return statistics.median(values) if values else 0.0
 
     def spread(self) -> float:
         """Return (highest - lowest) / median of the rate."""
-        rates = [one.rate for one in self.rounds]
+        rates = self.values()
         return (max(rates) - min(rates)) / statistics.median(rates) if rates else 0.0
 
 
@@ -65,11 +70,11 @@ def take_turns(
 ) -> list[Measured]:
     """Measure every server in turn, `rounds` times, and return what was measured.
 
-    NOTE: taking turns lets a slow minute of a shared machine hit all servers alike.
+    A server that has not failed has a figure for each round, see `pairs`.
     """
     measured = [Measured(name) for name in started]
-    for _ in range(rounds):
-        for one in measured:
+    for turn in range(rounds):
+        for one in forth_and_back(measured, turn):
             server = started[one.server]
             if one.failure:
                 continue
@@ -78,7 +83,8 @@ def take_turns(
                 continue
             try:
                 request = cell.prepare(server)
-                measure(server, request, WARM_UP)
+                if turn == 0:
+                    measure(server, request, WARM_UP)
                 one.rounds.append(measure(server, request, seconds))
             except (AssertionError, RuntimeError, OSError) as error:
                 one.failure = f"{type(error).__name__}: {error}"

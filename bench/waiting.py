@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import peers
 from .load import Request, measure, start
+from .pairs import Pairs
 from .report import Section
 from .servers import running
 from .throughput import WARM_UP, Measured, expect
@@ -38,7 +39,7 @@ def beside_sleepers(rounds: int, seconds: float) -> Section:
         alone.failure = beside.failure = str(error)
     section.table(f"async view, {CLIENTS} connections", [alone, beside])
     if not alone.failure:
-        ratio = beside.median("p99") / alone.median("p99")
-        note_ms = f"p99 {alone.median('p99'):.2f} ms alone, {beside.median('p99'):.2f} ms beside"
-        section.figure("p99 beside / p99 alone", ratio, None, note_ms)
+        pairs = Pairs.of(beside.values("p99"), alone.values("p99"))
+        both = f"p99 {alone.median('p99'):.2f} ms alone, {beside.median('p99'):.2f} ms beside"
+        section.pairs("p99 beside / p99 alone", pairs, None, both)
     return section

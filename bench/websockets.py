@@ -7,16 +7,20 @@ of the server's own processor time: a window of one message leaves every server 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import socket
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from .pairs import Pairs, forth_and_back
 from .report import Bar, Section, markdown
 from .servers import LOAD_CORE, Running, Server, running
+from .throughput import WARM_UP
 
 SIZE = 64
 CONNECTIONS = 20
@@ -92,7 +96,6 @@ def echo(port: int, load: Load) -> tuple[int, float]:
 
 def measure(server: Running, load: Load) -> tuple[float, float]:
     """Return messages per second, and per second of the server's processor time."""
-    echo(server.port, Load(load.connections, load.window, 0.5))
     before = server.cpu_seconds()
     count, seconds = echo(server.port, load)
     return count / seconds, count / max(server.cpu_seconds() - before, 0.01)
@@ -104,34 +107,43 @@ def sockets(rounds: int, seconds: float) -> Section:
     everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {LOAD_CORE})
     try:
-        for window in WINDOWS:
-            _window(section, Load(CONNECTIONS, window, seconds), rounds)
+        with contextlib.ExitStack() as stack:
+            servers = {name: stack.enter_context(running(_server(name))) for name in NAMES}
+            for window in WINDOWS:
+                _window(section, servers, Load(CONNECTIONS, window, seconds), rounds)
     finally:
         os.sched_setaffinity(0, everywhere)
     return section
 
 
-def _window(section: Section, load: Load, rounds: int) -> None:
-    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
-    for _ in range(rounds):
-        for name in NAMES:
-            argv = (sys.executable, "-m", PROGRAM, name, "{port}")
-            with running(Server(name, argv)) as server:
-                figures[name].append(measure(server, load))
-    rate, per_cpu = (
-        {name: statistics.median(one[n] for one in found) for name, found in figures.items()}
-        for n in (0, 1)
-    )
-    rows = [(NAMES[name], f"{rate[name]:,.0f}", f"{per_cpu[name]:,.0f}") for name in NAMES]
+def _server(name: str) -> Server:
+    return Server(name, (sys.executable, "-m", PROGRAM, name, "{port}"))
+
+
+def _window(section: Section, servers: Mapping[str, Running], load: Load, rounds: int) -> None:
+    rates: dict[str, list[float]] = {name: [] for name in NAMES}
+    per_cpu: dict[str, list[float]] = {name: [] for name in NAMES}
+    for turn in range(rounds):
+        for name in forth_and_back(list(NAMES), turn):
+            if turn == 0:
+                measure(servers[name], replace(load, duration=WARM_UP))
+            rate, by_cpu = measure(servers[name], load)
+            rates[name].append(rate)
+            per_cpu[name].append(by_cpu)
+            time.sleep(0.1)  # let the closed connections be cleared away
+    median = statistics.median
+    rows = [
+        (NAMES[name], f"{median(rates[name]):,.0f}", f"{median(per_cpu[name]):,.0f}")
+        for name in NAMES
+    ]
     title = f"{load.connections} connections, windows of {load.window}"
     table = markdown(("server", "messages/s", "messages per CPU-second"), rows)
     section.tables.append(f"{title}\n\n{table}")
     for name in ("function", "handler"):
-        ratio = per_cpu[name] / per_cpu["tornado"]
-        against = per_cpu[name] / per_cpu["websockets"]
-        section.figure(
+        websockets = Pairs.of(per_cpu[name], per_cpu["websockets"])
+        section.pairs(
             f"{name}, windows of {load.window}, against Tornado, per CPU-second",
-            ratio,
+            Pairs.of(per_cpu[name], per_cpu["tornado"]),
             Bar(">=", 4),
-            f"against websockets {against:.2f}",
+            f"against websockets {websockets.median():.2f}",
         )

@@ -1,9 +1,12 @@
-"""What every test must leave behind: no current context and no server of ours."""
+"""What every test must leave behind: no current context and no server of ours; and what tests
+of any folder may ask for."""
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -34,6 +37,25 @@ def no_leaked_server() -> Iterator[None]:
     for thread in _servers() - before:
         thread.join(_ENDING)
         assert not thread.is_alive(), f"The test left {thread.name} running"
+
+
+@pytest.fixture
+def reserve() -> Iterator[Callable[[], int]]:
+    """Return what gives ports that the system gives to nobody else until the test's end.
+
+    A socket is bound to each that never listens. With SO_REUSEADDR a server, which sets it too, may
+    have the same port; whoever asks the system for any port gets another.
+    """
+    with ExitStack() as holders:
+
+        def reserve_port() -> int:
+            holder = holders.enter_context(socket.socket())
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+            port: int = holder.getsockname()[1]
+            return port
+
+        yield reserve_port
 
 
 def _servers() -> set[threading.Thread]:

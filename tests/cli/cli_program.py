@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -179,10 +178,3 @@ class Served:
     def wait(self) -> int:
         """Wait for the end; return the exit status."""
         return self.process.wait(SECONDS)
-
-
-def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

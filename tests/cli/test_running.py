@@ -8,9 +8,10 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 
 import pytest
-from cli_program import HELLO, LISTENING, SECONDS, Program, free_port
+from cli_program import HELLO, LISTENING, SECONDS, Program
 
 FACTORY = """
     from waterspout import App
@@ -244,8 +245,10 @@ def test_a3_run_of_the_application(
     assert served.said.endswith("after\n")
 
 
-def test_a3_run_takes_the_address_from_the_server_name(program: Program) -> None:
-    port = free_port()
+def test_a3_run_takes_the_address_from_the_server_name(
+    program: Program, reserve: Callable[[], int]
+) -> None:
+    port = reserve()
     text = (
         RUN.replace('app.route("/")', f'app.config["SERVER_NAME"] = "localhost:{port}"\n    #') % ""
     )

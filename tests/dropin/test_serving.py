@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import socket
 import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from dropin_process import PROGRAMS, environment
 
 START_SECONDS = 20
-
-
-def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
@@ -99,9 +91,11 @@ def arguments_for(way: str, program: str, port: int) -> list[str]:
         ("run_simple()", "direct_program"),
     ],
 )
-def test_l5_program_is_served_by_waterspout(tmp_path: Path, way: str, program: str) -> None:
+def test_l5_program_is_served_by_waterspout(
+    tmp_path: Path, reserve: Callable[[], int], way: str, program: str
+) -> None:
     """Whatever starts the program, our server answers."""
-    port = free_port()
+    port = reserve()
     with serving(tmp_path, port, *arguments_for(way, program, port)) as connection:
         assert ask(connection, "GET", "/").text == "GET nobody"
         assert ask(connection, "POST", "/", name="ada").text == "POST ada"
@@ -113,9 +107,9 @@ def test_l5_program_is_served_by_waterspout(tmp_path: Path, way: str, program: s
             assert ask(connection, "GET", "/other/").text == "the other application"
 
 
-def test_l5_login_over_the_server(tmp_path: Path) -> None:
+def test_l5_login_over_the_server(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """Flask-Login's cookies and redirects, request by request over one connection."""
-    port = free_port()
+    port = reserve()
     arguments = arguments_for("waterspout run --dropin", "login_program", port)
     with serving(tmp_path, port, *arguments) as connection:
         answer = ask(connection, "GET", "/member")

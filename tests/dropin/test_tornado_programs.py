@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from dropin_process import PROGRAMS
-from test_serving import INSTALL_AND_RUN, ask, free_port, serving
+from test_serving import INSTALL_AND_RUN, ask, serving
 
 PROGRAM = str(PROGRAMS / "tornado_program.py")
 
@@ -35,9 +36,9 @@ def arguments_for(way: str, port: int) -> list[str]:
         "install()",
     ],
 )
-def test_l5_a_tornado_program(way: str, tmp_path: Path) -> None:
+def test_l5_a_tornado_program(way: str, tmp_path: Path, reserve: Callable[[], int]) -> None:
     """Its handlers are ours; its coroutines, locks and HTTP client are Tornado's, on one loop."""
-    port = free_port()
+    port = reserve()
     with serving(tmp_path, port, *arguments_for(way, port)) as connection:
         answer = ask(connection, "GET", "/?q=1")
         assert answer.status == 200
@@ -47,9 +48,9 @@ def test_l5_a_tornado_program(way: str, tmp_path: Path) -> None:
             assert relayed.text.endswith("at relay")  # type: ignore[attr-defined]
 
 
-def test_l5_a_program_that_stops_its_loop(tmp_path: Path) -> None:
+def test_l5_a_program_that_stops_its_loop(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """It ends as it does on Tornado, without a word about what was left."""
-    port = free_port()
+    port = reserve()
     arguments = arguments_for("python -m waterspout.dropin", port)
     with serving(tmp_path, port, *arguments) as connection:
         assert ask(connection, "GET", "/").status == 200
@@ -63,9 +64,9 @@ def test_l5_a_program_that_stops_its_loop(tmp_path: Path) -> None:
     assert "was destroyed" not in said
 
 
-def test_l5_asyncio_run(tmp_path: Path) -> None:
+def test_l5_asyncio_run(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """A program that never names `IOLoop`."""
-    port = free_port()
+    port = reserve()
     program = str(PROGRAMS / "asyncio_program.py")
     with serving(tmp_path, port, "-m", "waterspout.dropin", program, str(port)) as connection:
         answer = ask(connection, "GET", "/")

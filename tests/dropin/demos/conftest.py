@@ -10,7 +10,7 @@ from pathlib import Path
 import demos_sources
 import pytest
 from demos_browser import Browser
-from demos_process import ON_TORNADO, Demo, reserved_port
+from demos_process import ON_TORNADO, Demo
 
 #: Starts a demo: program below demos/, arguments → the demo.
 Start = Callable[..., Demo]
@@ -21,13 +21,6 @@ def demos(pytestconfig: pytest.Config) -> Path:
     """Return the directory of Tornado's demos."""
     assert pytestconfig.cache is not None
     return demos_sources.demos(pytestconfig.cache.mkdir("tornado-demos"))
-
-
-@pytest.fixture
-def reserve() -> Iterator[Callable[[], int]]:
-    """Return what gives ports that are this test's until its end."""
-    with ExitStack() as ports:
-        yield lambda: ports.enter_context(reserved_port())
 
 
 @pytest.fixture

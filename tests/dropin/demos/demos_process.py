@@ -13,8 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -23,19 +22,6 @@ ON_TORNADO = os.environ.get("DEMOS_ON") == "tornado"
 
 _PATHS = (HERE / "surroundings", HERE.parents[2] / "src")
 _IMPORT_LINE = re.compile(r"^import time:.*\| +(.+)\n", re.MULTILINE)
-
-
-@contextmanager
-def reserved_port() -> Iterator[int]:
-    """Give a port that the system gives to nobody else meanwhile.
-
-    A socket is bound to it that never listens. With SO_REUSEADDR a server, which sets it too, may
-    have the same port; whoever asks the system for any port gets another.
-    """
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
 
 
 class Demo:
