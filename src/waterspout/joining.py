@@ -95,12 +95,7 @@ class Joining(Registration):
         """Add a route whose rule is a regular expression over the whole path, see
         `routing.PatternRule`, which also takes the *options*."""
         options = {**getattr(view_func, "rule_options", {}), **options}
-        old = self.view_functions.get(endpoint)
-        if old is not None and old is not view_func:
-            raise AssertionError(
-                f"View function mapping is overwriting an existing endpoint function: {endpoint}"
-            )
-        self.view_functions[endpoint] = view_func
+        self._add_view_function(endpoint, view_func)
         self.route_table.add_pattern(PatternRule(pattern, endpoint, **options))
 
     @setupmethod

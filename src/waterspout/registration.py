@@ -189,13 +189,10 @@ class Registration(Scaffold):
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_first_request:
             raise AssertionError(
-                f"The setup method '{f_name}' can no longer be called"
-                " on the application. It has already handled its first"
-                " request, any changes will not be applied"
-                " consistently.\n"
-                "Make sure all imports, decorators, functions, etc."
-                " needed to set up the application are done before"
-                " running it."
+                f"The setup method '{f_name}' can no longer be called on the application. It has"
+                " already handled its first request, any changes will not be applied"
+                " consistently.\nMake sure all imports, decorators, functions, etc. needed to set"
+                " up the application are done before running it."
             )
 
     def close_setup(self) -> None:
@@ -328,13 +325,15 @@ class Registration(Scaffold):
         made.provide_automatic_options = provide_automatic_options
         self.url_map.add(made)
         if view_func is not None:
-            old = self.view_functions.get(endpoint)
-            if old is not None and old != view_func:
-                raise AssertionError(
-                    "View function mapping is overwriting an existing"
-                    f" endpoint function: {endpoint}"
-                )
-            self.view_functions[endpoint] = view_func
+            self._add_view_function(endpoint, view_func)
+
+    def _add_view_function(self, endpoint: str, view_func: Callable[..., Any]) -> None:
+        old = self.view_functions.get(endpoint)
+        if old is not None and old != view_func:
+            raise AssertionError(
+                f"View function mapping is overwriting an existing endpoint function: {endpoint}"
+            )
+        self.view_functions[endpoint] = view_func
 
     @setupmethod
     def template_filter(self, name: Any = None) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from base64 import b64encode
 from inspect import isawaitable
 from io import BytesIO
 from typing import Any
@@ -12,9 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
-from ..escape import utf8
-from ..httputil import HTTPHeaders, encode_username_password
+from ..httputil import HTTPHeaders
 from ..netutil import ssl_options_to_context
+from ..request_head import add_credentials, encode_head
 from ..util import GzipDecompressor
 from .errors import HTTPClientError, HTTPStreamClosedError, HTTPTimeoutError
 from .messages import HTTPRequest
@@ -117,12 +116,7 @@ class Exchange:
         headers.setdefault("Host", target.netloc.rpartition("@")[2])
         headers["Connection"] = "close"
         headers.setdefault("User-Agent", request.user_agent or "Waterspout")
-        username, password = target.username, target.password
-        if username is None:
-            username, password = request.auth_username, request.auth_password
-        if username is not None:
-            pair = encode_username_password(username, password or "")
-            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        add_credentials(headers, target, request)
         if request.decompress_response:
             headers["Accept-Encoding"] = "gzip"
         if request.expect_100_continue:
@@ -137,10 +131,7 @@ class Exchange:
         path = target.path or "/"
         if target.query:
             path += f"?{target.query}"
-        lines = [f"{self.method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.get_all())]
-        if any("\n" in line or "\r" in line for line in lines):
-            raise ValueError("a line break in the URL or in a header field")
-        return utf8("\r\n".join(lines) + "\r\n\r\n")
+        return encode_head(f"{self.method} {path} HTTP/1.1", headers.get_all())
 
     async def _send_body(self, writer: asyncio.StreamWriter) -> None:
         producer = self.request.body_producer

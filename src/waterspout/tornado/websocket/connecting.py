@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from websockets.client import ClientProtocol
@@ -15,10 +14,10 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from ..escape import utf8
 from ..httpclient import HTTPError, HTTPRequest, HTTPResponse
-from ..httputil import HTTPHeaders, encode_username_password, parse_response_start_line
+from ..httputil import HTTPHeaders, parse_response_start_line
 from ..netutil import ssl_options_to_context
+from ..request_head import add_credentials, encode_head
 from .client_end import ClientEnd
 from .errors import WebSocketError
 
@@ -71,19 +70,10 @@ class Opening:
             headers["Sec-WebSocket-Protocol"] = ",".join(self._subprotocols)
         if self._compresses:
             headers["Sec-WebSocket-Extensions"] = "permessage-deflate; client_max_window_bits"
-        user, password = target.username, target.password
-        if user is None:
-            user, password = request.auth_username, request.auth_password
-        if user is not None:
-            pair = encode_username_password(user, password or "")
-            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        add_credentials(headers, target, request)
         if request.user_agent:
             headers["User-Agent"] = request.user_agent
-        lines = [f"GET {target.resource_name} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        if any("\n" in line or "\r" in line for line in lines):
-            raise ValueError("a line break in the URL or in a header field")
-        return utf8("\r\n".join(lines) + "\r\n\r\n")
+        return encode_head(f"GET {target.resource_name} HTTP/1.1", headers.items())
 
     def take_answer(self, head: bytes) -> None:
         """Look at the server's answer. Raises `HTTPError` if it refuses, `WebSocketError` if it
