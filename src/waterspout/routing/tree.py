@@ -55,6 +55,8 @@ class Leaf:
         self.single: Param | None = None
         self.defaults: dict[str, Any] | None = None
         if rule is not None:
+            if not hasattr(rule, "plan"):  # it is of Werkzeug's class, not of ours
+                rule.plan = None  # type: ignore[attr-defined]
             # PERF: interned, as a function's own names are: an argument finds its place at once.
             self.params = tuple((intern(n), _conversion(c)) for n, c in rule._converters.items())
             self.defaults = dict(rule.defaults) if rule.defaults else None

@@ -55,6 +55,9 @@ Endpoint = Callable[..., Awaitable["Written | Sent"]]
 Found = tuple[Application, Target] | HTTPMessageDelegate
 Finder = Callable[[App, HTTPServerRequest, dict[str, Any]], Found]
 
+# PERF: a class method that is looked up makes an object each time.
+_face_of = HTTPServerRequest.from_incoming
+
 #: Bytes a body may have, as Tornado's servers have it.
 MAX_BODY_SIZE = 100 * 1024 * 1024
 
@@ -150,11 +153,19 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
     # PERF: one coroutine for all of it; each in another is a fiftieth of a request.
     async def answer(**values: Any) -> Written | Sent:
         ctx = request_var.get()
-        connection, request = _begin(ctx, prefix)
-        found = find(ctx.app, request, values)
-        identify = ctx.app.user_func
-        if identify is not None:
-            user = identify()
+        app = ctx.app
+        incoming = ctx._incoming or _message_of(ctx)
+        connection = ServerConnection(ctx, incoming)
+        try:
+            request = _face_of(incoming, connection)
+        except HTTPInputError as error:
+            raise _malformed(connection, error) from error
+        root = incoming.origin.root_path
+        if root or prefix:
+            _set_root(ctx, request, root + prefix, joined=bool(prefix))
+        found = find(app, request, values)
+        if app.user_func is not None:
+            user = app.user_func()
             ctx._user = await user if isinstance(user, Awaitable) else user
         if not isinstance(found, tuple):
             if type(found) is not _HandlerDelegate or found.stream_request_body:
@@ -162,7 +173,6 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
                 return await _converse(connection, found, start_line, request.headers)
             found = found.application, found.target
         application, (handler_class, arguments, path_args, path_kwargs) = found
-        incoming = connection.incoming
         if request._has_body:
             body = incoming.body
             limit = connection.max_body_size
@@ -214,21 +224,12 @@ def _delegate_endpoint(program: Any) -> Endpoint:
     return answer
 
 
-def _begin(ctx: RequestContext, prefix: str = "") -> tuple[ServerConnection, HTTPServerRequest]:
-    """Make both ends of a request to handlers at *prefix* of the context's application."""
-    incoming = ctx._incoming or _message_of(ctx)
-    connection = ServerConnection(ctx, incoming)
-    try:
-        request = HTTPServerRequest.from_incoming(incoming, connection)
-    except HTTPInputError as error:
-        raise _malformed(connection, error) from error
-    root = incoming.origin.root_path + prefix
-    if root:
-        request.path = request.path.removeprefix(root) or "/"
-        state: Any = ctx  # what follows is read in `web.roots` and `Application.reverse_url`
-        state._handler_root = root
-        state._handlers_joined = bool(prefix)
-    return connection, request
+def _set_root(ctx: Any, request: HTTPServerRequest, root: str, *, joined: bool) -> None:
+    """Take the *root* that handlers are mounted at from the path, and note it for `web.roots` and
+    `Application.reverse_url`; *joined* says that they are part of a core application."""
+    request.path = request.path.removeprefix(root) or "/"
+    ctx._handler_root = root
+    ctx._handlers_joined = joined
 
 
 def _message_of(ctx: RequestContext) -> Incoming:
