@@ -19,7 +19,6 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.local import LocalProxy
 from werkzeug.routing import WebsocketMismatch
 
 from . import signals
@@ -28,6 +27,7 @@ from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .app_context import _unset
 from .current import NO_APP, app_var, enter, request_var
 from .http.upgrade import UpgradeRequired
+from .proxies import LocalProxy
 from .signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
@@ -137,9 +137,11 @@ class RequestContext(AppContext):
     @property
     def session(self) -> SessionMixin:
         """The session, opened on first use; asking for it marks it `accessed`."""
-        if self._live_session is None and not self._opened:
-            raise AssertionError("The session has not yet been opened.")
-        found = self._session
+        found = self._live_session
+        if found is None:
+            if not self._opened:
+                raise AssertionError("The session has not yet been opened.")
+            found = self.open_session()
         found.accessed = True
         return found
 
@@ -207,7 +209,7 @@ class RequestContext(AppContext):
         if signals.watched or plan is None or plan.closes:
             return True
         request = self._request
-        return request is not None and request.must_close()
+        return request is not None and ("close" in vars(request) or request.must_close())
 
     def outlasts_body(self) -> bool:
         """Whether a streamed body still needs this context: it was made to, or the setting

@@ -367,6 +367,8 @@ async def process_response(ctx: RequestContext, drv: Driver, response: Response)
 async def close(ctx: RequestContext, drv: Driver) -> None:
     """End a request that `respond` answered: teardown functions of the request, then of the
     application context; runs exactly once, also after errors and cancellation."""
+    if not ctx.must_close():
+        return
     app = ctx.app
     plan = ctx.plan
     error = ctx.error

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from werkzeug.datastructures import Headers
+from werkzeug.http import dump_cookie, http_date
+from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import json
@@ -19,7 +23,19 @@ from ..current import current_config
 from .awaitable import Ready
 from .cookies import check_cookie, check_prefix
 
-__all__ = ["Response", "blocking_iterator"]
+__all__ = ["Response", "add_field", "blocking_iterator"]
+
+_set_data = WerkzeugResponse.set_data
+_status = WerkzeugResponse.status
+_content_type = lru_cache(maxsize=64)(get_content_type)
+#: Werkzeug's objects are made of what we know, as they are in the versions so far.
+_is_known = vars(Headers()) == {"_list": []} and vars(WerkzeugResponse(b"")).keys() == {
+    *("headers", "_status", "_status_code", "direct_passthrough", "_on_close", "response")
+}
+#: Characters of a cookie's value that need no quotes: those of signed values.
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+#: Stands in a cookie's frame for the date; a checked cookie has none of its own.
+_DATE = "\0"
 
 
 class Response(Ready, WerkzeugResponse):
@@ -32,6 +48,46 @@ class Response(Ready, WerkzeugResponse):
     default_mimetype: str | None = "text/html"
     json_module: Any = json
     autocorrect_location_header = False
+
+    def __init__(
+        self,
+        response: Iterable[bytes] | bytes | Iterable[str] | str | None = None,
+        status: Any = None,
+        headers: Mapping[str, Any] | Iterable[tuple[str, str]] | None = None,
+        mimetype: str | None = None,
+        content_type: str | None = None,
+        direct_passthrough: bool = False,
+    ) -> None:
+        cls = type(self)
+        kind = type(response)
+        if (
+            (kind is str or kind is bytes)
+            and status is None
+            and headers is None
+            and mimetype is None
+            and content_type is None
+            and _is_known
+            and self.default_mimetype is not None
+            and self.default_status == 200
+            and self.automatically_set_content_length
+            and cls.set_data is _set_data
+            and cls.status is _status
+        ):
+            # PERF: what Werkzeug makes of a text alone. It looks for each field before it sets it,
+            # and throws an error inside where there is none: 39,000 instructions, this 8,000.
+            body: Any = response.encode() if kind is str else response  # type: ignore[union-attr]
+            self.headers = fields = Headers()
+            fields._list = [
+                ("Content-Type", _content_type(self.default_mimetype, "utf-8")),
+                ("Content-Length", str(len(body))),
+            ]
+            self._status = "200 OK"
+            self._status_code = 200
+            self.direct_passthrough = direct_passthrough
+            self._on_close = []
+            self.response = [body]
+            return
+        super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
@@ -60,11 +116,27 @@ class Response(Ready, WerkzeugResponse):
         the setting COOKIE_PREFIX_CHECK, for a ``__Host-`` or ``__Secure-`` name that browsers
         would not take.
         """
-        check_cookie(key, domain, expires)
         if key.startswith("__"):
+            check_cookie(key, domain, expires)
             config = current_config()
             if config is not None and config["COOKIE_PREFIX_CHECK"]:
                 check_prefix(key, domain, path, secure or partitioned)
+        if (
+            max_age is None
+            and not isinstance(expires, str)
+            and isinstance(value, str)
+            and not value.encode().translate(None, _PLAIN)
+        ):
+            dated = expires is not None
+            attributes = (path, domain, secure, httponly, samesite, partitioned)
+            start, middle, end = _cookie_frame(key, dated, *attributes)
+            date = "" if expires is None else http_date(expires)
+            text = f"{start}{value}{middle}{date}{end}"
+            limit = self.max_cookie_size
+            if not limit or len(text) <= limit:
+                add_field(self.headers, "Set-Cookie", text)
+                return
+        check_cookie(key, domain, expires)
         super().set_cookie(
             key, value, max_age, expires, path, domain, secure, httponly, samesite, partitioned
         )
@@ -91,6 +163,46 @@ class Response(Ready, WerkzeugResponse):
         body: Any = self.response
         async for item in body:
             yield item.encode() if isinstance(item, str) else item
+
+
+def add_field(headers: Headers, name: str, value: str) -> None:
+    """Add a field whose value has no line end, as `Headers.add` does after it has looked."""
+    if _is_known and type(headers) is Headers:
+        headers._list.append((name, value))  # PERF: 400 instructions instead of 4,000
+    else:
+        headers.add(name, value)
+
+
+# PERF: 19,000 instructions a cookie. The attributes of an application's cookies are few, and the
+# check of their types keeps 1 apart from True, which is written in another way.
+@lru_cache(maxsize=128, typed=True)
+def _cookie_frame(
+    key: str,
+    dated: bool,
+    path: str | None,
+    domain: str | None,
+    secure: bool,
+    httponly: bool,
+    samesite: str | None,
+    partitioned: bool,
+) -> tuple[str, str, str]:
+    """Return what Werkzeug writes before a cookie's plain value, between it and the date, and
+    after the date; without a date the second is all that follows the value."""
+    check_cookie(key, domain, None)
+    text = dump_cookie(
+        key,
+        expires=_DATE if dated else None,
+        path=path,
+        domain=domain,
+        secure=secure,
+        httponly=httponly,
+        max_size=0,
+        samesite=samesite,
+        partitioned=partitioned,
+    )
+    name, _, attributes = text.partition("=")
+    middle, _, end = attributes.partition(_DATE)
+    return f"{name}=", middle, end
 
 
 def _encoded(items: Iterator[Any]) -> Iterator[bytes]:

@@ -32,9 +32,22 @@ def read_json(s: str | bytes, **kwargs: Any) -> Any:
     bad JSON, never a `RecursionError` (CVE-2018-1000656).
     """
     try:
+        if type(s) is str and not kwargs:
+            # PERF: text without blanks around it, as programs write it, in half the time. The
+            # rest, bad JSON too, goes the long way, which says what is wrong with it.
+            try:
+                value, end = _raw_decode(s)
+            except ValueError:
+                pass
+            else:
+                if end == len(s):
+                    return value
         return json.loads(s, **kwargs)
     except RecursionError:
         raise ValueError("The JSON text is nested too deeply.") from None
+
+
+_raw_decode = json.JSONDecoder().raw_decode
 
 
 class JSONProvider:
@@ -88,6 +101,37 @@ def _default(o: Any) -> Any:
     raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
 
 
+def _encode_by(encoder: json.JSONEncoder) -> Callable[[Any], str]:
+    """Return the `encode` of *encoder*, as a function that does not set itself up at every call.
+
+    PERF: 5,400 instructions instead of 13,300 for a small dict.
+    """
+    make: Any = getattr(json.encoder, "c_make_encoder", None)  # CPython's, not promised
+    indent: Any = encoder.indent
+    if make is None or indent is not None:
+        return encoder.encode
+    texts: Any = json.encoder
+    pieces = make(
+        None,  # no watch for circles, see below
+        encoder.default,
+        texts.encode_basestring_ascii if encoder.ensure_ascii else texts.encode_basestring,
+        indent,
+        encoder.key_separator,
+        encoder.item_separator,
+        encoder.sort_keys,
+        encoder.skipkeys,
+        encoder.allow_nan,
+    )
+
+    def encode(obj: Any) -> str:
+        try:
+            return "".join(pieces(obj, 0))
+        except RecursionError:  # a circle, perhaps: the encoder itself tells
+            return encoder.encode(obj)
+
+    return encode
+
+
 _layout = frozenset({"separators", "indent"})
 
 
@@ -110,20 +154,20 @@ class DefaultJSONProvider(JSONProvider):
     #: The content type of responses.
     mimetype = "application/json"
 
-    _encoders: dict[Any, json.JSONEncoder] | None = None
+    _encoders: dict[Any, Callable[[Any], str]] | None = None
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Return *obj* as JSON text. *kwargs* are those of `json.dumps`; the attributes of
         the provider are their defaults."""
         if kwargs.keys() <= _layout:
-            return self._encoder(**kwargs).encode(obj)
+            return self._encoder(**kwargs)(obj)
         kwargs.setdefault("default", self.default)
         kwargs.setdefault("ensure_ascii", self.ensure_ascii)
         kwargs.setdefault("sort_keys", self.sort_keys)
         return json.dumps(obj, **kwargs)
 
-    def _encoder(self, separators: Any = None, indent: Any = None) -> json.JSONEncoder:
-        # PERF: json.dumps() makes an encoder per call, 1 us of the 2.7 us a small dict
+    def _encoder(self, separators: Any = None, indent: Any = None) -> Callable[[Any], str]:
+        # PERF: json.dumps() makes two encoders per call, 2 us of the 2.7 us a small dict
         # takes. The attributes are part of the key, so a change of them is noticed.
         key = (self.default, self.ensure_ascii, self.sort_keys, separators, indent)
         kept = self._encoders
@@ -132,12 +176,14 @@ class DefaultJSONProvider(JSONProvider):
         try:
             return kept[key]
         except (KeyError, TypeError) as miss:  # TypeError: an unhashable hook or separators
-            made = json.JSONEncoder(
-                default=self.default,
-                ensure_ascii=self.ensure_ascii,
-                sort_keys=self.sort_keys,
-                separators=separators,
-                indent=indent,
+            made = _encode_by(
+                json.JSONEncoder(
+                    default=self.default,
+                    ensure_ascii=self.ensure_ascii,
+                    sort_keys=self.sort_keys,
+                    separators=separators,
+                    indent=indent,
+                )
             )
             if isinstance(miss, KeyError) and len(kept) < 16:
                 kept[key] = made

@@ -188,6 +188,7 @@ class TagDateTime(JSONTag):
 
 
 _plain_types = frozenset({str, int, float, bool, type(None)})
+_containers = (dict, list)
 
 
 class TaggedJSONSerializer:
@@ -234,7 +235,17 @@ class TaggedJSONSerializer:
 
     def tag(self, value: Any) -> Any:
         """Return *value* as JSON can say it, marked where needed."""
-        if type(value) in self._untagged:
+        kind = type(value)
+        untagged = self._untagged
+        if kind in untagged:
+            return value
+        # PERF: a dict of plain scalars, none of its keys a tag's: most sessions are one.
+        if (
+            kind is dict
+            and value
+            and untagged.issuperset(map(type, value.values()))
+            and self.tags.keys().isdisjoint(value)
+        ):
             return value
         for tag in self.order:
             if tag.check(value):
@@ -253,9 +264,14 @@ class TaggedJSONSerializer:
     def _untag_scan(self, value: Any) -> Any:
         # Inside out: the parts of a marked object are values already when it is read.
         if isinstance(value, dict):
-            return self.untag({key: self._untag_scan(item) for key, item in value.items()})
+            read = {}
+            for key, item in value.items():
+                read[key] = self._untag_scan(item) if isinstance(item, _containers) else item
+            return self.untag(read)
         if isinstance(value, list):
-            return [self._untag_scan(item) for item in value]
+            return [
+                self._untag_scan(item) if isinstance(item, _containers) else item for item in value
+            ]
         return value
 
     def dumps(self, value: Any) -> str:

@@ -20,7 +20,6 @@ import hmac
 import zlib
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
 from itsdangerous import BadSignature, Serializer, TimestampSigner, URLSafeTimedSerializer
@@ -35,6 +34,8 @@ _TINY = 11
 _SMALL = 120
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
+#: What base 64 lacks to be whole, by its length modulo 4.
+_PADDING = (b"", b"===", b"==", b"=")
 
 Key = str | bytes
 Digest = Callable[..., Any]
@@ -66,15 +67,29 @@ class _Signer(TimestampSigner):
         ]
 
     def get_signature(self, value: Key) -> bytes:
-        return _encode(_sum(self._macs[-1], want_bytes(value)))
+        data = value if isinstance(value, bytes) else want_bytes(value)
+        return _encode(_sum(self._macs[-1], data))
+
+    def sign(self, value: Key) -> bytes:
+        """Return the value with the time and the signature, as its parent does."""
+        data = value if isinstance(value, bytes) else want_bytes(value)
+        now = self.get_timestamp()
+        stamp = _encode(now.to_bytes((now.bit_length() + 7) // 8, "big"))
+        data = b"%b%b%b" % (data, self.sep, stamp)
+        return b"%b%b%b" % (data, self.sep, self.get_signature(data))
 
     def verify_signature(self, value: Key, sig: Key) -> bool:
         try:
-            given = _decode(want_bytes(sig, encoding="ascii", errors="ignore"))
+            if not isinstance(sig, bytes):
+                sig = want_bytes(sig, encoding="ascii", errors="ignore")
+            given = _decode(sig)
         except Exception:  # itsdangerous' own rule: whatever is wrong with it, it is no signature
             return False
-        data = want_bytes(value)
-        return any(hmac.compare_digest(given, _sum(mac, data)) for mac in reversed(self._macs))
+        data = value if isinstance(value, bytes) else want_bytes(value)
+        for mac in reversed(self._macs):  # noqa: SIM110  # PERF: a generator costs 0.3 us
+            if hmac.compare_digest(given, _sum(mac, data)):
+                return True
+        return False
 
 
 def _sum(mac: hmac.HMAC, data: bytes) -> bytes:
@@ -93,7 +108,7 @@ def _decode(text: bytes) -> bytes:
 
     PERF: 0.1 us; `base64.urlsafe_b64decode` takes five times as long.
     """
-    return a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
+    return a2b_base64(text.translate(_FROM_URL) + _PADDING[len(text) & 3])
 
 
 def _compressed_size(data: bytes) -> int:
@@ -127,17 +142,26 @@ class _Serializer(URLSafeTimedSerializer):
             payload, _, stamp = value.rpartition(b".")
             signer = self.make_signer()
             if payload and signature and signer.verify_signature(value, signature):
-                with suppress(ValueError):  # it is ours, and no time stamp
-                    made = int.from_bytes(_decode(stamp), "big")
-                    if max_age is None or 0 <= signer.get_timestamp() - made <= max_age:
+                try:
+                    age = signer.get_timestamp() - int.from_bytes(_decode(stamp), "big")
+                    if max_age is None or 0 <= age <= max_age:
                         if payload[:1] == b".":  # compressed
                             return self.load_payload(payload)
                         return Serializer.load_payload(self, _decode(payload))
+                except ValueError:  # it is ours, and no time stamp
+                    pass
         return super().loads(s, max_age, return_timestamp, salt)
+
+    def dumps(self, obj: Any, salt: Key | None = None) -> Any:
+        """Return the signed text of a value, as its parent does."""
+        signed = self.make_signer(salt).sign(self.dump_payload(obj))
+        return signed.decode() if self.is_text_serializer else signed
 
     def dump_payload(self, obj: Any) -> bytes:
         """Return the payload of a value, as its parent does."""
-        data = Serializer.dump_payload(self, obj)
+        data: Any = self.serializer.dumps(obj, **self.serializer_kwargs)
+        if isinstance(data, str):
+            data = data.encode()
         if len(data) <= _TINY:
             return _encode(data)
         worth = len(data) - 1

@@ -201,12 +201,12 @@ def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[An
         result: Any = drive(pipeline.respond(ctx, SYNC))
     except BaseException as error:
         result = drive(internal_error(app, ctx, error, server))
-    if type(result) is tuple or result is SENT:
-        if ctx.must_close():
-            drive(close_quietly(app, ctx, SYNC))
-        return result, None
-    outgoing = encoded(app, exchange, result)
-    if not _outlives(ctx, exchange, outgoing):
+    outgoing = None
+    if not (type(result) is tuple or result is SENT):
+        outgoing = encoded(app, exchange, result)
+        if _outlives(ctx, exchange, outgoing):
+            return result, outgoing
+    if ctx.must_close():
         drive(close_quietly(app, ctx, SYNC))
     return result, outgoing
 

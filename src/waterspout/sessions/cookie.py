@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.http import dump_cookie
 
+from ..http.response import add_field
 from ..json.tag import TaggedJSONSerializer
 from ..security.signing import key_ring, serializer, sha1
 from .interface import SecureCookieSession, SessionInterface, SessionMixin
@@ -54,7 +55,8 @@ class SecureCookieSessionInterface(SessionInterface):
             return None
         # PERF: made once per set of keys and settings (7 us, and 10 us more per value), not
         # per request. Everything it is made of is in the key, so changes are noticed.
-        ring = key_ring(secret_key, app.config["SECRET_KEY_FALLBACKS"])
+        fallbacks = app.config["SECRET_KEY_FALLBACKS"]
+        ring = key_ring(secret_key, fallbacks) if fallbacks else (secret_key,)
         # The ids are those of objects the kept serializer holds on to.
         payload, digest = self.serializer, self.digest_method
         key = (ring, self.salt, self.key_derivation, id(payload), id(digest))
@@ -103,7 +105,7 @@ class SecureCookieSessionInterface(SessionInterface):
             if session.modified:
                 name = self.get_cookie_name(app)
                 response.delete_cookie(name, **self._cookie_attributes(app))
-                self._keep_from_caches(app, response)
+                self._keep_from_caches(app, session, response)
             return
         if not self.should_set_cookie(app, session):
             return
@@ -116,7 +118,7 @@ class SecureCookieSessionInterface(SessionInterface):
         if app.config.get("SESSION_COOKIE_OVERSIZE") == "error":
             _check_size(name, value, attributes, app.config["MAX_COOKIE_SIZE"])
         response.set_cookie(name, value, **attributes)
-        self._keep_from_caches(app, response)
+        self._keep_from_caches(app, session, response)
 
     def _cookie_attributes(self, app: App) -> dict[str, Any]:
         return {
@@ -128,8 +130,9 @@ class SecureCookieSessionInterface(SessionInterface):
             "httponly": self.get_cookie_httponly(app),
         }
 
-    def _keep_from_caches(self, app: App, response: Response) -> None:
-        _vary_on_cookie(response)
+    def _keep_from_caches(self, app: App, session: SessionMixin, response: Response) -> None:
+        if not session.accessed:  # else it is said already
+            _vary_on_cookie(response)
         if app.config.get("SESSION_COOKIE_PRIVATE"):
             # SECURITY: a shared cache that stored the answer would hand the session on
             # (RFC 9111 §7.3).
@@ -141,12 +144,14 @@ class SecureCookieSessionInterface(SessionInterface):
 
 def _vary_on_cookie(response: Response) -> None:
     headers = response.headers
-    # PERF: the parsed view of the field costs 5 µs, and it is mostly not there, or ours.
-    sent = headers.get("Vary")
-    if sent is None:
-        headers.add("Vary", "Cookie")
-    elif sent != "Cookie":
-        response.vary.add("Cookie")
+    # PERF: the parsed view of the field costs 5 µs, and it is mostly not there, or ours. To ask
+    # for a field that is not there costs 1 µs: it makes an error that nobody sees.
+    for name, sent in headers:
+        if name.lower() == "vary":
+            if sent != "Cookie":
+                response.vary.add("Cookie")
+            return
+    add_field(headers, "Vary", "Cookie")
 
 
 def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -> None:
