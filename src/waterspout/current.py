@@ -38,23 +38,29 @@ class _AppVar:
 
     def get(self, *default: Any) -> Any:
         """Return the context; outside of one *default*, without which it is a `LookupError`."""
-        ctx = pushed_var.get(None)
+        ctx = _running()
         if ctx is None:
-            ctx = request_var.get(None)
-            if ctx is None:
-                if default:
-                    return default[0]
-                raise LookupError(self)
-            if ctx._borrowed is not None:
-                return ctx._borrowed
+            if default:
+                return default[0]
+            raise LookupError(self)
         return ctx
 
     def __call__(self) -> Any:
         """Return the context for a `LocalProxy`."""
-        ctx = self.get(None)
+        ctx = _running()
         if ctx is None:
             raise RuntimeError(NO_APP)
         return ctx
+
+
+def _running() -> Any:
+    """Return the current application context, None outside of one."""
+    ctx = pushed_var.get(None)
+    if ctx is None:
+        ctx = request_var.get(None)
+        if ctx is not None and ctx._borrowed is not None:
+            return ctx._borrowed
+    return ctx
 
 
 app_var = cast("ContextVar[Any]", _AppVar())
@@ -69,7 +75,7 @@ def enter(ctx: Any) -> Token[Any]:
 
 def current_config() -> Mapping[str, Any] | None:
     """Return the configuration of the current application, None outside of one."""
-    ctx = app_var.get(None)
+    ctx = _running()
     if ctx is None:
         return None
     config: Mapping[str, Any] = ctx.app.config

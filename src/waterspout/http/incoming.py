@@ -18,6 +18,10 @@ __all__ = ["Incoming", "Origin"]
 #: Optional white space around a value, which is no part of it (RFC 9110 §5.5).
 _BLANK = b" \t"
 
+# PERF: `bytes in bytes` makes and drops a TypeError first; `int in bytes` takes a third of it.
+_PERCENT = ord("%")
+_UNDERSCORE = ord("_")
+
 #: What a path in a target may have besides letters and digits (RFC 3986 §3.3).
 _UNQUOTED = "/%!$&'()*+,;=:@~"
 
@@ -94,8 +98,10 @@ class Incoming:
         """Return the value of *name* (lower case), repeated fields joined by a comma as
         RFC 9110 §5.3 reads them (Cookie by a semicolon); None if it was not sent."""
         found: bytes | None = None
+        size = len(name)
         for key, value in self.headers:
-            if key.lower() == name:
+            # PERF: most names are told apart by their length, at half the cost.
+            if len(key) == size and key.lower() == name:
                 value = value.strip(_BLANK)
                 if found is None:
                     found = value
@@ -160,7 +166,7 @@ class Incoming:
             environ["REMOTE_PORT"] = str(self.client[1])
         for raw, value in self.headers:
             # SECURITY: `X_Forwarded_For` must never pass as `X-Forwarded-For` (CVE-2026-3902).
-            if b"_" in raw:
+            if _UNDERSCORE in raw:
                 continue
             key = raw.decode("latin-1").upper().replace("-", "_")
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
@@ -200,6 +206,6 @@ def split_target(target: bytes) -> tuple[str, bytes]:
         slash = rest.find(b"/")
         target = rest[slash:] if slash >= 0 else b"/" + rest[len(rest.partition(b"?")[0]) :]
     path, _, query = target.partition(b"?")
-    if b"%" in path:
+    if _PERCENT in path:
         path = unquote_to_bytes(path)
     return path.decode("utf-8", "replace"), query
