@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import inspect
+import json
 import random
 import tracemalloc
 import urllib.parse
@@ -156,3 +157,20 @@ def test_escapes_are_decoded_across_windows() -> None:
         finally:
             tracemalloc.stop()
         assert peak < 8 * len(data)
+
+
+def test_json_encode_says_what_json_dumps_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """G4: of what it cannot encode, again and again; and where a program has taught the encoder."""
+    circle: dict[str, Any] = {}
+    circle["again"] = [circle]
+    for _ in range(3):
+        for bad in (circle, {"at": object}, {(1, 2): 3}, [circle["again"]]):
+            with pytest.raises((TypeError, ValueError)) as wanted:
+                json.dumps(bad)
+            with pytest.raises(wanted.type) as raised:
+                ours.json_encode(bad)
+            assert str(raised.value) == str(wanted.value)
+        twice: dict[str, list[int]] = {"a": []}
+        assert ours.json_encode([twice, twice]) == '[{"a": []}, {"a": []}]'
+    monkeypatch.setattr(json.JSONEncoder, "default", lambda self, value: sorted(value))
+    assert ours.json_encode({"at": {2, 1}}) == '{"at": [1, 2]}'

@@ -13,32 +13,62 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["SENT", "Pieces", "Sent", "Written"]
+__all__ = ["SENT", "Pieces", "Sent", "Usual", "Written", "answer_of", "usual_answer"]
 
 #: Bytes after which what waits is sent in more than one piece.
 _PIECE = 64 * 1024
 
 
+Fields = dict[str, str | list[str]]
+
+
+class Usual:
+    """The header fields that many answers have, and that programs mostly leave as they are.
+
+    *make* returns them by name, in a dict of its own each time. *head* is for a server, which
+    keeps here what it has made of them.
+    """
+
+    __slots__ = ("head", "make")
+
+    def __init__(self, make: Callable[[], Fields]) -> None:
+        self.make = make
+        self.head: bytes | None = None
+
+
 class Written:
     """An answer: *status* and *reason*; *fields*, the value of each header field by its name, or
     the list of several; *body*, bytes or `Pieces`. *exact* says that it has a body of exactly
-    the length that Content-Length declares."""
+    the length that Content-Length declares.
 
-    __slots__ = ("body", "exact", "fields", "reason", "status")
+    Made by `answer_of` and `usual_answer`.
+    """
 
-    def __init__(
-        self,
-        status: int,
-        reason: str,
-        fields: dict[str, str | list[str]],
-        body: bytes | Pieces,
-        exact: bool = False,
-    ) -> None:
-        self.status = status
-        self.reason = reason
-        self.fields = fields
-        self.body = body
-        self.exact = exact
+    # PERF: no `__init__`: to call a class without parameters takes a third of the time.
+    __slots__ = ("_fields", "body", "exact", "reason", "status", "tag", "usual")
+
+    status: int
+    reason: str
+    body: bytes | Pieces
+    exact: bool
+    #: The fields are these, an Etag of *tag* (what stands between the quotes; None: no Etag), and
+    #: Content-Length. None if the fields are others.
+    usual: Usual | None
+    tag: bytes | None
+    _fields: Fields | None
+
+    @property
+    def fields(self) -> Fields:
+        """The header fields. PERF: usual ones are made when somebody asks."""
+        fields = self._fields
+        if fields is None:
+            assert self.usual is not None
+            assert isinstance(self.body, bytes)
+            fields = self._fields = self.usual.make()
+            if self.tag is not None:
+                fields["Etag"] = f'"{self.tag.decode()}"'
+            fields["Content-Length"] = str(len(self.body))
+        return fields
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the header fields one by one."""
@@ -57,6 +87,33 @@ class Written:
         """Say that nothing more of it will be sent."""
         if isinstance(self.body, Pieces):
             self.body.close()
+
+
+def answer_of(
+    status: int, reason: str, fields: Fields, body: bytes | Pieces, exact: bool = False
+) -> Written:
+    """Return an answer with *fields*."""
+    written = Written()
+    written.status = status
+    written.reason = reason
+    written._fields = fields
+    written.body = body
+    written.exact = exact
+    written.usual = written.tag = None
+    return written
+
+
+def usual_answer(usual: Usual, tag: bytes | None, body: bytes) -> Written:
+    """Return an answer of 200 with the *usual* fields, an Etag of *tag*, and Content-Length."""
+    written = Written()
+    written.status = 200
+    written.reason = "OK"
+    written._fields = None
+    written.body = body
+    written.exact = True
+    written.usual = usual
+    written.tag = tag
+    return written
 
 
 class Sent:

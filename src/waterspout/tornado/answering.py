@@ -2,10 +2,10 @@
 
 Theory of operation. Tornado's programs write an answer to a connection, in parts, and may
 go on working when all of it is written. The core wants the answer as the value of an
-endpoint. So what is written within one turn of the event loop is kept, and becomes the
-endpoint's value if it is all (`result`). If by the end of the turn the endpoint is still at
-work, the answer is sent beside it, by a task, and its body goes through `Pieces`, which
-make the writer wait for a slow client.
+endpoint. So what is written until the endpoint comes to wait, or ends, is kept, and becomes
+the endpoint's value if it is all (`result`). If the endpoint is still at work then, the answer
+is sent beside it, by a task, and its body goes through `Pieces`, which make the writer wait for
+a slow client; of what is written later, all that one turn of the event loop brings goes together.
 
 Where nobody can send early (WSGI, the synchronous test client) everything is kept.
 """
@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest, default_exceptions
 
 from .. import signals
-from ..http.written import SENT, Pieces, Sent, Written
+from ..http.written import SENT, Pieces, Sent, Written, answer_of
 from .detached import DetachedStream
-from .httputil import HTTPConnection, HTTPOutputError
+from .httputil import HTTPOutputError
+from .httputil.delegates import WholeConnection
 from .iostream import StreamClosedError
 from .legacy_answer import LegacyHead
 from .log import app_log
@@ -55,10 +56,16 @@ def _done_future() -> Future[None]:
     return future
 
 
+def _release(future: Future[None] | None) -> None:
+    """Let who waits for *future* go on, if there is one and nobody has done so."""
+    if future is not None and not future.done():
+        future.set_result(None)
+
+
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-class ServerConnection(HTTPConnection):
+class ServerConnection(WholeConnection):
     """Where the answer to one request is written.
 
     A subclass of Tornado's interface, with what programs use of its implementation:
@@ -115,7 +122,7 @@ class ServerConnection(HTTPConnection):
         if body and self._missing is not None:
             self._count(body)
         reason = start_line.reason  # type: ignore[union-attr]
-        self._written = Written(code, reason, headers.snapshot(), body)
+        self._written = answer_of(code, reason, headers.snapshot(), body)
         loop = get_running_loop()
         self._head_sent = future = loop.create_future()
         if self._peer is None:
@@ -124,33 +131,31 @@ class ServerConnection(HTTPConnection):
             loop.call_soon(self._send_beside)
         return future
 
-    def answer(
-        self, status: int, reason: str, headers: HTTPHeaders, body: bytes, exact: bool = False
-    ) -> Future[None]:
-        """Write a whole answer, which declares its length if it has a body; *exact* says that it
-        has one, of exactly that length. The future is done when it is sent."""
+    def answer(self, written: Written) -> Future[None]:
         if self._written is not None:
             raise HTTPOutputError("The head of the answer has been written")
-        if body and not exact:
-            self._check_length(headers.get("Content-Length"), body)
+        if not written.exact and written.body:
+            self._check_length(written)
         self._close_callback = None
         self.finished = True
-        self._written = written = Written(status, reason, headers.by_name(), body, exact)
+        self._written = written
         if not self._waits:
             self.whole = written
             return _done_future()
         loop = get_running_loop()
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        _release(self._waiting)
         if not self._beside:
             return _done_future()
         self._head_sent = future = loop.create_future()
         loop.call_soon(self._send_beside)
         return future
 
-    def _check_length(self, declared: str | None, body: bytes) -> None:
-        self._missing = None if declared is None else int(declared)
-        self._count(body)
+    def _check_length(self, written: Written) -> None:
+        declared = written.fields.get("Content-Length")
+        if declared is not None:
+            self._missing = int(declared if isinstance(declared, str) else ",".join(declared))
+        assert isinstance(written.body, bytes)
+        self._count(written.body)
         if self._missing:
             self._refuse_short()
 
@@ -201,8 +206,7 @@ class ServerConnection(HTTPConnection):
         self.finished = True
         if self._pieces is not None:
             self._pieces.end()
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        _release(self._waiting)
 
     def _refuse_short(self) -> None:
         missing, self._missing = self._missing, None
@@ -233,16 +237,14 @@ class ServerConnection(HTTPConnection):
     def _note_sent(self, _: object) -> None:
         if self._pieces is not None:
             self._pieces.close()
-        if self._head_sent is not None and not self._head_sent.done():
-            self._head_sent.set_result(None)
+        _release(self._head_sent)
 
     def taken(self) -> Written | None:
         """Return the answer if it is whole and nobody sends it yet."""
         if not self.finished or self._sender is not None or self._error is not None:
             return None
         self._taken = True
-        if self._head_sent is not None and not self._head_sent.done():
-            self._head_sent.set_result(None)
+        _release(self._head_sent)
         return self._written
 
     async def result(self) -> Written | Sent:
@@ -259,8 +261,7 @@ class ServerConnection(HTTPConnection):
             raise self._error
         if self._lost or self._written is None:
             return SENT
-        if self._head_sent is not None and not self._head_sent.done():
-            self._head_sent.set_result(None)
+        _release(self._head_sent)
         return self._written
 
     # -- the client --------------------------------------------------------------------------------
@@ -283,11 +284,11 @@ class ServerConnection(HTTPConnection):
                 callback()
         except Exception:
             app_log.error("Error in a close callback", exc_info=True)
-        self._end()
+        self.give_up()
 
     def abort(self) -> None:
         """Drop the connection to the client at once."""
-        self._end()
+        self.give_up()
         if self._peer is not None:
             self._peer.abort()
 
@@ -299,7 +300,7 @@ class ServerConnection(HTTPConnection):
         give = getattr(self._peer, "detach", None)
         if give is None:
             raise RuntimeError("Only Waterspout's own server can give up a connection.")
-        self._end()
+        self.give_up()
         return DetachedStream(*give())
 
     def upgrade(self, settings: SocketSettings) -> Upgrade:
@@ -312,8 +313,10 @@ class ServerConnection(HTTPConnection):
         return found
 
     def give_up(self) -> None:
-        """Have no answer: the request has become a WebSocket, or its client has left."""
-        self._end()
+        """Have no answer of the handler's: its client has left, or gets another answer, or the
+        connection is something else's now."""
+        self._lost = True
+        _release(self._waiting)
 
     def escalate(self, error: Exception) -> bool:
         """Tell the core of a handler's *error*; True if the application takes it, and answers in
@@ -328,14 +331,8 @@ class ServerConnection(HTTPConnection):
         if self._written is not None or not app.takes_error(error, self._ctx.request.blueprints):
             return False
         self._error = error
-        self._end()
+        self.give_up()
         return True
-
-    def _end(self) -> None:
-        """Have no answer of the handler's."""
-        self._lost = True
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
 
     # -- what programs ask -------------------------------------------------------------------------
 

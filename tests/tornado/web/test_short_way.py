@@ -3,6 +3,7 @@ program's own methods are called, and nothing gets into a head that must not be 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
@@ -13,7 +14,7 @@ from waterspout.server import serve_in_thread
 from waterspout.tornado.hosting import app_of
 from waterspout.tornado.routing import PathMatches, Rule
 from waterspout.tornado.routing.index import RuleIndex
-from waterspout.tornado.web import Application, RequestHandler
+from waterspout.tornado.web import Application, HTTPError, RequestHandler
 
 
 class Says(RequestHandler):
@@ -183,3 +184,121 @@ def test_a_bad_host_is_refused_by_the_server(host: bytes) -> None:
     """C4: which handlers then need not look at."""
     asked = b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % host
     assert exchanged(Application([("/", Says)]), asked).startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_header_is_there_for_who_asks_when_all_is_written() -> None:
+    """D5: a log function sees the fields that were sent, the tag and the length among them."""
+    seen: list[dict[str, str]] = []
+    application = Application(
+        [("/(.*)", Says)], log_function=lambda h: seen.append(dict(h._headers))
+    )
+    with serve_in_thread(app_of(application)) as server:
+        host, port = server.urls[0].removeprefix("http://").rstrip("/").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    (fields,) = seen
+    assert list(fields) == ["Server", "Content-Type", "Date", "Etag", "Content-Length"]
+    assert fields["Content-Length"] == str(len("('a',)"))
+    for name in ("Server", "Content-Type", "Etag", "Content-Length"):
+        assert f"\r\n{name}: {fields[name]}\r\n" in answer
+
+
+def test_a_content_type_is_a_field_like_others() -> None:
+    """D5: set in any spelling, before and after other fields, replaced, and removed."""
+
+    class Typed(RequestHandler):
+        def get(self, kind: str) -> None:
+            self.set_header("Content-Type", "text/x-first")
+            if kind == "other":
+                self.set_header("X-Other", "1")
+                self.set_header("Content-Type", "text/x-second")
+            elif kind == "spelt":
+                self.set_header("content-TYPE", "text/x-spelt")
+            elif kind == "none":
+                self.clear_header("Content-Type")
+            elif kind == "cleared":
+                self.clear()
+            self.write(kind)
+
+    expected = {
+        "first": "text/x-first",
+        "other": "text/x-second",
+        "spelt": "text/x-spelt",
+        "none": None,
+        "cleared": "text/html; charset=UTF-8",
+    }
+    with served(("/(.*)", Typed)) as client:
+        for kind, wanted in expected.items():
+            answer = client.get(f"/{kind}")
+            assert answer.headers.get("Content-Type") == wanted
+            assert answer.text == kind
+
+
+def test_a_bad_content_type_is_refused() -> None:
+    """D5: as any other value of a field."""
+
+    class Splits(RequestHandler):
+        def get(self) -> None:
+            self.set_header("Content-Type", "text/plain\r\nX-Meant: y")
+            self.write("x")
+
+    asked = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    answer = exchanged(Application([("/", Splits)]), asked)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"X-Meant" not in answer
+
+
+def test_a_rule_alone_below_its_segment_is_no_other_rules_place() -> None:
+    """B6: a plain path below the same segment, escapes, and groups that take no part."""
+    rules = [("/a/x", Says), ("/a/(.+?)(/y)?", Says), ("/b/(.*)", Says), ("/b/(c)", RequestHandler)]
+    with served(*rules) as client:
+        assert client.get("/a/x").text == "()"
+        assert client.get("/a/%C3%A9%2F").text == "('é/', None)"
+        assert client.get("/a/1/y").text == "('1', '/y')"
+        assert client.get("/b/c").text == "('c',)"
+        assert client.get("/a/").status_code == 404
+
+
+def test_decode_argument_of_an_instance_is_called_for_the_path() -> None:
+    """D7: with the bytes, as one of a subclass is."""
+
+    class Own(Says):
+        def initialize(self) -> None:
+            decode: Any = lambda value, name=None: value.upper()  # noqa: E731
+            self.decode_argument = decode  # type: ignore[method-assign]
+
+    with served(("/a/(.*)", Own)) as client:
+        assert client.get("/a/b").text == "(b'B',)"
+
+
+def test_arguments_of_one_kind_are_no_others() -> None:
+    """C2: what a handler does to one leaves the others as they were."""
+
+    class Changes(RequestHandler):
+        def post(self) -> None:
+            self.request.arguments["a"].append(b"3")
+            self.request.query_arguments["q"] = [b"4"]
+            self.write(repr((self.request.body_arguments, self.get_arguments("a"))))
+
+    with served(("/", Changes)) as client:
+        for url, seen in (("/", ["1", "3"]), ("/?a=0", ["0", "1", "3"])):
+            answer = client.post(url, data={"a": "1"})
+            assert answer.text == repr(({"a": [b"1"]}, seen))
+
+
+def test_async_methods_that_wait_and_that_do_not() -> None:
+    """D7: the answer, or the error, is the same."""
+
+    class Waits(RequestHandler):
+        async def get(self, kind: str) -> None:
+            if "wait" in kind:
+                await asyncio.sleep(0)
+            if "fail" in kind:
+                raise HTTPError(418)
+            self.write({"kind": kind})
+
+    with served(("/(.*)", Waits)) as client:
+        for kind in ("", "wait"):
+            assert client.get(f"/{kind}").json() == {"kind": kind}
+            assert client.get(f"/{kind}fail").status_code == 418

@@ -15,6 +15,8 @@ from .startline import RequestStartLine, ResponseStartLine
 if TYPE_CHECKING:
     from asyncio import Future
 
+    from ...http.written import Written
+
 __all__ = ["HTTPConnection", "HTTPMessageDelegate", "HTTPServerConnectionDelegate"]
 
 
@@ -40,6 +42,15 @@ class HTTPConnection:
 
     def finish(self) -> None:
         """Say that the body is complete."""
+        raise NotImplementedError
+
+
+class WholeConnection(HTTPConnection):
+    """A connection that also takes a whole answer at once."""
+
+    def answer(self, written: Written) -> Future[None]:
+        """Write a whole answer, which declares its length if it has a body. The future is done when
+        it is sent."""
         raise NotImplementedError
 
 

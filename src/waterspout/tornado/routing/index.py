@@ -11,7 +11,7 @@ PERF: so the cost of a request does not grow with the rules for the rest of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from .matchers import PathMatches
 from .rules import Rule
@@ -47,6 +47,16 @@ class RuleIndex:
         if found is None:
             found = self._by_segment.get(first_segment(path), self._anywhere)
         return found
+
+    def alone(self, others: Container[str]) -> dict[str, Rule]:
+        """Return, by first segment, the rules that are the only ones for all the paths below it,
+        but for *others*."""
+        crowded = {first_segment(path) for path in self._by_path if path not in others}
+        return {
+            segment: rules[0]
+            for segment, rules in self._by_segment.items()
+            if len(rules) == 1 and segment not in crowded
+        }
 
     def _put(self, rule: Rule) -> None:
         path, segment = _reach(rule)

@@ -41,6 +41,7 @@ from .arguments import Arguments
 from .errors import HTTPError
 
 if TYPE_CHECKING:
+    from ...http.written import Usual, Written
     from ...sessions import SessionMixin
     from .application import Application
     from .fields import HeaderValue
@@ -65,10 +66,10 @@ class RequestHandler(Arguments):
     _VALID_HEADER_CHARS: ClassVar[re.Pattern[str]] = fields.VALID_VALUE
     _stream_request_body: ClassVar[bool] = False
 
-    #: PERF: `flush` is this class's own, so that `finish` may do its work.
-    _flushes_here: ClassVar[bool] = True
-    #: PERF: so are the methods for entity tags.
+    #: PERF: the methods for entity tags are this class's own.
     _tags_here: ClassVar[bool] = True
+    #: PERF: how `finish` ends a response of which nothing is sent, by the methods of the class.
+    _send_all: ClassVar[Callable[..., Future[None]]] = output.send_usual
     #: PERF: another base, behind this class, may have a constructor.
     _is_mixed: ClassVar[bool] = False
     #: PERF: `on_connection_close` has something to do.
@@ -79,8 +80,14 @@ class RequestHandler(Arguments):
     path_args: list[str]
     path_kwargs: dict[str, str]
     _transforms: list[OutputTransform]
-    _prepared_future: Future[None] | None
-    _headers: HTTPHeaders
+    _prepared_future: Future[None] | None = None
+    _ui: ObjectDict | None = None
+    #: PERF: the header fields as they mostly are, until somebody asks for `_headers`; None then,
+    #: and when the answer is written.
+    _usual_head: Usual | None
+    _made_headers: HTTPHeaders | None
+    #: The answer that was made of the usual fields.
+    _usual_answer: Written
     _write_buffer: list[bytes]
     _status_code: int
     _reason: str
@@ -100,8 +107,6 @@ class RequestHandler(Arguments):
         self._headers_written = False
         self._finished = False
         self._auto_finish = True
-        self._prepared_future = None
-        self._ui: ObjectDict | None = None
         self.clear()
         if self._hears_of_close:
             request.connection.set_close_callback(self.on_connection_close)
@@ -112,11 +117,14 @@ class RequestHandler(Arguments):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._flushes_here = cls.flush is RequestHandler.flush
         cls._tags_here = all(
             getattr(cls, name) is getattr(RequestHandler, name)
             for name in ("compute_etag", "set_etag_header", "check_etag_header")
         )
+        if cls.flush is not RequestHandler.flush:
+            cls._send_all = output.send_in_parts
+        else:
+            cls._send_all = output.send_usual if cls._tags_here else output.send_whole
         cls._is_mixed = cls.__mro__[-2] is not Arguments
         cls._hears_of_close = cls.on_connection_close is not RequestHandler.on_connection_close
 
@@ -305,10 +313,8 @@ class RequestHandler(Arguments):
         """Return the status."""
         return self._status_code
 
-    def set_header(self, name: str, value: HeaderValue) -> None:
-        """Set a header field; a datetime is written as HTTP writes it. Raises TypeError, and
-        ValueError for what no field may hold."""
-        self._headers[name] = self._convert_header_value(value)
+    set_header = fields.set_header
+    _headers = property(fields.headers_of, fields.replace_headers)
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Add a header field to those of that name."""

@@ -5,8 +5,9 @@ arguments, the checks against other sites, ``prepare``, the HTTP method and ``fi
 exception on the way ends in ``log_exception`` and ``send_error``. What comes back from
 ``prepare`` or the method is awaited if it is not None.
 
-PERF: with ``def`` methods nothing is awaited. So `start` is a function that goes as far as it
-can, and returns a coroutine for the rest if there is one.
+PERF: with ``def`` methods nothing is awaited, and many ``async def`` ones wait for nothing. So
+`start` is a function that goes as far as it can, and returns a coroutine for the rest if there is
+one.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from __future__ import annotations
 from asyncio import CancelledError, current_task
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from sys import intern
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from ...stepping import go_on
 from ..httputil import HTTPInputError
 from ..iostream import StreamClosedError
 from ..log import app_log
-from . import failures
 from .errors import HTTPError
+from .failures import give_up
 from .origins import SAFE_METHODS
 
 if TYPE_CHECKING:
@@ -28,8 +31,11 @@ if TYPE_CHECKING:
     from .handler import RequestHandler
     from .transforms import OutputTransform
 
-# PERF: a tuple; a union would be made each time. Groups that took no part are None.
-_RAW = (bytes, str, type(None))
+# PERF: a tuple; a union would be made each time. Groups that took no part are None; str comes from
+# routers of the program.
+_RAW: Any = (bytes, str, type(None))
+
+_ENDED = object()
 
 _NAMES = {
     method: intern(method.lower())
@@ -68,10 +74,8 @@ def start(
                 request._parse_body()
             except HTTPInputError as error:
                 raise HTTPError(400, f"Invalid body: {error}") from error
-        handler.path_args = [_decoded(handler, arg, None) for arg in args] if args else []
-        handler.path_kwargs = (
-            {name: _decoded(handler, arg, name) for name, arg in kwargs.items()} if kwargs else {}
-        )
+        handler.path_args = _decoded(handler, args) if args else []
+        handler.path_kwargs = _decoded_by_name(handler, kwargs) if kwargs else {}
         if method not in SAFE_METHODS:
             handler._cross_origin_protection()
         waiting = handler.prepare()
@@ -81,12 +85,22 @@ def start(
             return None
         # PERF: a name that is a constant is looked up in half the time.
         answer = getattr(handler, _NAMES.get(request.method) or request.method.lower())
-        if handler.path_args or handler.path_kwargs:
-            waiting = answer(*handler.path_args, **handler.path_kwargs)
+        path_args, path_kwargs = handler.path_args, handler.path_kwargs
+        # PERF: a call with keywords copies them, be they none.
+        if path_kwargs:
+            waiting = answer(*path_args, **path_kwargs)
+        elif path_args:
+            waiting = answer(*path_args)
         else:
             waiting = answer()
         if waiting is not None:
-            return _answered(handler, waiting)
+            if type(waiting) is not CoroutineType:
+                return _answered(handler, waiting)
+            # PERF: its first step here saves a coroutine around one that waits for nothing, and
+            # `next` does not make the exception that would tell of its end.
+            awaited = next(waiting.__await__(), _ENDED)
+            if awaited is not _ENDED:
+                return _answered(handler, go_on(waiting, awaited))
         if handler._auto_finish and not handler._finished:
             handler.finish()
     except (Exception, CancelledError) as error:
@@ -153,7 +167,7 @@ def _fail(handler: RequestHandler, error: Exception | CancelledError) -> None:
             raise error
         handled = _guarded(handler._handle_request_exception, error)
         if not handled and not handler._finished:
-            _guarded(failures.give_up, handler)
+            _guarded(give_up, handler)
     finally:
         if handler._stream_request_body:
             _say_prepared(handler)
@@ -166,10 +180,21 @@ def _say_prepared(handler: RequestHandler) -> None:
         prepared.set_result(None)
 
 
-def _decoded(handler: RequestHandler, value: Any, name: str | None) -> Any:
-    if isinstance(value, _RAW):  # str comes from routers of the program
-        return handler.decode_argument(value, name=name)  # type: ignore[arg-type]  # str as well
-    return value  # made by a converter of the core's routes
+# What is neither text nor bytes was made by a converter of the core's routes.
+
+
+def _decoded(handler: RequestHandler, args: Sequence[Any]) -> list[Any]:
+    found = []
+    for arg in args:  # PERF: not a comprehension, which is a call
+        found.append(handler.decode_argument(arg) if isinstance(arg, _RAW) else arg)
+    return found
+
+
+def _decoded_by_name(handler: RequestHandler, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: handler.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
+        for name, arg in kwargs.items()
+    }
 
 
 def _is_cancelled() -> bool:

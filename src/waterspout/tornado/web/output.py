@@ -8,10 +8,13 @@ knows its length and its entity tag.
 from __future__ import annotations
 
 from asyncio import Future
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
+from ...http.written import answer_of, usual_answer
 from ..escape import json_encode, utf8
 from ..httputil import ResponseStartLine
+from ..httputil.delegates import WholeConnection
 from . import etags
 
 if TYPE_CHECKING:
@@ -86,36 +89,79 @@ def finish(
         raise RuntimeError("finish() called twice")
     if chunk is not None:
         handler.write(chunk)
-    connection = handler.request.connection
-    answer = None
-    if not (handler._headers_written or handler._transforms) and handler._flushes_here:
-        answer = getattr(connection, "answer", None)
-    if answer is not None:
-        # PERF: what the lines below come to, at a third of the cost.
-        if hasattr(handler, "_new_cookie"):
-            _add_cookies(handler)
-        exact = _complete_head(handler)
-        handler._headers_written = True
-        buffer = handler._write_buffer
-        body = buffer[0] if buffer else b""
-        handler._write_buffer = []
-        if handler.request.method == "HEAD":
-            body, exact = b"", False
-        future: Future[None] = answer(
-            handler._status_code, handler._reason, handler._headers, body, exact
-        )
+    if handler._headers_written or handler._transforms:
+        future = send_in_parts(handler)
     else:
-        if not handler._headers_written:
-            _complete_head(handler)
-        # The callback leads back to the handler, and the connection may be there for long.
-        connection.set_close_callback(None)
-        future = handler.flush(include_footers=True)
-        connection.finish()
+        future = handler._send_all()
     handler._finished = True
     handler._log()
     handler.on_finish()
     handler._break_cycles()
     return future
+
+
+# -- the end of a response, by what is known of it -------------------------------------------------
+
+
+def send_in_parts(handler: RequestHandler) -> Future[None]:
+    """Send what is left of the response by `flush`."""
+    connection = handler.request.connection
+    if not handler._headers_written:
+        _complete_head(handler)
+    # The callback leads back to the handler, and the connection may be there for long.
+    connection.set_close_callback(None)
+    future = handler.flush(include_footers=True)
+    connection.finish()
+    return future
+
+
+def send_whole(handler: RequestHandler) -> Future[None]:
+    """Send all of the response at once. PERF: a third of `send_in_parts`."""
+    request = handler.request
+    connection: HTTPConnection = request.connection
+    if not isinstance(connection, WholeConnection):
+        return send_in_parts(handler)
+    if hasattr(handler, "_new_cookie"):
+        _add_cookies(handler)
+    exact = _complete_head(handler)
+    buffer = handler._write_buffer
+    body = buffer[0] if buffer else b""
+    if request.method == "HEAD":
+        body, exact = b"", False
+    fields = handler._headers.by_name()
+    handler._headers_written = True
+    handler._write_buffer = []
+    return connection.answer(answer_of(handler._status_code, handler._reason, fields, body, exact))
+
+
+def send_usual(handler: RequestHandler) -> Future[None]:
+    """Send all of the response at once, 200 with the usual header fields and an entity tag of the
+    content; others by `send_whole`. PERF: half of that, since the fields are not made."""
+    request = handler.request
+    connection: HTTPConnection = request.connection
+    usual = handler._usual_head
+    method = request.method
+    if (
+        usual is None
+        or handler._status_code != 200
+        or handler._reason != "OK"
+        or method == "HEAD"
+        or not isinstance(connection, WholeConnection)
+        or hasattr(handler, "_new_cookie")
+    ):
+        return send_whole(handler)
+    buffer = handler._write_buffer
+    body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
+    tag = None
+    if method == "GET":
+        if request._field(b"if-none-match") is not None:
+            return send_whole(handler)
+        tag = sha1(body).hexdigest().encode()
+    handler._usual_answer = written = usual_answer(usual, tag, body)
+    handler._usual_head = None
+    handler._headers_written = True
+    handler._write_buffer = []
+    return connection.answer(written)
 
 
 def _add_cookies(handler: RequestHandler) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from re import Match
 from typing import TYPE_CHECKING, Any
 
 from ...registries import Revision
@@ -13,6 +15,7 @@ from ..routing import (
     ReversibleRuleRouter,
     Rule,
     _RuleList,
+    _unquote_or_none,
 )
 from ..routing.index import RuleIndex
 from .handler import RequestHandler
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 #: method by position, and by name.
 Target = tuple[type[RequestHandler], dict[str, Any], Any, Any]
 
+_Match = Callable[[str], Match[str] | None]
+
+_encode = str.encode
+
 # NOTE: shared by all requests without such arguments, and so never changed.
 _NONE: dict[str, Any] = {}
 
@@ -35,6 +42,7 @@ class _ApplicationRouter(ReversibleRuleRouter):
     def __init__(self, application: Application, rules: _RuleList | None = None) -> None:
         self.application = application
         self._direct: dict[str, Rule] = {}
+        self._alone: dict[str, tuple[Rule, _Match]] = {}
         self._only = RuleIndex(())
         self._known = -1
         super().__init__(rules)
@@ -55,10 +63,22 @@ class _ApplicationRouter(ReversibleRuleRouter):
             self._known = self._revision.number
             self._direct = self._direct_rules()
             self._only = self._only_index()
+            self._alone = self._lone_rules()
         path = request.path
         rule = self._direct.get(path)
         if rule is not None:
             return rule.target, rule.target_kwargs, (), _NONE
+        lone = self._alone.get(path[1 : path.find("/", 1)])  # `first_segment`
+        if lone is not None:
+            rule, match = lone
+            matched = match(path)
+            if matched is None:
+                return None
+            groups = matched.groups()
+            # PERF: most have no escapes, and need not be looked at one by one.
+            if "%" in path or None in groups:
+                return rule.target, rule.target_kwargs, [*map(_unquote_or_none, groups)], _NONE
+            return rule.target, rule.target_kwargs, [*map(_encode, groups)], _NONE
         for rule in self._only.candidates(path):
             matcher = rule.matcher
             if type(matcher) is not PathMatches:
@@ -89,6 +109,17 @@ class _ApplicationRouter(ReversibleRuleRouter):
         if inner is not None:
             return inner._direct_rules()
         return {path: rule for path, rule in self.index.first.items() if _is_handler(rule.target)}
+
+    def _lone_rules(self) -> dict[str, tuple[Rule, _Match]]:
+        """Return, by first segment, the rules for handlers that are the only ones below it and give
+        what they match by position, each with what matches."""
+        return {
+            segment: (rule, rule.matcher.regex.match)
+            for segment, rule in self._only.alone(self._direct).items()
+            if type(rule.matcher) is PathMatches
+            and not rule.matcher.regex.groupindex
+            and _is_handler(rule.target)
+        }
 
     def _only_index(self) -> RuleIndex:
         """Return the rules that decide here: those of another router if all requests go there."""

@@ -24,10 +24,22 @@ from typing import Any, BinaryIO, ClassVar
 from ...lanes import Lane, LaneFull, lanes_of
 from ...security.redirects import has_host
 from ..httputil import _get_content_range, _parse_request_range
-from . import static_paths
 from .errors import HTTPError
 from .handler import RequestHandler
 from .roots import root_here
+from .static_paths import (
+    CHUNK,
+    Identity,
+    absolute,
+    check_inside,
+    identity,
+    identity_of,
+    is_plain,
+    open_regular,
+    read_part,
+    resolved,
+    stat_regular,
+)
 
 __all__ = ["StaticFileHandler"]
 
@@ -52,7 +64,7 @@ class StaticFileHandler(RequestHandler):
     MAX_CACHED_VERSIONS = 10000  # entries; the least recently used goes first
 
     _static_hashes: ClassVar[dict[str, str | None]] = {}
-    _hashed_files: ClassVar[dict[str, static_paths.Identity | None]] = {}  # as they were then
+    _hashed_files: ClassVar[dict[str, Identity | None]] = {}  # as they were then
     _lock = threading.Lock()  # guards both
 
     # On the class, as subclasses have an `initialize` of their own that knows nothing of it.
@@ -159,9 +171,9 @@ class StaticFileHandler(RequestHandler):
 
     async def _send_file(self, absolute_path: str, start: int, length: int) -> None:
         """Send *length* bytes of our own file; begin anew if it has been replaced meanwhile."""
-        file, found = static_paths.open_regular(absolute_path)
+        file, found = open_regular(absolute_path)
         with file:
-            if static_paths.identity(found) == static_paths.identity(self._stat()):
+            if identity(found) == identity(self._stat()):
                 await self._send_open_file(file, start, length)
                 return
         # Length and ETag would be the old file's, and stay in caches.
@@ -172,10 +184,10 @@ class StaticFileHandler(RequestHandler):
         await self._answer(include_body=True)
 
     async def _send_open_file(self, file: BinaryIO, start: int, length: int) -> None:
-        chunks = static_paths.read_part(file, start, start + length)
+        chunks = read_part(file, start, start + length)
         # PERF: a small file goes together with the head when we return. A transform is told at
         # once, though, that a file follows: it compresses by what it knows then.
-        if length <= static_paths.CHUNK and not self._transforms:
+        if length <= CHUNK and not self._transforms:
             content = b"".join(chunks)
             if len(content) != length:
                 raise HTTPError(500, "%s became shorter while it was read", self.path)
@@ -255,7 +267,7 @@ class StaticFileHandler(RequestHandler):
 
         A subclass may return any text that names the content.
         """
-        return static_paths.absolute(root, path)
+        return absolute(root, path)
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
         """Return the path of the regular file to send, without symbolic links; None if the client
@@ -263,7 +275,7 @@ class StaticFileHandler(RequestHandler):
 
         Raises `HTTPError`: 404 if there is none, 403 if it is not to be sent.
         """
-        root = static_paths.check_inside(root, absolute_path, self.path)
+        root = check_inside(root, absolute_path, self.path)
         absolute_path = self._without_links(root, absolute_path)
         if self.default_filename is not None and os.path.isdir(absolute_path):
             here = self.request.path
@@ -274,15 +286,15 @@ class StaticFileHandler(RequestHandler):
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
             absolute_path = self._without_links(root, absolute_path)
-        self._stat_result = static_paths.stat_regular(absolute_path, self.path)
+        self._stat_result = stat_regular(absolute_path, self.path)
         return absolute_path
 
     def _without_links(self, root: str, absolute_path: str) -> str:
         allowed = self.allowed_symlink_directory
-        if not allowed and static_paths.is_plain(root, absolute_path):
+        if not allowed and is_plain(root, absolute_path):
             return absolute_path
         folders = [allowed] if isinstance(allowed, str) else allowed
-        return static_paths.resolved(absolute_path, folders or [root], self.path)
+        return resolved(absolute_path, folders or [root], self.path)
 
     def _stat(self) -> os.stat_result:
         # A subclass may have validated the path in its own way.
@@ -305,10 +317,10 @@ class StaticFileHandler(RequestHandler):
     ) -> Generator[bytes, None, None]:
         """Return the bytes from *start* to before *end* (None: the content's ends): bytes, or an
         iterator of them. Raises `HTTPError` if *abspath* is no regular file."""
-        static_paths.stat_regular(abspath, abspath)
-        file, _ = static_paths.open_regular(abspath)
+        stat_regular(abspath, abspath)
+        file, _ = open_regular(abspath)
         with file:
-            yield from static_paths.read_part(file, start, end)
+            yield from read_part(file, start, end)
 
     def _is_plain(self) -> bool:
         """Tell whether this is a file of ours, not content that a subclass gives."""
@@ -366,7 +378,7 @@ class StaticFileHandler(RequestHandler):
                 version = hashes[abs_path] = hashes.pop(abs_path)  # now the last
                 return version or None
         # NOTE: not under the lock, where the loop would wait for a thread that hashes.
-        seen = static_paths.identity_of(abs_path)
+        seen = identity_of(abs_path)
         try:
             version = cls.get_content_version(abs_path)
         except Exception as error:
@@ -386,7 +398,7 @@ class StaticFileHandler(RequestHandler):
     def _forget_if_replaced(cls, abs_path: str, found: os.stat_result) -> None:
         """Forget a version that is not that of the file that is there now."""
         with cls._lock:
-            if cls._hashed_files.get(abs_path) not in (None, static_paths.identity(found)):
+            if cls._hashed_files.get(abs_path) not in (None, identity(found)):
                 del cls._hashed_files[abs_path]
                 cls._static_hashes.pop(abs_path, None)
 
