@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -307,3 +308,21 @@ def test_a_flood_of_texts_is_not_kept(app: App) -> None:
         for number in range(1000):
             render_template_string(f"{number}")
     assert len(app.jinja_env.compiled_strings) <= 128
+
+
+def test_an_error_among_several_values_is_told_with_its_own_line() -> None:
+    """F1: what stands between two statements is joined, and keeps its lines."""
+    app = App(__name__)
+    with app.app_context(), pytest.raises(ZeroDivisionError) as caught:
+        render_template_string("{{ a }}\n{{ a }} and\n\n{{ 1 // zero }}\n{{ a }}", a=1, zero=0)
+    lines = [
+        entry.lineno for entry in traceback.extract_tb(caught.tb) if "<template>" in entry.filename
+    ]
+    assert lines == [4]
+
+
+def test_what_stands_between_statements_is_streamed_as_one_piece() -> None:
+    app = App(__name__)
+    with app.app_context():
+        text = "a {{ x }} b{% for n in (1, 2) %} {{ n }}, {% endfor %}c"
+        assert list(stream_template_string(text, x=0)) == ["a 0 b", " 1, ", " 2, ", "c"]

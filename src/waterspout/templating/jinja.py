@@ -29,7 +29,7 @@ from . import blocks, pages
 from .context import fill_context_async, has_async_processors
 from .engines import is_tornado
 from .explain import Source, explain_template_loading_attempts
-from .printing import PrintingCodeGenerator, dict_names, escaped
+from .printing import Joined, PrintingCodeGenerator, dict_names, escaped
 
 if TYPE_CHECKING:
     from blinker import Signal
@@ -88,6 +88,7 @@ class Environment(BaseEnvironment):
     template_class = _Template
     code_generator_class = PrintingCodeGenerator
     escaped = staticmethod(escaped)
+    joined = Joined
 
     def __init__(self, app: App, **options: Any) -> None:
         if "loader" not in options:

@@ -2,9 +2,10 @@
 
 Jinja calls markupsafe's `escape` for each, which makes a `Markup` that is joined into the
 page and dropped. The value is only ever joined, so the escaped text is enough. And
-`row.name` on a dict first fails as an attribute.
+`row.name` on a dict first fails as an attribute. And each text is yielded by itself, through
+the generators of the block, the template and all those it extends.
 
-PERF: a table of 20 rows and 4 columns takes 95 µs instead of 150.
+PERF: a table of 20 rows and 4 columns takes 80 µs instead of 150.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import nodes
     from jinja2.compiler import Frame
 
-__all__ = ["PrintingCodeGenerator", "dict_names", "escaped"]
+__all__ = ["Joined", "PrintingCodeGenerator", "dict_names", "escaped"]
 
 try:
     from markupsafe import _escape_inner  # type: ignore[attr-defined]  # MarkupSafe >= 3
@@ -46,8 +47,27 @@ def escaped(value: Any) -> str:
     return text
 
 
+class Joined:
+    """What templates yield where Jinja's code would fill a buffer: the texts between two
+    statements as one."""
+
+    extend = staticmethod("".join)
+
+    @staticmethod
+    def append(text: str) -> str:
+        """Return the only text."""
+        return text
+
+
 class PrintingCodeGenerator(CodeGenerator):
-    """Jinja's compiler, with `Environment.escaped` for what it prints."""
+    """Jinja's compiler, with `Environment.escaped` for what it prints, `Environment.joined` for
+    several texts in a row."""
+
+    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:
+        if frame.buffer is None and len(node.nodes) > 1:
+            frame = frame.copy()
+            frame.buffer = "yield environment.joined"
+        super().visit_Output(node, frame)
 
     def _output_child_pre(
         self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
