@@ -54,6 +54,8 @@ class Incoming:
     query = b""
     #: Whether there may be a Cookie field.
     has_cookie = True
+    #: Whether there may be an If-None-Match field.
+    has_condition = True
     #: Whether the client asks for another protocol on the connection.
     upgrade = False
     #: Whether there is one valid Host field, where the version wants one.

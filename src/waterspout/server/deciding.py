@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CODING",
+    "CONDITION",
     "CONNECTION",
     "COOKIE",
     "EXPECT",
@@ -14,13 +15,14 @@ __all__ = [
     "kinds",
 ]
 
-_OTHER, HOST, COOKIE, LENGTH, CODING, EXPECT, CONNECTION = range(7)
+_OTHER, HOST, COOKIE, CONDITION, LENGTH, CODING, EXPECT, CONNECTION = range(8)
 _NAMES = {
     b"host": HOST,
     b"content-length": LENGTH,
     b"transfer-encoding": CODING,
     b"expect": EXPECT,
     b"cookie": COOKIE,
+    b"if-none-match": CONDITION,
     b"connection": CONNECTION,
 }
 _MAX_SPELLINGS = 1000

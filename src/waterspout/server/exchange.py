@@ -108,11 +108,13 @@ class Exchange:
 
     def collect(self, data: bytes) -> bool:
         """Keep a piece of the body; True if so much waits that it should be spooled."""
-        if self._chunks is None:
-            self._chunks = []
-        self._chunks.append(data)
-        self.received += len(data)
-        kept = self.received if self._file is None else sum(map(len, self._chunks))
+        chunks = self._chunks
+        if chunks is None:
+            chunks = self._chunks = []
+        chunks.append(data)
+        self.received = kept = self.received + len(data)
+        if self._file is not None:
+            kept = sum(map(len, chunks))
         return kept > SPOOL_THRESHOLD
 
     def spool(self) -> None:
@@ -125,11 +127,12 @@ class Exchange:
 
     def finish_body(self) -> None:
         """Give the body to the message."""
+        chunks = self._chunks
         if self._file is not None:
             self._file.seek(0)
             self.incoming.body = self._file
-        elif self._chunks is not None:
-            chunks, self._chunks = self._chunks, None
+        elif chunks is not None:
+            self._chunks = None
             self.incoming.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def open_channel(self, connection: Receiver) -> Channel:

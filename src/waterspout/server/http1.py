@@ -26,7 +26,7 @@ from typing import Protocol
 import httptools
 
 from ..http.incoming import Blank, Incoming, Origin, split_target
-from .deciding import CODING, CONNECTION, COOKIE, HOST, LENGTH, Deciding, kind_of, kinds
+from .deciding import CODING, CONDITION, CONNECTION, COOKIE, HOST, LENGTH, Deciding, kind_of, kinds
 from .request_line import ProtocolError, check_target, is_host, other_method
 from .settings import Limits
 
@@ -68,7 +68,7 @@ class RequestParser:
 
     While `on_request` runs, and until the next request, the fields describe the request:
     `keep_alive`; `content_length` (None if not given); `chunked`; `expects_continue`;
-    `has_cookie`; `upgrade`.
+    `has_cookie`; `has_condition`; `upgrade`.
     The sink may set `paused`: no more requests are made until `resume`.
     """
 
@@ -93,6 +93,7 @@ class RequestParser:
         "chunked",
         "content_length",
         "expects_continue",
+        "has_condition",
         "has_cookie",
         "in_body",
         "in_head",
@@ -124,7 +125,7 @@ class RequestParser:
         self.content_length: int | None = None
         self.chunked = False
         self.expects_continue = False
-        self.has_cookie = False
+        self.has_cookie = self.has_condition = False
         self.upgrade = False
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -278,6 +279,7 @@ class RequestParser:
         else:
             incoming.path = path
         incoming.has_cookie = self.has_cookie
+        incoming.has_condition = self.has_condition
         incoming.upgrade = self.upgrade
         self.sink.on_request(incoming)
 
@@ -309,7 +311,8 @@ class RequestParser:
         self._settled = None
         self.content_length = None
         self._left = 0
-        self.chunked = self.expects_continue = self.has_cookie = self.upgrade = False
+        self.chunked = self.expects_continue = self.upgrade = False
+        self.has_cookie = self.has_condition = False
         self.keep_alive = version == "1.1"
         host: bytes | None = None
         for kind, value in deciding:
@@ -319,6 +322,10 @@ class RequestParser:
                 host = value
             elif kind == COOKIE:
                 self.has_cookie = True
+            elif kind == CONDITION:
+                self.has_condition = True
+            elif kind == LENGTH:
+                self._read_length(value.rstrip(_BLANK))
             else:
                 self._read_framing(kind, value, version)
         if host is None:
@@ -334,9 +341,7 @@ class RequestParser:
             self._settled = deciding
 
     def _read_framing(self, kind: int, value: bytes, version: str) -> None:
-        if kind == LENGTH:
-            self._read_length(value.rstrip(_BLANK))
-        elif kind == CONNECTION:
+        if kind == CONNECTION:
             self.keep_alive = self._parser.should_keep_alive()
             self.upgrade = self._parser.should_upgrade()
         elif kind == CODING:
