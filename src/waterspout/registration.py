@@ -12,13 +12,12 @@ import os
 import sys
 from collections.abc import Callable, ValuesView
 from datetime import timedelta
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeVar, cast
 
 from werkzeug.exceptions import (
     Aborter,
-    BadHost,
     BadRequest,
     BadRequestKeyError,
     MethodNotAllowed,
@@ -33,7 +32,7 @@ from .config import DEFAULT_CONFIG, MODERN_DEFAULTS, Config, ConfigAttribute
 from .context import _AppCtxGlobals
 from .flags import get_debug_flag
 from .http.location import plain_location
-from .http.request import split_blueprint_path
+from .http.request import asks_for_socket, split_blueprint_path
 from .json.provider import JSONProvider, provider_class
 from .lazy import Lazy, load
 from .log import create_logger
@@ -43,6 +42,7 @@ from .routing import Patterns, RouteTable, Rule
 from .routing.subdomain import subdomain_of
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
+from .url_building import bind_map
 
 if TYPE_CHECKING:
     from .app import App
@@ -64,16 +64,6 @@ _PLANNED = frozenset(
 
 def _lifetime(value: timedelta | int | None) -> timedelta | None:
     return timedelta(seconds=value) if isinstance(value, int) else value
-
-
-@lru_cache(maxsize=256)
-def _to_ascii(host: str) -> str:
-    """Return a host as `Map.bind` writes it. PERF: the codec takes 10 µs, and hosts repeat."""
-    name, colon, port = host.lower().partition(":")
-    try:
-        return name.encode("idna").decode("ascii") + colon + port
-    except UnicodeError:
-        raise BadHost() from None
 
 
 class Registration(Scaffold):
@@ -443,7 +433,7 @@ class Registration(Scaffold):
         """Return rule and arguments by the route table, None if Werkzeug must be asked."""
         if self.subdomain_matching or "create_url_adapter" in self.overridden:
             return None
-        if request.headers.get("Upgrade", "").lower() == "websocket":
+        if asks_for_socket(request):
             return None
         return self.route_table.find(request.method, request.path)
 
@@ -477,22 +467,6 @@ class Registration(Scaffold):
         if self.url_map.host_matching:
             server_name = None
         elif not self.subdomain_matching:
-            scheme = request.scheme
-            if request.headers.get("Upgrade", "").lower() == "websocket":
-                scheme = "wss" if scheme in ("https", "wss") else "ws"
-            make: Any = self.url_map.bind
-            name = server_name or host
-            if type(self.url_map).bind is Map.bind:
-                make, name = partial(MapAdapter, self.url_map), _to_ascii(name)
-            adapter: MapAdapter = make(
-                name,
-                script_name=request.root_path,
-                subdomain=self.url_map.default_subdomain or "",
-                url_scheme=scheme,
-                path_info=request.path,
-                default_method=request.method,
-                query_args=request.query_string.decode("latin-1"),
-            )
-            return adapter
+            return bind_map(self.url_map, request, server_name or host)
         subdomain = server_name and subdomain_of(host, server_name, request.scheme)
         return self.url_map.bind_to_environ(request.environ, server_name, subdomain)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from werkzeug.exceptions import Forbidden, HTTPException
-from werkzeug.routing import BuildError
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import BadHost, Forbidden, HTTPException, SecurityError
+from werkzeug.routing import BuildError, Map, MapAdapter
+from werkzeug.test import create_environ
+from werkzeug.wrappers import Request as WerkzeugRequest
 
-from waterspout import App, Blueprint, abort, make_response, redirect, url_for
+from waterspout import App, Blueprint, Request, abort, make_response, redirect, request, url_for
+from waterspout.http.incoming import Incoming
 
 
 @pytest.fixture
@@ -131,3 +135,74 @@ def test_d1_make_response(app: App) -> None:
         assert (response.status_code, response.headers["X-Reason"]) == (404, "gone")
         assert make_response(response) is response
         assert make_response({"a": 1}).is_json
+
+
+# -- what a request binds the URL map to ---------------------------------------------------------
+
+
+def _received(app: App, *headers: tuple[bytes, bytes]) -> Any:
+    """Make the request of a message as the native server has it."""
+    message = Incoming.from_environ(create_environ("/"))
+    message.headers = list(headers)
+    return app.request_class.from_incoming(message)
+
+
+def test_c1_the_host_is_the_field_or_else_the_server(app: App) -> None:
+    with app.test_request_context(base_url="http://site.test:80/"):
+        assert request.host == "site.test"
+    assert _received(app, (b"Host", b" a.test ")).host == "a.test"
+    assert _received(app, (b"Host", b"a<b")).host == ""
+    changed = _received(app, (b"Host", b"a.test"))
+    changed.headers["Host"] = "b.test"
+    assert changed.host == "b.test"
+
+
+def test_c1_the_host_comes_of_the_headers_that_a_request_class_gives(app: App) -> None:
+    class Proxied(Request):
+        @property
+        def headers(self) -> Any:
+            return Headers({"Host": "outer.test", "Upgrade": "WebSocket"})
+
+    app.request_class = Proxied
+    made = _received(app, (b"Host", b"inner.test"))
+    assert made.host == "outer.test"
+    adapter = app.create_url_adapter(made)
+    assert adapter is not None
+    assert (adapter.server_name, adapter.url_scheme) == ("outer.test", "ws")
+
+
+def test_b3_the_map_is_bound_to_a_socket_and_to_a_foreign_request(routed: App) -> None:
+    with routed.test_request_context("/", headers={"Upgrade": "WebSocket"}) as ctx:
+        assert ctx.url_adapter is not None
+        assert ctx.url_adapter.websocket
+        assert url_for("index", _external=True) == "http://localhost/"
+    foreign: Any = WerkzeugRequest(create_environ("/x?q=1", "https://a.test/root/"))
+    adapter = routed.create_url_adapter(foreign)
+    assert adapter is not None
+    assert adapter.build("index", force_external=True) == "https://a.test/root/"
+    assert (adapter.path_info, adapter.query_args) == ("/x", "q=1")
+
+
+def test_b3_a_maps_own_bind_is_asked() -> None:
+    class OwnMap(Map):
+        def bind(self, server_name: str, *args: Any, **kwargs: Any) -> MapAdapter:
+            assert not args
+            return super().bind("own.test", **kwargs)
+
+    class OwnApp(App):
+        url_map_class = OwnMap
+
+    app = OwnApp("upper")
+    app.add_url_rule("/<x>", "index")
+    with app.test_request_context("/"):
+        assert url_for("index", x="a", _external=True) == "http://own.test/a"
+
+
+def test_l1_a_host_that_is_not_trusted_has_no_urls(app: App) -> None:
+    app.config["TRUSTED_HOSTS"] = ["good.test"]
+    assert app.create_url_adapter(_received(app, (b"Host", b"good.test"))) is not None
+    with pytest.raises(SecurityError):
+        app.create_url_adapter(_received(app, (b"Host", b"bad.test")))
+    app.config["TRUSTED_HOSTS"] = None
+    with pytest.raises(BadHost):
+        app.create_url_adapter(_received(app, (b"Host", b"a..b")))

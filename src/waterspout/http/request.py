@@ -18,7 +18,7 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.http import parse_cookie
-from werkzeug.sansio.utils import get_content_length
+from werkzeug.sansio.utils import get_content_length, get_host
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wsgi import LimitedStream
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from werkzeug.formparser import FormDataParser
     from werkzeug.routing import Rule
 
-__all__ = ["Request", "split_blueprint_path"]
+__all__ = ["Request", "asks_for_socket", "split_blueprint_path"]
 
 R = TypeVar("R", bound="Request")
 
@@ -52,6 +52,15 @@ def split_blueprint_path(name: str) -> tuple[str, ...]:
         name = name.rpartition(".")[0]
         parts.append(name)
     return tuple(parts)
+
+
+def asks_for_socket(request: Any) -> bool:
+    """Tell whether a request (a foreign one of Werkzeug, too) asks for a WebSocket."""
+    if isinstance(request, Request):
+        upgrade = request._field(b"upgrade")
+    else:
+        upgrade = request.headers.get("Upgrade")
+    return upgrade is not None and upgrade.lower() == "websocket"
 
 
 class _Limit:
@@ -226,6 +235,15 @@ class Request(WerkzeugRequest):
             return self.headers.get(name.decode())
         found = sent.get(name)
         return None if found is None else found.strip(b" \t").decode("latin-1")
+
+    @made_once
+    def host(self) -> str:
+        """The host that was asked, with its port where that is not the scheme's; "" if it has
+        characters that a host cannot have. Raises `SecurityError` (400) for one that
+        `trusted_hosts` has not."""
+        sent = self._field(b"host")
+        server = self.server if sent is None else None
+        return get_host(self.scheme, sent, server, self.trusted_hosts)
 
     @property
     def content_type(self) -> str | None:  # type: ignore[override]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from asyncio import _get_running_loop
 from collections import ChainMap
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import BaseLoader, Template, TemplateNotFound, TemplatesNotFound
 from jinja2 import Environment as BaseEnvironment
-from jinja2.runtime import Context, new_context
+from jinja2.runtime import Context, LoopContext, new_context
 
 from ..bridge import run_async
 from ..carry import AsyncContextStream, ContextStream, capture, carry
@@ -29,7 +29,7 @@ from . import blocks, pages
 from .context import fill_context_async, has_async_processors
 from .engines import is_tornado
 from .explain import Source, explain_template_loading_attempts
-from .printing import Joined, PrintingCodeGenerator, dict_names, escaped
+from .printing import Joined, PrintingCodeGenerator, printers
 
 if TYPE_CHECKING:
     from blinker import Signal
@@ -87,7 +87,7 @@ class Environment(BaseEnvironment):
 
     template_class = _Template
     code_generator_class = PrintingCodeGenerator
-    escaped = staticmethod(escaped)
+    printers = printers
     joined = Joined
 
     def __init__(self, app: App, **options: Any) -> None:
@@ -97,15 +97,25 @@ class Environment(BaseEnvironment):
         self.app = app
         self.compiled_strings: dict[str, Template] = {}
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return an attribute of *obj*, or else its item of that name."""
-        # PERF: a dict's keys are no attributes; asking for one costs an exception.
-        if type(obj) is dict and attribute not in dict_names:
-            try:
-                return obj[attribute]
-            except KeyError:
-                return self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
+    @property
+    def reading(self) -> tuple[type, type, Callable[[Any, str], Any]]:
+        """How a compiled template reads attributes: the type whose items it takes by itself, that
+        of the loops it counts by itself, and what it calls for anything else.
+
+        Where `getattr` is not Jinja's, everything goes through it.
+        """
+        read = self.getattr
+        if type(self).getattr is _jinja_getattr and "getattr" not in self.__dict__:
+            return dict, LoopContext, read
+        return _Nothing, _Nothing, read
+
+
+class _Nothing:
+    """The type of no value."""
+
+
+#: As it is here: a program may put its own in its place.
+_jinja_getattr = BaseEnvironment.getattr
 
 
 class DispatchingJinjaLoader(BaseLoader):
