@@ -103,7 +103,9 @@ def parse_qs_bytes(
         if value or (keep_blank_values and field):
             # PERF: most need no decoding; a third of the time in all.
             if _PERCENT in field:
-                name, value = unquote_to_bytes(name), unquote_to_bytes(value)
+                value = unquote_to_bytes(value)
+                if _PERCENT in name:
+                    name = unquote_to_bytes(name)
             key = name.decode("latin-1")
             if key in fields:
                 fields[key].append(value)

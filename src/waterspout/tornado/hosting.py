@@ -24,7 +24,7 @@ from ..http.incoming import Incoming
 from ..json.provider import DefaultJSONProvider
 from ..routing import EVERYTHING
 from ..stepping import go_on
-from .answering import ServerConnection
+from .answering import ServerConnection, connected
 from .app_handlers import application_of, mounted_in, rules_of
 from .httputil import (
     HTTPHeaders,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["Host", "add_handlers", "app_of", "application_of", "endpoint_of", "mounted"]
 
 Endpoint = Callable[..., Awaitable["Written | Sent"]]
-Found = tuple[Application, Target] | HTTPMessageDelegate
+Found = Target | HTTPMessageDelegate
 Finder = Callable[[App, HTTPServerRequest, dict[str, Any]], Found]
 
 # PERF: a class method that is looked up makes an object each time.
@@ -140,8 +140,8 @@ def _application_endpoint(application: Application, prefix: str = "") -> Endpoin
     def find(app: App, request: HTTPServerRequest, values: object) -> Found:
         if application._finds_here:
             target = application.default_router.match(request)
-            if target is not None and not target[0]._stream_request_body:
-                return application, target
+            if target is not None and not target[1]._stream_request_body:
+                return target
         return application.find_handler(request)
 
     return _handlers_endpoint(find, prefix, stream=True)
@@ -155,7 +155,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         ctx = request_var.get()
         app = ctx.app
         incoming = ctx._incoming or _message_of(ctx)
-        connection = ServerConnection(ctx, incoming)
+        connection = connected(ctx, incoming)
         try:
             request = _face_of(incoming, connection)
         except HTTPInputError as error:
@@ -171,8 +171,8 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
             if type(found) is not _HandlerDelegate or found.stream_request_body:
                 start_line = RequestStartLine(request.method, request.uri, request.version)
                 return await _converse(connection, found, start_line, request.headers)
-            found = found.application, found.target
-        application, (handler_class, arguments, path_args, path_kwargs) = found
+            found = found.target
+        application, handler_class, arguments, path_args, path_kwargs = found
         if request._has_body:
             body = incoming.body
             limit = connection.max_body_size
@@ -190,7 +190,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
             handler = handler_class(application, request)
         transforms = transforms_for(application, request) if application.transforms else []
         if handler_class._execute is own_execute:
-            work = lifecycle.start(handler, transforms, path_args, path_kwargs)
+            work = lifecycle.start(handler, transforms, path_args, path_kwargs, False)
         else:
             work = handler._execute(transforms, *path_args, **path_kwargs)
         if work is not None:
@@ -210,7 +210,7 @@ def _delegate_endpoint(program: Any) -> Endpoint:
     async def answer(**_: Any) -> Written | Sent:
         ctx = request_var.get()
         incoming = ctx._incoming or _message_of(ctx)
-        connection = ServerConnection(ctx, incoming)
+        connection = connected(ctx, incoming)
         if isinstance(program, HTTPServerConnectionDelegate):
             delegate = program.start_request(connection.server_connection, connection)
         else:

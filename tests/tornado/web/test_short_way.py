@@ -302,3 +302,18 @@ def test_async_methods_that_wait_and_that_do_not() -> None:
         for kind in ("", "wait"):
             assert client.get(f"/{kind}").json() == {"kind": kind}
             assert client.get(f"/{kind}fail").status_code == 418
+
+
+def test_a_compressed_form_is_refused_and_another_body_is_not() -> None:
+    """C2: only forms are read by the framework."""
+
+    class Takes(RequestHandler):
+        def post(self) -> None:
+            self.write(repr((self.request.body, self.request.body_arguments)))
+
+    with served(("/", Takes)) as client:
+        for kind, status in (("x-www-form-urlencoded", 400), ("json", 200)):
+            fields = {"Content-Type": f"application/{kind}", "Content-Encoding": "gzip"}
+            answer = client.post("/", content=b"a=1", headers=fields)
+            assert answer.status_code == status
+        assert answer.text == repr((b"a=1", {}))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,6 +161,26 @@ def test_a_client_that_leaves_in_the_middle() -> None:
         with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as peer:
             peer.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
         assert client.get("/asks").json()["happened"][-1:] == ["closed"]
+
+
+def test_a_handler_below_a_streaming_one_ends_when_its_client_leaves() -> None:
+    """C6: the class under the decorator is a subclass of it; nothing waits for the rest."""
+    begun: list[weakref.ref[Any]] = []
+
+    class Below(Streams):
+        def data_received(self, chunk: bytes) -> None:
+            begun.append(weakref.ref(self))
+
+    class Asks(RequestHandler):
+        async def get(self) -> None:
+            while not begun or begun[0]() is not None:
+                gc.collect()
+                await asyncio.sleep(0.01)
+
+    with served(("/", Below), ("/asks", Asks)) as client:
+        with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as peer:
+            peer.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        assert client.get("/asks").status_code == 200
 
 
 def test_what_the_decorator_takes() -> None:

@@ -7,6 +7,7 @@ here; how long one may be is the server's limit (``max_body_size``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ..escape import parse_qs_bytes, utf8
 from ..util import ObjectDict
@@ -90,6 +91,7 @@ def set_parse_body_config(config: ParseBodyConfig) -> None:
 
 Arguments = dict[str, list[bytes]]
 Files = dict[str, list[HTTPFile]]
+Value = TypeVar("Value")
 
 
 def parse_body_arguments(
@@ -106,44 +108,54 @@ def parse_body_arguments(
     A *content_type* that is no form's adds nothing. Raises `HTTPInputError` for a body
     that is malformed, over a limit, or compressed.
     """
+    coding = headers.get("Content-Encoding") if headers else None
+    found, sent = read_form(content_type, body, coding, config)
+    add_to(arguments, found)
+    add_to(files, sent)
+
+
+def add_to(known: dict[str, list[Value]], found: dict[str, list[Value]]) -> None:
+    """Add the values *found* for each name to those that are *known*."""
+    for name, values in found.items():
+        known.setdefault(name, []).extend(values)
+
+
+def read_form(
+    content_type: str, body: bytes, coding: str | None, config: ParseBodyConfig | None
+) -> tuple[Arguments, Files]:
+    """Return the fields and the files of a body, see `parse_body_arguments`. *coding* is its
+    Content-Encoding."""
     # PERF: most bodies are no forms, and their type need not be taken apart.
     kind = content_type[: len(URLENCODED)].lower()
-    if kind == URLENCODED:
-        parse, subject = _parse_urlencoded, "x-www-form-urlencoded body"
-    elif kind.startswith(MULTIPART):
-        parse, subject = _parse_multipart, MULTIPART
-    else:
-        return
-    if headers and "Content-Encoding" in headers:
-        raise HTTPInputError(f"Unsupported Content-Encoding: {headers['Content-Encoding']}")
+    if kind != URLENCODED and not kind.startswith(MULTIPART):
+        return {}, {}
+    if coding is not None:
+        raise HTTPInputError(f"Unsupported Content-Encoding: {coding}")
+    if config is None:
+        config = _DEFAULT_PARSE_BODY_CONFIG
     try:
-        parse(content_type, body, arguments, files, config or _DEFAULT_PARSE_BODY_CONFIG)
+        if kind == URLENCODED:
+            limit = config.urlencoded.max_arguments
+            return parse_qs_bytes(body, keep_blank_values=True, max_num_fields=limit), {}
+        return _read_multipart(content_type, body, config.multipart)
     except (HTTPInputError, ValueError) as error:
+        subject = "x-www-form-urlencoded body" if kind == URLENCODED else MULTIPART
         raise HTTPInputError(f"Invalid {subject}: {error}") from error
 
 
-def _parse_urlencoded(
-    content_type: str, body: bytes, arguments: Arguments, files: Files, config: ParseBodyConfig
-) -> None:
-    limit = config.urlencoded.max_arguments
-    fields = parse_qs_bytes(body, keep_blank_values=True, max_num_fields=limit)
-    if not arguments:
-        arguments.update(fields)
-        return
-    for name, values in fields.items():
-        arguments.setdefault(name, []).extend(values)
-
-
-def _parse_multipart(
-    content_type: str, body: bytes, arguments: Arguments, files: Files, config: ParseBodyConfig
-) -> None:
+def _read_multipart(
+    content_type: str, body: bytes, config: ParseMultipartConfig
+) -> tuple[Arguments, Files]:
     kind, parameters = _parse_header(content_type)
     if kind.lower() != MULTIPART:
         raise HTTPInputError("Invalid content type")
     if not parameters.get("boundary"):
         raise HTTPInputError("multipart boundary not found")
+    arguments: Arguments = {}
+    files: Files = {}
     boundary = utf8(parameters["boundary"])
-    parse_multipart_form_data(boundary, body, arguments, files, config=config.multipart)
+    parse_multipart_form_data(boundary, body, arguments, files, config=config)
+    return arguments, files
 
 
 def parse_multipart_form_data(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from werkzeug.utils import cached_property
 
@@ -75,6 +75,12 @@ class Application(ReversibleRouter):
             settings.setdefault("compiled_template_cache", False)
             settings.setdefault("static_hash_cache", False)
             settings.setdefault("serve_traceback", True)
+        cls = type(self)
+        #: PERF: what finds handlers is this class's own, so that the router may be asked directly.
+        self._finds_here = (
+            cls.find_handler is Application.find_handler
+            and cls.get_handler_delegate is Application.get_handler_delegate
+        )
         self._routes = Revision()
         self.wildcard_router = _ApplicationRouter(self, [*self._static_rules(), *(handlers or [])])
         self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
@@ -98,16 +104,6 @@ class Application(ReversibleRouter):
 
     def _load_ui_modules(self, modules: Any) -> None:
         self.ui_modules.update(ui_names.modules_in(modules))
-
-    #: PERF: what finds handlers is this class's own, so that the router may be asked directly.
-    _finds_here: ClassVar[bool] = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._finds_here = (
-            cls.find_handler is Application.find_handler
-            and cls.get_handler_delegate is Application.get_handler_delegate
-        )
 
     # -- routes ------------------------------------------------------------------------------------
 

@@ -56,7 +56,8 @@ class _HandlerDelegate(HTTPMessageDelegate):
     @property
     def target(self) -> Target:
         """The handler, and what it is given."""
-        return self.handler_class, self.handler_kwargs, self.path_args, self.path_kwargs
+        given = self.handler_kwargs, self.path_args, self.path_kwargs
+        return self.application, self.handler_class, *given
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders

@@ -62,8 +62,8 @@ _HTML = Usual(partial(_default_fields, _TEXT))
 
 def clear(handler: RequestHandler) -> None:
     """Begin the response anew: nothing written, 200, the default header fields."""
-    handler._made_headers = None
-    handler._usual_head = _HTML
+    handler._headers_made = None
+    handler._headers_usual = _HTML
     handler.set_default_headers()
     handler._write_buffer = []
     handler._status_code = 200
@@ -72,27 +72,27 @@ def clear(handler: RequestHandler) -> None:
 
 def headers_of(handler: RequestHandler) -> HTTPHeaders:
     """Return the header fields, from now on as a mapping."""
-    made = handler._made_headers
+    made = handler._headers_made
     if made is None:
-        made = handler._made_headers = _Default()
-        usual, handler._usual_head = handler._usual_head, None
-        made._lines = handler._usual_answer.fields if usual is None else usual.make()
+        made = handler._headers_made = _Default()
+        usual, handler._headers_usual = handler._headers_usual, None
+        made._lines = handler._headers_answer.fields if usual is None else usual.make()
     return made
 
 
 def replace_headers(handler: RequestHandler, headers: HTTPHeaders) -> None:
     """Have *headers* in place of the header fields."""
-    handler._made_headers = headers
-    handler._usual_head = None
+    handler._headers_made = headers
+    handler._headers_usual = None
 
 
 def set_header(handler: RequestHandler, name: str, value: HeaderValue) -> None:
     """Set a header field; a datetime is written as HTTP writes it. Raises TypeError, and
     ValueError for what no field may hold."""
     text = handler._convert_header_value(value)
-    if name == "Content-Type" and handler._usual_head is not None:
+    if name == "Content-Type" and handler._headers_usual is not None:
         # PERF: most handlers set no other, and need no mapping for it.
-        handler._usual_head = _usual(text)
+        handler._headers_usual = _usual(text)
     else:
         handler._headers[name] = text
 

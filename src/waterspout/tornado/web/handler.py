@@ -69,7 +69,9 @@ class RequestHandler(Arguments):
     #: PERF: the methods for entity tags are this class's own.
     _tags_here: ClassVar[bool] = True
     #: PERF: how `finish` ends a response of which nothing is sent, by the methods of the class.
-    _send_all: ClassVar[Callable[..., Future[None]]] = output.send_usual
+    _finish_unsent: ClassVar[Callable[..., Future[None]]] = output.send_usual
+    #: PERF: either of the next two.
+    _made_unusually: ClassVar[bool] = False
     #: PERF: another base, behind this class, may have a constructor.
     _is_mixed: ClassVar[bool] = False
     #: PERF: `on_connection_close` has something to do.
@@ -84,10 +86,10 @@ class RequestHandler(Arguments):
     _ui: ObjectDict | None = None
     #: PERF: the header fields as they mostly are, until somebody asks for `_headers`; None then,
     #: and when the answer is written.
-    _usual_head: Usual | None
-    _made_headers: HTTPHeaders | None
+    _headers_usual: Usual | None
+    _headers_made: HTTPHeaders | None
     #: The answer that was made of the usual fields.
-    _usual_answer: Written
+    _headers_answer: Written
     _write_buffer: list[bytes]
     _status_code: int
     _reason: str
@@ -100,7 +102,8 @@ class RequestHandler(Arguments):
     _raw_xsrf_token: tuple[int | None, bytes, float]
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
-        if self._is_mixed:
+        unusual = self._made_unusually
+        if unusual and self._is_mixed:
             super().__init__()
         self.application = application
         self.request = request
@@ -108,7 +111,7 @@ class RequestHandler(Arguments):
         self._finished = False
         self._auto_finish = True
         self.clear()
-        if self._hears_of_close:
+        if unusual and self._hears_of_close:
             request.connection.set_close_callback(self.on_connection_close)
         if kwargs:
             self.initialize(**kwargs)
@@ -122,11 +125,12 @@ class RequestHandler(Arguments):
             for name in ("compute_etag", "set_etag_header", "check_etag_header")
         )
         if cls.flush is not RequestHandler.flush:
-            cls._send_all = output.send_in_parts
+            cls._finish_unsent = output.send_in_parts
         else:
-            cls._send_all = output.send_usual if cls._tags_here else output.send_whole
+            cls._finish_unsent = output.send_usual if cls._tags_here else output.send_whole
         cls._is_mixed = cls.__mro__[-2] is not Arguments
         cls._hears_of_close = cls.on_connection_close is not RequestHandler.on_connection_close
+        cls._made_unusually = cls._is_mixed or cls._hears_of_close
 
     @classmethod
     def as_endpoint(cls, name: str) -> Callable[..., Any]:
@@ -435,8 +439,7 @@ class RequestHandler(Arguments):
     def _decode_xsrf_token(self, cookie: str) -> tuple[int | None, bytes | None, float | None]:
         return xsrf._decode_xsrf_token(self, cookie)
 
-    def _cross_origin_protection(self) -> None:
-        origins.protect(self)
+    _cross_origin_protection = origins.protect
 
     def _check_cross_origin(self, check: Callable[[str], bool]) -> str | None:
         return origins.refusal(self, check)

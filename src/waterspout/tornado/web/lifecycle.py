@@ -56,16 +56,17 @@ def start(
     transforms: list[OutputTransform],
     args: Sequence[bytes | None],
     kwargs: Mapping[str, bytes | None],
+    streams: bool,
 ) -> Coroutine[Any, Any, None] | None:
     """Take *handler* through its request as far as nothing has to be awaited; return what is to be
-    awaited then, None if it has ended. *args* and *kwargs* are what the route matched.
+    awaited then, None if it has ended. *args* and *kwargs* are what the route matched; *streams*
+    says that the handler takes its body in pieces.
 
     Raises nothing but `CancelledError`, when the task is cancelled; neither does what is returned.
     """
     handler._transforms = transforms
     request = handler.request
     method = request.method
-    streams = handler._stream_request_body
     try:
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
@@ -74,7 +75,10 @@ def start(
                 request._parse_body()
             except HTTPInputError as error:
                 raise HTTPError(400, f"Invalid body: {error}") from error
-        handler.path_args = _decoded(handler, args) if args else []
+        decoded: list[Any] = []
+        for arg in args:  # PERF: not a comprehension, which is a call
+            decoded.append(handler.decode_argument(arg) if isinstance(arg, _RAW) else arg)
+        handler.path_args = decoded
         handler.path_kwargs = _decoded_by_name(handler, kwargs) if kwargs else {}
         if method not in SAFE_METHODS:
             handler._cross_origin_protection()
@@ -115,7 +119,7 @@ async def execute(
     kwargs: Mapping[str, bytes | None],
 ) -> None:
     """Take *handler* through its request (`start`)."""
-    rest = start(handler, transforms, args, kwargs)
+    rest = start(handler, transforms, args, kwargs, handler._stream_request_body)
     if rest is not None:
         await rest
 
@@ -181,13 +185,6 @@ def _say_prepared(handler: RequestHandler) -> None:
 
 
 # What is neither text nor bytes was made by a converter of the core's routes.
-
-
-def _decoded(handler: RequestHandler, args: Sequence[Any]) -> list[Any]:
-    found = []
-    for arg in args:  # PERF: not a comprehension, which is a call
-        found.append(handler.decode_argument(arg) if isinstance(arg, _RAW) else arg)
-    return found
 
 
 def _decoded_by_name(handler: RequestHandler, kwargs: Mapping[str, Any]) -> dict[str, Any]:

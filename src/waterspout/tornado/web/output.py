@@ -8,6 +8,7 @@ knows its length and its entity tag.
 from __future__ import annotations
 
 from asyncio import Future
+from binascii import hexlify
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def finish(
     if handler._headers_written or handler._transforms:
         future = send_in_parts(handler)
     else:
-        future = handler._send_all()
+        future = handler._finish_unsent()
     handler._finished = True
     handler._log()
     handler.on_finish()
@@ -139,7 +140,7 @@ def send_usual(handler: RequestHandler) -> Future[None]:
     content; others by `send_whole`. PERF: half of that, since the fields are not made."""
     request = handler.request
     connection: HTTPConnection = request.connection
-    usual = handler._usual_head
+    usual = handler._headers_usual
     method = request.method
     if (
         usual is None
@@ -150,15 +151,18 @@ def send_usual(handler: RequestHandler) -> Future[None]:
         or hasattr(handler, "_new_cookie")
     ):
         return send_whole(handler)
-    buffer = handler._write_buffer
-    body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
+    body = b"".join(handler._write_buffer)
     tag = None
     if method == "GET":
-        if request._field(b"if-none-match") is not None:
+        incoming = request._incoming
+        # PERF: our server has looked already whether there is a condition.
+        if (
+            incoming is None or incoming.has_condition or request._headers is not None
+        ) and request._field(b"if-none-match") is not None:
             return send_whole(handler)
-        tag = sha1(body).hexdigest().encode()
-    handler._usual_answer = written = usual_answer(usual, tag, body)
-    handler._usual_head = None
+        tag = hexlify(sha1(body).digest())
+    handler._headers_answer = written = usual_answer(usual, tag, body)
+    handler._headers_usual = None
     handler._headers_written = True
     handler._write_buffer = []
     return connection.answer(written)

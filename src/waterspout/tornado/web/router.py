@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from .application import Application
 
 
-#: A handler's class and what it is given: arguments for ``initialize``, what a path has for the
-#: method by position, and by name.
-Target = tuple[type[RequestHandler], dict[str, Any], Any, Any]
+#: An application, one of its handlers' classes, and what that is given: arguments for
+#: ``initialize``, what a path has for the method by position, and by name.
+Target = tuple["Application", type[RequestHandler], dict[str, Any], Any, Any]
 
 _Match = Callable[[str], Match[str] | None]
 
@@ -67,7 +67,7 @@ class _ApplicationRouter(ReversibleRuleRouter):
         path = request.path
         rule = self._direct.get(path)
         if rule is not None:
-            return rule.target, rule.target_kwargs, (), _NONE
+            return self.application, rule.target, rule.target_kwargs, (), _NONE
         lone = self._alone.get(path[1 : path.find("/", 1)])  # `first_segment`
         if lone is not None:
             rule, match = lone
@@ -76,9 +76,8 @@ class _ApplicationRouter(ReversibleRuleRouter):
                 return None
             groups = matched.groups()
             # PERF: most have no escapes, and need not be looked at one by one.
-            if "%" in path or None in groups:
-                return rule.target, rule.target_kwargs, [*map(_unquote_or_none, groups)], _NONE
-            return rule.target, rule.target_kwargs, [*map(_encode, groups)], _NONE
+            read = _unquote_or_none if "%" in path or None in groups else _encode
+            return self.application, rule.target, rule.target_kwargs, [*map(read, groups)], _NONE
         for rule in self._only.candidates(path):
             matcher = rule.matcher
             if type(matcher) is not PathMatches:
@@ -87,13 +86,14 @@ class _ApplicationRouter(ReversibleRuleRouter):
             if found is not None:
                 if not _is_handler(rule.target):
                     break
-                return rule.target, rule.target_kwargs, *found
+                return self.application, rule.target, rule.target_kwargs, *found
         return None
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         found = self.match(request)
         if found is not None:
-            return self.application.get_handler_delegate(request, *found)
+            application, *target = found
+            return application.get_handler_delegate(request, *target)
         return super().find_handler(request, **kwargs)
 
     def get_target_delegate(
