@@ -152,7 +152,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: ",".join(options) or "plain")
 @pytest.mark.parametrize("source", SOURCES)
 def test_f1_a_template_says_what_jinja_says(app: App, source: str, options: dict[str, Any]) -> None:
     ours, theirs = pairs(app, **options)
