@@ -39,7 +39,7 @@ from .settings import ServerSettings, Threads
 from .sockets import Listener, open_listeners
 from .starting import Starter
 from .tls import make_context
-from .wire import Outbox
+from .wire import FrameOutbox, Outbox
 
 if TYPE_CHECKING:
     from ..http.incoming import Incoming
@@ -129,6 +129,7 @@ class Server:
         """Where it listens, one entry for each address."""
         self.access_log: Access | None = access_log
         self.outbox = Outbox()
+        self.frame_outbox = FrameOutbox()
         self.date_line = b""
         """The ``Date`` header line of now, CRLF included; refreshed every second."""
         self._given = listeners

@@ -58,6 +58,7 @@ class SocketConnection(Wire):
         self, connection: Connection, link: Link, sink: Sink, settings: SocketSettings
     ) -> None:
         super().__init__(connection.server)
+        self.outbox = connection.server.frame_outbox
         self.link = link
         self.sink = sink
         self.settings = settings
@@ -199,7 +200,10 @@ class SocketConnection(Wire):
     def _write(self, frame: bytes) -> None:
         frames = self._frames
         if not frames:
-            self.loop.call_soon(self.flush)
+            outbox = self.outbox
+            if not outbox.wires:
+                self.loop.call_soon(outbox.flush)
+            outbox.wires.append(self)
         frames.append(frame)
         self._size += len(frame)
         if self._size > _AT_ONCE:
