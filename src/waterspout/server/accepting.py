@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections.abc import Callable
 
@@ -82,11 +83,19 @@ class Acceptor:
         their clients believe to be connected and would be reset.
         """
         self.pause()
+        looked = False
         for _ in range(drain):
             sock = self._accept()
-            if sock is None:
+            if sock is not None:
+                self._take(sock)
+                looked = False
+            elif looked:
                 break
-            self._take(sock)
+            else:
+                # NOTE: whoever connects between the last look and the close is reset. Clients that
+                # wait for this processor come now, not then.
+                os.sched_yield()
+                looked = True
         self._listener.close()
 
     def _on_readable(self) -> None:
