@@ -209,7 +209,7 @@ class RequestContext(AppContext):
         if signals.watched or plan is None or plan.closes:
             return True
         request = self._request
-        return request is not None and ("close" in vars(request) or request.must_close())
+        return request is not None and request.must_close()
 
     def outlasts_body(self) -> bool:
         """Whether a streamed body still needs this context: it was made to, or the setting

@@ -344,7 +344,8 @@ class Request(WerkzeugRequest):
         or an environ refers back."""
         made = self.__dict__
         # PERF: where a urlencoded form left no files, the end of a request is skipped: 8 % of it.
-        return bool(made.get("files")) or "environ" in made or type(self).close is not Request.close
+        own_close = "close" in made or type(self).close is not Request.close
+        return bool(made.get("files")) or "environ" in made or own_close
 
     # -- what the URL matched ----------------------------------------------------
 

@@ -73,13 +73,12 @@ def encode(response: Response | Written, incoming: Incoming) -> Outgoing:
         return _encode_written(response)
     if type(response).get_wsgi_headers is not WerkzeugResponse.get_wsgi_headers:
         headers = response.get_wsgi_headers(incoming.to_environ())
-        code = response.status_code
     else:
         headers = response.headers
-        code = response.status_code
-        if code == 304:
+        if response.status_code == 304:
             headers = headers.copy()
             remove_entity_headers(headers)
+    code = response.status_code
     lines = [_status_line(response.status)]
     length = _add_fields(lines, headers)
     if code == 426 and _TOKEN(wanted := headers.get("Upgrade", "")):

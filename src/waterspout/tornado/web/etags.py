@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
+from binascii import hexlify
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..httputil import HTTPServerRequest
     from .handler import RequestHandler
 
 _TAGS = re.compile(r'\*|(?:W/)?"[^"]*"')
 
 
+def digest(content: bytes) -> bytes:
+    """Return what stands between the quotes of the tag of *content*."""
+    return hexlify(sha1(content).digest())
+
+
+def asked_tags(request: HTTPServerRequest) -> str | None:
+    """Return the If-None-Match field. PERF: our server has seen already whether there is one."""
+    incoming = request._incoming
+    if incoming is not None and not incoming.has_condition and request._headers is None:
+        return None
+    return request._field(b"if-none-match")
+
+
 def compute_etag(handler: RequestHandler) -> str | None:
     """Return a tag made of what has been written."""
-    return f'"{sha1(b"".join(handler._write_buffer)).hexdigest()}"'
+    return f'"{digest(b"".join(handler._write_buffer)).decode()}"'
 
 
 def set_etag_header(handler: RequestHandler) -> None:
@@ -27,7 +42,7 @@ def set_etag_header(handler: RequestHandler) -> None:
 def check_etag_header(handler: RequestHandler) -> bool:
     """Tell whether If-None-Match names the response's tag, by weak comparison (RFC 9110
     §13.1.2)."""
-    asked = handler.request._field(b"if-none-match")
+    asked = asked_tags(handler.request)
     if asked is None:
         return False
     own = handler._headers.get("Etag")
@@ -43,9 +58,9 @@ def client_has_it(
         handler.set_etag_header()
         return handler.check_etag_header()
     # PERF: the three methods above in one, at half the cost.
-    own = f'"{sha1(content).hexdigest()}"'
+    own = f'"{digest(content).decode()}"'
     fields["Etag"] = own
-    asked = handler.request._field(b"if-none-match")
+    asked = asked_tags(handler.request)
     return asked is not None and _names(asked, own)
 
 

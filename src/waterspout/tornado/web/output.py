@@ -8,15 +8,13 @@ knows its length and its entity tag.
 from __future__ import annotations
 
 from asyncio import Future
-from binascii import hexlify
-from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from ...http.written import answer_of, usual_answer
 from ..escape import json_encode, utf8
 from ..httputil import ResponseStartLine
 from ..httputil.delegates import WholeConnection
-from . import etags
+from .etags import asked_tags, client_has_it, digest
 
 if TYPE_CHECKING:
     from ..httputil import HTTPConnection
@@ -154,13 +152,9 @@ def send_usual(handler: RequestHandler) -> Future[None]:
     body = b"".join(handler._write_buffer)
     tag = None
     if method == "GET":
-        incoming = request._incoming
-        # PERF: our server has looked already whether there is a condition.
-        if (
-            incoming is None or incoming.has_condition or request._headers is not None
-        ) and request._field(b"if-none-match") is not None:
+        if asked_tags(request) is not None:
             return send_whole(handler)
-        tag = hexlify(sha1(body).digest())
+        tag = digest(body)
     handler._headers_answer = written = usual_answer(usual, tag, body)
     handler._headers_usual = None
     handler._headers_written = True
@@ -183,7 +177,7 @@ def _complete_head(handler: RequestHandler) -> bool:
     fields = handler._headers.by_name()
     status = handler._status_code
     if status == 200 and handler.request.method in _TAGGED and "Etag" not in fields:
-        if etags.client_has_it(handler, content, fields):
+        if client_has_it(handler, content, fields):
             handler._write_buffer = []
             handler.set_status(304)
         status = handler._status_code
