@@ -86,17 +86,15 @@ class JobQueue:
         lock = Lock()
         lock.acquire()
         self._asleep.append(lock)
-        late = False
-        if not self._jobs and not self._closed:
-            late = not lock.acquire(timeout=-1 if timeout is None else timeout)
-            if not late:
-                self._roused = False
+        ready = self._jobs or self._closed
+        patience = 0.0 if ready else -1 if timeout is None else timeout
+        if not lock.acquire(timeout=patience):
+            try:
+                self._asleep.remove(lock)
+            except ValueError:  # it is being woken
+                lock.acquire()
+            else:
+                if not (ready or self._jobs):
+                    raise Empty
                 return
-        try:
-            self._asleep.remove(lock)
-        except ValueError:  # it is being woken
-            lock.acquire()
-            self._roused = False
-            return
-        if late and not self._jobs:
-            raise Empty
+        self._roused = False

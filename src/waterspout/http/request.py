@@ -216,25 +216,17 @@ class Request(WerkzeugRequest):
         made._list = list(fields.items())  # PERF: checked above, all at once
         return made
 
-    @made_once
-    def _sent(self) -> dict[bytes, bytes] | None:
-        """The header fields by name (lower case) where nothing but what was sent makes
-        `headers`, and no name comes twice; else None."""
-        incoming = self.incoming
-        if incoming is None or type(self).headers is not Request.headers:
-            return None
-        sent = {name.lower(): value for name, value in incoming.headers}
-        return sent if len(sent) == len(incoming.headers) else None
-
     def _field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case), None if it was not sent.
 
         PERF: to make `headers` for the few fields that a form needs is a tenth of its time.
         """
-        if "headers" in self.__dict__ or (sent := self._sent) is None:
+        incoming = self.incoming
+        made = "headers" in self.__dict__ or type(self).headers is not Request.headers
+        if made or incoming is None:
             return self.headers.get(name.decode())
-        found = sent.get(name)
-        return None if found is None else found.strip(b" \t").decode("latin-1")
+        found = incoming.header(name)
+        return None if found is None else found.decode("latin-1")
 
     @made_once
     def host(self) -> str:
