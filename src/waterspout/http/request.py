@@ -26,6 +26,7 @@ from .. import json
 from ..current import current_config, request_var
 from .awaitable import awaitable
 from .debugging import attach_enctype_error_multidict
+from .fields import headers_of
 from .forms import URLENCODED, FormParser, OwnFormParser, multi_dict, parse_fields
 from .incoming import Incoming
 from .once import made_once
@@ -209,12 +210,10 @@ class Request(WerkzeugRequest):
             if name in fields:
                 text = f"{fields[name]}{'; ' if name == 'Cookie' else ','}{text}"
             fields[name] = text
-        made = Headers()
         values = "".join(fields.values())
         if "\n" in values or "\r" in values:
-            made.extend(fields)  # raises `ValueError`
-        made._list = list(fields.items())  # PERF: checked above, all at once
-        return made
+            return Headers(fields)  # raises `ValueError`
+        return headers_of(list(fields.items()))  # PERF: looked at all at once
 
     def _field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case), None if it was not sent.

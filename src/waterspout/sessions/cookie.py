@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.http import dump_cookie
 
-from ..http.response import add_field
+from ..http.fields import add_field
 from ..json.tag import TaggedJSONSerializer
 from ..security.signing import key_ring, serializer, sha1
 from .interface import SecureCookieSession, SessionInterface, SessionMixin
