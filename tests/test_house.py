@@ -29,8 +29,8 @@ FLOORS = {
     ),
     MIDDLE: "app_context bridge carry context proxies routing sessions stepping templating",
     UPPER: (
-        "_removed app asgi_program background blueprints conversion csrf drivers endpoint errors"
-        " files flashing joining lanes last_stage mounting pipeline reception registration"
+        "_imported _removed app asgi_program background blueprints conversion csrf drivers endpoint"
+        " errors files flashing joining lanes last_stage mounting pipeline reception registration"
         " responding scaffold streaming url_building urls views websockets"
     ),
     WINGS: "flask tornado",

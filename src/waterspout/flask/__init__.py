@@ -12,6 +12,7 @@ import importlib.metadata
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from .._imported import imported_names
 from .._removed import removed_names
 from . import json as json
 from ._removed import TOP_LEVEL
@@ -56,7 +57,7 @@ from .wrappers import Response as Response
 
 if not TYPE_CHECKING:  # a type checker should call a removed name what it is: missing
     #: Modules that `import flask` brings along; here they are loaded when they are asked for.
-    _MODULES = frozenset({"cli", "sansio", "sessions"})
+    _MODULES = frozenset({"cli", "logging", "sansio", "sessions", "typing"})
 
     def _other(name: str) -> Any:
         if name in _MODULES:
@@ -77,4 +78,6 @@ if not TYPE_CHECKING:  # a type checker should call a removed name what it is: m
         except importlib.metadata.PackageNotFoundError:
             return "3.1.3"  # the Flask whose names and behaviour these modules have
 
-    __getattr__ = removed_names("flask", TOP_LEVEL, _other)
+    __getattr__ = imported_names(
+        "flask", __package__, "import typing as t", removed_names("flask", TOP_LEVEL, _other)
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import ImmutableDict
 
+from .._imported import imported_names
 from ..app import App
 from ..config import DEFAULT_CONFIG
 from ..json.provider import DefaultJSONProvider
@@ -30,3 +31,39 @@ class Flask(App):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         JSONClassAttribute.adopt_all(cls)
+
+
+if not TYPE_CHECKING:  # what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.app",
+        __package__,
+        """
+        import collections.abc as cabc, os, sys, typing as t, weakref
+        from datetime import timedelta
+        from inspect import iscoroutinefunction
+        from itertools import chain
+        from types import TracebackType
+        from urllib.parse import quote as _url_quote
+        import click
+        from werkzeug.datastructures import Headers
+        from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
+        from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, Rule
+        from werkzeug.serving import is_running_from_reloader
+        from werkzeug.wrappers import Response as BaseResponse
+        from werkzeug.wsgi import get_host
+        from . import cli, typing as ft
+        from ._standins import _make_timedelta
+        from ._typevars import T_shell_context_processor, T_teardown, T_template_filter
+        from ._typevars import T_template_global, T_template_test
+        from .ctx import AppContext, RequestContext
+        from .globals import _cv_app, _cv_request, current_app, g, request, request_ctx, session
+        from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
+        from .helpers import send_from_directory
+        from .sansio.scaffold import _sentinel
+        from .sessions import SecureCookieSessionInterface, SessionInterface
+        from .signals import appcontext_tearing_down, got_request_exception, request_finished
+        from .signals import request_started, request_tearing_down
+        from .templating import Environment
+        from .wrappers import Request, Response
+        """,
+    )

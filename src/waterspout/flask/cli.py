@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._imported import imported_names
 from ..cli import (
     AppGroup,
     CertParamType,
@@ -44,10 +47,39 @@ __all__ = [
     "run_command",
     "shell_command",
     "show_server_banner",
+    "version_option",
     "with_appcontext",
 ]
+
+#: The option `--version` of the command `flask`.
+version_option = FlaskGroup.version_option
 
 
 def main() -> None:
     """Run the command `flask`."""
     cli.main()
+
+
+if not TYPE_CHECKING:  # what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.cli",
+        __package__,
+        """
+        import ast, collections.abc as cabc, importlib.metadata, inspect, os, platform, re, sys
+        import traceback, typing as t
+        from functools import update_wrapper
+        from operator import itemgetter
+        from types import ModuleType
+        import click
+        from click.core import ParameterSource
+        from werkzeug import run_simple
+        from werkzeug.serving import is_running_from_reloader
+        from werkzeug.utils import import_string
+        from ..cli.options import _load_env_file as _env_file_callback, _set_debug, _validate_key
+        from ..cli.options import app_option as _app_option, debug_option as _debug_option
+        from ..cli.options import env_file_option as _env_file_option, set_app as _set_app
+        from ._typevars import F
+        from .globals import current_app
+        from .helpers import get_debug_flag, get_load_dotenv
+        """,
+    )

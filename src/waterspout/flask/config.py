@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._imported import imported_names
 from ..config import Config, ConfigAttribute
 
 __all__ = ["Config", "ConfigAttribute"]
+
+
+if not TYPE_CHECKING:  # what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.config",
+        __package__,
+        """
+        import errno, json, os, types, typing as t
+        from werkzeug.utils import import_string
+        from ._typevars import T
+        """,
+    )

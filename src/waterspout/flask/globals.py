@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._imported import imported_names
 from .._removed import removed_names
 from ..context import _cv_app as _cv_app
 from ..context import _cv_request as _cv_request
@@ -17,5 +18,14 @@ from ..context import request_ctx as request_ctx
 from ..context import session as session
 from ._removed import GLOBALS
 
-if not TYPE_CHECKING:  # a removed name is missing to a type checker
-    __getattr__ = removed_names("flask.globals", GLOBALS)
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.globals",
+        __package__,
+        """
+        import typing as t
+        from contextvars import ContextVar
+        from werkzeug.local import LocalProxy
+        """,
+        removed_names("flask.globals", GLOBALS),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._imported import imported_names
 from .._removed import removed_names
 from ..carry import stream_with_context as stream_with_context
 from ..context import current_app as current_app
@@ -31,5 +32,20 @@ def _split_blueprint_path(name: str) -> list[str]:
     return list(split_blueprint_path(name))
 
 
-if not TYPE_CHECKING:  # a removed name is missing to a type checker
-    __getattr__ = removed_names("flask.helpers", HELPERS)
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.helpers",
+        __package__,
+        """
+        import importlib.util, os, sys, typing as t
+        from datetime import datetime
+        from functools import cache, update_wrapper
+        import werkzeug.utils
+        from werkzeug.exceptions import abort as _wz_abort
+        from werkzeug.utils import redirect as _wz_redirect
+        from werkzeug.wrappers import Response as BaseResponse
+        from ._standins import _prepare_send_file_kwargs
+        from .globals import _cv_app, _cv_request
+        """,
+        removed_names("flask.helpers", HELPERS),
+    )

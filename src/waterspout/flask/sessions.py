@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._imported import imported_names
 from .._removed import removed_names
 from ..json.tag import TaggedJSONSerializer
 from ..sessions import (
@@ -26,5 +27,18 @@ __all__ = [
     "session_json_serializer",
 ]
 
-if not TYPE_CHECKING:  # a removed name is missing to a type checker
-    __getattr__ = removed_names("flask.sessions", SESSIONS)
+
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.sessions",
+        __package__,
+        """
+        import collections.abc as c, hashlib, typing as t
+        from collections.abc import MutableMapping
+        from datetime import datetime, timezone
+        from itsdangerous import BadSignature, URLSafeTimedSerializer
+        from werkzeug.datastructures import CallbackDict
+        from ._standins import _lazy_sha1
+        """,
+        removed_names("flask.sessions", SESSIONS),
+    )

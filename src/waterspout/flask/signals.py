@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._imported import imported_names
 from .._removed import removed_names
 from ..signals import (
     Namespace,
@@ -34,5 +35,13 @@ __all__ = [
     "template_rendered",
 ]
 
-if not TYPE_CHECKING:  # a removed name is missing to a type checker
-    __getattr__ = removed_names("flask.signals", SIGNALS)
+
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.signals",
+        __package__,
+        """
+        from ._standins import SIGNALS as _signals
+        """,
+        removed_names("flask.signals", SIGNALS),
+    )

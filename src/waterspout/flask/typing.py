@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._imported import imported_names
 from ..typing import AfterRequestCallable as AfterRequestCallable
 from ..typing import AppOrBlueprintKey as AppOrBlueprintKey
 from ..typing import BeforeFirstRequestCallable as BeforeFirstRequestCallable
@@ -21,3 +24,12 @@ from ..typing import TemplateGlobalCallable as TemplateGlobalCallable
 from ..typing import TemplateTestCallable as TemplateTestCallable
 from ..typing import URLDefaultCallable as URLDefaultCallable
 from ..typing import URLValuePreprocessorCallable as URLValuePreprocessorCallable
+
+if not TYPE_CHECKING:  # what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.typing",
+        __package__,
+        """
+        import collections.abc as cabc, typing as t
+        """,
+    )

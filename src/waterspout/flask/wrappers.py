@@ -2,5 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._imported import imported_names
 from ..http import Request as Request
 from ..http import Response as Response
+
+if not TYPE_CHECKING:  # what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.wrappers",
+        __package__,
+        """
+        import typing as t
+        from werkzeug.exceptions import BadRequest, HTTPException
+        from werkzeug.wrappers import Request as RequestBase, Response as ResponseBase
+        from . import json
+        from .globals import current_app
+        from .helpers import _split_blueprint_path
+        """,
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._imported import imported_names
 from ..escaping import json_decode as json_decode
 from ..escaping import json_encode as json_encode
 from ..escaping import linkify as linkify
@@ -36,3 +39,16 @@ __all__ = [
     "xhtml_escape",
     "xhtml_unescape",
 ]
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.escape",
+        __package__,
+        """
+        import binascii, html, json, re, typing, urllib.parse
+        from collections.abc import Callable
+        from typing import Any
+        from .util import unicode_type
+        """,
+    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gettext
 import logging
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from .._imported import imported_names
 from ..locale import CONTEXT_SEPARATOR as CONTEXT_SEPARATOR
 from ..locale import LOCALE_NAMES as LOCALE_NAMES
 from ..locale import (
@@ -114,3 +115,15 @@ def _make(code: str) -> Locale:
     if _use_gettext and translations is not None:
         return GettextLocale(code, cast(gettext.NullTranslations, translations))
     return CSVLocale(code, translations or {})
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.locale",
+        __package__,
+        """
+        import codecs, csv, datetime, glob, os, re
+        from . import escape
+        from .log import gen_log
+        """,
+    )

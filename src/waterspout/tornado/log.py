@@ -11,8 +11,9 @@ import logging.handlers
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from .._imported import imported_names
 from .option_parser import options as process_options
 
 __all__ = [
@@ -181,3 +182,16 @@ def define_logging_options(options: Any = None) -> None:
 
 
 define_logging_options(process_options)
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.log",
+        __package__,
+        """
+        import curses
+        from typing import cast
+        from .escape import _unicode
+        from .util import basestring_type, unicode_type
+        """,
+    )

@@ -7,8 +7,9 @@ sets up the logging, unless ``--logging=none`` or ``options.logging = None`` say
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from .._imported import imported_names
 from .log import define_logging_options
 from .option_parser import OptionParser, _Mockable, options
 from .option_values import Error
@@ -61,3 +62,16 @@ def print_help(file: TextIO | None = None) -> None:
 def add_parse_callback(callback: Callable[[], None]) -> None:
     """Have *callback* called when the process's options have been parsed."""
     options.add_parse_callback(callback)
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.options",
+        __package__,
+        """
+        import datetime, numbers, os, re, sys, textwrap
+        from collections.abc import Iterable, Iterator
+        from .escape import _unicode, native_str
+        from .util import basestring_type, exec_in
+        """,
+    )

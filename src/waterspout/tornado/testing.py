@@ -21,8 +21,9 @@ import unittest
 import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .._imported import imported_names
 from ..lazy import load
 from . import gen
 from .httpclient import AsyncHTTPClient, HTTPResponse
@@ -454,3 +455,20 @@ def main(**kwargs: Any) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.testing",
+        __package__,
+        """
+        import typing
+        from collections.abc import Coroutine
+        from typing import Optional, Type, Union
+        from tornado.platform.asyncio import AsyncIOMainLoop
+        from . import netutil
+        from .process import Subprocess
+        from .util import basestring_type, raise_exc_info
+        from .web import Application
+        """,
+    )

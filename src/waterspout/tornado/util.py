@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
+from .._imported import imported_names
 from .configurable import Configurable, import_object
 
 if TYPE_CHECKING:
@@ -213,3 +214,14 @@ try:  # Tornado's own in C, where it is installed
     from tornado.speedups import websocket_mask as _websocket_mask
 except ImportError:
     _websocket_mask = _websocket_mask_python
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.util",
+        __package__,
+        """
+        import array, os, typing, warnings
+        from re import Match
+        """,
+    )

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from .._imported import imported_names
 from . import version
 from .concurrent import chain_future, dummy_executor
 from .httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
@@ -153,3 +154,16 @@ def _answer_500(request: HTTPServerRequest) -> None:
     start = ResponseStartLine("HTTP/1.1", 500, "Internal Server Error")
     request.connection.write_headers(start, headers, body)
     request.connection.finish()
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.wsgi",
+        __package__,
+        """
+        import concurrent.futures, tornado, typing
+        from types import TracebackType
+        from . import escape, httputil
+        from .ioloop import IOLoop
+        """,
+    )

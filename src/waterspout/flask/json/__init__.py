@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..._imported import imported_names
 from ..._removed import removed_names
 from ...json import dump, dumps, jsonify, load, loads
 from .._removed import JSON
@@ -11,5 +12,15 @@ from . import provider, tag
 
 __all__ = ["dump", "dumps", "jsonify", "load", "loads", "provider", "tag"]
 
-if not TYPE_CHECKING:  # a removed name is missing to a type checker
-    __getattr__ = removed_names("flask.json", JSON)
+
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.json",
+        __package__,
+        """
+        import json as _json, typing as t
+        from ..globals import current_app
+        from .provider import _default
+        """,
+        removed_names("flask.json", JSON),
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..._imported import imported_names
 from ...json.tag import (
     JSONTag,
     PassDict,
@@ -27,3 +30,19 @@ __all__ = [
     "TagUUID",
     "TaggedJSONSerializer",
 ]
+
+
+if not TYPE_CHECKING:  # what Flask's module has by its imports
+    __getattr__ = imported_names(
+        "flask.json.tag",
+        __package__,
+        """
+        import typing as t
+        from base64 import b64decode, b64encode
+        from datetime import datetime
+        from uuid import UUID
+        from markupsafe import Markup
+        from werkzeug.http import http_date, parse_date
+        from . import dumps, loads
+        """,
+    )

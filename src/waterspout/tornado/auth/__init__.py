@@ -6,6 +6,9 @@ them. Calls to a service go by ``get_auth_http_client()``, which a program may o
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..._imported import imported_names
 from .errors import AuthError
 from .oauth1 import OAuthMixin
 from .oauth2 import OAuth2Mixin
@@ -21,3 +24,19 @@ __all__ = [
     "OpenIdMixin",
     "TwitterMixin",
 ]
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.auth",
+        __package__,
+        """
+        import base64, binascii, hashlib, hmac, re, time, urllib.parse, uuid, warnings
+        from collections.abc import Iterable
+        from typing import Any, cast
+        from .. import escape, httpclient
+        from ..httputil import url_concat
+        from ..util import unicode_type
+        from ..web import RequestHandler
+        """,
+    )

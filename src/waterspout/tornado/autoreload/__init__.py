@@ -16,8 +16,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from ..._imported import imported_names
 from ...server.reload import command_line, is_reload_child
 from ..ioloop import IOLoop, PeriodicCallback
 from ..log import gen_log
@@ -93,3 +95,15 @@ def _reload() -> None:
     # A timer outlives the exec, and would kill a program that does not handle it yet.
     signal.setitimer(signal.ITIMER_REAL, 0, 0)
     os.execv(sys.executable, command_line())
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.autoreload",
+        __package__,
+        """
+        import functools, importlib.abc, pkgutil, subprocess, traceback, types, weakref
+        from .. import ioloop, process
+        from . import _loops as _io_loops
+        """,
+    )

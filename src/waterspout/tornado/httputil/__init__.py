@@ -7,8 +7,9 @@ private names at the end are used by Tornado's own modules, by its tests, or by 
 from __future__ import annotations
 
 from http.client import responses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..._imported import imported_names
 from . import forms
 from .cookies import _unquote_cookie, parse_cookie
 from .delegates import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
@@ -79,8 +80,27 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _changing(name: str) -> Any:
     # Looked up each time: `set_parse_body_config` replaces it.
     if name == "_DEFAULT_PARSE_BODY_CONFIG":
         return forms.default_config()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"module 'tornado.httputil' has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.httputil",
+        __package__,
+        """
+        import calendar, collections.abc, copy, dataclasses, datetime, email.utils, http.cookies, re
+        import time, typing, unicodedata, warnings
+        from collections.abc import Awaitable, Generator, Iterable, Iterator, Mapping
+        from functools import lru_cache
+        from ssl import SSLError
+        from typing import AnyStr
+        from urllib.parse import parse_qsl, urlencode, urlparse, urlunparse
+        from ..escape import native_str, parse_qs_bytes, to_unicode, utf8
+        from ..util import ObjectDict, unicode_type
+        """,
+        _changing,
+    )

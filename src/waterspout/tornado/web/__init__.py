@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from asyncio import Future
 from http.client import responses
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ...lazy import load
+from ..._imported import imported_names
 from .. import escape, httputil, locale, template
 from ..escape import _unicode, utf8
 from ..log import access_log, app_log, gen_log
@@ -129,11 +129,24 @@ __all__ = [
     "utf8",
 ]
 
-# Further names of Tornado's module, whose rooms are above this one.
-_ELSEWHERE = {"HTTPServer": "httpserver:HTTPServer"}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _ELSEWHERE:
-        return load(f"{__name__.rpartition('.')[0]}.{_ELSEWHERE[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # what Tornado's module has by its imports
+    __getattr__ = imported_names(
+        "tornado.web",
+        __package__,
+        """
+        import asyncio, base64, binascii, datetime, email.utils, functools, gzip, hashlib, hmac
+        import http.cookies, mimetypes, numbers, os.path, re, socket, stat, string, sys, threading
+        import time, tornado, traceback, types, urllib.parse, warnings
+        from collections.abc import Awaitable, Callable, Generator, Iterable
+        from inspect import isclass
+        from io import BytesIO
+        from types import TracebackType
+        from typing import Any, Optional, Type, TypeVar, Union, cast, overload
+        from urllib.parse import urlencode
+        from .. import gen, iostream
+        from ..concurrent import future_set_result_unless_cancelled
+        from ..httpserver import HTTPServer
+        from ...security.redirects import scheme_and_netloc as _scheme_and_netloc
+        """,
+    )
