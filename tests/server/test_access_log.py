@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
+import socket
 import threading
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 from served_app import app
+from server_process import wait_until
 
 from waterspout.server import serve_in_thread
-from waterspout.server.access import AccessLog, Record, StreamSink, format_text
+from waterspout.server.access import AccessLog, Record, StreamSink, format_json, format_text
 
 
 def ask(urls: list[str], target: str = "/", **headers: str) -> int:
@@ -118,3 +122,131 @@ def test_an_open_stream_is_not_closed(capsys: pytest.CaptureFixture[str]) -> Non
     log.close()
     assert '"GET / HTTP/1.1" 200 0' in capsys.readouterr().out
     print("still open")
+
+
+def raw(urls: list[str], data: bytes) -> bytes:
+    """Send bytes, end sending, and return all that comes."""
+    with socket.create_connection(("127.0.0.1", int(urls[0].rpartition(":")[2])), 15) as sock:
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [
+        (b"\x16\x03\x01 no HTTP at all\r\n\r\n", '"-" 400 0 '),
+        (b"GET /no-host HTTP/1.1\r\n\r\n", '"GET /no-host HTTP/1.1" 400 0 '),
+        (
+            b"GET /wide HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"x" * 10_000),
+            '"GET /wide HTTP/1.1" 431 0 ',
+        ),
+        (
+            b"POST /chunks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n",
+            '"POST /chunks HTTP/1.1" 400 0 ',
+        ),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n",
+            '"POST / HTTP/1.1" 413 ',
+        ),
+    ],
+)
+def test_a_refused_request_has_a_line(tmp_path: Path, sent: bytes, logged: str) -> None:
+    path = tmp_path / "access.log"
+    with serve_in_thread(app, access_log=str(path)) as server:
+        answer = raw(server.urls, sent)
+    assert answer.split(b" ")[1] == logged.rpartition('" ')[2].split(" ")[0].encode()
+    (line,) = path.read_text().splitlines()
+    assert logged in line
+
+
+def test_a_request_that_does_not_come_in_time_has_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    with (
+        serve_in_thread(app, access_log=str(path), timeouts={"header": 0.1}) as server,
+        socket.create_connection(("127.0.0.1", int(server.urls[0].rpartition(":")[2])), 15) as sock,
+    ):
+        sock.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 408 ")
+    assert '"GET /slow HTTP/1.1" 408 0 ' in path.read_text()
+
+
+@pytest.mark.parametrize("form", [format_text, format_json])
+@pytest.mark.parametrize("client", ['café "x"', "9.9.9.9 - -", "\u4e2d", "a\nb\x1b["])
+def test_the_client_is_one_column(form: Callable[[Record], str], client: str) -> None:
+    """What a proxy was told by a client cannot write columns or lines, or spoil a batch."""
+    line = form(Record(0, client, "GET", b"/", "1.1", 200, 1, 0.0, ()))
+    assert line.isascii()
+    assert line.isprintable()
+    if form is format_text:
+        assert line.split(" ")[1:3] == ["-", "-"]
+        assert line.count('"') == 6
+    else:
+        assert json.loads(line)["client"] == client
+
+
+def test_a_part_of_a_millisecond_counts(tmp_path: Path, loop_name: str) -> None:
+    """uvloop's own clock counts whole milliseconds."""
+    path = tmp_path / "access.log"
+    settings = {"access_format": "json", "loop": loop_name, "access_log": str(path)}
+    with serve_in_thread(app, **settings) as server:
+        for _ in range(5):
+            assert ask(server.urls) == 200
+    seconds = [json.loads(line)["seconds"] for line in path.read_text().splitlines()]
+    assert any(value * 1000 % 1 for value in seconds)
+
+
+def test_lines_for_a_pipe_are_written_whole(tmp_path: Path) -> None:
+    """Each write to a pipe has whole lines and at most PIPE_BUF bytes, which are not mixed with
+    what other processes write; a long line is cut in its texts."""
+    reader, writer = os.pipe()
+    records = [
+        Record(0, "127.0.0.1", "GET", b"/%d" % n + b"x" * n * 20, "1.1", 200, 1, 0.0, agent)
+        for n, agent in enumerate([[(b"user-agent", b"\xff" * 8000)], *[[]] * 200])
+    ]
+    with open(writer, "w", encoding="ascii") as stream:
+        sink = StreamSink(stream, format_text)
+        written = threading.Thread(target=lambda: (sink.write(records), stream.close()))
+        written.start()
+        pieces = list(iter(lambda: os.read(reader, 1 << 20), b""))
+        written.join()
+    os.close(reader)
+    lines = b"".join(pieces).decode("ascii").splitlines()
+    assert len(lines) == 201
+    assert max(map(len, lines)) < select.PIPE_BUF
+    assert lines[0].endswith('..." 0.000000')
+    assert f'"GET /200{"x" * 256}'[: 5 + 256] in lines[200]
+
+
+def test_writes_to_a_pipe_are_no_larger_than_it_keeps_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    write = os.write
+
+    def counting(descriptor: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(descriptor, data)
+
+    reader, writer = os.pipe()
+    record = Record(0, "127.0.0.1", "GET", b"/", "1.1", 200, 1, 0.0, ())
+    with open(reader, "rb"), open(writer, "w", encoding="ascii") as stream:
+        monkeypatch.setattr(os, "write", counting)
+        StreamSink(stream, format_text).write([record] * 500)
+        monkeypatch.undo()
+    assert max(sizes) <= select.PIPE_BUF
+    assert len(sizes) < 20
+
+
+def test_a_renamed_file_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    with serve_in_thread(app, access_log=str(path)) as server:
+        assert ask(server.urls, "/first") == 404
+        wait_until(lambda: path.exists() and "/first" in path.read_text())
+        path.rename(tmp_path / "access.log.1")
+        assert isinstance(server.access_log, AccessLog)
+        server.access_log.reopen()
+        assert ask(server.urls, "/second") == 404
+    assert "/first" in (tmp_path / "access.log.1").read_text()
+    assert "/first" not in path.read_text()
+    assert "/second" in path.read_text()

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from http.client import HTTPConnection
 from importlib.metadata import version
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from server_load import Load
-from server_process import Program, Start
+from server_process import Program, Start, wait_until
 
 from waterspout.server.tls import make_certificate
 
@@ -215,23 +214,15 @@ def test_gunicorn_as_a_daemon(start: Start, tmp_path: Path) -> None:
     pid_file = tmp_path / "gunicorn.pid"
     try:
         with socket.socket(socket.AF_UNIX) as client:
-            _until(lambda: client.connect_ex(path) == 0)
+            wait_until(lambda: client.connect_ex(path) == 0)
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             client.settimeout(15)
             assert b"".join(iter(lambda: client.recv(1000), b"")).endswith(b"hello")
-        _until(lambda: "GET / HTTP/1.1" in (tmp_path / "access.log").read_text())
+        wait_until(lambda: "GET / HTTP/1.1" in (tmp_path / "access.log").read_text())
     finally:
-        _until(pid_file.exists)
+        wait_until(pid_file.exists)
         os.kill(int(pid_file.read_text()), signal.SIGTERM)
-    _until(lambda: not pid_file.exists())
-
-
-def _until(true: Callable[[], bool]) -> None:
-    """Wait for something that only the file system tells."""
-    deadline = time.monotonic() + 15
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not pid_file.exists())
 
 
 def test_gunicorn_serves_a_factory(start: Start) -> None:

@@ -1,22 +1,27 @@
-"""The access log: one line for each finished request, written beside the hot path.
+"""The access log: one line for each finished or refused request, written beside the hot path.
 
 A `Server` calls its log with plain fields when an answer is complete.  `AccessLog` only queues
 them; a thread of its own formats and writes, in batches.  A sink that blocks or fails (a FIFO
 nobody reads, a full disk) costs log lines, never requests: the queue is bounded, and what does
-not fit is counted and reported (hostile.md X28).
+not fit is counted and reported.
+
+Several processes may write to one file or pipe: each write is of whole lines, and to a pipe of
+so few bytes that the system keeps them together (pipe(7)).
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import select
+import stat
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from io import FileIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, NamedTuple, Protocol
 
 from .settings import ServerSettings
@@ -33,8 +38,9 @@ class Record(NamedTuple):
     time: float
     """When it was finished: seconds since the epoch."""
     client: str
-    """The peer's address; empty for UNIX sockets."""
+    """The client's address, which a proxy may have named; empty for UNIX sockets."""
     method: str
+    """Empty if what the client sent could not be read as a request."""
     target: bytes
     """The request target as it was sent."""
     version: str
@@ -56,7 +62,7 @@ class Record(NamedTuple):
 
 
 class Access(Protocol):
-    """What a connection calls once for each finished request."""
+    """What a connection calls once for each finished or refused request."""
 
     def __call__(
         self,
@@ -77,6 +83,9 @@ class Sink(Protocol):
 
     def write(self, records: Iterable[Record], /) -> None: ...
 
+    def reopen(self) -> None:
+        """Open the file anew, because it was renamed (logrotate)."""
+
     def close(self) -> None: ...
 
 
@@ -91,6 +100,7 @@ class AccessLog:
         self._wake = threading.Event()
         self._awake = False
         self._closing = False
+        self._reopening = False
         self._failing = False
         self._thread: threading.Thread | None = None
 
@@ -122,6 +132,10 @@ class AccessLog:
                 self._thread.start()
             self._wake.set()
 
+    def reopen(self) -> None:
+        """Open the log's file anew before the next line; from any thread or signal handler."""
+        self._reopening = True
+
     def close(self, timeout: float = 1.0) -> None:
         """Write what is queued, waiting `timeout` seconds at the most, and close the sink."""
         self._closing = True
@@ -150,6 +164,9 @@ class AccessLog:
         if not records:
             return
         try:
+            if self._reopening:
+                self._reopening = False
+                self._sink.reopen()
             self._sink.write(records)
         except Exception as ex:
             self.dropped += len(records)
@@ -169,28 +186,84 @@ class StreamSink:
     def __init__(self, target: str | IO[str], form: Callable[[Record], str]) -> None:
         self._target = target
         self._form = form
-        self._file: FileIO | None = None
+        self._file: int | None = None
 
     def write(self, records: Iterable[Record], /) -> None:
         """Append one line for each record."""
-        lines = "".join([self._form(record) + "\n" for record in records])
+        lines = [self._line(record) for record in records]
         stream = sys.stdout if self._target == "-" else self._target
-        if not isinstance(stream, str):
-            stream.write(lines)
-            stream.flush()
+        if isinstance(stream, str):
+            if self._file is None:  # in the writer's thread: opening a FIFO may block
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+                self._file = os.open(stream, flags, 0o666)
+            _append(self._file, lines)
             return
-        if self._file is None:  # in the writer's thread: opening a FIFO may block
-            self._file = open(stream, "ab", buffering=0)  # noqa: SIM115 - `close` does
-        # Unbuffered: what a full disk did not take must not come out later, in `close`.
-        rest = lines.encode("ascii")
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        stream.flush()
+        try:
+            descriptor = stream.fileno()
+        except (OSError, AttributeError):  # a stream of the program's own, not a file
+            stream.write("".join(lines))
+            stream.flush()
+        else:
+            _append(descriptor, lines)
+
+    def reopen(self) -> None:
+        """Open the file anew at the next line, if this sink opened it."""
+        self.close()
 
     def close(self) -> None:
         """Close the file, if this sink opened it."""
         if self._file is not None:
-            self._file.close()
+            os.close(self._file)
             self._file = None
+
+    def _line(self, record: Record) -> str:
+        line = self._form(record) + "\n"
+        return line if len(line) <= select.PIPE_BUF else self._form(_shortened(record)) + "\n"
+
+
+def _append(descriptor: int, lines: Sequence[str]) -> None:
+    """Write whole ASCII lines, so many at once as cannot be mixed with those of others.
+
+    Not through a buffer: what a full disk did not take must not come out later.
+    """
+    whole = stat.S_ISREG(os.fstat(descriptor).st_mode)  # one append is one piece, of any size
+    for piece in ("".join(lines),) if whole else _pieces(lines):
+        rest = piece.encode("ascii")
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines to pieces of PIPE_BUF bytes at the most."""
+    piece: list[str] = []
+    size = 0
+    for line in lines:
+        if size + len(line) > select.PIPE_BUF:
+            yield "".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    yield "".join(piece)
+
+
+def _shortened(record: Record) -> Record:
+    """Return a record whose line is not above PIPE_BUF: its texts are cut, and end in ``...``.
+
+    SECURITY: of a longer line the end could become a line of its own, behind one of another
+    process: what a client wrote, where the log's reader looks for an address.
+    """
+    fields = [(name, _cut(value, 128)) for name, value in record.headers]
+    return record._replace(
+        client=_cut(record.client.encode("latin-1", "replace"), 64).decode("latin-1"),
+        method=_cut(record.method.encode("latin-1", "replace"), 32).decode("latin-1"),
+        target=_cut(record.target, 256),
+        headers=fields,
+    )
+
+
+def _cut(text: bytes, most: int) -> bytes:
+    return text if len(text) <= most else text[:most] + b"..."
 
 
 def open_log(settings: ServerSettings) -> AccessLog | None:
@@ -204,13 +277,11 @@ def open_log(settings: ServerSettings) -> AccessLog | None:
 def format_text(record: Record) -> str:
     """Return the combined log format, and the seconds the request took at the end."""
     stamp = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(record.time))
-    target = escape(record.target.decode("latin-1"))
     referer = escape(record.header(b"referer") or "-")
     agent = escape(record.header(b"user-agent") or "-")
     return (
-        f'{record.client or "-"} - - [{stamp}] "{escape(record.method)} {target}'
-        f' HTTP/{record.version}" {record.status} {record.sent} "{referer}" "{agent}"'
-        f" {record.seconds:.4f}"
+        f'{escape_word(record.client) or "-"} - - [{stamp}] "{request_line(record)}"'
+        f' {record.status} {record.sent} "{referer}" "{agent}" {record.seconds:.6f}'
     )
 
 
@@ -220,9 +291,9 @@ def format_json(record: Record) -> str:
     fields = {
         "time": f"{zulu}.{int(record.time % 1 * 1000):03d}Z",
         "client": record.client,
-        "method": record.method,
-        "target": record.target.decode("latin-1"),
-        "version": record.version,
+        "method": record.method or None,
+        "target": record.target.decode("latin-1") if record.method else None,
+        "version": record.version if record.method else None,
         "status": record.status,
         "bytes": record.sent,
         "seconds": round(record.seconds, 6),
@@ -233,10 +304,28 @@ def format_json(record: Record) -> str:
     return json.dumps({name: value for name, value in fields.items() if value is not None})
 
 
-# SECURITY: one line for one request, whatever was sent (hostile.md R07, CVE-2025-48432).
+def request_line(record: Record) -> str:
+    """Return the request line, escaped; ``-`` where none could be read."""
+    if not record.method:
+        return "-"
+    target = escape(record.target.decode("latin-1"))
+    return f"{escape(record.method)} {target} HTTP/{record.version}"
+
+
+# SECURITY: one line for one request, whatever was sent (CVE-2025-48432).
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
+_UNSAFE_WORD = re.compile(r"[^!#-\[\]-~]")
 
 
 def escape(text: str) -> str:
     """Write control, non-ASCII, quote and backslash characters as ``\\xNN``."""
-    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _UNSAFE.sub(_escaped, text)
+
+
+def escape_word(text: str) -> str:
+    """The same for a column that ends at a blank, with blanks as ``\\x20``."""
+    return _UNSAFE_WORD.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\x{ord(match[0]):02x}"

@@ -4,9 +4,8 @@ The parser tells of requests; each becomes an `Exchange`. One is answered at a t
 and what the client sends ahead waits, bounded. Where a request's pipeline runs was
 decided by its `Plan`: in a task on the loop, in one worker thread, or at once.
 
-The states are in the fields `receiving` (a request whose body still arrives),
-`running` (the one being answered), `waiting` (complete ones behind it) and `closing`
-(no further request is read).
+The states are in the fields `receiving` (a request whose body still arrives), `running` (the one
+being answered), `waiting` (complete ones behind it) and `closing` (no further request is read).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ..lanes import LaneFull
 from ..lazy import load
 from ..log import printable
 from . import answers, dispatching, half_closed
-from .exchange import Exchange, gone
+from .exchange import Exchange, gone, log_refused
 from .http1 import ProtocolError
 from .receiving import Receiver
 from .sending import send_stream
@@ -327,7 +326,7 @@ class Connection(Receiver):
     def _done(self, exchange: Exchange) -> None:
         """An answer is written: go on with the next request, or close."""
         if self.access_log is not None:
-            exchange.log(self.access_log, self.loop.time())
+            exchange.log(self.access_log)
         if exchange.timer is not None:
             exchange.timer.cancel()
         if exchange.bodied:
@@ -391,7 +390,7 @@ class Connection(Receiver):
             raise RuntimeError("The connection has no request that it could be given to.")
         exchange.status = exchange.status or 101
         if self.access_log is not None:
-            exchange.log(self.access_log, self.loop.time())
+            exchange.log(self.access_log)
         if exchange.timer is not None:
             exchange.timer.cancel()
         exchange.abandoned = True
@@ -429,6 +428,7 @@ class Connection(Receiver):
             return
         self.closing = True
         answer = self.server.refuse(self.parser.origin.client, error)
+        log_refused(self.access_log, receiving, self.parser, error.status)
         if not self.lost:
             self.send(answer)
             self.close(read_on=True)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
+from time import perf_counter
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..endpoint import Plan
     from ..http.incoming import Incoming
     from .access import Access
+    from .http1 import RequestParser
     from .receiving import Receiver
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
@@ -60,6 +62,8 @@ class Exchange:
     channel: Channel | None = None
     #: The answer is a stream of events, which ends with the server.
     endless = False
+    #: When its header section was complete, by `time.perf_counter`: uvloop's clock counts whole
+    #: milliseconds. Set if there is an access log.
     started = 0.0
     status = 0
     sent = 0
@@ -80,8 +84,8 @@ class Exchange:
         """Whether the answer has no body."""
         return self.incoming.method == "HEAD"
 
-    def log(self, access_log: Access, now: float) -> None:
-        """Write the answer to the log; *now* by the loop's clock."""
+    def log(self, access_log: Access) -> None:
+        """Write the answer to the log."""
         log: Any = access_log
         if self.context is not None and not self.abandoned:
             # What a `def` view has set is seen by the log; if abandoned, its thread is there yet.
@@ -94,7 +98,7 @@ class Exchange:
             incoming.version,
             self.status,
             self.sent,
-            now - self.started,
+            perf_counter() - self.started,
             incoming.headers,
         )
 
@@ -156,6 +160,22 @@ class Exchange:
         if self._file is not None and not self.spooling:
             self._file.close()
             self._file = None
+
+
+def log_refused(
+    access_log: Access | None, exchange: Exchange | None, parser: RequestParser, status: int
+) -> None:
+    """Log a request that ends with the connection: *exchange*, of which the body was being
+    received, or one whose header section *parser* has not accepted."""
+    if access_log is None:
+        return
+    if exchange is not None:
+        exchange.status = status
+        exchange.log(access_log)
+        return
+    method, target = parser.unfinished
+    client = parser.origin.client
+    access_log(client[0] if client else "", method, target, "1.1", status, 0, 0.0, ())
 
 
 class Channel:

@@ -27,7 +27,7 @@ import httptools
 
 from ..http.incoming import Blank, Incoming, Origin, split_target
 from .deciding import CODING, CONDITION, CONNECTION, COOKIE, HOST, LENGTH, Deciding, kind_of, kinds
-from .request_line import ProtocolError, check_target, is_host, other_method
+from .request_line import ProtocolError, check_target, explained, is_host, other_method
 from .settings import Limits
 
 __all__ = ["ProtocolError", "RequestParser", "RequestSink"]
@@ -188,6 +188,13 @@ class RequestParser:
         self.stop()
         return rest
 
+    @property
+    def unfinished(self) -> tuple[str, bytes]:
+        """Method and target of a request whose header section is not complete, or was refused;
+        empty if there is none."""
+        target = self._url
+        return (self._parser.get_method().decode(), target) if target else ("", b"")
+
     def _take(self, data: bytes) -> None:
         if self._failed:
             return
@@ -237,8 +244,8 @@ class RequestParser:
         deciding = self._deciding
         self._deciding = []
         target = self._url
-        self._url = b""
         if self._resuming:
+            self._url = b""
             return
         method = self._parser.get_method()
         # PERF: one C call instead of a regular expression over the line, and of asking
@@ -281,6 +288,7 @@ class RequestParser:
         incoming.has_cookie = self.has_cookie
         incoming.has_condition = self.has_condition
         incoming.upgrade = self.upgrade
+        self._url = b""
         self.sink.on_request(incoming)
 
     def on_body(self, data: bytes) -> None:
@@ -469,7 +477,7 @@ class RequestParser:
         cause = why.__context__
         if isinstance(why, httptools.HttpParserCallbackError) and cause is not None:
             raise cause from None  # `ProtocolError`, or an error of the sink
-        raise _explain(why) from None
+        raise explained(str(why) or type(why).__name__) from None
 
     def _after_upgrade(self, rest: bytes) -> None:
         """Go on after a request whose Upgrade we ignore (RFC 9110 §7.8): llhttp stops there
@@ -490,10 +498,3 @@ class RequestParser:
             self._failed = True
         if rest:
             self.feed(rest)
-
-
-def _explain(error: httptools.HttpParserError) -> ProtocolError:
-    text = str(error) or type(error).__name__
-    if "HTTP version" in text or "HTTP/2" in text:
-        return ProtocolError(505, "the HTTP version is not supported")
-    return ProtocolError(400, text)

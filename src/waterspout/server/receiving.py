@@ -10,6 +10,7 @@ section, which a small one does, it gets a channel and is started.
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -164,7 +165,7 @@ class Receiver(Wire):
         if self.proxied:
             self.server.believe(incoming)
         if self.access_log is not None:
-            exchange.started = self.loop.time()
+            exchange.started = perf_counter()
         if not self.wsgi:
             exchange.ctx = ctx = receive(self.app, incoming)
             if ctx is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ProtocolError", "check_target", "is_host", "other_method"]
+__all__ = ["ProtocolError", "check_target", "explained", "is_host", "other_method"]
 
 #: host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2): a name, an IPv4 or a bracketed IPv6.
 _HOST = re.compile(
@@ -26,6 +26,13 @@ class ProtocolError(Exception):
         self.status = status
         self.reason = reason
         self.value = value
+
+
+def explained(error: str) -> ProtocolError:
+    """Return what llhttp's *error* text is for a client: 505 or 400."""
+    if "HTTP version" in error or "HTTP/2" in error:
+        return ProtocolError(505, "the HTTP version is not supported")
+    return ProtocolError(400, error)
 
 
 def is_host(value: bytes) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..app import App
-from .access import AccessLog, Record, StreamSink, escape
+from .access import AccessLog, Record, StreamSink, escape_word, request_line
 from .reload import is_reload_child
 from .running import serve_here, show_log, supervise, watch_sources
 from .settings import ServerSettings, Threads
@@ -122,7 +122,5 @@ def _wrapped(
 def _console_line(record: Record) -> str:
     """Return the line people know from Werkzeug's server."""
     stamp = time.strftime("%d/%b/%Y %H:%M:%S", time.localtime(record.time))
-    request = f"{escape(record.method)} {escape(record.target.decode('latin-1'))}"
-    return (
-        f'{record.client or "-"} - - [{stamp}] "{request} HTTP/{record.version}" {record.status} -'
-    )
+    client = escape_word(record.client) or "-"
+    return f'{client} - - [{stamp}] "{request_line(record)}" {record.status} -'

@@ -15,6 +15,7 @@ import asyncio
 import faulthandler
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -27,7 +28,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker as BaseWorker
 
-from .access import Access, AccessLog, Record, open_log
+from .access import Access, AccessLog, Record, escape_word, open_log
 from .application import ApplicationError, resolve
 from .lifespan import StartupError
 from .running import EXIT_STARTUP_FAILED, exit_now, loop_factory, raise_descriptor_limit
@@ -182,6 +183,9 @@ class _Counting:
 class GunicornSink:
     """Writes access records with gunicorn's logger, in the format of ``--access-logformat``.
 
+    SECURITY: control and non-ASCII characters are escaped (gunicorn itself sees to quotes), so that
+    a client writes no lines and no terminal codes, and no encoding fails.
+
     Atoms of response headers (``%({name}o)s``) are not known here and print as ``-``.
     """
 
@@ -191,10 +195,13 @@ class GunicornSink:
     def write(self, records: Iterable[Record], /) -> None:
         """Log each record."""
         for record in records:
-            headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in record.headers]
+            headers = [(_atom(name), _atom(value)) for name, value in record.headers]
             answer = _Answer(str(record.status), record.sent)
             took = timedelta(seconds=record.seconds)
             self._log.access(answer, _Question(headers), _environ(record), took)
+
+    def reopen(self) -> None:
+        """Do nothing: gunicorn's logger does it (`Worker.handle_usr1`)."""
 
     def close(self) -> None:
         """Do nothing: the logger is gunicorn's."""
@@ -214,13 +221,20 @@ class _Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_UNPRINTABLE = re.compile(r"[^ -~]")
+
+
+def _atom(text: bytes) -> str:
+    return _UNPRINTABLE.sub(lambda match: f"\\x{ord(match[0]):02x}", text.decode("latin-1"))
+
+
 def _environ(record: Record) -> dict[str, str]:
     """Return the variables that the atoms of gunicorn's log format are made of."""
-    target = record.target.decode("latin-1")
+    target = _atom(record.target) or "-"
     path, _, query = target.partition("?")
     environ = {
-        "REMOTE_ADDR": record.client or "-",
-        "REQUEST_METHOD": record.method,
+        "REMOTE_ADDR": escape_word(record.client) or "-",
+        "REQUEST_METHOD": escape_word(record.method) or "-",
         "RAW_URI": target,
         "PATH_INFO": path,
         "QUERY_STRING": query,
@@ -229,7 +243,7 @@ def _environ(record: Record) -> dict[str, str]:
     for name in ("referer", "user-agent", "authorization"):
         value = record.header(name.encode())
         if value is not None:
-            environ["HTTP_" + name.upper().replace("-", "_")] = value
+            environ["HTTP_" + name.upper().replace("-", "_")] = _atom(value.encode("latin-1"))
     return environ
 
 
