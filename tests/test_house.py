@@ -27,7 +27,9 @@ FLOORS = {
         "config current escaping flags http job_queue json lazy locale log paths registries"
         " security signals typing"
     ),
-    MIDDLE: "app_context bridge carry context proxies routing sessions stepping templating",
+    MIDDLE: (
+        "admission app_context bridge carry context proxies routing sessions stepping templating"
+    ),
     UPPER: (
         "_imported _removed app asgi_program background blueprints conversion csrf drivers endpoint"
         " errors files flashing joining lanes last_stage mounting pipeline reception registration"

@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 
 from . import bridge, pipeline
+from .admission import takes_environ
 from .carry import carry
 from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
 from .conversion import to_response
@@ -410,7 +411,8 @@ class App(Joining):
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request. Wrap this with middleware, not the app itself:
         ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
-        mount = self.mounted_at(environ["PATH_INFO"]) if self.mounts else None
+        mounts = self.mounts and takes_environ(self, environ)
+        mount = self.mounted_at(environ["PATH_INFO"]) if mounts else None
         if mount is not None:
             return mount[1].wsgi_app(below(environ, mount[0]), start_response)
         ctx = self.request_context(environ)

@@ -22,6 +22,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import WebsocketMismatch
 
 from . import signals
+from .admission import check_host
 from .app_context import AppContext as AppContext
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .app_context import _unset
@@ -253,9 +254,10 @@ class RequestContext(AppContext):
         """Find the rule of this request; a routing error is kept on the request."""
         request = self.request
         try:
+            check_host(self.app, request)
             found: Any = self.app.find_route(request)
             if found is None:
-                adapter = self.url_adapter  # 400 for a host that is not trusted
+                adapter = self.url_adapter
                 assert adapter is not None
                 found = self.app.match_by(adapter, request.path)
             request.url_rule, request.view_args = found

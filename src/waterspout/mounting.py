@@ -75,6 +75,8 @@ def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:
         # Called here, so that the application's error handlers are there for it.
         ctx = request_var.get()
         environ = below(ctx.request.environ, prefix)
+        # SECURITY: behind the WSGI door nobody else has counted the body yet; 413 above the limit.
+        environ["wsgi.input"] = ctx.request.stream
         return ctx.app.response_class.from_app(program, environ)
 
     return answer

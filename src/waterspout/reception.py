@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .admission import takes_message
 from .context import RequestContext
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
     Without a plan a converter of the program's own must run first, in the context. Without a
     context the message has to go through the WSGI door, for the sake of a mounted application.
     """
-    if app.mounts:
+    if app.mounts and takes_message(app, incoming):
         mount = app.mounted_at(incoming.path)
         if mount is not None:
             prefix, inner = mount

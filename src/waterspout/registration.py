@@ -28,6 +28,7 @@ from werkzeug.routing import Rule as WerkzeugRule
 from werkzeug.utils import redirect as werkzeug_redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .admission import check_host
 from .config import DEFAULT_CONFIG, MODERN_DEFAULTS, Config, ConfigAttribute
 from .context import _AppCtxGlobals
 from .flags import get_debug_flag
@@ -460,9 +461,8 @@ class Registration(Scaffold):
     def make_adapter(self, request: Any) -> MapAdapter:
         """Bind the URL map to a request's host, scheme, prefix and path."""
         config = self.config
-        if config["TRUSTED_HOSTS"] is not None:
-            request.trusted_hosts = config["TRUSTED_HOSTS"]
-        host = request.host  # raises SecurityError (400) for a host that is not trusted
+        check_host(self, request)  # type: ignore[arg-type]  # an App
+        host = request.host
         server_name = config["SERVER_NAME"]
         if self.url_map.host_matching:
             server_name = None

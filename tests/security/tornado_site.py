@@ -1,0 +1,19 @@
+"""The request handlers of the security tests' sites."""
+
+from __future__ import annotations
+
+from waterspout.tornado.web import RequestHandler
+
+
+class Text(RequestHandler):
+    """Answers a word."""
+
+    def get(self) -> None:
+        self.write("text")
+
+
+class Data(RequestHandler):
+    """Answers the length of what was sent."""
+
+    def post(self) -> None:
+        self.write(str(len(self.request.body)))
