@@ -71,13 +71,13 @@ if not TYPE_CHECKING:  # a type checker should call a removed name what it is: m
         warnings.warn(
             "'flask.__version__' is deprecated; use importlib.metadata.version(\"flask\").",
             DeprecationWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         try:
             return importlib.metadata.version("flask")
         except importlib.metadata.PackageNotFoundError:
             return "3.1.3"  # the Flask whose names and behaviour these modules have
 
-    __getattr__ = imported_names(
-        "flask", __package__, "import typing as t", removed_names("flask", TOP_LEVEL, _other)
+    __getattr__ = removed_names(
+        "flask", TOP_LEVEL, imported_names("flask", __package__, "import typing as t", _other)
     )

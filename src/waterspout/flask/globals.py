@@ -19,13 +19,16 @@ from ..context import session as session
 from ._removed import GLOBALS
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
-    __getattr__ = imported_names(
+    __getattr__ = removed_names(
         "flask.globals",
-        __package__,
-        """
-        import typing as t
-        from contextvars import ContextVar
-        from werkzeug.local import LocalProxy
-        """,
-        removed_names("flask.globals", GLOBALS),
+        GLOBALS,
+        imported_names(
+            "flask.globals",
+            __package__,
+            """
+            import typing as t
+            from contextvars import ContextVar
+            from werkzeug.local import LocalProxy
+            """,
+        ),
     )

@@ -33,19 +33,22 @@ def _split_blueprint_path(name: str) -> list[str]:
 
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
-    __getattr__ = imported_names(
+    __getattr__ = removed_names(
         "flask.helpers",
-        __package__,
-        """
-        import importlib.util, os, sys, typing as t
-        from datetime import datetime
-        from functools import cache, update_wrapper
-        import werkzeug.utils
-        from werkzeug.exceptions import abort as _wz_abort
-        from werkzeug.utils import redirect as _wz_redirect
-        from werkzeug.wrappers import Response as BaseResponse
-        from ._standins import _prepare_send_file_kwargs
-        from .globals import _cv_app, _cv_request
-        """,
-        removed_names("flask.helpers", HELPERS),
+        HELPERS,
+        imported_names(
+            "flask.helpers",
+            __package__,
+            """
+            import importlib.util, os, sys, typing as t
+            from datetime import datetime
+            from functools import cache, update_wrapper
+            import werkzeug.utils
+            from werkzeug.exceptions import abort as _wz_abort
+            from werkzeug.utils import redirect as _wz_redirect
+            from werkzeug.wrappers import Response as BaseResponse
+            from ._standins import _prepare_send_file_kwargs
+            from .globals import _cv_app, _cv_request
+            """,
+        ),
     )

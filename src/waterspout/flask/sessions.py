@@ -29,16 +29,19 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
-    __getattr__ = imported_names(
+    __getattr__ = removed_names(
         "flask.sessions",
-        __package__,
-        """
-        import collections.abc as c, hashlib, typing as t
-        from collections.abc import MutableMapping
-        from datetime import datetime, timezone
-        from itsdangerous import BadSignature, URLSafeTimedSerializer
-        from werkzeug.datastructures import CallbackDict
-        from ._standins import _lazy_sha1
-        """,
-        removed_names("flask.sessions", SESSIONS),
+        SESSIONS,
+        imported_names(
+            "flask.sessions",
+            __package__,
+            """
+            import collections.abc as c, hashlib, typing as t
+            from collections.abc import MutableMapping
+            from datetime import datetime, timezone
+            from itsdangerous import BadSignature, URLSafeTimedSerializer
+            from werkzeug.datastructures import CallbackDict
+            from ._standins import _lazy_sha1
+            """,
+        ),
     )

@@ -37,11 +37,14 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
-    __getattr__ = imported_names(
+    __getattr__ = removed_names(
         "flask.signals",
-        __package__,
-        """
-        from ._standins import SIGNALS as _signals
-        """,
-        removed_names("flask.signals", SIGNALS),
+        SIGNALS,
+        imported_names(
+            "flask.signals",
+            __package__,
+            """
+            from ._standins import SIGNALS as _signals
+            """,
+        ),
     )

@@ -14,13 +14,16 @@ __all__ = ["dump", "dumps", "jsonify", "load", "loads", "provider", "tag"]
 
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
-    __getattr__ = imported_names(
+    __getattr__ = removed_names(
         "flask.json",
-        __package__,
-        """
-        import json as _json, typing as t
-        from ..globals import current_app
-        from .provider import _default
-        """,
-        removed_names("flask.json", JSON),
+        JSON,
+        imported_names(
+            "flask.json",
+            __package__,
+            """
+            import json as _json, typing as t
+            from ..globals import current_app
+            from .provider import _default
+            """,
+        ),
     )
