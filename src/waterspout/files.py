@@ -9,7 +9,6 @@ import stat
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
 import werkzeug.utils
@@ -18,11 +17,8 @@ from werkzeug.security import safe_join
 from werkzeug.wsgi import FileWrapper
 
 from .context import app_ctx, request
-from .http.ranges import usable_range
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
     from .app import App
     from .http import Response
 
@@ -51,7 +47,8 @@ def send_file(
     for.
 
     *mimetype* is guessed from *download_name*, or the path's last part. *as_attachment* makes
-    browsers save the file. *conditional* answers 304, 206 and 416 to requests that ask for them.
+    browsers save the file. *conditional* answers 412, 304, 206 and 416 to requests that ask for
+    them (`Response.make_conditional`).
     *etag* and *last_modified* are taken from the file unless given. *max_age* is in seconds, by
     default what `App.get_send_file_max_age` says; None lets caches keep the file but ask each time.
 
@@ -79,20 +76,17 @@ def send_file(
         response_class=app.response_class,
         _root_path=app.root_path,
     )
-    response: Response = _of_one_file(app, path, conditional, make)
+    response: Response = _of_one_file(app, path, make)
     return response
 
 
-def _of_one_file(app: App, path: Any, conditional: bool, make: Callable[..., Any]) -> Any:
+def _of_one_file(app: App, path: Any, make: Callable[..., Any]) -> Any:
     """Make the response; anew if the file was replaced between the look at it and its opening:
     length and ETag would be the old one's, and stay in caches."""
     full = os.path.join(app.root_path, path) if isinstance(path, str) else None
     for attempts_left in (2, 1, 0):
         before = None if full is None else _identity(os.stat(full))
-        environ = request.environ
-        if conditional and "HTTP_RANGE" in environ:
-            environ = _with_usable_range(environ, app, path)
-        response = make(environ)
+        response = make(request.environ)
         body = getattr(response.response, "iterable", response.response)  # a range wraps the file
         if not isinstance(body, FileWrapper):
             break
@@ -165,23 +159,3 @@ def _leaves(root: str, path: str, full: str) -> bool:
             inside = os.path.join(os.path.realpath(root), "")
             return not os.path.realpath(full).startswith(inside)
     return False
-
-
-def _with_usable_range(environ: WSGIEnvironment, app: App, path: Any) -> WSGIEnvironment:
-    """Return *environ* with a Range that Werkzeug reads as RFC 9110 does, or without one."""
-    if isinstance(path, str):
-        size = os.stat(os.path.join(app.root_path, path)).st_size
-    elif isinstance(path, BytesIO):
-        size = path.getbuffer().nbytes
-    else:
-        return environ  # of unknown size: ranges are not offered
-    wanted = environ["HTTP_RANGE"]
-    usable = usable_range(wanted, environ.get("HTTP_IF_RANGE"), size)
-    if usable == wanted:
-        return environ
-    changed = dict(environ)
-    if usable is None:
-        del changed["HTTP_RANGE"]
-    else:
-        changed["HTTP_RANGE"] = usable
-    return changed

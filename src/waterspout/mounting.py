@@ -66,7 +66,7 @@ def below(environ: WSGIEnvironment, prefix: str) -> WSGIEnvironment:
     return {
         **environ,
         "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + prefix,
-        "PATH_INFO": environ["PATH_INFO"].removeprefix(prefix) or "/",
+        "PATH_INFO": environ["PATH_INFO"].removeprefix(prefix),
     }
 
 

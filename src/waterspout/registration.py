@@ -33,7 +33,7 @@ from .config import DEFAULT_CONFIG, MODERN_DEFAULTS, Config, ConfigAttribute
 from .context import _AppCtxGlobals
 from .flags import get_debug_flag
 from .http.location import plain_location
-from .http.request import asks_for_socket, split_blueprint_path
+from .http.request import asks_for_socket, names_prefix_alone, split_blueprint_path
 from .json.provider import JSONProvider, provider_class
 from .lazy import Lazy, load
 from .log import create_logger
@@ -436,7 +436,10 @@ class Registration(Scaffold):
             return None
         if asks_for_socket(request):
             return None
-        return self.route_table.find(request.method, request.path)
+        path = request.path
+        if path == "/" and names_prefix_alone(request):
+            return None
+        return self.route_table.find(request.method, path)
 
     def match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]:
         """Return rule and arguments by Werkzeug, or by a pattern where it finds no rule.

@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadHost
 from werkzeug.routing import BuildError, Map, MapAdapter
 
 from .context import _cv_app, _cv_request
-from .http.request import asks_for_socket
+from .http.request import asks_for_socket, names_prefix_alone
 
 if TYPE_CHECKING:
     from .app import App
@@ -26,7 +26,8 @@ def bind_map(url_map: Map, request: Any, name: str) -> MapAdapter:
         scheme = "wss" if scheme in ("https", "wss") else "ws"
     prefix = request.root_path
     subdomain = url_map.default_subdomain or ""
-    path = request.path
+    # "/app" is another URL than "/app/": Werkzeug redirects from the one to the other.
+    path = "" if names_prefix_alone(request) else request.path
     method = request.method
     query = request.query_string.decode("latin-1")
     if type(url_map).bind is Map.bind:

@@ -73,8 +73,8 @@ def _ask_client(
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
 ) -> Answer:
-    said = client.open(path, method=method, headers=headers, data=body)
-    return Answer(said.status_code, said.headers, said.data)
+    with client.open(path, method=method, headers=headers, data=body) as said:
+        return Answer(said.status_code, said.headers, said.data)
 
 
 def ask_socket(

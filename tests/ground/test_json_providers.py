@@ -320,3 +320,13 @@ def test_flask_wing_has_the_same_objects_a2() -> None:
     assert wing.jsonify is json.jsonify
     assert wing_provider.DefaultJSONProvider is DefaultJSONProvider
     assert {"dump", "dumps", "jsonify", "load", "loads"} <= set(dir(wing))
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_unpaired_surrogate_is_written_as_an_escape(debug: bool) -> None:
+    """With and without indentation: what is not UTF-8 is no 500."""
+    app = App("a")
+    app.debug = debug
+    app.add_url_rule("/", view_func=lambda: {"a": "\udc80", "b": ["é"]})
+    answer = app.test_client().get("/")
+    assert (answer.status_code, std.loads(answer.data)) == (200, {"a": "\udc80", "b": ["é"]})

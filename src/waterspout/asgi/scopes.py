@@ -32,7 +32,7 @@ def message_of(scope: Scope) -> Incoming:
         ),
     )
     # The server decoded the path, and has (by the specification) put the prefix before it.
-    incoming.path = path.removeprefix(incoming.root_path) or "/"
+    incoming.path = path.removeprefix(incoming.root_path)
     return incoming
 
 

@@ -114,7 +114,7 @@ class Incoming:
     def move_below(self, prefix: str) -> None:
         """Become the message that a program mounted at *prefix* gets."""
         self.origin = self.origin._replace(root_path=self.root_path + prefix)
-        self.path = self.path.removeprefix(prefix) or "/"
+        self.path = self.path.removeprefix(prefix)
 
     @classmethod
     def from_environ(cls, environ: WSGIEnvironment, body: bytes = b"") -> Incoming:

@@ -10,16 +10,14 @@ _BYTES = re.compile(r"bytes=(?:([0-9]+)-([0-9]*)|-([0-9]+))\Z")
 _LONGEST = 19  # digits; no file is longer, and int() of more need not be paid for
 
 
-def usable_range(value: str | None, if_range: str | None, size: int) -> str | None:
+def usable_range(value: str | None, size: int) -> str | None:
     """Return the value of a Range field that is to be honoured for *size* bytes, None to send all.
 
     A field is ignored, as section 14.2 asks, if its unit is unknown or its syntax invalid, and if
-    it names several ranges; so is one that depends on a weak ETag (section 13.1.5). A suffix longer
-    than the representation means all of it.
+    it names several ranges. A suffix longer than the representation means all of it; an empty
+    suffix cannot be satisfied (section 14.1.2), so it becomes a range behind the end.
     """
     if value is None or len(value) > 64:
-        return None
-    if if_range is not None and if_range.lstrip().startswith("W/"):
         return None
     found = _BYTES.match(value.strip())
     if found is None:
@@ -28,6 +26,8 @@ def usable_range(value: str | None, if_range: str | None, size: int) -> str | No
     if max(len(digits or "") for digits in found.groups()) > _LONGEST:
         return None
     if suffix is not None:
+        if not int(suffix):
+            return f"bytes={size}-"
         return "bytes=0-" if int(suffix) >= size > 0 else value
     if last and int(last) < int(first):
         return None

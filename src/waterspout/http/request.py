@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from werkzeug.formparser import FormDataParser
     from werkzeug.routing import Rule
 
-__all__ = ["Request", "asks_for_socket", "split_blueprint_path"]
+__all__ = ["Request", "asks_for_socket", "names_prefix_alone", "split_blueprint_path"]
 
 R = TypeVar("R", bound="Request")
 
@@ -62,6 +62,15 @@ def asks_for_socket(request: Any) -> bool:
     else:
         upgrade = request.headers.get("Upgrade")
     return upgrade is not None and upgrade.lower() == "websocket"
+
+
+def names_prefix_alone(request: Any) -> bool:
+    """Tell whether a request is for the application's prefix without a slash: ``/app``, where the
+    application's root is ``/app/``."""
+    incoming: Incoming | None = getattr(request, "incoming", None)
+    if incoming is not None:
+        return not incoming.path
+    return not request.environ.get("PATH_INFO")
 
 
 class _Limit:

@@ -11,7 +11,7 @@ import contextvars
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from werkzeug.http import dump_cookie, http_date
 from werkzeug.utils import get_content_type
@@ -20,8 +20,14 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .. import json
 from ..current import current_config
 from .awaitable import Ready
+from .conditions import precondition_status, range_applies
 from .cookies import check_cookie, check_prefix
 from .fields import add_field, headers_of
+from .ranges import usable_range
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.wrappers import Request as WerkzeugRequest
 
 __all__ = ["Response", "blocking_iterator"]
 
@@ -34,6 +40,19 @@ _is_known = vars(WerkzeugResponse(b"")).keys() == {
 }
 #: Characters of a cookie's value that need no quotes: those of signed values.
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+#: Fields that say nothing true of a 412, or are for the file that it does not send.
+_OF_CONTENT = (
+    *("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Length"),
+    *("Cache-Control", "Expires", "X-Sendfile"),
+)
+#: What Werkzeug's `make_conditional` reads of a request besides the method.
+_CONDITIONS = frozenset(
+    f"HTTP_{name}"
+    for name in (
+        *("RANGE", "IF_RANGE", "IF_MATCH", "IF_UNMODIFIED_SINCE"),
+        *("IF_NONE_MATCH", "IF_MODIFIED_SINCE"),
+    )
+)
 #: Stands in a cookie's frame for the date; a checked cookie has none of its own.
 _DATE = "\0"
 
@@ -138,6 +157,62 @@ class Response(Ready, WerkzeugResponse):
         super().set_cookie(
             key, value, max_age, expires, path, domain, secure, httponly, samesite, partitioned
         )
+
+    def make_conditional(
+        self,
+        request_or_environ: WSGIEnvironment | WerkzeugRequest,
+        accept_ranges: bool | str = False,
+        complete_length: int | None = None,
+    ) -> Self:
+        """Make a 2xx response to GET or HEAD what the request's conditions ask for: 412 (without
+        content), 304, 206 with a part, or itself. Return self. (Werkzeug's `make_conditional`.)
+
+        The ETag and Last-Modified fields are compared, in the order of RFC 9110 section 13.2.2;
+        NOTE: Werkzeug looks at ranges first, and sends parts of another version. Parts are given
+        only with *accept_ranges* and *complete_length*, in bytes.
+
+        Raises 416 `RequestedRangeNotSatisfiable` for a range behind the end.
+        """
+        environ: WSGIEnvironment
+        if isinstance(request_or_environ, dict):
+            environ = request_or_environ
+        else:
+            environ = request_or_environ.environ
+        method = environ["REQUEST_METHOD"]
+        if method not in ("GET", "HEAD"):
+            return self
+        plain = environ
+        if not _CONDITIONS.isdisjoint(environ):
+            plain = {key: environ[key] for key in environ if key not in _CONDITIONS}
+        if plain is not environ and 200 <= self.status_code <= 299:
+            etag, modified = self.headers.get("ETag"), self.headers.get("Last-Modified")
+
+            def field(name: str) -> str | None:
+                value: str | None = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+                return value
+
+            status = precondition_status(field, etag, modified)
+            if status != 200:
+                self.status_code = status
+                self.headers.pop("X-Sendfile", None)  # some proxies send the file whatever comes
+            if status == 412:
+                self._drop_content()
+            elif status == 200 and method == "GET" and self.status_code == 200 and complete_length:
+                part = usable_range(field("Range"), complete_length)
+                if part is not None and range_applies(field("If-Range"), etag, modified):
+                    plain["HTTP_RANGE"] = part
+        super().make_conditional(plain, accept_ranges, complete_length)
+        return self
+
+    def _drop_content(self) -> None:
+        """Send an empty body instead of the one that there is, which is closed."""
+        close = getattr(self.response, "close", None)
+        if close is not None:
+            close()
+        for name in _OF_CONTENT:
+            self.headers.pop(name, None)
+        self.direct_passthrough = False
+        self.response = []
 
     @property
     def is_async(self) -> bool:

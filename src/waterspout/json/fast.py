@@ -114,7 +114,12 @@ class MsgspecProvider(DefaultJSONProvider):
         if kwargs or self.ensure_ascii or not (indent is None or isinstance(indent, int)):
             return self._plainly(obj, indent=indent, **kwargs)
         data = self.encode(obj)
-        return (data if indent is None else msgspec.json.format(data, indent=indent)).decode()
+        if indent is None:
+            return data.decode()
+        try:
+            return msgspec.json.format(data, indent=indent).decode()
+        except msgspec.DecodeError:  # an unpaired surrogate, which msgspec does not read
+            return self._plainly(obj, indent=indent, ensure_ascii=True)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Return the value of JSON text or UTF-8 bytes; bad JSON is a `ValueError`.

@@ -17,7 +17,7 @@ from asyncio import get_running_loop
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import BadRequest, default_exceptions
+from werkzeug.exceptions import BadRequest, MethodNotAllowed, default_exceptions
 
 from .. import signals
 from ..http.written import SENT, Pieces, Sent, Written, answer_of
@@ -322,7 +322,9 @@ class ServerConnection(WholeConnection):
         app = self._ctx.app
         if isinstance(error, HTTPError):
             known = default_exceptions.get(error.status_code)
-            if known is not None:
+            if known is MethodNotAllowed:
+                error = MethodNotAllowed(error._allowed, error.get_message() or None)
+            elif known is not None:
                 error = known(error.get_message() or None)
         elif signals.got_request_exception.receivers:
             signals.got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=error)

@@ -16,6 +16,9 @@ class HTTPError(Exception):
     usual one of *status_code*.
     """
 
+    #: The methods that a handler has which has refused another one.
+    _allowed: list[str] | None = None
+
     def __init__(
         self, status_code: int = 500, log_message: str | None = None, *args: Any, **kwargs: Any
     ) -> None:

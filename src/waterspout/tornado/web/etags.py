@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from binascii import hexlify
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
+from ...http.conditions import names
+
 if TYPE_CHECKING:
     from ..httputil import HTTPServerRequest
     from .handler import RequestHandler
-
-_TAGS = re.compile(r'\*|(?:W/)?"[^"]*"')
 
 
 def digest(content: bytes) -> bytes:
@@ -46,7 +45,7 @@ def check_etag_header(handler: RequestHandler) -> bool:
     if asked is None:
         return False
     own = handler._headers.get("Etag")
-    return own is not None and _names(asked, own)
+    return own is not None and names(asked, own, weakly=True, unquoted=False)
 
 
 def client_has_it(
@@ -61,12 +60,4 @@ def client_has_it(
     own = f'"{digest(content).decode()}"'
     fields["Etag"] = own
     asked = asked_tags(handler.request)
-    return asked is not None and _names(asked, own)
-
-
-def _names(asked: str, own: str) -> bool:
-    tags = _TAGS.findall(asked)
-    if not own or not tags:
-        return False
-    own = own.removeprefix("W/")
-    return tags[0] == "*" or any(tag.removeprefix("W/") == own for tag in tags)
+    return asked is not None and names(asked, own, weakly=True, unquoted=False)

@@ -41,6 +41,8 @@ def _escalates(handler: RequestHandler, error: BaseException) -> bool:
     escalate = getattr(handler.request.connection, "escalate", None)
     if escalate is None or handler._finished or handler._headers_written:
         return False
+    if isinstance(error, HTTPError) and error.status_code == 405:
+        error._allowed = allowed_methods(handler)
     ours = f"{__package__}.handler"
     own_page = any(
         "write_error" in vars(cls) for cls in type(handler).__mro__ if cls.__module__ != ours
@@ -93,6 +95,8 @@ def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -
         if isinstance(error, HTTPError) and error.reason:
             reason = error.reason
     handler.set_status(status_code, reason=reason)
+    if status_code == 405:
+        handler.set_header("Allow", ", ".join(allowed_methods(handler)))
     try:
         if status_code != 304:
             handler.write_error(status_code, **kwargs)
@@ -100,6 +104,17 @@ def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -
         app_log.error("Uncaught exception in write_error", exc_info=True)
     if not handler._finished:
         handler.finish()
+
+
+def allowed_methods(handler: RequestHandler) -> list[str]:
+    """Return the methods that the handler has, for the Allow field of a 405 (RFC 9110 section
+    15.5.6)."""
+    kind = type(handler)
+    return sorted(
+        name
+        for name in handler.SUPPORTED_METHODS
+        if getattr(kind, name.lower(), None) not in (None, kind._unimplemented_method)
+    )
 
 
 def give_up(handler: RequestHandler) -> None:
