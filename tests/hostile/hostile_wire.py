@@ -133,6 +133,23 @@ class Wire:
             return self.take(int(length))
         return self.read_to_end()
 
+    def open_websocket(self, target: str) -> Wire:
+        """Ask for a WebSocket, and read the answer that accepts it."""
+        fields = (
+            "Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+        )
+        self.send(f"GET {target} HTTP/1.1\r\n{fields}\r\n".encode())
+        assert self.read_answer(to_head=True).status == 101
+        return self
+
+    def take_frame(self) -> tuple[int, bytes]:
+        """Return opcode and payload of a server's next frame."""
+        first, length = self.take(2)
+        if length > 125:
+            length = int.from_bytes(self.take(2 if length == 126 else 8), "big")
+        return first & 0x0F, self.take(length)
+
     def read_to_end(self) -> bytes:
         """Return everything until the server closes."""
         while self.more():
@@ -148,6 +165,14 @@ class Wire:
             if answer.status >= 200:
                 answers.append(answer)
         return answers
+
+
+def frame(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    """Return a client's WebSocket frame, masked with zeros."""
+    first = bytes([(0x80 if fin else 0) | opcode])
+    if len(payload) < 126:
+        return first + bytes([0x80 | len(payload)]) + bytes(4) + payload
+    return first + b"\xff" + len(payload).to_bytes(8, "big") + bytes(4) + payload
 
 
 def ask(

@@ -117,32 +117,6 @@ class Connection(Receiver):
 
     # -- requests ------------------------------------------------------------------
 
-    def _begin_spool(self, exchange: Exchange) -> None:
-        exchange.spooling = True
-        self.hold_reading()
-        self.server.keep(self._spool(exchange))
-
-    async def _spool(self, exchange: Exchange) -> None:
-        error: OSError | None = None
-        try:
-            await self.server.lanes.files.run(exchange.spool)
-        except OSError as caught:
-            error = caught
-        exchange.spooling = False
-        if exchange is not self.receiving and exchange not in self.waiting:
-            exchange.discard_body()  # nobody waits for it any more
-        elif error is not None:
-            self.app.logger.error("A request body could not be stored: %s", error)
-            if exchange in self.waiting:
-                del self.waiting[self.waiting.index(exchange) :]
-            exchange.discard_body()
-            self._refuse(ProtocolError(507, "a body could not be stored"))
-        elif exchange.unwritten:
-            self._begin_spool(exchange)
-        elif self.running is None and exchange.complete:
-            self._go_on()
-        self.release_reading()
-
     def on_end(self) -> None:
         """A request is complete."""
         exchange = self.receiving
@@ -264,7 +238,7 @@ class Connection(Receiver):
             return
         shown = b"" if incoming.method == "HEAD" else body
         field = self._connection_field(exchange)
-        if not self.lost:
+        if not self.shut:
             self.send(b"%b%d\r\n%b%b\r\n%b" % (head, len(body), server.date_line, field, shown))
         exchange.sent = len(shown)
         self._done(exchange)
@@ -297,7 +271,7 @@ class Connection(Receiver):
             )
             body = body[:length]
             exchange.keep_alive = exchange.keep_alive and len(body) == length
-        if not self.lost:
+        if not self.shut:
             self.send(self.head_bytes(exchange, outgoing) + body)
         exchange.sent = len(body)
         self._done(exchange)
@@ -352,14 +326,17 @@ class Connection(Receiver):
             self.idle_since = now
             self.deadline = now + self.timeouts.keep_alive
 
+    def _may_start(self, exchange: Exchange) -> bool:
+        return not (self.stalled or self.shut or exchange.spooling)
+
     def _go_on(self) -> None:
         """Turn to the next request, or to waiting for one."""
-        if self._going_on:
-            return  # within `_start` below: it was answered at once
+        if self._going_on or self.shut:
+            return  # nothing more is answered; or within `_start` below, at once
         self._going_on = True
         waiting = self.waiting
         try:
-            while waiting and self.running is None and not self.stalled and not waiting[0].spooling:
+            while waiting and self.running is None and self._may_start(waiting[0]):
                 self._start(waiting.pop(0))
                 if self._full and not waiting:
                     self._full = False
@@ -396,7 +373,7 @@ class Connection(Receiver):
         exchange.abandoned = True
         self.flush()
         self.running = self.receiving = None
-        self.lost = self.closing = True
+        self.lost = self.shut = self.closing = True
         self.deadline = self.write_deadline = NEVER
         self.server.connections.discard(self)
         return self.transport, self.parser.give_up()
@@ -429,7 +406,7 @@ class Connection(Receiver):
         self.closing = True
         answer = self.server.refuse(self.parser.origin.client, error)
         log_refused(self.access_log, receiving, self.parser, error.status)
-        if not self.lost:
+        if not self.shut:
             self.send(answer)
             self.close(read_on=True)
 

@@ -18,7 +18,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from ..http.incoming import Origin
 from ..reception import receive
 from .exchange import Exchange, RefusedBody
-from .http1 import RequestParser
+from .http1 import ProtocolError, RequestParser
 from .wire import NEVER, Wire
 
 if TYPE_CHECKING:
@@ -71,10 +71,6 @@ class Receiver(Wire):
 
     def _go_on(self) -> None:
         """Answer the next request if it can be answered now."""
-        raise NotImplementedError
-
-    def _begin_spool(self, exchange: Exchange) -> None:
-        """Let what was collected of a body go to the disk."""
         raise NotImplementedError
 
     def _refuse(self, error: Exception) -> None:
@@ -201,10 +197,13 @@ class Receiver(Wire):
                 self.send_continue()
 
     def send_continue(self) -> None:
-        """Send 100 once, when the body is wanted and no earlier answer is due."""
-        if self._continue_due and not self.lost:
+        """Send 100 once, when the body is wanted and no earlier answer is due; not within or
+        behind the request's own answer."""
+        if self._continue_due:
             self._continue_due = False
-            self.send(CONTINUE)
+            running = self.running
+            if not (self.shut or (running is not None and running.status)):
+                self.send(CONTINUE)
 
     def _too_large(self, exchange: Exchange) -> None:
         """Answer 413 through the application, without the rest of the body."""
@@ -237,6 +236,33 @@ class Receiver(Wire):
                 self._begin_stream(exchange)
             else:
                 self._begin_spool(exchange)
+
+    def _begin_spool(self, exchange: Exchange) -> None:
+        """Let what was collected of a body go to the disk."""
+        exchange.spooling = True
+        self.hold_reading()
+        self.server.keep(self._spool(exchange))
+
+    async def _spool(self, exchange: Exchange) -> None:
+        error: OSError | None = None
+        try:
+            await self.server.lanes.files.run(exchange.spool)
+        except OSError as caught:
+            error = caught
+        exchange.spooling = False
+        if exchange is not self.receiving and exchange not in self.waiting:
+            exchange.discard_body()  # nobody waits for it any more
+        elif error is not None:
+            self.app.logger.error("A request body could not be stored: %s", error)
+            if exchange in self.waiting:
+                del self.waiting[self.waiting.index(exchange) :]
+            exchange.discard_body()
+            self._refuse(ProtocolError(507, "a body could not be stored"))
+        elif exchange.unwritten:
+            self._begin_spool(exchange)
+        elif self.running is None and exchange.complete:
+            self._go_on()
+        self.release_reading()
 
     def _keeps_up(self, exchange: Exchange) -> bool:
         """Whether a body arrives fast enough, or it is we who do not read."""

@@ -240,8 +240,7 @@ class Server:
         if times.drain:
             await self._until(self.loop.time() + times.drain, lambda: False)
         self.stop_accepting()
-        for connection in list(self.connections):
-            connection.begin_stop()
+        self._for_each(lambda connection: connection.begin_stop())
         reserve = min(1.0, _HOOKS_SHARE * times.graceful)
         latest = self._abort_at - reserve
         self._silent_until = self.loop.time() + max(times.linger, _FIRST_WORD) + _FAREWELL
@@ -279,8 +278,15 @@ class Server:
         """Drop every connection at once."""
         for task in list(self._opening):
             task.cancel()
+        self._for_each(lambda connection: connection.abort())
+
+    def _for_each(self, act: Callable[[Served], object]) -> None:
+        """Call *act* with every connection; one that fails does not keep it from the others."""
         for connection in list(self.connections):
-            connection.abort()
+            try:
+                act(connection)
+            except Exception:
+                _logger.exception("A connection failed when the server stopped.")
 
     def keep(self, work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> asyncio.Future[T]:
         """Run `work` to its end although nobody waits for it; a stop waits for it too."""

@@ -181,7 +181,7 @@ class SocketConnection(Wire):
 
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
-        return self.lost or not self.link.open
+        return self.shut or not self.link.open
 
     def leave(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake."""
@@ -198,6 +198,8 @@ class SocketConnection(Wire):
             self.server.connections.discard(self)
 
     def _write(self, frame: bytes) -> None:
+        if self.shut:
+            return
         frames = self._frames
         if not frames:
             outbox = self.outbox
@@ -215,7 +217,7 @@ class SocketConnection(Wire):
         if frames:
             self._frames = []
             self._size = 0
-            if not self.lost:
+            if not self.shut:
                 self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def _write_control(self) -> None:

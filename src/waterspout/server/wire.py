@@ -11,6 +11,7 @@ client.
 from __future__ import annotations
 
 import asyncio
+import logging
 from fcntl import ioctl
 from struct import Struct
 from termios import FIONREAD
@@ -20,6 +21,8 @@ from .exchange import gone
 
 if TYPE_CHECKING:
     from .serving import Server
+
+_logger = logging.getLogger("waterspout.server")
 
 NEVER = float("inf")
 #: Bytes of answers that may wait for a slow reader before producers pause.
@@ -47,8 +50,11 @@ class Outbox:
         for wire in wires:
             data = wire.answer
             wire.answer = b""
-            if data and not wire.lost:
-                wire.transport.write(data)
+            if data and not wire.shut:
+                try:
+                    wire.transport.write(data)
+                except Exception as error:
+                    wire.drop_faulty(error)
 
 
 class FrameOutbox(Outbox):
@@ -64,7 +70,10 @@ class FrameOutbox(Outbox):
         wires = self.wires
         self.wires = []
         for wire in wires:
-            wire.flush()
+            try:
+                wire.flush()
+            except Exception as error:
+                wire.drop_faulty(error)
 
 
 class Wire(asyncio.Protocol):
@@ -87,6 +96,7 @@ class Wire(asyncio.Protocol):
         "opened",
         "outbox",
         "server",
+        "shut",
         "stalled",
         "timeouts",
         "transport",
@@ -105,8 +115,10 @@ class Wire(asyncio.Protocol):
         self.idle_since = self.opened = self.loop.time()
         #: No further request is read.
         self.closing = False
-        #: Nothing can be sent any more.
+        #: The client is gone.
         self.lost = False
+        #: Nothing more is written: the client is gone, or the write side is closed.
+        self.shut = False
         #: What is written at the end of the loop's turn.
         self.answer = b""
         self.outbox = server.outbox
@@ -127,7 +139,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by either side."""
-        self.lost = self.closing = True
+        self.lost = self.shut = self.closing = True
         self.deadline = self.write_deadline = NEVER
         if self._can_write is not None:
             self._can_write.set()
@@ -144,7 +156,7 @@ class Wire(asyncio.Protocol):
     # -- writing ---------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
-        """Write *data* at the end of this turn of the loop (`Outbox`)."""
+        """Write *data* at the end of this turn of the loop (`Outbox`); nothing once it is shut."""
         if self.answer:
             self.answer += data
             if len(self.answer) > _HIGH_WATER:
@@ -160,14 +172,21 @@ class Wire(asyncio.Protocol):
         """Write what `send` was given."""
         data = self.answer
         self.answer = b""
-        if data and not self.lost:
+        if data and not self.shut:
             self.transport.write(data)
 
     def write_now(self, data: bytes) -> None:
         """Write *data* at once, so that a slow reader shows; for bodies made piece by piece."""
         if self.answer:
             self.flush()
-        self.transport.write(data)
+        if not self.shut:
+            self.transport.write(data)
+
+    def drop_faulty(self, error: Exception) -> None:
+        """Drop a connection that could not be written to, and log why."""
+        _logger.error("A connection was dropped: it could not be written to.", exc_info=error)
+        self.shut = True
+        self.abort()
 
     # -- flow ------------------------------------------------------------------------
 
@@ -208,7 +227,7 @@ class Wire(asyncio.Protocol):
         if self.stalled:
             assert self._can_write is not None
             await self._can_write.wait()
-        if self.lost:
+        if self.shut:
             raise gone()
 
     # -- ends ------------------------------------------------------------------------
@@ -220,6 +239,7 @@ class Wire(asyncio.Protocol):
         if self.lost or self._thrown_away is not None:
             return
         self.flush()
+        self.shut = True
         if read_on and self.transport.can_write_eof():
             self._thrown_away = 0
             self._holds = 0
@@ -260,6 +280,7 @@ class Wire(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drop the connection at once."""
+        self.shut = True
         if not self.lost:
             self.transport.abort()
 
