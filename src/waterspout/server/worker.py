@@ -50,6 +50,8 @@ _HONOURED = (
     ("limit_request_field_size", 8190, "limits", "header_field"),
     ("threads", 1, "threads", "views_max"),
 )
+#: Its default for ``forwarded_allow_ips``.
+_LOCAL = ["127.0.0.1", "::1"]
 
 
 class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -263,8 +265,9 @@ def settings_from(cfg: Any) -> ServerSettings:
     if "threads" in changes:
         views = changes["threads"]["views_max"]
         changes["threads"]["views_min"] = min(settings.threads.views_min, views)
-    if cfg.forwarded_allow_ips != cfg.settings["forwarded_allow_ips"].default:
-        changes["trusted_proxies"] = tuple(cfg.forwarded_allow_ips)
+    if cfg.forwarded_allow_ips != _LOCAL or "FORWARDED_ALLOW_IPS" in os.environ:
+        # As gunicorn has it: whoever may connect to a UNIX socket is meant too.
+        changes["trusted_proxies"] = (*cfg.forwarded_allow_ips, "unix")
     if cfg.is_ssl:
         changes["ssl_context"] = ssl_context(cfg)
     return settings.evolve(**changes)
