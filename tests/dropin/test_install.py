@@ -95,15 +95,46 @@ def test_install_twice_and_uninstall(succeeds: Script) -> None:
         assert os.environ["WATERSPOUT_DROPIN"] == "1"
         assert sum(type(f).__name__ == "DropinFinder" for f in sys.meta_path) == 1
         import flask, flask.json, flask_script
-        assert flask.__name__ == "waterspout.flask"
+        assert flask.__spec__.name == "waterspout.flask"
+        ours = flask
         assert werkzeug.serving.run_simple.__module__ == "waterspout.dropin.removed"
         dropin.uninstall(); dropin.uninstall()
         assert not dropin.installed()
         assert "WATERSPOUT_DROPIN" not in os.environ
         assert werkzeug.serving.run_simple is run_simple
         import flask
-        assert flask.__name__ == "flask"
+        assert flask.__spec__.name == "flask"
+        assert ours.__name__ == "waterspout.flask"
         assert "flask_script" not in sys.modules
+        """
+    )
+
+
+def test_hooks_that_wait_for_an_import(succeeds: Script) -> None:
+    """wrapt's, which tracing packages have: they run for what an import brings along too, with the
+    module that programs get, wherever the first import of it is."""
+    succeeds(
+        """
+        import importlib, sys, wrapt
+        import waterspout.dropin; waterspout.dropin.install()
+        ran = {}
+        FLASK = ["flask", "flask.app", "flask.blueprints", "flask.templating"]
+        TORNADO = ["tornado.web", "tornado.routing", "tornado.httputil", "tornado.ioloop"]
+        for name in [*FLASK, *TORNADO, "flask.views", "flask_script", "werkzeug.serving", "jinja2"]:
+            wrapt.register_post_import_hook(
+                lambda module, name=name: ran.setdefault(name, []).append(module), name
+            )
+        from flask import Flask
+        assert set(FLASK) <= ran.keys(), ran
+        assert not set(TORNADO) & ran.keys()
+        import waterspout.tornado.web
+        import tornado.web, tornado.ioloop, werkzeug.serving, flask_script
+        assert set(TORNADO) | {"flask_script", "werkzeug.serving", "jinja2"} <= ran.keys(), ran
+        import flask.views
+        for name, modules in ran.items():
+            assert modules == [sys.modules[name]], name
+            assert modules[0].__name__ == name
+            assert importlib.import_module(name) is modules[0]
         """
     )
 

@@ -75,7 +75,9 @@ def uninstall() -> None:
     os.environ.pop(ENVIRONMENT_VARIABLE, None)
     for name in list(sys.modules):
         if finder.target_of(name) is not None or _is_below(name, OLD_EXTENSION_NAMESPACE):
-            del sys.modules[name]
+            module = sys.modules.pop(name)
+            if module.__spec__ is not None:
+                module.__name__ = module.__spec__.name  # its own
     vars(sys.modules.get(FLASK["flask"], sys)).pop("ext", None)
     _patches.undo()
 

@@ -7,7 +7,10 @@ Theory of operation. The finder stands first in `sys.meta_path` and answers thre
   a copy: `sys.modules` holds the same module object under both names, so that classes and context
   variables exist once. The import system writes the alias's spec into the module it was given;
   the loader puts the module's own spec back, because reload, pickling and `importlib.resources`
-  read it.
+  read it. What the module is *called* (`__name__`) becomes the name that programs import: tools
+  that wait for an import, as tracing packages do, go by it.
+  `import flask` also imports `flask.app` and the others that it brings along, by these names:
+  such tools wait for them too.
 - `flask.ext.X`, the namespace Flask dropped in 1.0, is served by the module `flask_X`.
 - *patched* modules: a real Werkzeug module is found and run by the finders behind us, and
   receives the names that old programs expect right after its own code has run (see `removed.py`).
@@ -31,11 +34,19 @@ OLD_EXTENSION_NAMESPACE = "flask.ext"
 
 
 class AliasLoader(importlib.abc.InspectLoader):
-    """Serve the module *target* under another name."""
+    """Serve the module *target* under another name.
 
-    def __init__(self, target: str, target_spec: ModuleSpec) -> None:
+    :param called: what the module is called from then on.
+    :param done: called when the module is there.
+    """
+
+    def __init__(
+        self, target: str, target_spec: ModuleSpec, called: str, done: Callable[[], None]
+    ) -> None:
         self.target = target
         self._target_spec = target_spec
+        self._called = called
+        self._done = done
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the target itself; the import system enters it in `sys.modules` as `spec.name`."""
@@ -44,8 +55,10 @@ class AliasLoader(importlib.abc.InspectLoader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its own spec back. Its code has run already."""
+        """Give the module its own spec back, and its name. Its code has run already."""
         module.__spec__ = self._target_spec
+        self._done()
+        module.__name__ = self._called
 
     def is_package(self, fullname: str) -> bool:
         """Tell whether the target has submodules."""
@@ -110,6 +123,10 @@ class DropinFinder(importlib.abc.MetaPathFinder):
     ) -> None:
         self.aliases = dict(aliases)
         self.patches = dict(patches)
+        self._aliased = {
+            target: name for name, target in reversed(self.aliases.items()) if _is_ours(target)
+        }
+        self._completing = False
 
     def find_spec(
         self,
@@ -124,7 +141,7 @@ class DropinFinder(importlib.abc.MetaPathFinder):
             return self._find_old_extension(fullname)
         served_by = self.target_of(fullname)
         if served_by is not None:
-            return _alias_spec(fullname, served_by)
+            return self._alias_spec(fullname, served_by)
         patch = self.patches.get(fullname)
         if patch is not None:
             return self._find_patched(fullname, path, target, patch)
@@ -138,9 +155,47 @@ class DropinFinder(importlib.abc.MetaPathFinder):
                 return served_by + fullname[len(name) :]
         return None
 
+    def _alias_spec(self, fullname: str, served_by: str) -> ModuleSpec | None:
+        return _alias_spec(
+            fullname, served_by, fullname if _is_ours(served_by) else served_by, self._complete
+        )
+
+    def _complete(self) -> None:
+        """Import by their other names, too, the modules of ours that are loaded by now."""
+        if self._completing:
+            return  # the outermost import does it for all of them
+        self._completing = True
+        try:
+            for name in self._names_to_complete():
+                importlib.import_module(name)
+        finally:
+            self._completing = False
+
+    def _names_to_complete(self) -> list[str]:
+        names = []
+        for loaded, module in list(sys.modules.items()):
+            if not _is_ours(loaded) or getattr(module.__spec__, "_initializing", False):
+                continue
+            other = self._other_name(loaded)
+            if other is not None and other not in sys.modules:
+                names.append(other)
+        return names
+
+    def _other_name(self, module_name: str) -> str | None:
+        """Return the name by which programs know a module of ours, None where they do not."""
+        for name in _self_and_parents(module_name):
+            package = self._aliased.get(name)
+            if package is None:
+                continue
+            below = module_name[len(name) :]
+            if "._" in below or (below and "." in package):
+                return None  # `tornado.web` is one module to programs
+            return package + below
+        return None
+
     def _find_old_extension(self, fullname: str) -> ModuleSpec | None:
         name = "flask_" + fullname.removeprefix(OLD_EXTENSION_NAMESPACE + ".")
-        spec = _alias_spec(fullname, name)
+        spec = _alias_spec(fullname, name, name, self._complete)
         if spec is not None:
             warnings.warn(
                 f"'{fullname}' is the extension namespace of Flask 0.x; import '{name}' instead.",
@@ -174,7 +229,13 @@ def _self_and_parents(fullname: str) -> Iterator[str]:
         fullname = fullname.rpartition(".")[0]
 
 
-def _alias_spec(fullname: str, served_by: str) -> ModuleSpec | None:
+def _is_ours(module_name: str) -> bool:
+    return module_name.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _alias_spec(
+    fullname: str, served_by: str, called: str, done: Callable[[], None]
+) -> ModuleSpec | None:
     try:
         target_spec = importlib.util.find_spec(served_by)
     except ModuleNotFoundError as error:
@@ -185,7 +246,7 @@ def _alias_spec(fullname: str, served_by: str) -> ModuleSpec | None:
         return None
     spec = ModuleSpec(
         fullname,
-        AliasLoader(served_by, target_spec),
+        AliasLoader(served_by, target_spec, called, done),
         origin=target_spec.origin,
         is_package=target_spec.submodule_search_locations is not None,
     )

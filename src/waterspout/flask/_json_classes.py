@@ -82,7 +82,8 @@ class JSONClassAttribute:
 
 def _warn(name: str) -> None:
     stacklevel, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("waterspout."):
+    # By the package: the drop-in calls modules by the names that programs import.
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__package__")):
         stacklevel, frame = stacklevel + 1, frame.f_back
     warnings.warn(
         f"'app.{name}' was removed; set 'app.json', or 'json_provider_class' in a subclass, to a"
@@ -90,3 +91,7 @@ def _warn(name: str) -> None:
         DeprecationWarning,
         stacklevel=stacklevel,
     )
+
+
+def _is_ours(package: str | None) -> bool:
+    return package is not None and package.partition(".")[0] == "waterspout"

@@ -20,7 +20,8 @@ from .util import exec_in
 __all__ = ["OptionParser", "options"]
 
 # A frame of these is never the one that defines an option.
-_OWN_MODULES = {__name__, f"{__package__}.options"}
+#: By file: the drop-in calls modules by the names that programs import.
+_OWN_FILES = {__file__, os.path.join(os.path.dirname(__file__), "options.py")}
 
 
 class OptionParser:
@@ -254,7 +255,7 @@ def _set_from_config(option: Option, value: Any) -> None:
 def _calling_file() -> str:
     """Return the file of the code that defines an option; empty if that cannot be told."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__") in _OWN_MODULES:
+    while frame.f_back is not None and frame.f_globals.get("__file__") in _OWN_FILES:
         frame = frame.f_back
     return frame.f_code.co_filename
 
