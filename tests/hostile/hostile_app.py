@@ -8,7 +8,10 @@ from typing import Any
 
 from waterspout import App, request
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+METHODS = [
+    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
+    *("BREW", "GE", "GETS", "PLAY", "VERSION-CONTROL", "!#$%&'*+.^_`|~0A-"),  # nobody's
+]
 
 
 @dataclass

@@ -71,6 +71,17 @@ _VERSIONS = {
     "space-inside": b"HTTP/ 1.1",
 }
 
+_NO_METHODS = {
+    "parenthesis": b"G(T",
+    "colon": b"GET:",
+    "slash": b"G/T",
+    "high-byte": b"G\xe9T",
+    "control": b"G\x01T",
+    "quote": b'"GET"',
+    "control-behind-unknown": b"BREW\x00",
+    "known-and-comma": b"GET,POST",
+}
+
 _GOOD = head(target=b"/good")
 
 VECTORS: list[Vector] = [
@@ -145,9 +156,45 @@ VECTORS: list[Vector] = [
         (400, 414, 501),
         {
             "100-kB-method": b"A" * 100_000,
-            "unknown-method": head(method=b"BREW"),
-            "lower-case-method": head(method=b"get"),
+            "9-kB-method": head(method=b"A" * 9_000),
+            "method-and-target": head(method=b"A" * 5_000, target=b"/" + b"a" * 5_000),
+            "method-without-target": b"BREW\r\nHost: a\r\n\r\n",
         },
+    ),
+    *refuse(
+        "F28",
+        "a method is a token, whether anybody knows it or not (RFC 9110 section 9.1)",
+        400,
+        {label: head(method=method) for label, method in _NO_METHODS.items()},
+    ),
+    *refuse(
+        "F28",
+        "a method that nobody knows changes nothing about the rest of the line",
+        (400, 505),
+        {
+            "unknown-two-spaces": head(method=b"BREW "),
+            "unknown-tab": b"BREW\t/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "unknown-no-host": head(host=b"", method=b"BREW"),
+            "unknown-bad-version": head(method=b"BREW", version=b"HTTP/3.0"),
+            "unknown-bad-target": head(method=b"BREW", target=b"index"),
+            "unknown-bare-lf": b"BREW / HTTP/1.1\nHost: a\n\n",
+            "rtsp": head(method=b"PLAY", version=b"RTSP/1.0"),
+            "unknown-two-lengths": head(
+                b"Content-Length: 1\r\nContent-Length: 2\r\n", method=b"BREW"
+            ),
+        },
+    ),
+    *refuse(
+        "F33",
+        "behind a good request with chunks, and in them, too",
+        400,
+        {
+            "no-method-behind-chunks": chunked(b"2\r\nok\r\n0\r\n\r\n") + b"G(T / HTTP/1.1\r\n",
+            "method-behind-trailers": chunked(b"2\r\nok\r\n0\r\nX: y\r\n\r\n") + b"BREW\r\n\r\n",
+            "no-host-behind-chunks": chunked(b"4\r\n\r\n\r\n\r\n0\r\n\r\n")
+            + head(host=b"", method=b"BREW"),
+        },
+        after=1,
     ),
     *refuse(
         "F29",
@@ -237,6 +284,50 @@ VECTORS: list[Vector] = [
             "upgrade-field-only": post(b"Upgrade: foo\r\nContent-Length: 5\r\n", b"hello") + _GOOD,
         },
         count=2,
+    ),
+    *serve(
+        "F28",
+        "a method that nobody has registered is for the application to refuse (RFC 9110 9.1)",
+        {
+            "unknown": head(method=b"BREW"),
+            "prefix-of-known": head(method=b"GE"),
+            "longer-than-known": head(method=b"GETS"),
+            "of-another-protocol": head(method=b"PLAY"),
+            "hyphen": head(method=b"VERSION-CONTROL"),
+            "all-characters": head(method=b"!#$%&'*+.^_`|~0A-"),
+            "empty-line-before": b"\r\n\r\n" + head(method=b"BREW"),
+            "unknown-with-body": head(b"Content-Length: 4\r\n", method=b"BREW") + b"BREW",
+            "unknown-with-chunks": head(b"Transfer-Encoding: chunked\r\n", method=b"BREW")
+            + b"8\r\nBREW / H\r\n4\r\n\r\n\r\n\r\n0\r\n\r\n",
+        },
+    ),
+    *serve(
+        "F30",
+        "pipelined requests with such methods are served",
+        {
+            "unknown-behind-all": head(method=b"BREW")
+            + post(b"Content-Length: 8\r\n", b"BREW / H")
+            + head(method=b"BREW")
+            + chunked(b"6\r\n\r\n\r\nGE\r\n0\r\n\r\n")
+            + b"\r\n"
+            + head(b"Transfer-Encoding: chunked\r\n", method=b"GETS")
+            + b"8;x=y\r\nBREW / H\r\n0\r\nX: y\r\n\r\n"
+            + head(method=b"PLAY")
+            + _GOOD,
+            "chunked-in-a-row": chunked(b"0\r\n\r\n") * 3
+            + head(method=b"BREW")
+            + chunked(b"4\r\n0\r\n\r\r\n0\r\n\r\n") * 2
+            + _GOOD,
+            "unknown-in-a-row": head(method=b"BREW") * 7,
+            "unknown-behind-upgrade": post(
+                b"Connection: upgrade\r\nUpgrade: foo\r\nContent-Length: 4\r\n", b"BREW"
+            )
+            + head(method=b"BREW")
+            + head(b"Connection: upgrade\r\nUpgrade: h2c\r\n") * 3
+            + head(method=b"PLAY")
+            + _GOOD,
+        },
+        count=7,
     ),
     *serve(
         "F30",

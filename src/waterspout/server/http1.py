@@ -15,52 +15,48 @@ grow, and the body of a request with an Upgrade that we ignore.
 llhttp delivers a header field only when it is complete, and hides chunk sizes, so two
 counts are kept of raw bytes: those of an unfinished header section, and those a chunked
 body spends on anything but data. A large read is fed in slices that end where a body of
-known length ends, so that the counts are right wherever the network cut the bytes, and
-that the sink can stop the parser (`paused`) before it has made thousands of requests.
+known length ends, or a chunked one may, so that the counts are right wherever the network
+cut the bytes, and that the sink can stop the parser (`paused`) before it has made thousands of
+requests. A method that llhttp does not know is read here, and another is fed in its place.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import httptools
 
-from ..http.incoming import Blank, Incoming, Origin, split_target
+from ..http.incoming import Blank, Origin, split_target
+from . import restarts
 from .deciding import CODING, CONDITION, CONNECTION, COOKIE, HOST, LENGTH, Deciding, kind_of, kinds
-from .request_line import ProtocolError, check_target, explained, is_host, other_method
-from .settings import Limits
+from .field_bounds import check_sizes, check_trailers, length_of, too_long
+from .request_line import ProtocolError, check_target, explained, is_host
 
-__all__ = ["ProtocolError", "RequestParser", "RequestSink"]
+if TYPE_CHECKING:
+    from .interfaces import RequestSink
+    from .settings import Limits
+
+    _Stop = httptools.HttpParserError | httptools.HttpParserUpgrade
+
+__all__ = ["ProtocolError", "RequestParser"]
 
 #: Optional white space, which llhttp leaves at the end of a value (RFC 9110 §5.5).
 _BLANK = b" \t"
 
+_STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 _METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 }
 
-_FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host"})
-
 #: Raw bytes of a chunk besides data and extensions: size (16 hex digits) and two CRLF.
 _CHUNK_FRAME = 20
+#: The end of a header section, and of a chunked body with its trailers.
+_END = b"\r\n\r\n"
 #: What llhttp is fed at once, but for bodies of known length: the counts of raw bytes are
 #: off by no more.
 _SLICE = 4096
-#: Instead of an offset: the request is the first in what is fed; its place is not known.
-_FIRST, _UNKNOWN = -1, -2
-
-
-class RequestSink(Protocol):
-    """Who is told of requests."""
-
-    def on_request(self, incoming: Incoming) -> None:
-        """The header section of a request is complete; the parser's fields describe it."""
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body arrived."""
-
-    def on_end(self) -> None:
-        """The request is complete."""
+#: Instead of an offset: the request is the first in what is fed.
+_FIRST = -1
 
 
 class RequestParser:
@@ -83,11 +79,14 @@ class RequestParser:
         "_held",
         "_left",
         "_max_fields",
+        "_name",
+        "_nameless",
         "_parser",
         "_resuming",
         "_settled",
         "_small",
         "_spent",
+        "_tail",
         "_unfed",
         "_url",
         "chunked",
@@ -102,13 +101,15 @@ class RequestParser:
         "origin",
         "paused",
         "sink",
+        "tunnels",
         "upgrade",
     )
 
-    def __init__(self, sink: RequestSink, limits: Limits) -> None:
+    def __init__(self, sink: RequestSink, limits: Limits, *, tunnels: bool = False) -> None:
         # Connection
         self.sink = sink
         self.limits = limits
+        self.tunnels = tunnels  # CONNECT is taken
         self._max_fields = limits.header_count
         self._small = min(limits.header_field, limits.request_line)
         self.origin = Origin()
@@ -132,11 +133,14 @@ class RequestParser:
         self._deciding: Deciding = []
         #: Those of the last request, if they were good and said nothing about a body.
         self._settled: Deciding | None = None
+        self._name = b""  # of the method, where `STAND_IN` stands for it
+        self._nameless = False  # the end of such a name has not arrived
         self._held = b""  # raw bytes of an unfinished header section
         self._data = b""  # what is being fed
         self._before = _FIRST  # where in _data the request before the current one begins
         self._left = 0  # bytes of a body of known length that have not arrived
         self._spent = 0  # raw bytes of a chunked body that are not data
+        self._tail = b""  # the last bytes taken of a chunked body, less than the end of one
         self._chunks = 0
 
     def feed(self, data: bytes) -> None:
@@ -150,13 +154,17 @@ class RequestParser:
         self._data = data
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as stopped:
-            self._stopped(stopped, data)
-            return
-        if self.in_head or self.in_body:
-            self._check_begun()
+        except _STOPS as error:
+            stopped = error
         else:
-            self._data = b""
+            if self.in_head or self.in_body:
+                self._check_begun()
+            else:
+                self._data = b""
+            return
+        left = self._stopped(stopped, data)
+        if left:
+            self._feed_slices(data[-left:])
 
     def _feed_slices(self, data: bytes) -> None:
         data = self._unfed + data
@@ -167,8 +175,16 @@ class RequestParser:
                 self._unfed += data[at:]
                 return
             end = at + (self._left or _SLICE)
-            self._take(data[at:end])
-            at = end
+            piece = data[at:end]
+            if self.in_body and self.chunked:
+                piece = self._until_end(piece)
+            at += len(piece) - self._take(piece)
+
+    def _until_end(self, data: bytes) -> bytes:
+        """Return as much of *data*, which goes on with a chunked body, as is certainly of it."""
+        seen = self._tail + data
+        end = seen.find(_END)
+        return data if end < 0 else data[: end + len(_END) - len(self._tail)]
 
     def resume(self) -> None:
         """Take the bytes that arrived while `paused`. Raises `ProtocolError`."""
@@ -193,13 +209,15 @@ class RequestParser:
         """Method and target of a request whose header section is not complete, or was refused;
         empty if there is none."""
         target = self._url
-        return (self._parser.get_method().decode(), target) if target else ("", b"")
+        method = self._name or self._parser.get_method()
+        return (method.decode(), target) if target else ("", b"")
 
-    def _take(self, data: bytes) -> None:
-        if self._failed:
-            return
+    def _take(self, data: bytes) -> int:
+        """Feed a slice; return how many bytes at its end were not taken."""
+        if self._nameless:
+            return self._read_name(self._held + data, len(data))
         if self.in_body:
-            self._before = _UNKNOWN
+            self._before = _FIRST
             self._data = data
             if self.chunked:
                 self._spent += len(data)
@@ -212,10 +230,12 @@ class RequestParser:
             self._data = data
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as stopped:
-            self._stopped(stopped, data)
-            return
-        self._check_begun()
+        except _STOPS as error:
+            stopped = error
+        else:
+            self._check_begun()
+            return 0
+        return self._stopped(stopped, data)
 
     # -- called by llhttp ------------------------------------------------------
 
@@ -239,10 +259,8 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         """The header section is complete."""
         self.in_head = False
-        headers = self._headers
-        self._headers = []  # from here on: trailers
-        deciding = self._deciding
-        self._deciding = []
+        headers, self._headers = self._headers, []  # from here on: trailers
+        deciding, self._deciding = self._deciding, []
         target = self._url
         if self._resuming:
             self._url = b""
@@ -261,7 +279,7 @@ class RequestParser:
         self._held = b""
         # PERF: a section that is smaller than one field may be needs no closer look.
         if len(data) > self._small or len(headers) > self._max_fields:
-            self._check_sizes(headers, target)
+            check_sizes(self.limits, headers, target)
         # PERF: clients say the same in every request of a connection.
         if deciding != self._settled or version != "1.1":
             self._read_fields(deciding, version)
@@ -276,7 +294,7 @@ class RequestParser:
                     headers = [(b"Host", host), *(f for f in headers if f[0].lower() != b"host")]
         self.in_body = True
         incoming = Blank()
-        incoming.method = _METHODS.get(method) or other_method(method)
+        incoming.method = _METHODS.get(method) or self._other_method(method, target)
         incoming.target = target
         incoming.headers = headers
         incoming.version = version
@@ -308,7 +326,8 @@ class RequestParser:
         if self.upgrade and (self.chunked or self.content_length):
             return  # llhttp does not read on; `_after_upgrade` does
         if self.chunked:
-            self._check_chunks(_SLICE + self._check_trailers())
+            trailers, self._headers, self._deciding = self._headers, [], []
+            self._check_chunks(_SLICE + check_trailers(self.limits, trailers))
         self.in_body = False
         self.sink.on_end()
 
@@ -333,7 +352,9 @@ class RequestParser:
             elif kind == CONDITION:
                 self.has_condition = True
             elif kind == LENGTH:
-                self._read_length(value.rstrip(_BLANK))
+                if self.content_length is not None:
+                    raise ProtocolError(400, "more than one Content-Length")
+                self.content_length = self._left = length_of(value.rstrip(_BLANK))
             else:
                 self._read_framing(kind, value, version)
         if host is None:
@@ -365,31 +386,6 @@ class RequestParser:
                 raise ProtocolError(417, "unknown expectation")
             self.expects_continue = True
 
-    def _check_sizes(self, headers: list[tuple[bytes, bytes]], target: bytes) -> None:
-        limits = self.limits
-        if len(headers) > limits.header_count:
-            raise ProtocolError(431, f"more than {limits.header_count} header fields")
-        if len(target) > limits.request_line:
-            raise ProtocolError(414, "the request target is too long")
-        total = 0
-        for name, value in headers:
-            size = len(name) + len(value)
-            total += size
-            is_cookie = name.lower() == b"cookie"
-            if size > (limits.cookie_field if is_cookie else limits.header_field):
-                raise ProtocolError(431, "a header field is too long")
-        if total > limits.header_bytes:
-            raise ProtocolError(431, "the header section is too long")
-
-    def _read_length(self, value: bytes) -> None:
-        # SECURITY: ASCII digits only, checked before int() (CVE-2022-24761); a bound on the
-        # digits, so that no number is beyond what 64 bits and int() take.
-        if not value.isdigit() or len(value) > 18:
-            raise ProtocolError(400 if not value.isdigit() else 413, "bad Content-Length")
-        if self.content_length is not None:
-            raise ProtocolError(400, "more than one Content-Length")
-        self.content_length = self._left = int(value)
-
     def _check_request_line(self, method: bytes, target: bytes) -> str:
         """Return the version, where the request is not the first in what is fed, or its line
         is not as it should be."""
@@ -398,67 +394,77 @@ class RequestParser:
             raise ProtocolError(505, f"HTTP version {version} is not supported")
         line = b"%b %b HTTP/%b\r\n" % (method, target, version.encode())
         self._before = begin = self._begin()
-        if not (self._data.startswith(line, begin) if begin >= 0 else line in self._data):
+        if not self._data.startswith(line, begin):
             raise ProtocolError(400, "the request line is not 'METHOD target HTTP/1.1'")
         return version
 
     def _begin(self) -> int:
-        """Return where in _data the current request begins; `_UNKNOWN` behind a chunked body.
+        """Return where in _data the current request begins.
         The fields still describe the request before it."""
-        data = self._data
-        begin = 0
-        if self._before != _FIRST:
-            if self._before == _UNKNOWN or self.chunked:
-                return _UNKNOWN
-            begin = data.find(b"\r\n\r\n", self._before) + 4 + (self.content_length or 0)
-        while data[begin : begin + 1] in (b"\r", b"\n"):  # llhttp skips these, RFC 9112 §2.2
-            begin += 1
-        return begin
+        if self._before == _FIRST:
+            return restarts.behind_blank_lines(self._data, 0)
+        length = None if self.chunked else self.content_length or 0
+        return restarts.next_request(self._data, self._before, length)
+
+    def _other_method(self, method: bytes, target: bytes) -> str:
+        """Return a method that is not one of the usual. Raises `ProtocolError`."""
+        if method == restarts.STAND_IN and self._name:
+            method = self._name
+            if len(method) + len(target) > self.limits.request_line:
+                raise ProtocolError(414, "the request line is too long")
+            self._name = b""
+        elif method == b"CONNECT":
+            if not self.tunnels:
+                raise ProtocolError(501, "CONNECT is not supported")
+            if self.content_length or self.chunked:
+                raise ProtocolError(400, "a body of CONNECT")
+            self.upgrade = True
+            self._settled = None
+        return method.decode("ascii")
+
+    def _read_name(self, data: bytes, fresh: int) -> int:
+        """Read a method that llhttp does not know, with which *data* begins, and make llhttp go on;
+        return how many of the last *fresh* bytes, the slice that is fed, are not taken."""
+        name = restarts.name_at(data)
+        rest = len(data) - len(name)
+        self._nameless = not rest
+        if not rest:
+            if len(name) > self.limits.request_line:
+                raise self._fail(414, "the request line is too long")
+            self._held = name
+            return 0
+        if not name or not data.startswith(b" ", len(name)):
+            raise self._fail(400, "the method is not valid")
+        self._name = name
+        self._url = b""
+        self._before = _FIRST
+        self._held = restarts.STAND_IN + data[len(name) : -fresh]
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(self._held)
+        return min(rest, fresh)
 
     def _check_begun(self) -> None:
         """Check what is there of a request that has begun, at the end of what was fed."""
         if self.in_head:
             self._check_unfinished()
             return
-        self._data = b""
-        if self.in_body and self.chunked:
+        data, self._data = self._data, b""
+        if self.chunked and self.in_body:
             self._check_chunks(self.limits.trailer_bytes)
+            self._tail = (self._tail + data)[1 - len(_END) :]
 
     def _check_unfinished(self) -> None:
         """Bound what an unfinished header section may hold, by its raw bytes."""
-        begin = self._begin()
-        if begin == _UNKNOWN:  # behind a chunked body, which ends as a header section does
-            end = self._data.rfind(b"\r\n\r\n")
-            begin = end + 4 if end >= 0 else 0
-        self._held = data = self._data[begin:]
+        self._held = data = self._data[self._begin() :]
         self._before = _FIRST
-        limits = self.limits
-        if len(data) <= limits.request_line:
-            return
-        if b"\n" not in data[: limits.request_line + 2]:
-            raise self._fail(414, "the request line is too long")
-        if len(data) > limits.request_line + limits.header_bytes + 4 * limits.header_count:
-            raise self._fail(431, "the header section is too long")
-        if len(data) - data.rfind(b"\n") > limits.cookie_field + 64:
-            raise self._fail(431, "a header field is too long")
+        error = too_long(self.limits, data)
+        if error:
+            raise self._fail(*error)
 
     def _check_chunks(self, trailers: int) -> None:
         allowed = self.limits.chunk_extensions + (self._chunks + 1) * _CHUNK_FRAME
         if self._spent > allowed + trailers:
             raise self._fail(400, "chunk extensions or trailers are too long")
-
-    def _check_trailers(self) -> int:
-        limits = self.limits
-        trailers = self._headers
-        self._headers = []
-        self._deciding = []
-        size = sum(len(name) + len(value) + 4 for name, value in trailers)
-        if len(trailers) > limits.trailer_count or size > limits.trailer_bytes:
-            raise ProtocolError(431, "the trailers are too long")
-        # SECURITY: never merged into the headers (CVE-2026-22815).
-        if any(name.lower() in _FORBIDDEN_TRAILERS for name, _ in trailers):
-            raise ProtocolError(400, "a framing field in the trailers")
-        return size
 
     # -- the exits -----------------------------------------------------------------
 
@@ -466,35 +472,29 @@ class RequestParser:
         self._failed = True
         return ProtocolError(status, reason)
 
-    def _stopped(
-        self, why: httptools.HttpParserError | httptools.HttpParserUpgrade, data: bytes
-    ) -> None:
-        """llhttp reads no more of *data*: for an error, which is raised, or an Upgrade."""
+    def _stopped(self, why: _Stop, data: bytes) -> int:
+        """llhttp reads no more of *data*, for an error or an Upgrade: return how many bytes at its
+        end may be read on from. Raises `ProtocolError`, or an error of the sink."""
         if isinstance(why, httptools.HttpParserUpgrade):
-            self._after_upgrade(data[why.args[0] :])
-            return
+            self._after_upgrade()
+            return len(data) - restarts.read_by(why)
+        if restarts.is_of_method(why):
+            return self._read_name(self._data[self._begin() :], len(data))
         self._failed = True
         cause = why.__context__
         if isinstance(why, httptools.HttpParserCallbackError) and cause is not None:
             raise cause from None  # `ProtocolError`, or an error of the sink
         raise explained(str(why) or type(why).__name__) from None
 
-    def _after_upgrade(self, rest: bytes) -> None:
+    def _after_upgrade(self) -> None:
         """Go on after a request whose Upgrade we ignore (RFC 9110 §7.8): llhttp stops there
         and leaves the body unread. A new parser is told the framing, and reads on."""
         self._parser = httptools.HttpRequestParser(self)
         if self.in_body:
             self.upgrade = False
             self._resuming = True
-            framing = b"Transfer-Encoding: chunked"
-            if not self.chunked:
-                framing = b"Content-Length: %d" % (self.content_length or 0)
-            keep = b"keep-alive" if self.keep_alive else b"close"
-            self._parser.feed_data(
-                b"POST / HTTP/1.1\r\n%b\r\nConnection: %b\r\n\r\n" % (framing, keep)
-            )
+            length = None if self.chunked else self.content_length
+            self._parser.feed_data(restarts.head_of_body(length, keep_alive=self.keep_alive))
             self._resuming = False
-        elif not self.keep_alive:
+        elif not (self.keep_alive or self.paused):
             self._failed = True
-        if rest:
-            self.feed(rest)

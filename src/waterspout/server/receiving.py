@@ -51,7 +51,7 @@ class Receiver(Wire):
         self.wsgi = server.app.needs_wsgi
         self.proxied = server.asks_proxies
         self.access_log = server.access_log
-        self.parser = RequestParser(self, self.limits)
+        self.parser = RequestParser(self, self.limits, tunnels=server.takes_connect)
         self.receiving: Exchange | None = None
         self.running: Exchange | None = None
         self.waiting: list[Exchange] = []  # bounded and short; an empty deque has 624 bytes
@@ -168,7 +168,7 @@ class Receiver(Wire):
                 exchange.plan = ctx.plan
         if parser.content_length or parser.chunked:
             self._begin_body(exchange)
-        elif incoming.upgrade and _wants_websocket(incoming):
+        elif incoming.upgrade and _wants_other_protocol(incoming):
             self._await_upgrade(exchange)
 
     def _await_upgrade(self, exchange: Exchange) -> None:
@@ -278,5 +278,7 @@ class Receiver(Wire):
         return True
 
 
-def _wants_websocket(incoming: Incoming) -> bool:
+def _wants_other_protocol(incoming: Incoming) -> bool:
+    if incoming.method == "CONNECT":
+        return True
     return (incoming.header(b"upgrade") or b"").lower() == b"websocket"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ProtocolError", "check_target", "explained", "is_host", "other_method"]
+__all__ = ["ProtocolError", "check_target", "explained", "is_host"]
 
 #: host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2): a name, an IPv4 or a bracketed IPv6.
 _HOST = re.compile(
     rb"(?:(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})*"
     rb"|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._~-]+)?\])(?::[0-9]{0,5})?"
 ).fullmatch
+_AUTHORITY = re.compile(rb"[^:].*:[0-9]+").fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)(?:[/?][^#]*)?", re.IGNORECASE).fullmatch
 
 
@@ -40,13 +41,6 @@ def is_host(value: bytes) -> bool:
     return _HOST(value) is not None
 
 
-def other_method(method: bytes) -> str:
-    """Return a method that is not one of the usual; CONNECT is refused."""
-    if method == b"CONNECT":
-        raise ProtocolError(501, "CONNECT is not supported")
-    return method.decode("ascii")
-
-
 def check_target(method: bytes, target: bytes) -> bytes | None:
     """Check a target that is not a plain path (RFC 9112 §3.2); return the host in it."""
     if b"#" in target:
@@ -54,6 +48,10 @@ def check_target(method: bytes, target: bytes) -> bytes | None:
     if target == b"*":
         if method != b"OPTIONS":
             raise ProtocolError(400, "the target '*' is for OPTIONS only")
+        return None
+    if method == b"CONNECT":
+        if _AUTHORITY(target) is None or not is_host(target):
+            raise ProtocolError(400, "the target of CONNECT is 'host:port'")
         return None
     absolute = _ABSOLUTE(target)
     if absolute is None or not is_host(absolute[1]) or absolute[1][:1] == b":":

@@ -121,6 +121,8 @@ class Server:
         self.settings = settings or ServerSettings()
         self.asks_proxies = bool(self.settings.trusted_proxies)
         """Whether `believe` is asked for every message."""
+        self.takes_connect = False
+        """Whether CONNECT is for the application to answer; else it gets a 501."""
         self.debugger: Any = None
         """What explains errors to the client in debug mode."""
         self.connections: set[Served] = set()

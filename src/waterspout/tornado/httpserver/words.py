@@ -30,6 +30,7 @@ class TornadoServer(Server):
     def __init__(self, front: HTTPServer, app: Host, settings: ServerSettings) -> None:
         super().__init__(app, settings)
         self._front = front
+        self.takes_connect = True
         self._trusted = frozenset(front.trusted_downstream or ())
         self.asks_proxies = bool(front.xheaders or front.protocol)
 

@@ -1,0 +1,23 @@
+"""What the parts of the server ask of each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..http.incoming import Incoming
+
+__all__ = ["RequestSink"]
+
+
+class RequestSink(Protocol):
+    """Who is told of requests by `http1.RequestParser`."""
+
+    def on_request(self, incoming: Incoming) -> None:
+        """The header section of a request is complete; the parser's fields describe it."""
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body arrived."""
+
+    def on_end(self) -> None:
+        """The request is complete."""
