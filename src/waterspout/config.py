@@ -57,6 +57,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "STREAM_KEEPS_CONTEXT": Setting(
             False, "Keep request, session and g readable while a body streams.", modern=True
         ),
+        "CHECK_ROUTES": Setting(
+            False,
+            "Registering a route is an error if its rule holds braces, as in '/items/{id}', or"
+            " lacks a parameter that its view needs.",
+            modern=True,
+        ),
         # -- secrets and the session cookie
         "SECRET_KEY": Setting(None, "Signs the session and other cookies; None: no session."),
         "SECRET_KEY_FALLBACKS": Setting(

@@ -40,6 +40,7 @@ from .log import create_logger
 from .paths import find_package
 from .registries import HookList, HookRegistry, Registry, Revision
 from .routing import Patterns, RouteTable, Rule
+from .routing.checks import check_braces, check_parameters, unknown_converter
 from .routing.subdomain import subdomain_of
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -289,6 +290,10 @@ class Registration(Scaffold):
         """Add a route: *options* go to the rule (methods, defaults, host, timeout, …)."""
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
+        checks = self.config["CHECK_ROUTES"]
+        if checks:
+            check_braces(rule, view_func)
+        written = view_func
         if isinstance(view_func, type) and hasattr(view_func, "as_endpoint"):
             view_func = view_func.as_endpoint(endpoint)  # a class that makes one, as handlers do
         options = {**getattr(view_func, "rule_options", {}), **options}
@@ -314,7 +319,12 @@ class Registration(Scaffold):
         made: Any = self.url_rule_class(rule, methods=methods | required, **options)
         made.plan = None  # a program's own class may be Werkzeug's
         made.provide_automatic_options = provide_automatic_options
-        self.url_map.add(made)
+        try:
+            self.url_map.add(made)
+        except LookupError as error:
+            raise unknown_converter(rule, error, self.url_map) from None
+        if checks and written is not None:
+            check_parameters(made, written)
         if view_func is not None:
             self._add_view_function(endpoint, view_func)
 
