@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .http.written import Written
+from .json.records import is_record
 
 if TYPE_CHECKING:
     from .app import App
@@ -37,6 +38,8 @@ def to_response(app: App, request: Request, rv: Any) -> Response:
     ========================  ====================================================
     str, bytes                the body
     dict, list                its JSON
+    dataclass, msgspec        its JSON, if it cannot be called
+    struct, attrs object
     iterator, async iterator  a body of str or bytes that is streamed
     `Response`                itself; another Werkzeug response is converted
     WSGI callable             what it answers to the request
@@ -120,6 +123,8 @@ def _coerced(app: App, request: Request, rv: Any) -> Any:
             raise TypeError(
                 f"{error}\nThe view function did not return a valid response." + _KINDS.format(kind)
             ).with_traceback(sys.exc_info()[2]) from None
+    if is_record(rv):
+        return app.json.response(rv)
     if iscoroutine(rv):
         rv.close()
         raise TypeError(

@@ -5,7 +5,7 @@ It has the attributes and methods of `DefaultJSONProvider`. What differs from Fl
 - dates are ISO 8601 (RFC 3339 where they have a zone), not HTTP dates;
 - text is UTF-8 as it stands, not ``\\u`` escapes (`ensure_ascii` is False);
 - keys keep their order (`sort_keys` is False), and a response has no line end;
-- bytes become base64, sets arrays, enums their value, msgspec structs objects;
+- bytes become base64, sets arrays, enums their value;
 - `default` is asked only about types that neither `json` nor msgspec knows.
 
 And about numbers and text, on which JSON (RFC 8259) is stricter than Python's `json`:
@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from .provider import DefaultJSONProvider, _default, read_json
+from .records import note_where
 
 __all__ = ["MsgspecProvider"]
 
@@ -104,7 +105,11 @@ class MsgspecProvider(DefaultJSONProvider):
         kwargs.setdefault("ensure_ascii", self.ensure_ascii)
         kwargs.setdefault("sort_keys", self.sort_keys)
         kwargs.setdefault("allow_nan", False)
-        return json.dumps(obj, **kwargs)
+        try:
+            return json.dumps(obj, **kwargs)
+        except TypeError as error:
+            note_where(error, obj, kwargs["default"])
+            raise
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Return *obj* as JSON text. *kwargs* are those of `json.dumps`."""

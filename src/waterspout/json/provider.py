@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
 from datetime import date
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, AnyStr, cast
@@ -17,6 +16,8 @@ from uuid import UUID
 
 from werkzeug.http import http_date
 from werkzeug.utils import get_content_type, import_string
+
+from .records import note_where, record_fields
 
 if TYPE_CHECKING:
     from ..app import App
@@ -94,8 +95,9 @@ def _default(o: Any) -> Any:
         return http_date(o)
     if isinstance(o, Decimal | UUID):
         return str(o)
-    if is_dataclass(o) and not isinstance(o, type):
-        return asdict(o)
+    fields = record_fields(o)
+    if fields is not None:
+        return fields
     if hasattr(o, "__html__"):
         return str(o.__html__())
     raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
@@ -138,9 +140,9 @@ _layout = frozenset({"separators", "indent"})
 class DefaultJSONProvider(JSONProvider):
     """Python's `json` with Flask's extra types, byte for byte what Flask writes.
 
-    Dates become HTTP dates (RFC 9110 §5.6.7), UUID and Decimal their text, dataclasses
-    objects, and anything with ``__html__()`` that text. As in Flask, ``NaN`` and ``Infinity``
-    are read and written, although RFC 8259 does not know them.
+    Dates become HTTP dates (RFC 9110 §5.6.7), UUID and Decimal their text, dataclasses, msgspec
+    structs and attrs classes objects, and anything with ``__html__()`` that text. As in Flask,
+    ``NaN`` and ``Infinity`` are read and written, although RFC 8259 does not know them.
     """
 
     #: Called for a value `json` cannot write; returns one it can, or raises `TypeError`.
@@ -159,12 +161,16 @@ class DefaultJSONProvider(JSONProvider):
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Return *obj* as JSON text. *kwargs* are those of `json.dumps`; the attributes of
         the provider are their defaults."""
-        if kwargs.keys() <= _layout:
-            return self._encoder(**kwargs)(obj)
-        kwargs.setdefault("default", self.default)
-        kwargs.setdefault("ensure_ascii", self.ensure_ascii)
-        kwargs.setdefault("sort_keys", self.sort_keys)
-        return json.dumps(obj, **kwargs)
+        try:
+            if kwargs.keys() <= _layout:
+                return self._encoder(**kwargs)(obj)
+            kwargs.setdefault("default", self.default)
+            kwargs.setdefault("ensure_ascii", self.ensure_ascii)
+            kwargs.setdefault("sort_keys", self.sort_keys)
+            return json.dumps(obj, **kwargs)
+        except TypeError as error:
+            note_where(error, obj, kwargs.get("default", self.default))
+            raise
 
     def _encoder(self, separators: Any = None, indent: Any = None) -> Callable[[Any], str]:
         # PERF: json.dumps() makes two encoders per call, 2 us of the 2.7 us a small dict
