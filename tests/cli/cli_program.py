@@ -17,7 +17,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src"
 SECONDS = 30  # the longest anything here may take
-LISTENING = re.compile(r"Listening on https?://[^ :]+:(\d+)")
+LISTENING = re.compile(r"(?:Listening|Running) on https?://[^ :]+:(\d+)")
 
 HELLO = """
     from waterspout import App

@@ -37,6 +37,47 @@ def test_serves_until_stopped_and_logs_requests(start: Start) -> None:
     assert program.wait() == 0
 
 
+LOGGED = """
+import logging, sys
+from waterspout.server import run_simple
+from served_app import app
+
+werkzeug = logging.getLogger("werkzeug")
+
+class Note(logging.Handler):
+    def emit(self, record):
+        print("note:", record.getMessage(), record.args, flush=True)
+
+werkzeug.addFilter(lambda record: "quiet" not in record.getMessage())
+werkzeug.addHandler(Note())
+
+def application(environ, start_response):
+    if environ["QUERY_STRING"] == "silence":
+        werkzeug.setLevel(logging.ERROR)
+    return app(environ, start_response)
+
+run_simple("127.0.0.1", 0, application)
+"""
+
+
+def test_the_logger_werkzeug_governs_the_lines(start: Start) -> None:
+    """A filter hides a request, a handler gets the others and the start, a level silences them."""
+    program = start(source=LOGGED)
+    program.wait_for_line("note:  * Running on http://127.0.0.1:")
+    site = f"http://127.0.0.1:{program.port()}"
+    get(site + "/?quiet")
+    get(site + "/?seen")
+    line = program.wait_for_line("?seen")
+    assert line.startswith("note: 127.0.0.1 - - [")
+    assert line.endswith("\"GET /?seen HTTP/1.1\" 200 - ('GET /?seen HTTP/1.1', '200', '-')\n")
+    get(site + "/?silence")
+    get(site + "/?unsaid")
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0
+    for word in ("quiet", "silence", "unsaid"):
+        assert word not in program.output
+
+
 def test_several_processes(start: Start) -> None:
     program = start(source=RUN.format("'127.0.0.1', 0, app, processes=2"))
     assert get(f"http://127.0.0.1:{program.port()}/") == "hello"
@@ -47,12 +88,12 @@ def test_several_processes(start: Start) -> None:
 def test_adhoc_tls(start: Start) -> None:
     pytest.importorskip("cryptography")
     program = start(source=RUN.format("'127.0.0.1', 0, app, ssl_context='adhoc'"))
-    assert "https://127.0.0.1" in program.wait_for_line("Listening on")
+    assert "https://127.0.0.1" in program.wait_for_line(" * Running on")
 
 
 def test_unix_socket_by_hostname(start: Start) -> None:
     program = start(source=RUN.format("'unix://run.sock', 0, app"))
-    assert "run.sock" in program.wait_for_line("Listening on unix:")
+    assert "run.sock" in program.wait_for_line(" * Running on unix:")
 
 
 def test_wrong_arguments_are_refused_as_by_werkzeug() -> None:

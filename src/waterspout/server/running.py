@@ -63,8 +63,22 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
         raise SystemExit(status)
 
 
-def serve_here(app: Any, settings: ServerSettings, access_log: Access | None = None) -> int:
-    """Serve in this process and thread until told to stop; return the exit status."""
+def announce(server: Server) -> None:
+    """Write the start line, one for each address."""
+    for url in server.urls:
+        _logger.info("Listening on %s (pid %d)", url, os.getpid())
+
+
+def serve_here(
+    app: Any,
+    settings: ServerSettings,
+    access_log: Access | None = None,
+    ready: Callable[[Server], object] = announce,
+) -> int:
+    """Serve in this process and thread until told to stop; return the exit status.
+
+    *ready* is called when the server accepts connections.
+    """
     if is_reload_child():  # a saved file is to be seen at once, whatever a browser holds open
         linger = min(settings.timeouts.linger, _RELOAD_LINGER)
         settings = settings.evolve(timeouts={"linger": linger})
@@ -76,7 +90,7 @@ def serve_here(app: Any, settings: ServerSettings, access_log: Access | None = N
             _stop_signals(server),
             asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner,
         ):
-            runner.run(server.serve(announce))
+            runner.run(server.serve(ready))
     return outcome.status
 
 
@@ -102,12 +116,6 @@ def watch_sources(
     if script is not None:
         directories.append(os.path.dirname(os.path.abspath(script)))
     return Watched(tuple(dict.fromkeys(directories)), tuple(files), tuple(exclude))
-
-
-def announce(server: Server) -> None:
-    """Write the start line, one for each address."""
-    for url in server.urls:
-        _logger.info("Listening on %s (pid %d)", url, os.getpid())
 
 
 class Outcome:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 import ssl
-import sys
-import time
 from collections.abc import Iterable
 from typing import Any
 
 from ..app import App
-from .access import AccessLog, Record, StreamSink, escape_word, request_line
+from . import werkzeug_log
+from .access import AccessLog
 from .reload import is_reload_child
 from .running import serve_here, show_log, supervise, watch_sources
 from .settings import ServerSettings, Threads
@@ -55,6 +54,8 @@ def run_simple(
         static_files: URL prefixes and the folders served below them.
         ssl_context: A context, ``(certfile, keyfile)``, or ``"adhoc"``.
 
+    Requests and the start are logged to the logger "werkzeug" (`werkzeug_log`).
+
     `reloader_interval`, `reloader_type`, `request_handler` and `passthrough_errors` belong to
     Werkzeug's server and have no effect.
     """
@@ -77,8 +78,9 @@ def run_simple(
 
         status = run_workers(application, settings)
     else:
-        log = AccessLog(StreamSink(sys.stderr, _console_line))
-        status = serve_here(application, settings, log)
+        werkzeug_log.show()
+        log = AccessLog(werkzeug_log.LoggerSink())
+        status = serve_here(application, settings, log, werkzeug_log.announce)
     if status:
         raise SystemExit(status)
 
@@ -117,10 +119,3 @@ def _wrapped(
         application = DebuggedApplication(application, evalex=evalex)
         application.trusted_hosts.append(hostname)
     return application
-
-
-def _console_line(record: Record) -> str:
-    """Return the line people know from Werkzeug's server."""
-    stamp = time.strftime("%d/%b/%Y %H:%M:%S", time.localtime(record.time))
-    client = escape_word(record.client) or "-"
-    return f'{client} - - [{stamp}] "{request_line(record)}" {record.status} -'

@@ -1,0 +1,56 @@
+"""The logger "werkzeug": where `run_simple` says that it serves, and logs requests.
+
+Programs know it from Werkzeug's server: its level silences the lines, a filter hides some of
+them, a handler sends them elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from ..log import has_level_handler
+from .access import Record, escape_word, request_line
+from .serving import Server
+
+logger = logging.getLogger("werkzeug")
+
+
+def show() -> None:
+    """Let the lines be seen where the program set up no logging for them, as Werkzeug does."""
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    if not has_level_handler(logger):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+
+
+def announce(server: Server) -> None:
+    """Write the start lines, in Werkzeug's words: tools wait for them."""
+    for url in server.urls:
+        logger.info(" * Running on %s", url)
+    logger.info("Press CTRL+C to quit")
+
+
+class LoggerSink:
+    """Writes access records as Werkzeug's server does: the line, then status and size as
+    arguments."""
+
+    def write(self, records: Iterable[Record], /) -> None:
+        """Log each record, if the logger's level takes it."""
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        for record in records:
+            stamp = time.strftime("%d/%b/%Y %H:%M:%S", time.localtime(record.time))
+            client = (escape_word(record.client) or "-").replace("%", "%%")
+            logger.info(
+                f'{client} - - [{stamp}] "%s" %s %s', request_line(record), str(record.status), "-"
+            )
+
+    def reopen(self) -> None:
+        """Do nothing: the handlers' files are the program's."""
+
+    def close(self) -> None:
+        """Do nothing: the handlers are the program's."""
