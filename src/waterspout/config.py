@@ -102,6 +102,15 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "CSRF_COOKIE_NAME": Setting(
             "_xsrf", "Name of the cookie with the token against cross-site requests."
         ),
+        "CROSS_SITE_CHECK": Setting(
+            False,
+            "Refuse what changes something (not GET, HEAD, OPTIONS, TRACE) and a page of another"
+            " origin sent, with 403.",
+            modern=True,
+        ),
+        "CROSS_SITE_ORIGINS": Setting(
+            (), "List of other origins whose pages may, such as 'https://example.com', '*' for any."
+        ),
         # -- addresses
         "SERVER_NAME": Setting(
             None, "host[:port] of the site, for URLs made outside a request and subdomains."
@@ -135,7 +144,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         # -- WebSockets
         "WEBSOCKET_CHECK_ORIGIN": Setting(
-            False, "Refuse WebSockets that pages of other origins open, with 403.", modern=True
+            True, "Refuse WebSockets that pages of other origins open, with 403."
         ),
         "WEBSOCKET_ORIGINS": Setting(
             None, "List of other origins whose pages may, '*' for any; None: see above."

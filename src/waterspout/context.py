@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import WebsocketMismatch
 
 from . import signals
-from .admission import check_host
+from .admission import check_host, check_sender
 from .app_context import AppContext as AppContext
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .app_context import _unset
@@ -261,6 +261,7 @@ class RequestContext(AppContext):
                 assert adapter is not None
                 found = self.app.match_by(adapter, request.path)
             request.url_rule, request.view_args = found
+            check_sender(self.app, request, found[0])
         except WebsocketMismatch as error:
             asks = request.headers.get("Upgrade", "").lower() == "websocket"
             request.routing_exception = error if asks else UpgradeRequired()

@@ -18,7 +18,7 @@ from .security import xsrf
 if TYPE_CHECKING:
     from .http import Response
 
-__all__ = ["CSRFError", "check_csrf", "csrf_token"]
+__all__ = ["CSRFError", "check_csrf", "csrf_token", "repeats_token"]
 
 _FIELDS = ("_xsrf", "csrf_token")
 _HEADERS = ("X-CSRFToken", "X-XSRFToken")
@@ -50,8 +50,8 @@ def check_csrf() -> None:
             if request.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
                 check_csrf()
     """
-    sent = next(filter(None, map(request.form.get, _FIELDS)), None)
-    sent = sent or next(filter(None, map(request.headers.get, _HEADERS)), None)
+    sent = next(filter(None, map(request.headers.get, _HEADERS)), None)
+    sent = sent or next(filter(None, map(request.form.get, _FIELDS)), None)
     if not sent:
         raise CSRFError()
     token = xsrf.decode(sent)
@@ -59,6 +59,18 @@ def check_csrf() -> None:
         raise CSRFError("The CSRF token is invalid.")
     if not xsrf.matches(token.secret, _token().secret):
         raise CSRFError("The CSRF tokens do not match.")
+
+
+def repeats_token(fields_only: bool) -> bool:
+    """Tell whether the request repeats the token of its cookie; *fields_only*: in a header field,
+    because its body is still to arrive."""
+    if fields_only and not any(map(request.headers.get, _HEADERS)):
+        return False
+    try:
+        check_csrf()
+    except CSRFError:
+        return False
+    return True
 
 
 def _token() -> xsrf.Token:

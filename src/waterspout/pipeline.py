@@ -19,6 +19,8 @@ from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServe
 from werkzeug.routing import RoutingException
 
 from . import signals
+from .admission import CrossSiteRequest
+from .csrf import repeats_token
 from .drivers import SYNC, Driver, drive, settle
 from .endpoint import Plan
 from .http import Response
@@ -223,13 +225,22 @@ async def dispatch(ctx: RequestContext, drv: Driver) -> Any:
     `dispatch_request`)."""
     app = ctx.app
     request = ctx.request
-    if request.routing_exception is not None:
+    refused = request.routing_exception
+    if refused is not None and not await _is_excused(ctx, drv, refused):
         app.raise_routing_exception(request)
     rule: Any = request.url_rule
     if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
         return app.make_default_options_response()
     view = app.view_functions[rule.endpoint]
     return await drv.call(app, view, **(request.view_args or {}))
+
+
+async def _is_excused(ctx: RequestContext, drv: Driver, refused: Exception) -> bool:
+    """Tell whether a request that seemed to come from another site repeats a token of ours."""
+    if not (isinstance(refused, CrossSiteRequest) and refused.unsure):
+        return False
+    streams = ctx.plan is not None and ctx.plan.stream
+    return await drv.call_io(ctx.app, repeats_token, streams)
 
 
 async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:

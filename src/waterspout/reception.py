@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .admission import takes_message
+from .admission import refused_sender, takes_message
 from .context import RequestContext
+from .security.origins import SAFE_METHODS
 
 if TYPE_CHECKING:
     from .app import App
@@ -67,6 +68,12 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
             if plan is None or plan.revision != app.revision.number:
                 plan = app.plan_for(rule)
             ctx.plan = plan
+            if (
+                incoming.method not in SAFE_METHODS
+                and app.config["CROSS_SITE_CHECK"]
+                and (refused := refused_sender(app, incoming, rule)) is not None
+            ):
+                ctx.request.routing_exception = refused
             return ctx
     # Not in the table: a path converter, a redirect, an error. Werkzeug decides.
     ctx = context_of(app, incoming)

@@ -40,7 +40,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "old-key": {"SECRET_KEY": "the old key"},
     "new-key": {"SECRET_KEY": "the new key", "SECRET_KEY_FALLBACKS": ["the old key"]},
-    "origins": {"WEBSOCKET_ORIGINS": ["https://partner.example"]},
+    "origins": {
+        "WEBSOCKET_ORIGINS": ["https://partner.example"],
+        "CROSS_SITE_ORIGINS": ["https://partner.example/"],
+    },
 }
 
 #: How the application with the settings answers itself.
@@ -75,6 +78,14 @@ def add_views(app: App) -> None:
 
     @app.post("/data-async")
     async def data_async() -> str:
+        return str(len(request.get_data()))
+
+    @app.post("/hook", cross_site=True)
+    def hook() -> str:
+        return str(len(request.get_data()))
+
+    @app.post("/hook-async", cross_site=True)
+    async def hook_async() -> str:
         return str(len(request.get_data()))
 
     @app.post("/form")

@@ -21,8 +21,8 @@ class PatternRule:
     """Leads from paths that match *pattern* as a whole to *endpoint*, whatever the method.
 
     Groups with names are the view's keyword arguments; without any, the values of all groups
-    are one argument, the tuple ``path_args``. *stream*, *timeout* (seconds), *on_disconnect*
-    and *max_content_length* (bytes) are as in `Rule`.
+    are one argument, the tuple ``path_args``. *stream*, *timeout* (seconds), *on_disconnect*,
+    *max_content_length* (bytes) and *cross_site* are as in `Rule`.
     """
 
     inline = False
@@ -45,6 +45,7 @@ class PatternRule:
         timeout: float | None = None,
         on_disconnect: str | None = None,
         max_content_length: int | None = None,
+        cross_site: bool = False,
     ) -> None:
         self.regex = re.compile(pattern)
         self.endpoint = endpoint
@@ -52,6 +53,7 @@ class PatternRule:
         self.timeout = timeout
         self.on_disconnect = on_disconnect
         self.max_content_length = max_content_length
+        self.cross_site = cross_site
 
     @property
     def rule(self) -> str:

@@ -31,6 +31,9 @@ class Rule(werkzeug.routing.Rule):
         view alone does.
     ``max_content_length``
         Largest body in bytes; a larger one is answered 413. ``None``: as the app is set.
+    ``cross_site``
+        ``True``: pages of other sites may send requests that change something, whatever
+        CROSS_SITE_CHECK says.
 
     :raises TypeError: an option has the wrong type.
     :raises ValueError: an option has the right type and no useful value.
@@ -50,6 +53,7 @@ class Rule(werkzeug.routing.Rule):
         stream: bool = False,
         inline: bool = False,
         max_content_length: int | None = None,
+        cross_site: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(string, *args, **options)
@@ -57,6 +61,7 @@ class Rule(werkzeug.routing.Rule):
         _check_max_content_length(string, max_content_length)
         _check_switch(string, "stream", stream)
         _check_switch(string, "inline", inline)
+        _check_switch(string, "cross_site", cross_site)
 
         if on_disconnect not in ("cancel", "finish", None):
             raise ValueError(
@@ -75,6 +80,7 @@ class Rule(werkzeug.routing.Rule):
         self.stream = stream
         self.inline = inline
         self.max_content_length = max_content_length
+        self.cross_site = cross_site
 
     def get_empty_kwargs(self) -> Mapping[str, Any]:
         """Return the keyword arguments of a copy (Werkzeug: Submount and its like copy rules)."""
@@ -85,6 +91,7 @@ class Rule(werkzeug.routing.Rule):
             "stream": self.stream,
             "inline": self.inline,
             "max_content_length": self.max_content_length,
+            "cross_site": self.cross_site,
         }
 
 

@@ -23,9 +23,9 @@ from ..endpoint import is_async
 from ..http.upgrade import UpgradeRequired
 from ..http.written import SENT
 from ..lanes import lanes_of
+from ..security.origins import refusal, sender
 from .blocking import BlockingWebSocket
 from .errors import WebSocketClosed
-from .origin import is_allowed
 from .settings import SocketSettings, from_app
 from .socket import WebSocket
 
@@ -81,7 +81,9 @@ def _check_origin(ctx: RequestContext, origins: Collection[str] | None) -> None:
         if not config["WEBSOCKET_CHECK_ORIGIN"]:
             return
         allowed = ()
-    if not is_allowed(incoming, allowed):
+    host = incoming.header(b"host")
+    asked = None if host is None else host.decode("latin-1")
+    if refusal(*sender(incoming.headers), incoming.scheme, asked, allowed) is not None:
         raise Forbidden("A page of another origin may not open this WebSocket.")
 
 
