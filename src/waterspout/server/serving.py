@@ -51,6 +51,7 @@ _logger = logging.getLogger("waterspout.server")
 
 _TICK = 1.0  # seconds between two looks at the clock: one timer for all connections
 _WATCH = 0.02  # seconds between two looks at the connections of a stopping server
+_HANDSHAKE = 60.0  # seconds for TLS at the most, where a header section has longer
 _SPARE_DESCRIPTORS = 64  # kept for the application's files, databases and logs
 # How long after it was accepted a connection may take for its first word. A client does not try
 # again when its first request fails, so a stop that closed it then would lose the request.
@@ -350,7 +351,7 @@ class Server:
                     self._make_connection,
                     sock,
                     ssl=self._tls,
-                    ssl_handshake_timeout=self.settings.timeouts.header,
+                    ssl_handshake_timeout=min(self.settings.timeouts.header, _HANDSHAKE),
                 )
         except OSError as ex:  # SSLError too: a peer that does not speak TLS, or left
             self.note_failure(sock, ex)

@@ -297,8 +297,8 @@ class Wire(asyncio.Protocol):
         if self._thrown_away is not None:
             if self.write_deadline == NEVER:
                 self._watch_reader()
-            if self._unsent and self.write_deadline != NEVER:
-                self.deadline = self.write_deadline  # the answer is still on its way
+            if self._unsent:  # the answer is still on its way
+                self.deadline = min(self.write_deadline, now + self.timeouts.unread_body)
             else:
                 self.abort()
         elif self.idle:

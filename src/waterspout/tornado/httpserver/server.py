@@ -7,8 +7,10 @@ listening only, and what runs goes on; `close_all_connections` ends that too.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,6 +36,9 @@ __all__ = ["HTTPServer"]
 
 _MAX_BUFFER_SIZE = 100 * 1024 * 1024
 _MAX_HEADER_SIZE = 64 * 1024
+_SHORTEST_FIELD = len("A:\r\n")
+#: Where Tornado has no limit, and ours counts.
+_NO_LIMIT = sys.maxsize
 
 Callback = HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], Any]
 
@@ -230,17 +235,19 @@ def _server_context(options: dict[str, Any] | ssl.SSLContext) -> ssl.SSLContext:
 
 
 def _limits(header: int, no_keep_alive: bool) -> Limits:
-    usual = Limits()
     return Limits(
         request_line=header,
         header_bytes=header,
         header_field=header,
         cookie_field=header,
-        requests_per_connection=1 if no_keep_alive else usual.requests_per_connection,
+        header_count=max(1, header // _SHORTEST_FIELD),
+        requests_per_connection=1 if no_keep_alive else _NO_LIMIT,
+        connection_age=math.inf,
+        max_connections=_NO_LIMIT,
     )
 
 
 def _timeouts(idle: float) -> Timeouts:
-    # SECURITY: a head that drips is not waited for longer than our own server waits, whatever
-    # Tornado's default of an hour says (Slowloris).
-    return Timeouts(keep_alive=idle, header=min(idle, Timeouts().header))
+    # Tornado waits as long for the first byte of a request as for the end of its header section,
+    # and without end for a body (but for `body_timeout`) and for who reads an answer.
+    return Timeouts(keep_alive=idle, header=idle, body_idle=math.inf, body_rate=0, write=math.inf)

@@ -64,6 +64,8 @@ class TornadoServer(Server):
     def refuse(self, client: tuple[str, int] | None, error: ProtocolError) -> bytes:
         """Log that a request is malformed, and return the answer."""
         peer = client[0] if client else ""
+        if error.status == 408:
+            return b""  # Tornado closes without a word
         if error.status in (414, 431):
             gen_log.info("Unsatisfiable read, closing connection: %s", error.reason)
             return answers.refusal(error, self.date_line)
