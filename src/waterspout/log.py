@@ -17,6 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
 from werkzeug.local import LocalProxy
@@ -186,6 +187,19 @@ class RotatingLogFile(logging.FileHandler):
 
 
 _plain_id = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}").fullmatch
+
+
+def reopen_files() -> None:
+    """Let every log file of the process be opened anew at its next record: it was renamed."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.Logger.manager.loggerDict)]
+    handlers = {handler for logger in loggers for handler in logger.handlers}
+    for handler in handlers:
+        # One that empties its file when it opens it goes on with the old one.
+        if isinstance(handler, logging.FileHandler) and handler.mode != "w":
+            with handler.lock or nullcontext():
+                stream, handler.stream = handler.stream, None  # `emit` opens
+                if stream is not None:
+                    stream.close()
 
 
 def request_id(request: Request) -> str | None:

@@ -209,17 +209,6 @@ def test_the_second_signal_works_while_a_view_blocks_the_loop(
     assert program.wait() == 128 + signal.SIGTERM
 
 
-def test_a_closed_terminal_stops_gracefully(start: Start, clients: ExitStack) -> None:
-    program, port = serving(start)
-    sock = connect(clients, port)
-    sock.sendall(ASK % b"/wait/0.3")
-    program.wait_for_line("note: waiting")
-    program.signal(signal.SIGHUP)
-    assert read_answer(sock).endswith(b"waited")
-    assert program.wait() == 0
-    assert "lifespan out" in program.notes()
-
-
 def test_the_unix_socket_is_removed_when_forced(start: Start, clients: ExitStack) -> None:
     program = start(
         source="from waterspout.server import serve\nserve('served_app:app', uds='app.sock')\n"

@@ -25,7 +25,8 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter as BaseArbiter
 from gunicorn.errors import HaltServer
 
-from .running import exit_now, explained
+from .process_signals import exit_now
+from .running import explained
 from .settings import ServerSettings
 from .sockets import Listener, open_listeners
 from .tls import ADHOC, make_context

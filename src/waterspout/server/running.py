@@ -1,8 +1,8 @@
 """The server as a process: event loop, signals, start line, exit status; or as a thread.
 
-`serve` owns the process until it stops.  The first SIGTERM or SIGINT begins a graceful stop, the
-second ends the process at once.  Exit status: 0 after a stop, 1 if the server cannot listen or
-find the application, 3 if a startup hook failed, 128 + signal number when forced.
+`serve` serves until the process is told to stop (`process_signals`).  Exit status: 0 after a
+stop, 1 if the server cannot listen or find the application, 3 if a startup hook failed, 128 +
+signal number when forced.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ import asyncio
 import logging
 import os
 import resource
-import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from ..log import has_level_handler
 from .access import Access
 from .application import ApplicationError
 from .lifespan import StartupError
+from .process_signals import LATE_SECONDS, ServerSignals, last_resort
 from .reload import Watched, is_reload_child, run_with_reload
 from .serving import Server
 from .settings import ServerSettings, SettingsError
@@ -36,7 +35,6 @@ EXIT_CANNOT_LISTEN = 1
 EXIT_STARTUP_FAILED = 3  # the same number tells gunicorn's arbiter not to try again
 # Long enough for a client that is just sending its next request, shorter than an import.
 _RELOAD_LINGER = 0.2
-_LATE_SECONDS = 1.0  # after the grace time: for threads that do not end (see `_last_resort`)
 
 
 def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> None:
@@ -85,13 +83,44 @@ def serve_here(
     with explained() as outcome:
         server = Server(app, settings, access_log=access_log)
         raise_descriptor_limit(settings.limits.max_connections)
-        with (
-            _last_resort(server),
-            _stop_signals(server),
-            asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner,
-        ):
-            runner.run(server.serve(ready))
+        with last_resort(server), ServerSignals(server):
+            if _runs_a_loop():
+                _run_in_thread(server, ready)
+            else:
+                _run(server, ready)
     return outcome.status
+
+
+def _run(server: Server, ready: Callable[[Server], object]) -> None:
+    """Serve on a loop of its own until told to stop; call *ready* when it accepts."""
+    with asyncio.Runner(loop_factory=loop_factory(server.settings.loop)) as runner:
+        runner.run(server.serve(ready))
+
+
+def _runs_a_loop() -> bool:
+    """Tell whether this thread runs an event loop, as a notebook's does."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _run_in_thread(server: Server, ready: Callable[[Server], object]) -> None:
+    """Do what `_run` does in a thread, and wait for it; signals come to this one."""
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            _run(server, ready)
+        except BaseException as ex:
+            failure.append(ex)
+
+    thread = threading.Thread(target=run, name="waterspout-server", daemon=True)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
 
 
 def supervise(settings: ServerSettings, watched: Watched | None = None) -> int:
@@ -182,74 +211,6 @@ def raise_descriptor_limit(connections: int) -> None:
 
 
 @contextmanager
-def _stop_signals(server: Server) -> Iterator[None]:
-    """Let SIGTERM, SIGINT and a closed terminal stop the server; the second ends the process.
-
-    NOTE: not `loop.add_signal_handler`: the second signal has to work while a view blocks the
-    loop, and a Python signal handler runs then too.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    told = False
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        if told:
-            _leave(128 + number, server)
-        told = True
-        if server.has_begun:
-            with suppress(RuntimeError):  # the loop has ended by itself
-                server.loop.call_soon_threadsafe(server.request_stop)
-        else:
-            server.request_stop()
-
-    numbers = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else nohup, or the program's own
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _last_resort(server: Server) -> Iterator[None]:
-    """End the process if the loop's own end hangs, as it does on threads of `asyncio.to_thread`
-    that are stuck: a stop is over within its limit, whatever user code does."""
-    grace = server.settings.timeouts.graceful
-    ended = threading.Event()
-
-    def watch() -> None:
-        server.told_to_stop.wait()
-        if not ended.wait(grace + _LATE_SECONDS):
-            _logger.warning("Threads of the application did not end; leaving without them.")
-            _leave(0, server)
-
-    threading.Thread(target=watch, name="waterspout-last-resort", daemon=True).start()
-    try:
-        yield
-    finally:
-        ended.set()
-
-
-def _leave(status: int, server: Server) -> NoReturn:
-    server.stop_accepting(drain=False)  # removes UNIX sockets' files
-    exit_now(status)
-
-
-def exit_now(status: int) -> NoReturn:
-    """End the process without unwinding; what was logged and printed is written."""
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
-    os._exit(status)
-
-
-@contextmanager
 def serve_in_thread(
     app: Any, settings: ServerSettings | None = None, **changes: Any
 ) -> Iterator[Server]:
@@ -268,8 +229,7 @@ def serve_in_thread(
 
     def run() -> None:
         try:
-            with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-                runner.run(server.serve(lambda _: started.set()))
+            _run(server, lambda _: started.set())
         except BaseException as ex:
             failure.append(ex)
         finally:
@@ -284,6 +244,6 @@ def serve_in_thread(
     finally:
         with suppress(RuntimeError):  # it has ended by itself
             server.loop.call_soon_threadsafe(server.request_stop)
-        thread.join(settings.timeouts.graceful + _LATE_SECONDS)
+        thread.join(settings.timeouts.graceful + LATE_SECONDS)
     if failure:
         raise failure[0]

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from types import FrameType
 from typing import Any, NamedTuple
@@ -28,10 +29,12 @@ from gunicorn.errors import AppImportError
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker as BaseWorker
 
+from ..log import reopen_files
 from .access import Access, AccessLog, Record, escape_word, open_log
 from .application import ApplicationError, resolve
 from .lifespan import StartupError
-from .running import EXIT_STARTUP_FAILED, exit_now, loop_factory, raise_descriptor_limit
+from .process_signals import exit_now
+from .running import EXIT_STARTUP_FAILED, loop_factory, raise_descriptor_limit
 from .serving import Server
 from .settings import ServerSettings
 from .sockets import Listener
@@ -59,6 +62,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     server: Server | None = None
     wsgi: Any = None
+    _log: AccessLog | None = None
 
     def load_wsgi(self) -> None:
         """Load the application, or make it where a factory was named."""
@@ -81,8 +85,15 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         # After the line above: it dumps first, from C, and then lets `handle_abort` run.
         faulthandler.enable(_error_stream(self.log.error_log))
 
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """Open all log files anew."""
+        super().handle_usr1(sig, frame)
+        reopen_files()
+        if self._log is not None:
+            self._log.reopen()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop gracefully."""
+        """Stop gracefully; gunicorn says it again and again while it waits."""
         self.alive = False
         self._stop(None)
 
@@ -146,14 +157,15 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def _stop(self, grace: float | None) -> None:
         server = self.server
         if server is not None and server.has_begun:  # else `_ready` will see `alive`
-            server.loop.call_soon_threadsafe(server.request_stop, grace)
+            with suppress(RuntimeError):  # the loop has ended already
+                server.loop.call_soon_threadsafe(server.request_stop, grace)
 
     def _access_log(self, settings: ServerSettings) -> Access | None:
-        log: Access | None
         if _logs_access(self.cfg):
-            log = AccessLog(GunicornSink(self.log))
+            log: AccessLog | None = AccessLog(GunicornSink(self.log))
         else:
             log = open_log(settings)
+        self._log = log
         return log if self.max_requests == sys.maxsize else _Counting(log, self)
 
     def count_request(self) -> None:

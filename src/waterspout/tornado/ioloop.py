@@ -24,6 +24,7 @@ from typing import Any, Literal, Protocol, TypeVar, overload
 
 from .concurrent import AnyFuture, Future, chain_future, is_future
 from .gen import BadYieldError, convert_yielded
+from .interruption import interruptible
 from .log import app_log
 
 __all__ = ["IOLoop", "PeriodicCallback", "TimeoutError"]
@@ -125,8 +126,9 @@ class IOLoop:
     # -- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Run until `stop` is called."""
-        self.asyncio_loop.run_forever()
+        """Run until `stop` is called, or SIGINT raises KeyboardInterrupt here."""
+        with interruptible(self.asyncio_loop):
+            self.asyncio_loop.run_forever()
 
     def stop(self) -> None:
         """Make `start` return; if it has not been called yet, as soon as it is.
