@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import weakref
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from functools import partial
@@ -31,6 +32,7 @@ from .endpoint import SEAMS, Heads, Plan, is_async
 from .flashing import get_flashed_messages
 from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
+from .http.response import is_made_while_sent
 from .joining import Joining
 from .last_stage import pass_last
 from .lazy import load
@@ -424,13 +426,14 @@ class App(Joining):
                 response = self.full_dispatch_request()
             except BaseException as raised:
                 error = None if self.should_ignore_error(raised) else raised
-                if not isinstance(raised, Exception):
+                # NOTE: no WSGI server knows what to do with the cancellation of a coroutine.
+                if not isinstance(raised, (Exception, CancelledError)):
                     raise
-                response = self.handle_exception(raised)
+                response = self.handle_exception(raised)  # type: ignore[arg-type]
             if self.before_send_funcs:
                 pass_last(self, response)
             body = response(environ, start_response)
-            if self.config["STREAM_KEEPS_CONTEXT"] and response.is_made_while_sent:
+            if self.config["STREAM_KEEPS_CONTEXT"] and is_made_while_sent(response):
                 body = carry(body)
             keep = ctx.keep_context and "werkzeug.debug.preserve_context" not in environ
             return ctx.outlive(body, error) if keep else body

@@ -220,6 +220,9 @@ class _Body(AsyncIterator[bytes]):
     """The body of an answer while the program sends it. A class, because an async generator that
     nobody has started (HEAD) does not learn of its end."""
 
+    #: The head of the answer does not wait for the first piece.
+    head_is_due = True
+
     def __init__(self, pieces: asyncio.Queue[Any], over: asyncio.Event) -> None:
         self._pieces = pieces
         self._over = over

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,31 @@ def to_response(app: App, request: Request, rv: Any) -> Response:
         rv.headers.update(headers)
     response: Response = rv
     return response
+
+
+def as_response(app: App, request: Request, value: Any, func: Callable[..., Any]) -> Response:
+    """Return what *func* gave in place of a response: a WSGI callable's answer, as Flask sends
+    one too. Raises `TypeError` for anything else."""
+    if callable(value):
+        made: Any = app.response_class.force_type(value, request.environ)
+        response: Response = made
+        return response
+    name = getattr(func, "__qualname__", None) or repr(func)
+    raise TypeError(
+        f"The function {name!r} must return a response object, but it returned"
+        + (" None. Is a 'return response' missing?" if value is None else f" {value!r}.")
+    )
+
+
+def check_status(response: WerkzeugResponse) -> None:
+    """Raise `ValueError` for a status that ends no request: below 200, or not three digits. 101 is
+    that of views that have taken over the connection; only a server knows whether they have."""
+    code = response.status_code
+    if not (200 <= code <= 999 or code == 101):
+        raise ValueError(
+            f"The status {response.status!r} cannot be the end of a request: a status has three"
+            " digits, and one below 200 only announces another answer."
+        )
 
 
 def _response_of(app: App, written: Written) -> Response:

@@ -30,21 +30,31 @@ Job = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class JobQueue:
-    """Jobs, first in, first out. Any thread may call any method."""
+    """Jobs, first in, first out; urgent ones before all others. Any thread may call any method."""
 
     def __init__(self) -> None:
         self._jobs: deque[Job] = deque()
+        self._urgent: deque[Job] = deque()
         self._asleep: list[Lock] = []
         #: A thread was woken and has not looked at the jobs yet.
         self._roused = False
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self._jobs) + len(self._urgent)
+
+    @property
+    def urgent(self) -> int:
+        """How many urgent jobs wait."""
+        return len(self._urgent)
 
     def put(self, job: Job) -> None:
         """Add a job; `rouse` must follow."""
         self._jobs.append(job)
+
+    def put_urgent(self, job: Job) -> None:
+        """Add a job that goes before those that are not urgent; `rouse` must follow."""
+        self._urgent.append(job)
 
     def rouse(self) -> None:
         """Wake a thread that sleeps, unless one is about to look at the jobs anyway."""
@@ -64,13 +74,15 @@ class JobQueue:
         """
         while True:
             try:
-                job = self._jobs.popleft()
-            except IndexError:
+                job = (self._urgent or self._jobs).popleft()
+            except IndexError:  # there is none, or another thread was quicker
+                if self:
+                    continue
                 if self._closed:
                     return None
                 self._sleep(timeout)
             else:
-                if self._jobs:
+                if self:
                     self.rouse()
                 return job
 
@@ -86,7 +98,7 @@ class JobQueue:
         lock = Lock()
         lock.acquire()
         self._asleep.append(lock)
-        ready = self._jobs or self._closed
+        ready = bool(self) or self._closed
         patience = 0.0 if ready else -1 if timeout is None else timeout
         if not lock.acquire(timeout=patience):
             try:
@@ -94,7 +106,7 @@ class JobQueue:
             except ValueError:  # it is being woken
                 lock.acquire()
             else:
-                if not (ready or self._jobs):
+                if not (ready or self):
                     raise Empty
                 return
         self._roused = False

@@ -32,7 +32,7 @@ def pass_last(app: App, response: Response) -> None:
     for func in app.before_send_funcs:
         try:
             func(response)
-        except Exception:
+        except BaseException:
             app.logger.exception("Error in the before-send function %r", func)
 
 

@@ -12,14 +12,17 @@ program that overrides one has its own called here instead (`App.overridden`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import signals
 from .admission import CrossSiteRequest
+from .conversion import as_response, check_status
 from .csrf import repeats_token
 from .drivers import SYNC, Driver, drive, settle
 from .endpoint import Plan
@@ -30,9 +33,13 @@ if TYPE_CHECKING:
     from .app import App
     from .context import RequestContext
 
-Plain = tuple[bytes, bytes]
-"""Head (up to the number of Content-Length) and body of an answer that nobody needs to
-see as a response object."""
+
+class Plain(tuple[bytes, bytes]):
+    """Head (up to the number of Content-Length) and body of an answer that nobody needs to see
+    as a response object. A type of its own: a tuple may be a value of the program's."""
+
+    __slots__ = ()
+
 
 Answer = Response | Plain | Written | Sent
 """What a door is given to send. A `Written` one is whole, and nobody needs to see it as a
@@ -94,7 +101,7 @@ def as_it_is(ctx: RequestContext, plan: Plan, rv: Any) -> Plain | Written | Sent
         return None
     plain = heads.get(type(rv))
     if plain is not None:
-        return (plain[0], plain[1](rv)) if ctx.is_untouched() else None
+        return Plain((plain[0], plain[1](rv))) if ctx.is_untouched() else None
     whole = type(rv) is Written and rv.is_whole and ctx.is_untouched()
     written: Written | None = rv if whole else None
     return written
@@ -128,8 +135,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
     if plan is None:
         plan = app.plan_for(ctx.request.url_rule)
     elif "full_dispatch_request" in app.overridden:
-        response: Response = await drv.call(app, app.full_dispatch_request)
-        return response
+        return await _call_for_response(ctx, drv, app.full_dispatch_request)
     if not app._got_first_request:
         app.close_setup()
     if app.before_first_request_funcs:
@@ -169,8 +175,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
         if short is not None:
             return short
     if "finalize_request" in app.overridden:
-        finished: Response = await drv.finishing.call(app, app.finalize_request, rv)
-        return finished
+        return await _call_for_response(ctx, drv.finishing, app.finalize_request, rv)
     return await finalize(ctx, drv, rv)
 
 
@@ -247,8 +252,7 @@ async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
     """Make the response of an answer whose endpoint goes on working."""
     try:
         if "finalize_request" in ctx.app.overridden:
-            response: Response = await drv.finishing.call(ctx.app, ctx.app.finalize_request, rv)
-            return response
+            return await _call_for_response(ctx, drv.finishing, ctx.app.finalize_request, rv)
         return await finalize(ctx, drv, rv)
     except Exception as error:
         ctx.error = error
@@ -270,8 +274,7 @@ async def stage_handle_exception(ctx: RequestContext, drv: Driver, error: Except
     """Run `handle_exception`, the program's own if it has one."""
     drv = drv.finishing
     if "handle_exception" in ctx.app.overridden:
-        response: Response = await drv.call(ctx.app, ctx.app.handle_exception, error)
-        return response
+        return await _call_for_response(ctx, drv, ctx.app.handle_exception, error)
     return await handle_exception(ctx, drv, error)
 
 
@@ -319,10 +322,9 @@ async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -
     if handler is not None:
         server_error = await drv.call(app, handler, server_error)
     if "finalize_request" in app.overridden:
-        response: Response = await drv.call(
-            app, app.finalize_request, server_error, from_error_handler=True
+        return await _call_for_response(
+            ctx, drv, app.finalize_request, server_error, from_error_handler=True
         )
-        return response
     return await finalize(ctx, drv, server_error, from_error_handler=True)
 
 
@@ -339,9 +341,10 @@ async def finalize(
     response = app.make_response(rv)
     try:
         if "process_response" in app.overridden:
-            response = await drv.call(app, app.process_response, response)
+            response = await _call_for_response(ctx, drv, app.process_response, response)
         else:
             response = await process_response(ctx, drv, response)
+        check_status(response)
         if signals.request_finished.receivers:
             await drv.send(app, signals.request_finished, response=response)
     except Exception:
@@ -351,18 +354,32 @@ async def finalize(
     return response
 
 
+async def _call_for_response(
+    ctx: RequestContext, drv: Driver, func: Callable[..., Any], /, *args: Any, **kw: Any
+) -> Response:
+    """Call a function of the program that returns a response. Raises `TypeError` if it does not."""
+    value = await drv.call(ctx.app, func, *args, **kw)
+    if not isinstance(value, WerkzeugResponse):
+        value = as_response(ctx.app, ctx.request, value, func)
+    response: Response = value
+    return response
+
+
 async def process_response(ctx: RequestContext, drv: Driver, response: Response) -> Response:
     """Run after-this-request and after-request functions, then save the session (Flask's
     `process_response`)."""
     app = ctx.app
     if ctx._after is not None:
         for func in ctx._after:
-            response = await drv.call(app, func, response)
+            response = await _call_for_response(ctx, drv, func, response)
     plan = ctx.plan
     if plan is None:
         plan = app.plan_for(ctx.request.url_rule)
     for hook in plan.after:
-        response = await drv.call_hook(app, hook, response)
+        value = await drv.call_hook(app, hook, response)
+        if not isinstance(value, WerkzeugResponse):
+            value = as_response(app, ctx.request, value, hook[0])
+        response = value
     session = ctx.session_to_save()
     if session is not None and not app.session_interface.is_null_session(session):
         if app.session_is_lazy:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,13 @@ from ..endpoint import Where
 from ..http.written import SENT
 from ..lanes import LaneFull, lanes_of
 from ..log import printable
+from ..pipeline import Plain
 from ..reception import receive as receive_message
 from ..server.answers import (
     close_quietly,
     close_response,
     encoded,
+    ends_from_outside,
     error_response,
     has_body,
     internal_error,
@@ -35,7 +38,7 @@ from ..server.answers import (
 )
 from ..server.dispatching import wsgi_response
 from ..server.exchange import ChannelReader, Exchange, RefusedBody
-from ..server.sending import pieces
+from ..server.sending import AsyncPieces, SyncPieces, first_piece, pieces
 from .body import RequestBody
 from .scopes import Receive, Scope, Send, header_pairs, message_of
 
@@ -76,7 +79,7 @@ class Answer:
         except ClientDisconnected:
             exchange.discard_body()
             return
-        work = self.loop.create_task(self._work())
+        work = exchange.task = self.loop.create_task(self._work())
         watch = self.loop.create_task(self._watch(work))
         timer = None
         if exchange.plan is not None and exchange.plan.timeout is not None:
@@ -88,6 +91,7 @@ class Answer:
             if not work.cancelled():
                 work.result()
         except asyncio.CancelledError:
+            exchange.abandoned = True
             work.cancel()
             await asyncio.wait({work})
             raise
@@ -153,6 +157,24 @@ class Answer:
     # -- running -------------------------------------------------------------------
 
     async def _work(self) -> None:
+        """Make and send the answer: the guard of a request's work. What nobody has made an answer
+        of becomes a 500, or after the head goes to the server, which cuts the connection."""
+        try:
+            await self._run()
+        except BaseException as error:
+            if ends_from_outside(self.exchange, error):
+                raise
+            if not self.started and self.on_error is None:
+                response = internal_error(self.app, self.exchange, error, None)
+                outgoing = encoded(self.app, self.exchange, response)
+                if not self.exchange.abandoned:
+                    await self._send_whole(outgoing)
+            elif isinstance(error, Exception):
+                raise
+            else:  # a task may not raise it
+                raise RuntimeError(f"{type(error).__name__} has ended an answer") from error
+
+    async def _run(self) -> None:
         exchange = self.exchange
         plan = exchange.plan
         if exchange.ctx is None:
@@ -173,8 +195,10 @@ class Answer:
         try:
             try:
                 result: Any = await pipeline.respond(ctx, LoopDriver(self.lanes))
-            except Exception as error:
-                result = await self._let_out(error)
+            except BaseException as error:
+                if ends_from_outside(self.exchange, error):
+                    raise
+                result = self._let_out(error)
             if result is not SENT:
                 response, outgoing = self._encoded(result)
         except BaseException:
@@ -226,8 +250,8 @@ class Answer:
         ctx.enter()
         try:
             result: Any = drive(pipeline.respond(ctx, SYNC))
-        except Exception as error:
-            result = drive(self._let_out(error))
+        except BaseException as error:
+            result = self._let_out(error)
         response, outgoing = self._encoded(result)
         if not self._keeps(outgoing):
             drive(close_quietly(app, ctx, SYNC))
@@ -237,16 +261,14 @@ class Answer:
         response = wsgi_response(self.app, self.exchange.incoming, environ, None)
         return response, encoded(self.app, self.exchange, response)
 
-    async def _let_out(self, error: Exception) -> Any:
-        ctx = self.exchange.ctx
-        assert ctx is not None
-        if self.on_error is None:
-            return await internal_error(self.app, ctx, error, None)
+    def _let_out(self, error: BaseException) -> Any:
+        if self.on_error is None or not isinstance(error, Exception):
+            return internal_error(self.app, self.exchange, error, None)
         self.on_error(error)
         return error_response(self.app, error, self.exchange.incoming, None)
 
     def _encoded(self, result: Any) -> tuple[Any, Outgoing]:
-        if type(result) is tuple:
+        if type(result) is Plain:
             head, body = result
             kind = head.split(b"\r\n", 2)[1].partition(b": ")[2].decode("latin-1")
             result = self.app.response_class(body, content_type=kind)
@@ -306,7 +328,7 @@ class Answer:
         """Await what must be done to its end, whoever cancels us meanwhile."""
         await asyncio.shield(self.loop.create_task(ending))
 
-    async def _send(self, outgoing: Outgoing, body: AsyncIterator[bytes] | None) -> None:
+    async def _send(self, outgoing: Outgoing, body: AsyncPieces | SyncPieces | None) -> None:
         if body is None:
             await self._send_whole(outgoing)
         else:
@@ -314,7 +336,7 @@ class Answer:
 
     async def _send_head(self, outgoing: Outgoing) -> None:
         self.started = True
-        await self.send(
+        await self._put(
             {
                 "type": "http.response.start",
                 "status": outgoing.status,
@@ -333,26 +355,31 @@ class Answer:
                 outgoing.length,
             )
             body = body[: outgoing.length]
-        await self._send_head(outgoing)
-        await self.send({"type": "http.response.body", "body": body})
-
-    async def _send_stream(self, outgoing: Outgoing, body: AsyncIterator[bytes]) -> None:
-        try:
+        with suppress(_ClientGone):
             await self._send_head(outgoing)
-            await self._send_pieces(outgoing, body)
-        except OSError:
-            pass  # the client has gone (ASGI: send may raise it)
+            await self._put({"type": "http.response.body", "body": body})
 
-    async def _send_pieces(self, outgoing: Outgoing, body: AsyncIterator[bytes]) -> None:
+    async def _send_stream(self, outgoing: Outgoing, body: AsyncPieces | SyncPieces) -> None:
         left = outgoing.length if has_body(outgoing.status) else 0
-        if left != 0:
-            async for piece in body:
-                if not piece:
-                    continue
-                if left is not None:
-                    piece = piece[:left]
-                    left -= len(piece)
-                await self.send({"type": "http.response.body", "body": piece, "more_body": True})
-                if left == 0:
-                    break
-        await self.send({"type": "http.response.body", "body": b""})
+        piece = await first_piece(body)
+        with suppress(_ClientGone):
+            await self._send_head(outgoing)
+            while piece is not None and left != 0:
+                if piece:
+                    if left is not None:
+                        piece = piece[:left]
+                        left -= len(piece)
+                    message = {"type": "http.response.body", "body": piece, "more_body": True}
+                    await self._put(message)
+                piece = await anext(body, None)
+            await self._put({"type": "http.response.body", "body": b""})
+
+    async def _put(self, message: dict[str, Any]) -> None:
+        try:
+            await self.send(message)
+        except OSError as error:  # ASGI: it may say so that the client has gone
+            raise _ClientGone from error
+
+
+class _ClientGone(Exception):
+    """Raised by `Answer._put`."""

@@ -219,11 +219,6 @@ class Response(Ready, WerkzeugResponse):
         """Whether the body is an async iterable."""
         return hasattr(self.response, "__aiter__")
 
-    @property
-    def is_made_while_sent(self) -> bool:
-        """Whether the body comes from a generator or another iterable of the program."""
-        return not (self.is_sequence or self.direct_passthrough)
-
     def iter_encoded(self) -> Iterator[bytes]:
         """Iterate over the body as bytes; an async body through a private event loop."""
         if self.is_async:
@@ -236,6 +231,11 @@ class Response(Ready, WerkzeugResponse):
         body: Any = self.response
         async for item in body:
             yield item.encode() if isinstance(item, str) else item
+
+
+def is_made_while_sent(response: WerkzeugResponse) -> bool:
+    """Whether the body comes from a generator or another iterable of the program."""
+    return not (response.is_sequence or response.direct_passthrough)
 
 
 # PERF: 19,000 instructions a cookie. The attributes of an application's cookies are few, and the

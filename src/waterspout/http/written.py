@@ -131,6 +131,9 @@ class Pieces:
     *gone* makes the error that the writer gets when the client goes away.
     """
 
+    #: The head of the answer does not wait for the first piece.
+    head_is_due = True
+
     def __init__(self, gone: Callable[[], Exception]) -> None:
         self._gone = gone
         self._chunks: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
             printable(exchange.incoming.path),
             error,
         )
-    except Exception:
+    except BaseException:
         app.logger.exception(
             "The response to %s %s could not be made",
             exchange.incoming.method,
@@ -58,25 +59,59 @@ def close_response(response: Any) -> None:
     """Run a response's close functions; their errors are logged."""
     try:
         response.close()
-    except (Exception, SystemExit):
+    except BaseException:
         _logger.exception("Error while closing a response")
 
 
-async def close_quietly(app: App, ctx: RequestContext, drv: Driver) -> None:
+async def close_quietly(
+    app: App, ctx: RequestContext, drv: Driver, server: Server | None = None
+) -> None:
     """End a request; errors of teardown functions are logged, the answer is not lost."""
     try:
         await pipeline.close(ctx, drv)
-    except (Exception, SystemExit):
-        app.logger.exception("Error in a teardown function")
+    except BaseException as error:
+        if drv.on_loop and _comes_from_outside(error):
+            raise
+        if server is None or not server.ends_by(error):
+            app.logger.exception("Error in a teardown function")
 
 
-async def internal_error(
-    app: App, ctx: RequestContext, error: BaseException, server: Server | None
+def ends_from_outside(exchange: Exchange, error: BaseException) -> bool:
+    """Tell whether *error* is how somebody else ends a request's work: it is cancelled because
+    nobody waits for its answer any more, or its coroutine is closed. Raised by the program's own
+    code, the same exceptions are errors of the program, and the client must be answered."""
+    if isinstance(error, asyncio.CancelledError):
+        return exchange.abandoned
+    if not isinstance(error, GeneratorExit):
+        return False
+    # Who closes a coroutine is never within a step of its task.
+    return exchange.task is not None and _current_task() is not exchange.task
+
+
+def _comes_from_outside(error: BaseException) -> bool:
+    """`ends_from_outside`, where the request is not known, only its task."""
+    task = _current_task()
+    if isinstance(error, asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, GeneratorExit) and task is None
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    return None if asyncio._get_running_loop() is None else asyncio.current_task()
+
+
+def internal_error(
+    app: App, exchange: Exchange, error: BaseException, server: Server | None
 ) -> Any:
-    """Return the response for an error that the application let out: PROPAGATE_EXCEPTIONS,
-    a failing error handler, or what is no `Exception`."""
-    incoming = ctx._incoming
-    assert incoming is not None
+    """Log an error that the application let out, and return the response for it: because of
+    PROPAGATE_EXCEPTIONS, from a failing error handler, or what is no `Exception`."""
+    task = _current_task()
+    while isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        task.uncancel()  # the program has cancelled it: it goes on, and answers
+    ctx = exchange.ctx
+    if ctx is not None and ctx.error is None:
+        ctx.error = error  # for the teardown functions
+    incoming = exchange.incoming
     app.logger.error(
         f"Exception on {printable(incoming.path)} [{incoming.method}]",
         exc_info=(type(error), error, error.__traceback__),

@@ -438,7 +438,7 @@ class Connection(Receiver):
         exchange.abandoned = True
         if exchange.on_gone is not None:
             exchange.on_gone()
-        answering = bool(exchange.status)
+        answering = bool(exchange.status or exchange.streaming)
         if exchange.early is not None:
             exchange.early.cancel()
             answering = False  # the endpoint's task has other things to do

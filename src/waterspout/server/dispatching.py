@@ -16,8 +16,14 @@ from ..current import enter
 from ..drivers import SYNC, drive
 from ..http.written import SENT, Written
 from ..log import printable
-from ..pipeline import Answer
-from .answers import close_quietly, encoded, error_response, internal_error
+from ..pipeline import Answer, Plain
+from .answers import (
+    close_quietly,
+    encoded,
+    ends_from_outside,
+    error_response,
+    internal_error,
+)
 from .outgoing import plain_head
 from .sending import send_stream
 
@@ -78,13 +84,6 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
                     return
     except Exception as error:
         await _answer(connection, exchange, pipeline.recover(ctx, connection.driver, error))
-    except asyncio.CancelledError:
-        await asyncio.shield(
-            connection.server.keep(close_quietly(connection.app, ctx, connection.driver))
-        )
-        raise
-    except GeneratorExit:
-        raise
     except BaseException as error:
         await _answer(connection, exchange, _raise(error))
     else:
@@ -106,44 +105,72 @@ async def run_on_loop(connection: Connection, exchange: Exchange) -> None:
 async def _answer(
     connection: Connection, exchange: Exchange, stage: Coroutine[Any, Any, Answer]
 ) -> None:
-    """Await the stage that makes the answer, send it, and end the request's context."""
+    """Await the stage that makes the answer, send it, and end the request's context.
+
+    The guard of a request's work on the loop: what the stage raises is answered, and what fails
+    besides cuts the connection, unless somebody else ends the work.
+    """
     ctx = exchange.ctx
     assert ctx is not None
     app = connection.app
-    drv = connection.driver
+    server = connection.server
     try:
         try:
             result: Any = await stage
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
         except BaseException as error:
-            if connection.server.ends_by(error):
+            if ends_from_outside(exchange, error):
+                if isinstance(error, asyncio.CancelledError):
+                    await _end_anyway(connection, ctx)
+                raise
+            if server.ends_by(error):
                 return
             # NOTE: a view that says sys.exit() ends its request, not the server.
-            result = await internal_error(app, ctx, error, connection.server)
-        if type(result) is tuple:
+            result = internal_error(app, exchange, error, server)
+        outgoing = None
+        if not (type(result) is Plain or result is SENT):
+            outgoing = encoded(app, exchange, result)
+            if _outlives(ctx, exchange, outgoing):
+                try:
+                    await _deliver(connection, exchange, result, outgoing)
+                finally:
+                    await _end_anyway(connection, ctx)
+                return
+        if outgoing is not None or ctx.must_close():
+            try:
+                await close_quietly(app, ctx, connection.driver, server)
+            except asyncio.CancelledError:
+                await _end_anyway(connection, ctx)
+                raise
+        if outgoing is not None:
+            await _deliver(connection, exchange, result, outgoing)
+        elif not (result is SENT or exchange.abandoned):
             # PERF: the plain answer of a view that touched nothing.
-            if ctx.must_close():
-                await close_quietly(app, ctx, drv)
-            if not exchange.abandoned:
-                connection.write_plain(exchange, *result)
-            return
-        if result is SENT:
-            if ctx.must_close():
-                await close_quietly(app, ctx, drv)
-            return
-        outgoing = encoded(app, exchange, result)
-        keep = _outlives(ctx, exchange, outgoing)
-        if not keep:
-            await close_quietly(app, ctx, drv)
-    except asyncio.CancelledError:
-        await asyncio.shield(connection.server.keep(close_quietly(app, ctx, drv)))
-        raise
-    try:
-        await _deliver(connection, exchange, result, outgoing)
-    finally:
-        if keep:
-            await asyncio.shield(connection.server.keep(close_quietly(app, ctx, drv)))
+            connection.write_plain(exchange, *result)
+    except BaseException as error:
+        if ends_from_outside(exchange, error):
+            raise
+        cut(connection, exchange, error)
+
+
+async def _end_anyway(connection: Connection, ctx: RequestContext) -> None:
+    """End the request's context, also while this task is being cancelled."""
+    ending = close_quietly(connection.app, ctx, connection.driver)
+    await asyncio.shield(connection.server.keep(ending))
+
+
+def cut(connection: Connection, exchange: Exchange, error: BaseException) -> None:
+    """Log an error in a request's work that no answer can be made of, and close the connection
+    at once, so that its client does not wait."""
+    connection.app.logger.error(
+        "%s %s could not be answered: the connection is closed",
+        exchange.incoming.method,
+        printable(exchange.incoming.path),
+        exc_info=error,
+    )
+    if exchange.timer is not None:
+        exchange.timer.cancel()
+    exchange.abandoned = True
+    connection.abort()
 
 
 async def answer_early(connection: Connection, exchange: Exchange, rv: Any) -> None:
@@ -180,15 +207,23 @@ def run_inline(connection: Connection, exchange: Exchange) -> None:
         connection.server.lanes.views.submit(run_in_thread, connection, exchange)
         return
     exchange.context = context = contextvars.copy_context()
-    answer = context.run(answer_sync, connection.app, exchange, connection.server)
-    connection.take_answer(exchange, *answer)
+    try:
+        answer = context.run(answer_sync, connection.app, exchange, connection.server)
+        connection.take_answer(exchange, *answer)
+    except BaseException as error:
+        cut(connection, exchange, error)
 
 
 def run_in_thread(connection: Connection, exchange: Exchange) -> None:
     """Run a request that is all `def` to its end in this worker thread."""
     exchange.context = context = contextvars.copy_context()
-    answer = context.run(answer_sync, connection.app, exchange, connection.server)
-    connection.server.lanes.views.answer(connection.take_answer, exchange, *answer)
+    answered = connection.server.lanes.views.answer
+    try:
+        answer = context.run(answer_sync, connection.app, exchange, connection.server)
+    except BaseException as error:
+        answered(cut, connection, exchange, error)
+    else:
+        answered(connection.take_answer, exchange, *answer)
 
 
 def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[Any, Outgoing | None]:
@@ -200,9 +235,9 @@ def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[An
     try:
         result: Any = drive(pipeline.respond(ctx, SYNC))
     except BaseException as error:
-        result = drive(internal_error(app, ctx, error, server))
+        result = internal_error(app, exchange, error, server)
     outgoing = None
-    if not (type(result) is tuple or result is SENT):
+    if not (type(result) is Plain or result is SENT):
         outgoing = encoded(app, exchange, result)
         if _outlives(ctx, exchange, outgoing):
             return result, outgoing
@@ -222,10 +257,15 @@ def run_wsgi(connection: Connection, exchange: Exchange) -> None:
     app = connection.app
     debugger = server.debugger
     door = app if debugger is None or not debugger.wants(incoming) else debugger.door
-    environ = incoming.to_environ()
-    response = context.run(wsgi_response, app, incoming, environ, server, door)
-    outgoing = encoded(app, exchange, response)
-    server.lanes.views.answer(connection.take_answer, exchange, response, outgoing)
+    answered = server.lanes.views.answer
+    try:
+        environ = incoming.to_environ()
+        response = context.run(wsgi_response, app, incoming, environ, server, door)
+        outgoing = encoded(app, exchange, response)
+    except BaseException as error:
+        answered(cut, connection, exchange, error)
+    else:
+        answered(connection.take_answer, exchange, response, outgoing)
 
 
 def wsgi_response(

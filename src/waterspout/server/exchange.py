@@ -62,6 +62,8 @@ class Exchange:
     channel: Channel | None = None
     #: The answer is a stream of events, which ends with the server.
     endless = False
+    #: The body is being sent piece by piece; the head leaves with the first one.
+    streaming = False
     #: When its header section was complete, by `time.perf_counter`: uvloop's clock counts whole
     #: milliseconds. Set if there is an access log.
     started = 0.0

@@ -216,8 +216,9 @@ def _add_fields(
 def _status_line(status: str) -> str:
     line = _status_lines.get(status)
     if line is None:
-        code = status[:3]
-        if _FORBIDDEN(status) or not (code.isascii() and code.isdigit() and code >= "100"):
+        code = status.partition(" ")[0]
+        valid = len(code) == 3 and code.isascii() and code.isdigit() and code >= "200"
+        if _FORBIDDEN(status) or not valid:
             raise BadResponse(f"the status {status!r} cannot be sent")
         line = f"HTTP/1.1 {status}\r\n"
         if len(_status_lines) < _MAX_STATUS_LINES:

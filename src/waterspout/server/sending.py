@@ -4,6 +4,9 @@ reads.
 A `def` generator advances in a worker thread, an async one on the loop, always in the
 request's own context. A slow reader pauses it; a client that goes away closes it, on
 the right thread, within a moment.
+
+The head of the answer leaves with the first piece, so an error before it is still answered
+with 500. A later one cuts the connection: a short body without its end tells the client.
 """
 
 from __future__ import annotations
@@ -40,29 +43,45 @@ async def send_stream(
     its context."""
     body = pieces(connection.server.lanes, response, exchange.context)
     exchange.endless = response.mimetype == "text/event-stream"
+    exchange.streaming = True
     try:
         if not exchange.abandoned:
             await _write_all(connection, exchange, outgoing, body)
-    except (ClientDisconnected, ConnectionError):
-        pass
-    except (Exception, SystemExit) as error:
-        if connection.server.ends_by(error):
-            return
-        # The status is sent: a short body, closed without its end, tells the client.
-        _logger.exception(
-            "Error while streaming the answer to %s %s",
-            exchange.incoming.method,
-            printable(exchange.incoming.path),
-        )
-        connection.abort()
+    except BaseException as error:
+        if answers.ends_from_outside(exchange, error):
+            raise
+        if _is_fault(connection, exchange, error) and not connection.server.ends_by(error):
+            _fail(connection, exchange, error)
     finally:
         await asyncio.shield(connection.server.keep(_end(connection, exchange, body)))
         if connection.running is exchange:  # it was cut short
             connection.close(read_on=False)
 
 
+def _is_fault(connection: Connection, exchange: Exchange, error: BaseException) -> bool:
+    """Whether *error* is one of the program, not the client's leaving."""
+    left = connection.lost or exchange.abandoned
+    return not (left and isinstance(error, (ClientDisconnected, ConnectionError)))
+
+
+def _fail(connection: Connection, exchange: Exchange, error: BaseException) -> None:
+    """Answer an error in the first step of a body; cut the connection after a later one."""
+    if exchange.status:
+        _logger.error(
+            "Error while streaming the answer to %s %s",
+            exchange.incoming.method,
+            printable(exchange.incoming.path),
+            exc_info=error,
+        )
+        connection.abort()
+        return
+    app = connection.app
+    response = answers.internal_error(app, exchange, error, connection.server)
+    connection.deliver(exchange, response, answers.encoded(app, exchange, response))
+
+
 async def _write_all(
-    connection: Connection, exchange: Exchange, outgoing: Outgoing, body: AsyncIterator[bytes]
+    connection: Connection, exchange: Exchange, outgoing: Outgoing, body: AsyncPieces | SyncPieces
 ) -> None:
     left = outgoing.length
     chunked = left is None and exchange.incoming.version == "1.1"
@@ -72,24 +91,27 @@ async def _write_all(
     elif left is None and not chunked:
         exchange.keep_alive = False
     framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
-    connection.write_now(connection.head_bytes(exchange, outgoing, framing))
     try:
-        async for piece in body:
-            if not piece:
-                continue
-            if left is not None:
-                piece = piece[:left]
-                left -= len(piece)
-            connection.write_now(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-            exchange.sent += len(piece)
-            await connection.drain()
-            if left == 0:
-                break
+        piece = await first_piece(body)
+        connection.write_now(connection.head_bytes(exchange, outgoing, framing))
+        while piece is not None:
+            if piece:
+                if left is not None:
+                    piece = piece[:left]
+                    left -= len(piece)
+                connection.write_now(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                exchange.sent += len(piece)
+                await connection.drain()
+                if left == 0:
+                    break
+            piece = await anext(body, None)
         await connection.drain()
     except asyncio.CancelledError:
         if not (connection.server.stopping and exchange.endless):
             raise
         exchange.keep_alive = False  # events end with the server: a complete answer
+        if not exchange.status:
+            connection.write_now(connection.head_bytes(exchange, outgoing, framing))
     if chunked:
         connection.write_now(b"0\r\n\r\n")
     if left:
@@ -103,12 +125,19 @@ async def _write_all(
     connection._done(exchange)
 
 
+async def first_piece(body: AsyncPieces | SyncPieces) -> bytes | None:
+    """Return what the head of an answer waits for: the first piece of its body, None if there is
+    none. One that was sent by itself, by a handler's `flush`, waits for nothing."""
+    at_once = getattr(body.response.response, "head_is_due", False)
+    return b"" if at_once else await anext(body, None)
+
+
 def pieces(
     lanes: Lanes, response: Any, context: contextvars.Context | None
 ) -> AsyncPieces | SyncPieces:
     """Return the body of a streamed response as an async iterator with `aclose`. *context* is
     that of a request which ran in a worker thread."""
-    if response.is_async:
+    if hasattr(response.response, "__aiter__"):  # it may be Werkzeug's own class
         return AsyncPieces(response, context)
     return SyncPieces(lanes, response, context)
 
@@ -118,7 +147,7 @@ class AsyncPieces:
     and the loop notice that the client has gone."""
 
     def __init__(self, response: Any, context: contextvars.Context | None) -> None:
-        self._response = response
+        self.response = response
         self._count = 0
         source: Any = response.response
         if context is not None:
@@ -133,15 +162,14 @@ class AsyncPieces:
         if self._count % _TURN == 0:
             await asyncio.sleep(0)
         piece = await self._iterator.__anext__()
-        found: bytes = piece.encode() if isinstance(piece, str) else piece
-        return found
+        return piece if type(piece) is bytes else _as_bytes(piece)
 
     async def aclose(self) -> None:
         """Close the body."""
         close = getattr(self._iterator, "aclose", None)
         if close is not None:
             await close()
-        self._response.close()
+        answers.close_response(self.response)
 
 
 class SyncPieces:
@@ -152,7 +180,7 @@ class SyncPieces:
         self._lane = lanes.files if response.direct_passthrough else lanes.work
         self._files = lanes.files
         self._context = context or contextvars.copy_context()
-        self._response = response
+        self.response = response
         self._iterator: Iterator[Any] = iter(response.iter_encoded())
         self._step: asyncio.Future[Any] | None = None
 
@@ -165,21 +193,30 @@ class SyncPieces:
         piece = await asyncio.shield(self._step)
         if piece is _END:
             raise StopAsyncIteration
-        found: bytes = piece
-        return found
+        return piece if type(piece) is bytes else _as_bytes(piece)
 
     async def aclose(self) -> None:
         """Close the body, in a worker thread and the request's context."""
         if self._step is not None and not self._step.done():
             # NOTE: the client left during a step; its thread is still in generator and context.
             await asyncio.wait([self._step])
-        await self._files.run(self._context.run, answers.close_response, self._response)
+        await self._files.run(self._context.run, answers.close_response, self.response)
+
+
+def _as_bytes(piece: Any) -> bytes:
+    if isinstance(piece, str):
+        return piece.encode()
+    if isinstance(piece, (bytes, bytearray, memoryview)):
+        return bytes(piece)
+    raise TypeError(f"The pieces of a body are bytes or str, not {type(piece).__name__}.")
 
 
 async def _end(connection: Connection, exchange: Exchange, body: Any) -> None:
     try:
         await body.aclose()
-    except (Exception, SystemExit):
+    except GeneratorExit:
+        raise
+    except BaseException:
         _logger.exception("Error while closing a streamed body")
     ctx = exchange.ctx
     context = exchange.context
