@@ -24,7 +24,16 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 from . import bridge, pipeline
 from .admission import takes_environ
 from .carry import carry
-from .context import AppContext, RequestContext, _cv_app, _cv_request, g, request, session
+from .context import (
+    AppContext,
+    RequestContext,
+    _cv_app,
+    _cv_request,
+    current_context,
+    g,
+    request,
+    session,
+)
 from .conversion import to_response
 from .csrf import csrf_token
 from .drivers import SYNC, drive
@@ -302,40 +311,40 @@ class App(Joining):
 
     def full_dispatch_request(self) -> Response:
         """Run hooks, view and error handlers and return the finished response."""
-        return cast("Response", drive(pipeline.full_dispatch(_current(), SYNC)))
+        return cast("Response", drive(pipeline.full_dispatch(current_context(), SYNC)))
 
     def preprocess_request(self) -> Any:
         """Run the before-request functions; a value other than None ends the dispatching."""
-        ctx = _current()
+        ctx = current_context()
         return drive(pipeline.preprocess(ctx, SYNC, self.plan_for(ctx.request.url_rule)))
 
     def dispatch_request(self) -> Any:
         """Call the view that matched and return its value."""
-        return drive(pipeline.dispatch(_current(), SYNC))
+        return drive(pipeline.dispatch(current_context(), SYNC))
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make the response of a view's value and run the after-request functions."""
-        return drive(pipeline.finalize(_current(), SYNC, rv, from_error_handler))
+        return drive(pipeline.finalize(current_context(), SYNC, rv, from_error_handler))
 
     def process_response(self, response: Response) -> Response:
         """Run the after-request functions on *response* and save the session."""
-        return drive(pipeline.process_response(_current(), SYNC, response))
+        return drive(pipeline.process_response(current_context(), SYNC, response))
 
     def make_response(self, rv: Any) -> Response:
         """Convert a view's value to a response, see `conversion.to_response`."""
-        return to_response(self, _current().request, rv)
+        return to_response(self, current_context().request, rv)
 
     def handle_http_exception(self, e: HTTPException) -> Any:
         """Return an error handler's value for an HTTP error, or the error."""
-        return drive(pipeline.handle_http_exception(_current(), SYNC, e))
+        return drive(pipeline.handle_http_exception(current_context(), SYNC, e))
 
     def handle_user_exception(self, e: Exception) -> Any:
         """Return an error handler's value for an exception, or raise it on."""
-        return drive(pipeline.handle_user_exception(_current(), SYNC, e))
+        return drive(pipeline.handle_user_exception(current_context(), SYNC, e))
 
     def handle_exception(self, e: Exception) -> Response:
         """Log an exception nobody handled and return the 500 response, or raise it on."""
-        return drive(pipeline.handle_exception(_current(), SYNC, e))
+        return drive(pipeline.handle_exception(current_context(), SYNC, e))
 
     def log_exception(
         self,
@@ -343,7 +352,7 @@ class App(Joining):
         | tuple[None, None, None],
     ) -> None:
         """Log an exception that becomes a 500."""
-        current = _current().request
+        current = current_context().request
         path = printable(current.path)
         self.logger.error(f"Exception on {path} [{current.method}]", exc_info=exc_info)
 
@@ -363,7 +372,7 @@ class App(Joining):
 
     def make_default_options_response(self) -> Response:
         """Make the automatic answer to OPTIONS."""
-        adapter = cast("MapAdapter", _current().url_adapter)
+        adapter = cast("MapAdapter", current_context().url_adapter)
         response = self.response_class()
         response.allow.update(adapter.allowed_methods())
         return response
@@ -372,7 +381,7 @@ class App(Joining):
         """Run the teardown-request functions with *exc* (default: the current exception)."""
         if exc is _unset:
             exc = sys.exc_info()[1]
-        drive(pipeline.teardown_request(_current(), SYNC, exc))
+        drive(pipeline.teardown_request(current_context(), SYNC, exc))
 
     def do_teardown_appcontext(self, exc: BaseException | None = _unset) -> None:
         """Run the teardown-appcontext functions with *exc* (default: the current exception)."""
@@ -486,16 +495,6 @@ class App(Joining):
         """Return a runner for the app's commands, of `test_cli_runner_class`."""
         cls = self.test_cli_runner_class or load("waterspout.testing:FlaskCliRunner")
         return cls(self, **kwargs)
-
-
-def _current() -> RequestContext:
-    ctx = _cv_request.get(None)
-    if ctx is None:
-        raise RuntimeError(
-            "Working outside of request context: this method belongs to the handling of a"
-            " request. In tests, use 'with app.test_request_context():'."
-        )
-    return ctx
 
 
 #: The methods of our own, as they are before any program replaces one.

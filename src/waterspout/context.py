@@ -448,6 +448,18 @@ def has_app_context() -> bool:
     return _cv_app.get(None) is not None
 
 
+def current_context() -> RequestContext:
+    """Return the current request context, for a method of the application that belongs to the
+    handling of a request. Raises `RuntimeError` if there is none."""
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "Working outside of request context: this method belongs to the handling of a"
+            " request. In tests, use 'with app.test_request_context():'."
+        )
+    return ctx
+
+
 def _required_request_context(function: str) -> RequestContext:
     ctx = _cv_request.get(None)
     if ctx is None:
