@@ -23,6 +23,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 
 from . import bridge, pipeline
 from .admission import takes_environ
+from .app_context import _unset
 from .carry import carry
 from .context import (
     AppContext,
@@ -60,8 +61,6 @@ if TYPE_CHECKING:
     from .templating import Environment
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_unset: Any = object()
 
 #: Overriding one of these means that requests must come by the WSGI door.
 _WSGI_SEAMS = ("wsgi_app", "__call__", "request_context", "app_context")
