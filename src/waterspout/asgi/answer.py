@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected
 
 from .. import pipeline, signals
 from ..drivers import SYNC, LoopDriver, drive
@@ -113,11 +113,11 @@ class Answer:
         if plan is not None and plan.stream:
             incoming.channel = body
             incoming.body = ChannelReader(body, self.loop)
-        elif not await body.collect():
+        elif (error := await body.collect()) is not None:
             if exchange.ctx is None:
-                incoming.body = RefusedBody()
+                incoming.body = RefusedBody(error)
             else:
-                exchange.ctx.request.routing_exception = RequestEntityTooLarge()
+                exchange.ctx.request.routing_exception = error
 
     async def _watch(self, work: asyncio.Task[None]) -> None:
         """Cancel the work of a client that went away, unless it is to be finished."""

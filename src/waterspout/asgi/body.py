@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
+from ..server.exchange import InsufficientStorage
 from .scopes import Receive
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from ..server.exchange import Exchange
 
 __all__ = ["RequestBody"]
+
+_logger = logging.getLogger("waterspout.server")
 
 
 class RequestBody:
@@ -36,24 +40,32 @@ class RequestBody:
         if self.complete:
             self._ended.set()
 
-    async def collect(self) -> bool:
-        """Receive all of it and give it to the message; False if it is above the limit, then
-        the rest is not read. Raises `ClientDisconnected`."""
+    async def collect(self) -> HTTPException | None:
+        """Receive all of it and give it to the message. Return the error to answer with if it is
+        above the limit or cannot be stored; then the rest is not read.
+
+        Raises `ClientDisconnected`.
+        """
         exchange = self._exchange
         length = exchange.incoming.header(b"content-length")
         if length is not None and length.isdigit() and self._is_too_much(int(length)):
-            return False
-        while not self.complete:
-            data = await self._next()
-            if self._is_too_much(self._total):
-                exchange.discard_body()
-                return False
-            if exchange.collect(data):
-                await self._lanes.files.run(exchange.spool)
-        if exchange.unwritten:
-            await self._lanes.files.run(exchange.spool)
+            return RequestEntityTooLarge()
+        try:
+            while not self.complete:
+                data = await self._next()
+                if self._is_too_much(self._total):
+                    exchange.discard_body()
+                    return RequestEntityTooLarge()
+                if exchange.collect(data):
+                    await exchange.spool(self._lanes.files)
+            if exchange.unwritten:
+                await exchange.spool(self._lanes.files)
+        except OSError as error:  # of a full disk most likely
+            _logger.error("A request body could not be stored: %s", error)
+            exchange.discard_body()
+            return InsufficientStorage()
         exchange.finish_body()
-        return True
+        return None
 
     async def receive(self) -> bytes:
         """Return the next piece, empty at the end. Raises 413, or `ClientDisconnected`."""

@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from time import perf_counter
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException
+
+from .body_buffer import BodyBuffer
 
 if TYPE_CHECKING:
     from ..context import RequestContext
     from ..endpoint import Plan
     from ..http.incoming import Incoming
+    from ..lanes import Lane
     from .access import Access
     from .http1 import RequestParser
     from .receiving import Receiver
@@ -53,8 +56,6 @@ class Exchange:
     streams = False
     #: The whole request has arrived.
     complete = False
-    #: Set when the answer is due although the body has not arrived: 413.
-    refused = False
     #: Reading is on hold: what follows the request may be no HTTP (`Connection.detach`).
     held = False
     #: The file lane is writing the body to its temporary file.
@@ -69,7 +70,7 @@ class Exchange:
     started = 0.0
     status = 0
     sent = 0
-    _chunks: list[bytes] | None = None
+    _buffer: BodyBuffer | None = None
     _file: IO[bytes] | None = None
 
     #: The message, which whoever makes the exchange sets.
@@ -114,53 +115,55 @@ class Exchange:
 
     def collect(self, data: bytes) -> bool:
         """Keep a piece of the body; True if so much waits that it should be spooled."""
-        chunks = self._chunks
-        if chunks is None:
-            chunks = self._chunks = []
-        chunks.append(data)
-        self.received = kept = self.received + len(data)
-        if self._file is not None:
-            kept = sum(map(len, chunks))
-        return kept > SPOOL_THRESHOLD
+        buffer = self._buffer
+        if buffer is None:
+            buffer = self._buffer = BodyBuffer()
+        buffer.add(data)
+        self.received += len(data)
+        return buffer.size > SPOOL_THRESHOLD
 
-    def spool(self) -> None:
-        """Write what waits to the temporary file; for the file lane."""
-        chunks, self._chunks = self._chunks or [], []
+    async def spool(self, files: Lane) -> None:
+        """Write what waits to the temporary file, in the lane *files*. Raises `OSError`."""
+        waiting = b"" if self._buffer is None else self._buffer.take_all()
+        await files.run(self._write, waiting)
+
+    def _write(self, data: bytes) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="waterspout-")  # noqa: SIM115  # outlives this
-        for chunk in chunks:
-            self._file.write(chunk)
+        self._file.write(data)
+        self._file.flush()  # a full disk shows here, not when the body is read
 
     def finish_body(self) -> None:
         """Give the body to the message."""
-        chunks = self._chunks
         if self._file is not None:
             self._file.seek(0)
             self.incoming.body = self._file
-        elif chunks is not None:
-            self._chunks = None
-            self.incoming.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        elif self._buffer is not None:
+            self.incoming.body = self._buffer.take_all()
+            self._buffer = None
 
     def open_channel(self, connection: Receiver) -> Channel:
         """Let what has arrived of the body, and what follows, go through a channel."""
         self.channel = channel = Channel(connection)
         self.incoming.channel = channel
         self.incoming.body = ChannelReader(channel, connection.loop)  # type: ignore[assignment]
-        chunks, self._chunks = self._chunks, None
-        for chunk in chunks or ():
-            channel.feed(chunk)
+        buffer, self._buffer = self._buffer, None
+        while buffer is not None and buffer.size:
+            channel.feed(buffer.take_piece())
         return channel
 
     @property
     def unwritten(self) -> bool:
         """Whether a part of the body belongs into the temporary file and is not there yet."""
-        return self._file is not None and bool(self._chunks) and not self.spooling
+        buffer = self._buffer
+        return self._file is not None and bool(buffer and buffer.size) and not self.spooling
 
     def discard_body(self) -> None:
         """Free what was received of the body; again after spooling, if that is under way."""
-        self._chunks = None
+        self._buffer = None
         if self._file is not None and not self.spooling:
-            self._file.close()
+            with suppress(OSError):  # of a full disk, on which something was to be written yet
+                self._file.close()
             self._file = None
 
 
@@ -185,8 +188,7 @@ class Channel:
 
     def __init__(self, connection: Receiver) -> None:
         self._connection = connection
-        self._chunks: deque[bytes] = deque()
-        self._waiting = 0
+        self._buffer = BodyBuffer()
         self._holding = False
         self._ended = False
         self._error: BaseException | None = None
@@ -194,10 +196,9 @@ class Channel:
 
     def feed(self, data: bytes) -> None:
         """Take a piece from the connection; pauses the sender when much waits."""
-        self._chunks.append(data)
-        self._waiting += len(data)
+        self._buffer.add(data)
         self._wake()
-        if self._waiting > CHANNEL_LIMIT and not self._holding:
+        if self._buffer.size > CHANNEL_LIMIT and not self._holding:
             self._holding = True
             self._connection.hold_reading()
 
@@ -214,16 +215,16 @@ class Channel:
         Raises `ClientDisconnected` if the client went away, 413 above the limit.
         """
         self._connection.send_continue()
-        while not self._chunks:
+        buffer = self._buffer
+        while not buffer.size:
             if self._error is not None:
                 raise self._error
             if self._ended:
                 return b""
             self._waiter = self._connection.server.loop.create_future()
             await self._waiter
-        data = self._chunks.popleft()
-        self._waiting -= len(data)
-        if self._holding and self._waiting <= CHANNEL_LIMIT:
+        data = buffer.take_piece()
+        if self._holding and buffer.size <= CHANNEL_LIMIT:
             self._holding = False
             self._connection.release_reading()
         return data
@@ -248,7 +249,8 @@ class ChannelReader(io.RawIOBase):
         super().__init__()
         self._channel = channel
         self._loop = loop
-        self._rest = b""
+        self._piece = b""
+        self._read = 0  # bytes of the piece
 
     def readable(self) -> bool:
         """Return True."""
@@ -256,25 +258,37 @@ class ChannelReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read the next bytes, waiting for them."""
-        if not self._rest:
+        if self._read >= len(self._piece):
             future = asyncio.run_coroutine_threadsafe(self._channel.receive(), self._loop)
-            self._rest = future.result()
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+            self._piece, self._read = future.result(), 0
+        # The rest is not cut off: that would copy the piece as often as it is read from.
+        data = self._piece[self._read : self._read + len(buffer)]
+        buffer[: len(data)] = data
+        self._read += len(data)
+        return len(data)
 
 
 class RefusedBody(io.RawIOBase):
-    """In place of a body above the limit, for the WSGI door: reading it raises 413."""
+    """In place of a body that was not taken, for the WSGI door: reading it raises *error*."""
+
+    def __init__(self, error: HTTPException) -> None:
+        super().__init__()
+        self._error = error
 
     def readable(self) -> bool:
         """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Raise 413."""
-        raise RequestEntityTooLarge()
+        """Raise the error."""
+        raise self._error
+
+
+class InsufficientStorage(HTTPException):
+    """507: a request body could not be stored (RFC 4918 §11.5)."""
+
+    code = 507
+    description = "The server is unable to store what is needed to take the request."
 
 
 def gone() -> ClientDisconnected:

@@ -13,12 +13,13 @@ import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, ServiceUnavailable
 
 from ..http.incoming import Origin
+from ..lanes import LaneFull
 from ..reception import receive
-from .exchange import Exchange, RefusedBody
-from .http1 import ProtocolError, RequestParser
+from .exchange import Exchange, InsufficientStorage, RefusedBody
+from .http1 import RequestParser
 from .wire import NEVER, Wire
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Receiver(Wire):
         self._rate_from = None
         length = parser.content_length
         if limit is not None and length is not None and length > limit:
-            self._too_large(exchange)
+            self._decline(exchange, RequestEntityTooLarge())
             return
         if plan is not None and plan.stream:
             exchange.streams = True
@@ -205,21 +206,28 @@ class Receiver(Wire):
             if not (self.shut or (running is not None and running.status)):
                 self.send(CONTINUE)
 
-    def _too_large(self, exchange: Exchange) -> None:
-        """Answer 413 through the application, without the rest of the body."""
-        exchange.refused = True
+    def _decline(self, exchange: Exchange, error: HTTPException) -> None:
+        """Answer *error* through the application, without the body or the rest of it."""
         exchange.keep_alive = False
-        self.receiving = None
+        if exchange is self.receiving:
+            self.receiving = None
         self.closing = True
         exchange.discard_body()
         if exchange.channel is not None:
-            exchange.channel.end(RequestEntityTooLarge())
+            exchange.channel.end(error)
             return
         if exchange.ctx is not None:
-            exchange.ctx.request.routing_exception = RequestEntityTooLarge()
+            exchange.ctx.request.routing_exception = error
         else:
-            exchange.incoming.body = RefusedBody()  # type: ignore[assignment]  # a file
-        self._enqueue(exchange)
+            exchange.incoming.body = RefusedBody(error)  # type: ignore[assignment]  # a file
+        if exchange in self.waiting:
+            place = self.waiting.index(exchange) + 1
+            for behind in self.waiting[place:]:
+                behind.discard_body()
+            del self.waiting[place:]
+            self._go_on()
+        else:
+            self._enqueue(exchange)
 
     def on_body(self, data: bytes) -> None:
         """A piece of a body arrived."""
@@ -227,7 +235,7 @@ class Receiver(Wire):
         if exchange is None:
             return
         if exchange.limit is not None and exchange.received + len(data) > exchange.limit:
-            self._too_large(exchange)
+            self._decline(exchange, RequestEntityTooLarge())
         elif exchange.channel is not None:
             exchange.received += len(data)
             exchange.channel.feed(data)
@@ -244,20 +252,20 @@ class Receiver(Wire):
         self.server.keep(self._spool(exchange))
 
     async def _spool(self, exchange: Exchange) -> None:
-        error: OSError | None = None
+        error: HTTPException | None = None
         try:
-            await self.server.lanes.files.run(exchange.spool)
-        except OSError as caught:
-            error = caught
-        exchange.spooling = False
+            await exchange.spool(self.server.lanes.files)
+        except LaneFull:
+            error = ServiceUnavailable(retry_after=1)
+        except Exception as caught:  # OSError, of a full disk most likely
+            self.app.logger.error("A request body could not be stored: %s", caught)
+            error = InsufficientStorage()
+        finally:
+            exchange.spooling = False
         if exchange is not self.receiving and exchange not in self.waiting:
             exchange.discard_body()  # nobody waits for it any more
         elif error is not None:
-            self.app.logger.error("A request body could not be stored: %s", error)
-            if exchange in self.waiting:
-                del self.waiting[self.waiting.index(exchange) :]
-            exchange.discard_body()
-            self._refuse(ProtocolError(507, "a body could not be stored"))
+            self._decline(exchange, error)
         elif exchange.unwritten:
             self._begin_spool(exchange)
         elif self.running is None and exchange.complete:
