@@ -52,10 +52,10 @@ def answer(app: Any, value: Any) -> Any:
 
 @pytest.mark.parametrize("value", RECORDS)
 def test_a_record_is_json_alone_as_in_a_list(app: Any, value: Any) -> None:
+    app.add_url_rule("/list", "list", lambda: [value])
     response = answer(app, value)
     assert response.content_type == "application/json"
     assert std.loads(response.data) == {"x": 1, "y": None}
-    app.add_url_rule("/list", "list", lambda: [value])
     assert app.test_client().get("/list").json == [{"x": 1, "y": None}]
 
 
