@@ -40,6 +40,7 @@ from .discovery import (
 from .environment import load_dotenv as load_dotenv_files
 from .groups import pass_script_info
 from .options import address_options, debug_option, dropin_option, server_options, set_app
+from .unrun import warn_of_unrun_main
 
 Cert = ssl.SSLContext | tuple[str, str | None] | str | None
 RunSimple = Callable[..., None]
@@ -99,10 +100,13 @@ def serve_command(
             settings = settings.evolve(access_log=None if access_log is False else "-")
         if reload and not is_reload_child():
             _supervise(settings, info, extra_files, exclude_patterns)
+        if info.app_import_path:
+            warn_of_unrun_main(split_import_path(info.app_import_path)[0])
         # Each of several workers loads the application itself: threads, loops and connections
         # made while it is imported do not survive a fork.
         server.serve(
-            _or_its_wrapper(partial(_load_app, info)) if workers == 1 else _factory(info), settings
+            _or_its_wrapper(partial(_load_app, info)) if workers == 1 else _factory(info),
+            settings,
         )
 
 

@@ -52,6 +52,12 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
         self._current = "startup"
 
+    @property
+    def has_hooks(self) -> bool:
+        """Whether there is anything to run at the start or the stop."""
+        names = ("lifespan_funcs", "startup_funcs", "shutdown_funcs")
+        return any(getattr(app, name, ()) for app in family(self._app) for name in names)
+
     async def startup(self) -> None:
         """Run the start hooks.  Raises `StartupError`."""
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -13,6 +13,8 @@ program knows whether it wants the body in pieces.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected
@@ -92,6 +94,7 @@ def app_of(program: Any) -> Host:
         host.config["DEBUG"] = bool(program.settings.get("debug"))
         host.config["SECRET_KEY"] = _secret_of(program)
         host.mounts = program._mounts
+        _take_hooks(host, program)
         endpoint = _application_endpoint(program)
     else:
         endpoint = _delegate_endpoint(program)
@@ -104,7 +107,27 @@ def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     mounted_in(app).append((prefix, application))
     for below, inner in application._mounts:
         app.mount(prefix + below, inner)
+    _take_hooks(app, application)
     return _application_endpoint(application, prefix)
+
+
+def _take_hooks(app: App, application: Application) -> None:
+    starting, stopping = getattr(application, "_hooks", ((), ()))
+    app.startup_funcs.extend(map(_on_the_loop, starting))
+    app.shutdown_funcs.extend(map(_on_the_loop, stopping))
+
+
+def _on_the_loop(hook: Callable[[], Any]) -> Callable[[], Any]:
+    """Have a `def` hook called on the loop's thread, where ``IOLoop.current()`` is the one that
+    serves, as it is in a program's own ``main()``."""
+
+    @wraps(hook)
+    async def call() -> None:
+        result = hook()
+        if isawaitable(result):
+            await result
+
+    return call
 
 
 def endpoint_of(

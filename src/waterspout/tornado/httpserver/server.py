@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...server.lifespan import Lifespan
 from ...server.serving import Server
 from ...server.settings import Limits, ServerSettings, Timeouts
 from ...server.sockets import Listener
@@ -92,6 +93,7 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         self._sockets: dict[int, socket.socket] = {}
         self._pending: list[socket.socket] = []
         self._server: TornadoServer | None = None
+        self._lifespan: Lifespan
         self._settings = ServerSettings(
             ssl_context=None if ssl_options is None else _server_context(ssl_options),
             limits=_limits(max_header_size or _MAX_HEADER_SIZE, no_keep_alive),
@@ -157,6 +159,9 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         if self._server is None:
             self._server = TornadoServer(self, self._host(), self._settings)
             self._server.attach(IOLoop.current().asyncio_loop)
+            self._lifespan = Lifespan(self._server.app, self._server.lanes)
+            if self._lifespan.has_hooks:
+                IOLoop.current().add_callback(self._lifespan.startup)
         return self._server
 
     def _host(self) -> Host:
@@ -177,6 +182,8 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         """Stop listening. What is connected is still served."""
         if self._server is not None:
             self._server.stop_accepting(drain=False)
+            if self._lifespan.has_hooks:
+                IOLoop.current().add_callback(self._lifespan.shutdown)
         for sock in (*self._sockets.values(), *self._pending):
             sock.close()
         self._sockets.clear()

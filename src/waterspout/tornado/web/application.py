@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from werkzeug.utils import cached_property
@@ -45,7 +45,10 @@ class Application(ReversibleRouter):
     *handlers* are rules: ``(pattern, Handler)``, with a dict for ``initialize`` and a name
     behind that if wanted; `URLSpec` or `Rule` objects; ``(HostMatches(...), [rules])``.
     *default_host* stands in for a Host that nothing matches; *transforms* replace the
-    output transforms. *settings* are Tornado's, and any of the program's own.
+    output transforms. *on_startup* and *on_shutdown* are functions, `def` or ``async def``, that
+    a server calls when it starts and stops with the application, on the loop that serves it:
+    for what a ``main()`` would start, since `waterspout run` and other servers call none.
+    *settings* are Tornado's, and any of the program's own.
     """
 
     def __init__(
@@ -53,8 +56,12 @@ class Application(ReversibleRouter):
         handlers: _RuleList | None = None,
         default_host: str | None = None,
         transforms: list[type[OutputTransform]] | None = None,
+        *,
+        on_startup: Iterable[Callable[[], Any]] = (),
+        on_shutdown: Iterable[Callable[[], Any]] = (),
         **settings: Any,
     ) -> None:
+        self._hooks = list(on_startup), list(on_shutdown)
         if transforms is None:
             compress = settings.get("compress_response") or settings.get("gzip")
             transforms = [GZipContentEncoding] if compress else []
