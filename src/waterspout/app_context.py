@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .current import app_var
+from .lazy import load
 from .signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
@@ -140,4 +141,6 @@ class AppContext:
         exc_value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
+        if isinstance(exc_value, RuntimeError):
+            load("waterspout.dropin.hints:note_peer")(exc_value)
         self.pop(exc_value)

@@ -14,6 +14,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
 from . import typing as ft
+from .lazy import load
 from .scaffold import (
     F,
     Scaffold,
@@ -170,6 +171,9 @@ class Blueprint(Scaffold):
         """Nest *blueprint* in this one; *options* as for `App.register_blueprint`."""
         if blueprint is self:
             raise ValueError("Cannot register a blueprint on itself")
+        kind: type = type(blueprint)
+        if not issubclass(kind, Scaffold):
+            load("waterspout.dropin.hints:refuse_peer")(kind, "registered here")
         self._blueprints.append((blueprint, options))
 
     def register(self, app: App, options: dict[str, Any]) -> None:

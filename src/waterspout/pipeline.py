@@ -28,6 +28,7 @@ from .drivers import SYNC, Driver, drive, settle
 from .endpoint import Plan
 from .http import Response
 from .http.written import Sent, Written
+from .lazy import load
 
 if TYPE_CHECKING:
     from .app import App
@@ -309,6 +310,8 @@ async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -
     """Log an error that no handler took and make the 500 response, or raise it where
     PROPAGATE_EXCEPTIONS, TESTING or DEBUG ask for it (Flask's `handle_exception`)."""
     app = ctx.app
+    if isinstance(error, RuntimeError):
+        load("waterspout.dropin.hints:note_peer")(error)
     if signals.got_request_exception.receivers:
         await drv.send(app, signals.got_request_exception, exception=error)
     propagate = app.config["PROPAGATE_EXCEPTIONS"]

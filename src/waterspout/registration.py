@@ -272,6 +272,9 @@ class Registration(Scaffold):
     def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
         """Add the routes and hooks of *blueprint*; *options* take the place of its own
         (url_prefix, subdomain, url_defaults, name)."""
+        kind: type = type(blueprint)
+        if not issubclass(kind, Scaffold):
+            load("waterspout.dropin.hints:refuse_peer")(kind, "registered here")
         blueprint.register(self, options)  # type: ignore[arg-type]  # an App, always
 
     def iter_blueprints(self) -> ValuesView[Blueprint]:
@@ -294,8 +297,11 @@ class Registration(Scaffold):
         if checks:
             check_braces(rule, view_func)
         written = view_func
-        if isinstance(view_func, type) and hasattr(view_func, "as_endpoint"):
-            view_func = view_func.as_endpoint(endpoint)  # a class that makes one, as handlers do
+        if isinstance(view_func, type):
+            if hasattr(view_func, "as_endpoint"):  # a class that makes one, as handlers do
+                view_func = view_func.as_endpoint(endpoint)
+            else:
+                load("waterspout.dropin.hints:refuse_peer")(view_func, "a view here")
         options = {**getattr(view_func, "rule_options", {}), **options}
         options["endpoint"] = endpoint
         methods = options.pop("methods", None)

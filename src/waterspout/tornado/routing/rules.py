@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from re import Pattern
 from typing import Any, TypeAlias
 
+from ...lazy import load
 from ..util import import_object
 from .matchers import Matcher, PathMatches
 
@@ -29,6 +30,8 @@ class Rule:
     ) -> None:
         self.matcher = matcher
         self.target = import_object(target) if isinstance(target, str) else target
+        if isinstance(self.target, type):
+            _refuse_peer(self.target)
         self.target_kwargs = target_kwargs or {}
         self.name = name
 
@@ -41,6 +44,11 @@ class Rule:
             f"{type(self).__name__}({self.matcher!r}, {self.target},"
             f" kwargs={self.target_kwargs!r}, name={self.name!r})"
         )
+
+
+def _refuse_peer(kind: type) -> None:
+    if any(base.__module__ == "tornado.web" for base in kind.__mro__):
+        load("waterspout.dropin.hints:refuse_peer")(kind, "the handler of a rule here")
 
 
 class URLSpec(Rule):
