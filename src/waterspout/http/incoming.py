@@ -51,6 +51,8 @@ class Incoming:
     body: bytes | IO[bytes] = b""
     channel: Any = None
     peer: Any = None
+    #: The client's socket, where the request asks for another protocol that a program may speak.
+    socket: Any = None
     query = b""
     #: Whether there may be a Cookie field.
     has_cookie = True
@@ -166,6 +168,8 @@ class Incoming:
         if self.client is not None:
             environ["REMOTE_ADDR"] = self.client[0]
             environ["REMOTE_PORT"] = str(self.client[1])
+        if self.socket is not None:
+            environ["werkzeug.socket"] = self.socket
         for raw, value in self.headers:
             # SECURITY: `X_Forwarded_For` must never pass as `X-Forwarded-For` (CVE-2026-3902).
             if _UNDERSCORE in raw:

@@ -190,6 +190,8 @@ class Connection(Receiver):
         """Send what `dispatching.answer_sync` made; on the loop."""
         if exchange.abandoned:
             exchange.discard_body()
+            if exchange.lent is not None:
+                exchange.lent.finish()
         if outgoing is None:
             if not (result is SENT or exchange.abandoned):
                 self.write_plain(exchange, *result)
@@ -366,11 +368,11 @@ class Connection(Receiver):
         if exchange is None or self.lost:
             raise RuntimeError("The connection has no request that it could be given to.")
         exchange.status = exchange.status or 101
+        exchange.abandoned = True  # before the log: a thread may be in the request's context
         if self.access_log is not None:
             exchange.log(self.access_log)
         if exchange.timer is not None:
             exchange.timer.cancel()
-        exchange.abandoned = True
         self.flush()
         self.running = self.receiving = None
         self.lost = self.shut = self.closing = True

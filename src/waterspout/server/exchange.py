@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..lanes import Lane
     from .access import Access
     from .http1 import RequestParser
+    from .lent_socket import LentSocket
     from .receiving import Receiver
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
@@ -58,6 +59,8 @@ class Exchange:
     complete = False
     #: Reading is on hold: what follows the request may be no HTTP (`Connection.detach`).
     held = False
+    #: The client's socket, which a program may use for another protocol.
+    lent: LentSocket | None = None
     #: The file lane is writing the body to its temporary file.
     spooling = False
     channel: Channel | None = None

@@ -20,6 +20,7 @@ from ..lanes import LaneFull
 from ..reception import receive
 from .exchange import Exchange, InsufficientStorage, RefusedBody
 from .http1 import RequestParser
+from .lent_socket import LentSocket
 from .wire import NEVER, Wire
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ class Receiver(Wire):
 
     def _refuse(self, error: Exception) -> None:
         """Answer what cannot be taken as a request."""
+        raise NotImplementedError
+
+    def detach(self) -> tuple[asyncio.Transport, bytes]:
+        """Give up the transport to whoever speaks another protocol on it."""
         raise NotImplementedError
 
     # -- bytes -------------------------------------------------------------------------
@@ -176,6 +181,7 @@ class Receiver(Wire):
         """Take nothing more until it is known whether what follows is HTTP: see `detach`, which
         whoever accepts the handshake calls; `_done` goes on after a refusal."""
         exchange.bodied = exchange.held = True
+        exchange.incoming.socket = exchange.lent = LentSocket(self)
         self.hold_reading()
 
     def _begin_body(self, exchange: Exchange) -> None:

@@ -1,0 +1,202 @@
+"""A client's socket for a program that speaks another protocol on it: `werkzeug.socket`.
+
+flask-sock and Flask-SocketIO take the client's socket from the WSGI environ, answer the opening
+handshake themselves, and read and write frames in threads of their own. They get one end of a
+socket pair, and the loop passes bytes between the other end and the client: it does not matter
+whether the client is behind TLS, or what kind of loop this is.
+
+The connection is given up (`Connection.detach`) when the program first uses the socket. Until
+then the request is like any other, and its answer is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from .wire import NEVER, Wire
+
+if TYPE_CHECKING:
+    from .receiving import Receiver
+
+#: Bytes that may wait for a program that does not read.
+_HIGH_WATER = 64 * 1024
+#: Asked of the client's own socket, which stays where it is.
+_ASKING = ("getpeername", "getsockname")
+
+
+class LentSocket:
+    """Stands for the client's socket; from its first use on, a connected, blocking one.
+
+    Raises `ConnectionResetError` when it is used and the client has gone.
+    """
+
+    def __init__(self, connection: Receiver) -> None:
+        self._connection = connection
+        self._relay: Relay | None = None
+        self._lending = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ASKING:
+            return getattr(self._connection.transport.get_extra_info("socket"), name)
+        return getattr(self._lent(), name)
+
+    def finish(self) -> None:
+        """End the connection when the client has what the program wrote; on the loop."""
+        if self._relay is not None:
+            self._relay.finish()
+
+    def _lent(self) -> socket.socket:
+        with self._lending:  # two threads may use it first
+            if self._relay is None:
+                self._relay = self._lend()
+            return self._relay.lent
+
+    def _lend(self) -> Relay:
+        connection = self._connection
+        if connection.loop is asyncio._get_running_loop():
+            return Relay(connection)
+        lent: Future[Relay] = Future()
+
+        def lend() -> None:
+            try:
+                lent.set_result(Relay(connection))
+            except Exception as error:
+                lent.set_exception(error)
+
+        connection.loop.call_soon_threadsafe(lend)
+        return lent.result()
+
+
+class Relay(Wire):
+    """The protocol of a client whose socket a program uses.
+
+    `lent` is the program's end. Made on the loop; raises `ConnectionResetError` if the client has
+    gone.
+    """
+
+    __slots__ = ("_early", "_ended", "_program", "lent", "served")
+
+    def __init__(self, connection: Receiver) -> None:
+        super().__init__(connection.server)
+        self.idle = False
+        self.served = 1
+        self._program: asyncio.Transport | None = None
+        self._ended = False  # nothing more comes from the client
+        try:
+            self.transport, self._early = connection.detach()
+        except RuntimeError as error:
+            raise ConnectionResetError("The client has gone.") from error
+        self.lent, end = socket.socketpair()
+        end.setblocking(False)
+        self.server.connections.add(self)
+        self.transport.set_protocol(self)
+        self.server.keep(self._open(end))
+
+    async def _open(self, end: socket.socket) -> None:
+        """Begin to pass bytes. Until now nothing is read from the client (`Exchange.held`)."""
+        program, _ = await self.loop.create_connection(lambda: _ProgramEnd(self), sock=end)
+        self._program = program
+        program.set_write_buffer_limits(high=_HIGH_WATER)
+        if self._early:
+            program.write(self._early)
+        if self._ended:
+            program.write_eof()
+        elif not self.lost:
+            self.transport.resume_reading()
+
+    # -- the client ------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes for the program."""
+        if self._program is not None:
+            self._program.write(data)
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still read."""
+        self._end_input()
+        return self.transport.can_write_eof()
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly: the program's next `send` waits."""
+        super().pause_writing()
+        if self._program is not None:
+            self._program.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        if self._program is not None:
+            self._program.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone: the program reads what came, then the end."""
+        super().connection_lost(exc)
+        self._end_input()
+        if self._program is None:
+            self.server.connections.discard(self)
+
+    # -- the program -----------------------------------------------------------------
+
+    def program_wrote(self, data: bytes) -> None:
+        """Bytes for the client."""
+        if not self.shut:
+            self.transport.write(data)
+
+    def program_ended(self) -> None:
+        """The program has closed its end."""
+        self._program = None
+        self.server.connections.discard(self)
+        if not self.lost:
+            self.transport.close()
+
+    def finish(self) -> None:
+        """Let the program's threads read the end, and close when they have closed; soon."""
+        self._end_input()
+        self.deadline = self.loop.time() + self.timeouts.unread_body
+
+    def _end_input(self) -> None:
+        if not self._ended:
+            self._ended = True
+            if self._program is not None:
+                self._program.write_eof()
+
+    # -- the server's view -----------------------------------------------------------
+
+    def on_deadline(self) -> None:
+        """The program has not closed its end, or the client does not read."""
+        if not self.overdue():
+            self.abort()
+
+    def begin_stop(self) -> None:
+        """Let the program say goodbye."""
+        self.finish()
+
+    def abort(self) -> None:
+        """Drop client and program."""
+        self.deadline = NEVER
+        super().abort()
+        if self._program is not None:
+            self._program.abort()
+
+
+class _ProgramEnd(asyncio.Protocol):
+    """The loop's end of the socket pair."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    def data_received(self, data: bytes) -> None:
+        self._relay.program_wrote(data)
+
+    def pause_writing(self) -> None:
+        self._relay.hold_reading()
+
+    def resume_writing(self) -> None:
+        self._relay.release_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._relay.program_ended()
