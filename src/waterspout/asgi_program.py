@@ -79,7 +79,7 @@ def _scope(ctx: RequestContext, prefix: str, state: dict[str, Any]) -> dict[str,
         "raw_path": raw if raw.startswith(b"/") else None,  # the target may be a whole URL
         "query_string": incoming.query,
         "root_path": incoming.root_path + prefix,
-        "headers": [(name.lower(), value.strip(b" \t")) for name, value in incoming.headers],
+        "headers": [(name.lower(), value) for name, value in incoming.headers],
         "client": incoming.client,
         "server": incoming.server,
         "state": state.copy(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from ..http.incoming import Incoming, Origin
+from ..http.incoming import BLANK, Incoming, Origin
 
 __all__ = ["Receive", "Scope", "Send", "header_pairs", "message_of"]
 
@@ -22,7 +22,7 @@ def message_of(scope: Scope) -> Incoming:
     incoming = Incoming(
         scope["method"],
         b"%b?%b" % (raw, query) if query else raw,
-        [(bytes(name), bytes(value)) for name, value in scope["headers"]],
+        [(bytes(name), bytes(value).strip(BLANK)) for name, value in scope["headers"]],
         scope.get("http_version", "1.1"),
         Origin(
             scope.get("scheme", "http"),

@@ -13,10 +13,11 @@ from urllib.parse import quote, unquote_to_bytes
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["Incoming", "Origin"]
+__all__ = ["BLANK", "Incoming", "Origin"]
 
-#: Optional white space around a value, which is no part of it (RFC 9110 §5.5).
-_BLANK = b" \t"
+#: Optional white space around a value, which is no part of it (RFC 9110 §5.5): whoever makes a
+#: message takes it away.
+BLANK = b" \t"
 
 # PERF: `bytes in bytes` makes and drops a TypeError first; `int in bytes` takes a third of it.
 _PERCENT = ord("%")
@@ -106,7 +107,6 @@ class Incoming:
         for key, value in self.headers:
             # PERF: most names are told apart by their length, at half the cost.
             if len(key) == size and key.lower() == name:
-                value = value.strip(_BLANK)
                 if found is None:
                     found = value
                 else:
@@ -177,7 +177,7 @@ class Incoming:
             key = raw.decode("latin-1").upper().replace("-", "_")
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
                 key = "HTTP_" + key
-            text = value.strip(_BLANK).decode("latin-1")
+            text = value.decode("latin-1")
             if key in environ:
                 text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
             environ[key] = text
@@ -200,7 +200,7 @@ def _fields(environ: WSGIEnvironment) -> HeaderList:
     for key, value in environ.items():
         if key.startswith("HTTP_") or (key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value):
             name = key.removeprefix("HTTP_").replace("_", "-").title()
-            fields.append((name.encode(), str(value).encode("latin-1")))
+            fields.append((name.encode(), str(value).encode("latin-1").strip(BLANK)))
     return fields
 
 

@@ -42,7 +42,7 @@ def sender(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | No
 
 def _joined(before: str | None, value: bytes) -> str:
     """Several fields are one list, which is no single value and so allows nothing."""
-    text = value.strip(b" \t").decode("latin-1")
+    text = value.decode("latin-1")
     return text if before is None else f"{before}, {text}"
 
 

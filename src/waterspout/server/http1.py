@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
-from ..http.incoming import Blank, Origin, split_target
+from ..http.incoming import BLANK, Blank, Origin, split_target
 from . import restarts
 from .deciding import CODING, CONDITION, CONNECTION, COOKIE, HOST, LENGTH, Deciding, kind_of, kinds
 from .field_bounds import check_sizes, check_trailers, length_of, too_long
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     _Stop = httptools.HttpParserError | httptools.HttpParserUpgrade
 
 __all__ = ["ProtocolError", "RequestParser"]
-
-#: Optional white space, which llhttp leaves at the end of a value (RFC 9110 §5.5).
-_BLANK = b" \t"
 
 _STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 _METHODS = {
@@ -277,6 +274,9 @@ class RequestParser:
         else:
             version = self._check_request_line(method, target)
         self._held = b""
+        # Which llhttp leaves. PERF: a search of the whole costs a twentieth of one of each value.
+        if b" \r\n" in data or b"\t\r\n" in data:
+            headers = [(name, value.rstrip(BLANK)) for name, value in headers]
         # PERF: a section that is smaller than one field may be needs no closer look.
         if len(data) > self._small or len(headers) > self._max_fields:
             check_sizes(self.limits, headers, target)
@@ -354,14 +354,14 @@ class RequestParser:
             elif kind == LENGTH:
                 if self.content_length is not None:
                     raise ProtocolError(400, "more than one Content-Length")
-                self.content_length = self._left = length_of(value.rstrip(_BLANK))
+                self.content_length = self._left = length_of(value.rstrip(BLANK))
             else:
                 self._read_framing(kind, value, version)
         if host is None:
             if version == "1.1":
                 raise ProtocolError(400, "a request needs a Host header field")
         elif host != self._good_host:
-            host = host.rstrip(_BLANK)
+            host = host.rstrip(BLANK)
             if not is_host(host):
                 raise ProtocolError(400, "the Host header field is not valid")
             self._good_host = host
@@ -382,7 +382,7 @@ class RequestParser:
             self.chunked = True
             self._chunks = self._spent = 0
         elif version == "1.1":
-            if value.rstrip(_BLANK).lower() != b"100-continue":
+            if value.rstrip(BLANK).lower() != b"100-continue":
                 raise ProtocolError(417, "unknown expectation")
             self.expects_continue = True
 

@@ -35,7 +35,7 @@ class Handshake:
     def __init__(self, incoming: Incoming, settings: SocketSettings) -> None:
         headers = Headers()
         for name, value in incoming.headers:
-            headers[name.decode("latin-1")] = value.strip(b" \t").decode("latin-1")
+            headers[name.decode("latin-1")] = value.decode("latin-1")
         if headers.get_all("Sec-WebSocket-Version") not in ([], ["13"]):
             raise UpgradeRequired("The version of the WebSocket protocol has to be 13.")
         self.protocol = ServerProtocol(
