@@ -44,7 +44,7 @@ from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
 from .http.response import is_made_while_sent
 from .joining import Joining
-from .last_stage import pass_last
+from .last_stage import pass_last_to_wsgi
 from .lazy import load
 from .log import printable
 from .mounting import below
@@ -438,8 +438,7 @@ class App(Joining):
                 if not isinstance(raised, (Exception, CancelledError)):
                     raise
                 response = self.handle_exception(raised)  # type: ignore[arg-type]
-            if self.before_send_funcs:
-                pass_last(self, response)
+            pass_last_to_wsgi(self, response)
             body = response(environ, start_response)
             if self.config["STREAM_KEEPS_CONTEXT"] and is_made_while_sent(response):
                 body = carry(body)

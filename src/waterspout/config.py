@@ -25,6 +25,16 @@ T = TypeVar("T")
 
 _same: Any = object()
 
+_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
+#: SECURITY: no guessing of types (nosniff), no full URLs for other sites, no frames in their pages.
+_SAFE_FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Content-Security-Policy": "frame-ancestors 'self'",
+    }
+)
+
 
 class Setting(NamedTuple):
     """One row of `SETTINGS`.
@@ -62,6 +72,11 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             "Registering a route is an error if its rule holds braces, as in '/items/{id}', or"
             " lacks a parameter that its view needs.",
             modern=True,
+        ),
+        "DEFAULT_HEADERS": Setting(
+            _NO_FIELDS,
+            "Header fields of every answer that does not set them itself, by name.",
+            modern=_SAFE_FIELDS,
         ),
         # -- secrets and the session cookie
         "SECRET_KEY": Setting(None, "Signs the session and other cookies; None: no session."),

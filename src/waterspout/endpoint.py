@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from .http.awaitable import AwaitableStr
 from .http.request import split_blueprint_path
 from .http.response import Response
+from .last_stage import default_fields
 from .views import loop_view
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Plan:
         "bare",
         "before",
         "closes",
+        "default_fields",
         "direct",
         "is_async",
         "lone",
@@ -119,6 +121,7 @@ class Plan:
         )
         self.opens_session = not app.session_is_lazy
         seen = self.after or app.before_send_funcs or overridden & _FINISHING
+        self.default_fields = default_fields(app)
         self.plain_heads = None if seen else _shared_heads(app)
         #: There is nothing on the way but the view, and its answer may be a plain one.
         self.bare = (
@@ -228,7 +231,10 @@ def _plain_heads(app: App) -> Heads | None:
     text = f"{cls.default_mimetype}"
     if text.startswith("text/"):
         text += "; charset=utf-8"
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: "
+    fields = default_fields(app)
+    lines = b"" if fields is None else fields.lines.encode("latin-1")
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n" + lines.replace(b"%", b"%%")
+    head += b"Content-Length: "
     plain = head % text.encode()
     heads: Heads = {
         str: (plain, str.encode),

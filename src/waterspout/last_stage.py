@@ -9,6 +9,8 @@ of headers that must never be missing: CORS, security, request ids.
     @app.before_send
     def allow_origin(response):
         response.headers["Access-Control-Allow-Origin"] = "https://example.org"
+
+Behind them the fields of DEFAULT_HEADERS are added, where an answer does not have them.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ from __future__ import annotations
 import contextvars
 from typing import TYPE_CHECKING
 
+from werkzeug.datastructures import Headers
+
 from .current import app_var, request_var
+from .http.default_fields import DefaultFields
 
 if TYPE_CHECKING:
     from .app import App
     from .context import RequestContext
     from .http import Response
 
-__all__ = ["pass_last", "pass_last_aside"]
+__all__ = ["default_fields", "pass_last", "pass_last_aside", "pass_last_to_wsgi"]
 
 
 def pass_last(app: App, response: Response) -> None:
@@ -42,3 +47,26 @@ def pass_last_aside(app: App, ctx: RequestContext, response: Response) -> None:
     context.run(app_var.set, ctx)
     context.run(request_var.set, ctx)
     context.run(pass_last, app, response)
+
+
+def default_fields(app: App) -> DefaultFields | None:
+    """Return the fields of DEFAULT_HEADERS, None if there are none. PERF: made once, and again
+    when the setting has another mapping."""
+    wanted = app.config["DEFAULT_HEADERS"]
+    if not wanted:
+        return None
+    kept = app._default_fields
+    if kept is None or kept.source is not wanted:
+        kept = app._default_fields = DefaultFields(wanted)
+    return kept
+
+
+def pass_last_to_wsgi(app: App, response: Response) -> None:
+    """Do the same, and add the default fields, for a response that a WSGI server sends; it may be
+    of any class."""
+    if app.before_send_funcs:
+        pass_last(app, response)
+    fields = default_fields(app)
+    headers = getattr(response, "headers", None)
+    if fields is not None and isinstance(headers, Headers):
+        fields.add_to(headers)

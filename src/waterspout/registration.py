@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .app import App
     from .blueprints import Blueprint
     from .endpoint import Plan
+    from .http.default_fields import DefaultFields
     from .templating import Environment
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -163,6 +164,7 @@ class Registration(Scaffold):
         self.teardown_appcontext_funcs = HookList(revision)
         #: Functions that see every response last, see `App.before_send`.
         self.before_send_funcs = HookList(revision)
+        self._default_fields: DefaultFields | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)

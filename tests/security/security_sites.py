@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-from tornado_site import Data, Text
+from tornado_site import Data, OwnField, Text
 
 from waterspout import App, Response, WebSocket, abort, check_csrf, csrf_token, request, session
 from waterspout.flask import Flask
@@ -129,6 +129,10 @@ def add_views(app: App) -> None:
     def own_field() -> Any:
         return "own", {"X-Frame-Options": "SAMEORIGIN", "X-Content-Type-Options": "own"}
 
+    @app.get("/stream")
+    def stream() -> Any:
+        return iter(["one", "two"])
+
     @app.get("/forbidden")
     async def forbidden() -> None:
         abort(403)
@@ -174,7 +178,7 @@ def load_container(app: App) -> Any:
 
 def _around(kind: str, app: App) -> App:
     if kind == "handlers":
-        app.add_handlers([("/text", Text), ("/data", Data)])
+        app.add_handlers([("/text", Text), ("/data", Data), ("/own-field", OwnField)])
     elif kind == "app":
         inner = Flask("security_inner", static_folder=None)
         add_views(inner)

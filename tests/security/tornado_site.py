@@ -17,3 +17,11 @@ class Data(RequestHandler):
 
     def post(self) -> None:
         self.write(str(len(self.request.body)))
+
+
+class OwnField(RequestHandler):
+    """Sets a field that answers have by default."""
+
+    def get(self) -> None:
+        self.set_header("X-Content-Type-Options", "own")
+        self.write("own")

@@ -11,7 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .default_fields import DefaultFields
 
 __all__ = ["SENT", "Pieces", "Sent", "Usual", "Written", "answer_of", "usual_answer"]
 
@@ -25,15 +28,15 @@ Fields = dict[str, str | list[str]]
 class Usual:
     """The header fields that many answers have, and that programs mostly leave as they are.
 
-    *make* returns them by name, in a dict of its own each time. *head* is for a server, which
-    keeps here what it has made of them.
+    *make* returns them by name, in a dict of its own each time. *heads* is for a server, which
+    keeps here what it has made of them, by the application's default fields.
     """
 
-    __slots__ = ("head", "make")
+    __slots__ = ("heads", "make")
 
     def __init__(self, make: Callable[[], Fields]) -> None:
         self.make = make
-        self.head: bytes | None = None
+        self.heads: dict[DefaultFields | None, bytes] = {}
 
 
 class Written:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import InternalServerError
 
 from .. import pipeline
 from ..drivers import Driver
-from ..last_stage import pass_last, pass_last_aside
+from ..last_stage import default_fields, pass_last, pass_last_aside
 from ..log import printable
 from .outgoing import BadResponse, Outgoing, encode, has_body
 
@@ -37,7 +37,8 @@ def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
     if ctx is not None and ctx.app.before_send_funcs:  # without it the WSGI door has done it
         pass_last(ctx.app, response)
     try:
-        return encode(response, exchange.incoming)
+        defaults = None if ctx is None else default_fields(ctx.app)
+        return encode(response, exchange.incoming, defaults)
     except BadResponse as error:
         app.logger.error(
             "The response to %s %s was not sent: %s",
@@ -142,28 +143,30 @@ def _phrase(status: int) -> str:
 def own_answer(app: App, exchange: Exchange, status: int) -> Outgoing:
     """Return a short answer to a request that the application could not answer."""
     ctx = exchange.ctx
-    if ctx is None or not ctx.app.before_send_funcs:
-        return plain_error(status)
-    app = ctx.app
+    app = app if ctx is None else ctx.app
+    defaults = default_fields(app)
+    if ctx is None or not app.before_send_funcs:
+        return plain_error(status, "" if defaults is None else defaults.lines)
     response = app.response_class(_text(status, _phrase(status)), status, mimetype="text/plain")
     if status == 503:
         response.retry_after = 1
     pass_last_aside(app, ctx, response)
     try:
-        return encode(response, exchange.incoming)
+        return encode(response, exchange.incoming, defaults)
     except BadResponse:
         return plain_error(status)
 
 
-def plain_error(status: int) -> Outgoing:
-    """Return a short answer that needs no application."""
+def plain_error(status: int, fields: str = "") -> Outgoing:
+    """Return a short answer that needs no application; *fields* are header fields, each with
+    CRLF."""
     body = _text(status, _phrase(status))
     extra = "Retry-After: 1\r\n" if status == 503 else ""
     head = (
         f"HTTP/1.1 {status} {_phrase(status)}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        f"{extra}Content-Length: {len(body)}\r\n"
+        f"{extra}{fields}Content-Length: {len(body)}\r\n"
     )
-    return Outgoing(status, head.encode(), len(body), body)
+    return Outgoing(status, head.encode("latin-1"), len(body), body)
 
 
 def refusal(error: ProtocolError, date_line: bytes) -> bytes:

@@ -70,7 +70,7 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
         ):
             kind = type(rv)
             if kind is Written:
-                head = plain_head(rv) if rv.exact else None
+                head = plain_head(rv, ctx.plan.default_fields) if rv.exact else None
                 if head is not None:
                     connection.write_plain(exchange, head, rv.body, rv.status)
                     return

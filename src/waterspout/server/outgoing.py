@@ -14,14 +14,15 @@ from ..http import Response
 from ..http.written import Usual, Written, answer_of
 
 if TYPE_CHECKING:
+    from ..http.default_fields import DefaultFields
     from ..http.incoming import Incoming
 
 #: What may not be in a status line or field value (RFC 9110 §5.5).
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 #: What a field name means: nothing; the server alone decides it (RFC 9110 §7.6.1); the
-#: length; a location, which WSGI servers get as a URI.
-_PLAIN, _OURS, _LENGTH, _LOCATION = range(4)
+#: length; a location, which WSGI servers get as a URI; one that an application has by default.
+_PLAIN, _OURS, _LENGTH, _LOCATION, _DEFAULT = range(5)
 _DECIDING = {
     "connection": _OURS,
     "keep-alive": _OURS,
@@ -38,6 +39,7 @@ _MAX_KINDS = 1000
 
 _heads: dict[tuple[Any, ...], bytes] = {}
 _MAX_HEADS = 500
+_MAX_APPLICATIONS = 100
 
 _status_lines: dict[str, str] = {}
 _MAX_STATUS_LINES = 200
@@ -64,13 +66,16 @@ def has_body(code: int) -> bool:
     return code >= 200 and code not in (204, 304)
 
 
-def encode(response: Response | Written, incoming: Incoming) -> Outgoing:
-    """Make the head of a response, and its body if it is a sequence.
+def encode(
+    response: Response | Written, incoming: Incoming, defaults: DefaultFields | None = None
+) -> Outgoing:
+    """Make the head of a response, and its body if it is a sequence. *defaults* are the fields
+    that it has if it does not set them.
 
     Raises `BadResponse` where a field would break the message apart (response splitting).
     """
     if isinstance(response, Written):
-        return _encode_written(response)
+        return _encode_written(response, defaults)
     if type(response).get_wsgi_headers is not WerkzeugResponse.get_wsgi_headers:
         headers = response.get_wsgi_headers(incoming.to_environ())
     else:
@@ -80,7 +85,7 @@ def encode(response: Response | Written, incoming: Incoming) -> Outgoing:
             remove_entity_headers(headers)
     code = response.status_code
     lines = [_status_line(response.status)]
-    length = _add_fields(lines, headers)
+    length = _add_fields(lines, headers, defaults)
     if code == 426 and _TOKEN(wanted := headers.get("Upgrade", "")):
         lines.append(f"Upgrade: {wanted}\r\n")  # RFC 9110 §15.5.22
     body: bytes | None = None
@@ -102,7 +107,7 @@ def encode(response: Response | Written, incoming: Incoming) -> Outgoing:
     return Outgoing(code, "".join(lines).encode("latin-1", "replace"), length, body)
 
 
-def plain_head(written: Written) -> bytes | None:
+def plain_head(written: Written, defaults: DefaultFields | None) -> bytes | None:
     """Return the head of a `Written.exact` answer up to the number of Content-Length; None if it
     needs the closer look of `encode`.
 
@@ -112,9 +117,9 @@ def plain_head(written: Written) -> bytes | None:
     """
     usual = written.usual
     if usual is not None:
-        head = usual.head
+        head = usual.heads.get(defaults)
         if head is None:
-            head = usual.head = _usual_head(usual)
+            head = _usual_head(usual, defaults)
         if not head:
             return None
         if written.tag is None:
@@ -125,10 +130,11 @@ def plain_head(written: Written) -> bytes | None:
     values: Any = tuple(fields.values())
     tagged = "Etag" in fields
     try:
-        key = (written.status, written.reason, *fields, *values[: -2 if tagged else -1])
+        last = -2 if tagged else -1
+        key = (written.status, written.reason, defaults, *fields, *values[:last])
         head = _heads.get(key)
         if head is None:
-            head = _keep_head(key, written)
+            head = _keep_head(key, written, defaults)
         if not tagged or not head:
             return head or None
         tag: str = values[-2]
@@ -141,17 +147,22 @@ def plain_head(written: Written) -> bytes | None:
     return None
 
 
-def _usual_head(usual: Usual) -> bytes:
-    """Return the head of an answer of 200 with the fields; empty if they cannot be sent."""
+def _usual_head(usual: Usual, defaults: DefaultFields | None) -> bytes:
+    """Keep and return the head of an answer of 200 with the fields; empty if they cannot be
+    sent."""
     lines = [_status_line("200 OK")]
     try:
-        _add_fields(lines, answer_of(200, "OK", usual.make(), b"").pairs(), as_sent=True)
+        pairs = answer_of(200, "OK", usual.make(), b"").pairs()
+        _add_fields(lines, pairs, defaults, as_sent=True)
     except BadResponse:
-        return b""
-    return "".join(lines).encode("latin-1", "replace")
+        lines = []
+    if len(usual.heads) >= _MAX_APPLICATIONS:
+        usual.heads.clear()
+    head = usual.heads[defaults] = "".join(lines).encode("latin-1", "replace")
+    return head
 
 
-def _keep_head(key: tuple[Any, ...], written: Written) -> bytes:
+def _keep_head(key: tuple[Any, ...], written: Written, defaults: DefaultFields | None) -> bytes:
     """Make what `plain_head` looks for; empty for an answer it is not for. Raises `BadResponse`."""
     fields = written.fields
     last = ["Etag", "Content-Length"] if "Etag" in fields else ["Content-Length"]
@@ -159,7 +170,7 @@ def _keep_head(key: tuple[Any, ...], written: Written) -> bytes:
     head = b""
     if names[-len(last) :] == last:
         lines = [_status_line(f"{written.status} {written.reason}")]
-        _add_fields(lines, written.pairs()[: -len(last)], as_sent=True)
+        _add_fields(lines, written.pairs()[: -len(last)], defaults, as_sent=True)
         head = "".join([*lines, f"{last[0]}: "]).encode("latin-1", "replace")
     if len(_heads) >= _MAX_HEADS:
         _heads.clear()  # one of them has the time of the day in it
@@ -167,11 +178,11 @@ def _keep_head(key: tuple[Any, ...], written: Written) -> bytes:
     return head
 
 
-def _encode_written(written: Written) -> Outgoing:
+def _encode_written(written: Written, defaults: DefaultFields | None) -> Outgoing:
     body = written.body
     assert isinstance(body, bytes)
     lines = [_status_line(f"{written.status} {written.reason}")]
-    length = _add_fields(lines, written.pairs(), as_sent=True)
+    length = _add_fields(lines, written.pairs(), defaults, as_sent=True)
     if not has_body(written.status):
         length = None
     else:
@@ -181,13 +192,20 @@ def _encode_written(written: Written) -> Outgoing:
 
 
 def _add_fields(
-    lines: list[str], headers: Iterable[tuple[str, str]], as_sent: bool = False
+    lines: list[str],
+    headers: Iterable[tuple[str, str]],
+    defaults: DefaultFields | None,
+    as_sent: bool = False,
 ) -> int | None:
-    """Add the header fields to *lines*; return the length they declare. Raises `BadResponse`.
+    """Add the header fields to *lines*, and the *defaults* that are not among them; return the
+    length they declare. Raises `BadResponse`.
 
     *as_sent* says that locations are not text any more, but bytes written as latin-1.
     """
     length: int | None = None
+    said: list[str] = []
+    if defaults is not None and not defaults.is_known:
+        _look_for(defaults)
     for name, value in headers:
         # PERF: names repeat, so what a name means is remembered.
         kind = _kinds.get(name)
@@ -204,13 +222,25 @@ def _add_fields(
                     raise BadResponse("there is more than one Content-Length")
                 length = declared
                 continue
-            if not as_sent:
+            if kind == _DEFAULT:
+                said.append(name.lower())
+            elif not as_sent:
                 value = iri_to_uri(value)
         # SECURITY: nothing may end a field early (CVE-2020-7695).
         if not value.isprintable() and _FORBIDDEN(value):
             raise BadResponse(f"the header field {name!r} has a character that cannot be sent")
         lines.append(f"{name}: {value}\r\n")
+    if defaults is not None:
+        lines.append(defaults.without(said) if said else defaults.lines)
     return length
+
+
+def _look_for(defaults: DefaultFields) -> None:
+    """Notice the names of default fields from now on."""
+    for name in defaults.names:
+        _DECIDING.setdefault(name, _DEFAULT)
+    _kinds.clear()
+    defaults.is_known = True
 
 
 def _status_line(status: str) -> str:

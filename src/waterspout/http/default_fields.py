@@ -1,0 +1,64 @@
+"""Header fields that every answer of an application has unless it says otherwise (the setting
+DEFAULT_HEADERS), worked out once for an application."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from werkzeug.datastructures import Headers
+
+__all__ = ["DefaultFields"]
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]*").fullmatch
+#: What says something of one answer, or of the connection.
+_NEVER = frozenset(
+    {
+        *("connection", "content-encoding", "content-length", "content-type", "date"),
+        *("keep-alive", "set-cookie", "transfer-encoding", "upgrade"),
+    }
+)
+_POLICY = "content-security-policy"
+_FRAMES = "x-frame-options"
+
+
+class DefaultFields:
+    """The fields of *source*, by name. Raises `ValueError` for what cannot be sent."""
+
+    __slots__ = ("_fields", "is_known", "lines", "names", "source")
+
+    def __init__(self, source: Mapping[str, str]) -> None:
+        self.source = source
+        for name, value in source.items():
+            if not _NAME(name) or name.lower() in _NEVER or not _VALUE(value):
+                raise ValueError(
+                    f"DEFAULT_HEADERS has {name!r}: {value!r}, which cannot be a field of every"
+                    " answer."
+                )
+        self._fields = [(name.lower(), name, value) for name, value in source.items()]
+        #: In lower case, those of which an answer may have its own.
+        self.names = frozenset({_FRAMES, *(lower for lower, _, _ in self._fields)})
+        #: All of them as they are sent.
+        self.lines = self.without(())
+        #: For a server, which notes here that it looks for the names.
+        self.is_known = False
+
+    def missing(self, said: Collection[str]) -> list[tuple[str, str]]:
+        """Return the fields for an answer that has fields of the names *said* (lower case)."""
+        return [
+            (name, value)
+            for lower, name, value in self._fields
+            if lower not in said
+            # Browsers ignore the old field where they find the new one.
+            and not (lower == _POLICY and _FRAMES in said and value.startswith("frame-ancestors"))
+        ]
+
+    def without(self, said: Collection[str]) -> str:
+        """Return the same as it is sent."""
+        return "".join(f"{name}: {value}\r\n" for name, value in self.missing(said))
+
+    def add_to(self, headers: Headers) -> None:
+        """Add to *headers* what they do not have."""
+        for name, value in self.missing({name.lower() for name, _ in headers}):
+            headers.add(name, value)
