@@ -61,7 +61,7 @@ class Program:
 
     def port(self) -> int:
         """Wait for the start line and return its port."""
-        line = self.wait_for_line(" on http")
+        line = self.wait_for_line(" http")
         return int(line.split("://")[1].split()[0].rstrip("/").rpartition(":")[2])
 
     def signal(self, number: int) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from http.client import HTTPConnection
 from importlib.metadata import version
@@ -162,19 +163,117 @@ def test_a_hung_worker_is_found_with_its_stack_and_replaced(start: Start) -> Non
         assert asyncio.run(pids(port, 1, besides=frozenset(before)))
 
 
-def test_max_requests_replaces_workers_without_a_loss(start: Start) -> None:
-    program = gunicorn(start, "-w", "2", "--max-requests", "60")
+RECYCLING = """
+from waterspout.server import serve
+serve("served_app:app", port=0, workers={workers},
+    limits={{"requests_per_worker": 60, "requests_per_worker_jitter": 10}})
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("way", ["gunicorn", "waterspout"])
+def test_workers_are_replaced_after_so_many_requests_without_a_loss(
+    start: Start, way: str, workers: int
+) -> None:
+    if way == "gunicorn":
+        jitter = ("--max-requests", "60", "--max-requests-jitter", "10")
+        program = gunicorn(start, "-w", str(workers), *jitter)
+    else:
+        program = start(source=RECYCLING.format(workers=workers))
     port = program.port()
 
     async def load() -> Load:
         async with Load(port, ("/pid",), kept=4, fresh=4) as running:
-            while len(running.bodies) < 5:
+            while len(running.bodies) < workers + 3:
                 await running.until_answered(50)
         return running
 
     running = asyncio.run(load())
     assert running.lost == []
     assert running.refused == 0
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+    assert "Traceback" not in program.output
+
+
+def test_a_worker_that_is_told_again_and_again_stops_quietly(two_workers: Workers) -> None:
+    """gunicorn repeats SIGTERM each tenth of a second until the worker has gone."""
+    program = two_workers()
+    port = program.port()
+    victim = int(sorted(asyncio.run(pids(port, 2)))[0])
+    with contextlib.suppress(ProcessLookupError):
+        while True:
+            os.kill(victim, signal.SIGTERM)
+            time.sleep(0.001)
+    assert asyncio.run(pids(port, 1, besides=frozenset({str(victim)})))
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+    assert "Traceback" not in program.output
+    assert "exited with code" not in program.output
+
+
+SLOW_IMPORT = """
+from waterspout.server import arbiter, serve
+arbiter._WORKER_TIMEOUT = 1  # instead of 30 seconds, for this test
+serve("slow:app", port=0, workers=2, timeouts={{"boot": {boot}}})
+"""
+
+
+def test_an_import_may_take_longer_than_a_loop_may_hang(start: Start, tmp_path: Path) -> None:
+    """The heartbeat counts from the first answer on, at the start and at a reload."""
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(3)\nfrom served_app import app\n")
+    program = start(source=SLOW_IMPORT.format(boot=60))
+    port = program.port()
+    old = frozenset(asyncio.run(pids(port, 2)))
+    program.signal(signal.SIGHUP)
+    asyncio.run(pids(port, 2, besides=old))
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+    assert "TIMEOUT" not in program.output
+
+
+def test_an_import_that_does_not_end_is_given_up(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(60)\n")
+    program = start(source=SLOW_IMPORT.format(boot=0.5))
+    assert program.wait() == 3
+    assert "did not start within 0.5 s (timeouts.boot)" in program.output
+    assert "in <module>" in program.output  # where it was
+    assert "out of memory" not in program.output
+
+
+def test_a_reload_that_takes_too_long_keeps_the_old_version(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, time\nif os.path.exists('go'): time.sleep(60)\nfrom served_app import app\n"
+    )
+    program = start(source=SLOW_IMPORT.format(boot=5))
+    port = program.port()
+    old = asyncio.run(pids(port, 2))
+    (tmp_path / "go").touch()
+    program.signal(signal.SIGHUP)
+    program.wait_for_line("New workers did not start within 5 s (timeouts.boot).")
+    program.wait_for_line("the old version keeps serving")
+    assert asyncio.run(pids(port, 2)) == old
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+    assert "out of memory" not in program.output
+
+
+@pytest.mark.parametrize("way", ["gunicorn", "waterspout"])
+def test_workers_open_log_files_anew(start: Start, tmp_path: Path, way: str) -> None:
+    """SIGUSR1 to the arbiter, after logrotate has renamed them."""
+    if way == "gunicorn":
+        program = gunicorn(start, "-w", "2", WATERSPOUT_ACCESS_LOG="access.log")
+    else:
+        source = OURS.replace("workers=2", "workers=2, access_log='access.log'")
+        program = start(source=source)
+    port = program.port()
+    log = tmp_path / "access.log"
+    assert get(port, "/first")
+    wait_until(lambda: log.exists() and "/first" in log.read_text())
+    log.rename(tmp_path / "access.log.1")
+    program.signal(signal.SIGUSR1)
+    wait_until(lambda: bool(get(port, "/next")) and log.exists() and "/next" in log.read_text())
+    assert "/first" not in log.read_text()
 
 
 def test_gunicorns_access_log(start: Start) -> None:

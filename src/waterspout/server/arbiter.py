@@ -4,9 +4,10 @@ What differs from ``gunicorn -k waterspout.server.Worker``:
 
 - the sockets are ours (`sockets.open_listeners`: dual stack, errors in words, at once);
 - SIGHUP starts the new workers, waits until they serve, and only then ends the old ones; if one
-  of the new does not start, all of them go and the old version keeps serving (hostile.md X04);
+  of the new does not start, all of them go and the old version keeps serving;
 - a worker that cannot start again while others serve is tried again, ever more slowly, in place
-  of the whole server ending (X07);
+  of the whole server ending;
+- a worker has ``timeouts.boot`` to start, and only then a heartbeat to keep;
 - SIGINT stops gracefully, like SIGTERM; the second of them ends at once.
 """
 
@@ -34,7 +35,7 @@ from .worker import Worker
 
 _logger = logging.getLogger("waterspout.server")
 
-_WORKER_TIMEOUT = 30  # seconds a worker's loop may hang, and a new worker may take to start
+_WORKER_TIMEOUT = 30  # seconds a worker's loop may hang
 _KILL_AFTER = 2.0  # seconds after the grace time in which a worker has to be gone
 _EARLY_SECONDS = 2.0  # a worker that lives no longer counts as one that did not start
 _FIRST_PAUSE = 0.05  # seconds before such a worker is replaced, doubled each time
@@ -88,6 +89,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             "graceful_timeout": int(self.settings.timeouts.graceful + _KILL_AFTER),
             "loglevel": "warning",
             "proc_name": "waterspout",
+            "max_requests": self.settings.limits.requests_per_worker,
+            "max_requests_jitter": self.settings.limits.requests_per_worker_jitter,
             "control_socket_disable": True,  # gunicorn 27 would put a socket into the directory
         }
         for name, value in values.items():
@@ -108,6 +111,7 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(app)
         self.pid = os.getpid()
         self.LISTENERS = list(listeners)
+        self._boot = app.settings.timeouts.boot
         self.WORKERS: dict[int, Any] = {}  # gunicorn's is one for all arbiters
         self._ending = False
         self._reloading = False
@@ -162,28 +166,57 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def _dismiss(self, fresh: set[int]) -> None:
         """End workers of a version that does not serve; those that answer already finish that."""
-        for pid in fresh:
+        for pid in fresh & set(self.WORKERS):
             answers = _is_ready(self.WORKERS[pid])
             self.kill_worker(pid, signal.SIGTERM if answers else signal.SIGKILL)
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while left := fresh & set(self.WORKERS):
-            if time.monotonic() > deadline:
-                for pid in left:
+            for pid in left:
+                if time.monotonic() > deadline:
                     self.kill_worker(pid, signal.SIGKILL)
-            self.reap_workers()
+                self._reap_dismissed(pid)
             time.sleep(0.01)
+
+    def _reap_dismissed(self, pid: int) -> None:
+        """Take a worker that we have ended off the list, if it has ended: not by `reap_workers`,
+        which would wonder about memory."""
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            self.WORKERS.pop(pid).tmp.close()
+            self._born.pop(pid, None)
 
     def _await_ready(self, fresh: set[int]) -> bool:
         """Return True when all of the `fresh` workers serve, False if one of them cannot."""
-        deadline = time.monotonic() + _WORKER_TIMEOUT
+        deadline = time.monotonic() + self._boot
         while time.monotonic() < deadline and not self._ending:
             self.reap_workers()
             if not fresh <= set(self.WORKERS):
                 return False
             if all(_is_ready(self.WORKERS[pid]) for pid in fresh):
                 return True
+            self.murder_workers()
             time.sleep(0.02)
+        if not self._ending:
+            self.log.error("New workers did not start within %g s (timeouts.boot).", self._boot)
         return False
+
+    def murder_workers(self) -> None:
+        """End workers whose loop hangs, and those that do not start."""
+        starting = {pid: worker for pid, worker in self.WORKERS.items() if not _is_ready(worker)}
+        now = time.monotonic()
+        for pid, worker in starting.items():
+            # NOTE: an import keeps the loop from beating; the heartbeat counts from then on.
+            worker.tmp.notify()
+            late = now - self._born.get(pid, now) - self._boot
+            if late > 0 and not worker.aborted and not self._reloading:
+                worker.aborted = True
+                self.log.error(
+                    "Worker %d did not start within %g s (timeouts.boot).", pid, self._boot
+                )
+                self.kill_worker(pid, signal.SIGABRT)  # writes where it is
+            elif late > _KILL_AFTER and worker.aborted:
+                self.kill_worker(pid, signal.SIGKILL)
+        super().murder_workers()
 
     def spawn_worker(self) -> int:
         """Start one worker."""
@@ -192,9 +225,17 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
         return pid
 
     def manage_workers(self) -> None:
-        """Start and end workers until their number is right, but not in a crash loop."""
-        if len(self.WORKERS) >= self.num_workers or time.monotonic() >= self._start_again_at:
-            super().manage_workers()
+        """Start and end workers until their number is right, but not in a crash loop.
+
+        One that has begun to stop by itself does not count: another takes over while it finishes.
+        """
+        staying = [item for item in self.WORKERS.items() if not _is_leaving(item[1])]
+        staying.sort(key=lambda item: item[1].age)
+        if time.monotonic() >= self._start_again_at:
+            for _ in range(self.num_workers - len(staying)):
+                self.spawn_worker()
+        for pid, _ in staying[: max(0, len(staying) - self.num_workers)]:
+            self.kill_worker(pid, signal.SIGTERM)
 
     def reap_workers(self) -> None:
         """Note dead workers.  One that cannot start ends the server only if no other serves."""
@@ -229,3 +270,8 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
 def _is_ready(worker: Any) -> bool:
     """Return True if the worker has left its mark (`Worker._ready`)."""
     return os.fstat(worker.tmp.fileno()).st_size > 0
+
+
+def _is_leaving(worker: Any) -> bool:
+    """Return True if the worker has served and begun to stop."""
+    return os.fstat(worker.tmp.fileno()).st_size > 1

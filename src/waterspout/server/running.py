@@ -51,7 +51,7 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
     show_log()
     if settings.reload and not is_reload_child():
         status = supervise(settings)
-    elif settings.workers > 1:
+    elif settings.workers > 1 or settings.limits.requests_per_worker:
         from .arbiter import run_workers  # gunicorn is loaded for workers only
 
         status = run_workers(app, settings)

@@ -69,9 +69,14 @@ class Limits:
     """Seconds a connection may live; the next answer then says ``Connection: close``."""
     max_connections: int = 10_000
     """Open connections of one process; at the limit accepting pauses."""
+    requests_per_worker: int = 0
+    """Requests after which a worker process is replaced by a new one; 0: never."""
+    requests_per_worker_jitter: int = 0
+    """Up to so many more, by chance, so that workers are not all replaced at once."""
 
     def __post_init__(self) -> None:
-        _check_positive(self, allow_zero={"unread_body"})
+        free = {"unread_body", "requests_per_worker", "requests_per_worker_jitter"}
+        _check_positive(self, allow_zero=free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class Timeouts:
     """Without the peer taking any byte of an answer."""
     keep_alive: float = 75.0
     """Idle between two requests; keep it above the proxy's own limit."""
+    boot: float = 120.0
+    """A worker may take to import the application and to start; then another is tried."""
     graceful: float = 10.0
     """The whole of a stop: draining, running requests, hooks."""
     drain: float = 0.0

@@ -2,7 +2,8 @@
 
 gunicorn's arbiter opens the sockets, starts the processes, watches their heartbeat and replaces
 them; inside one, everything is `Server`.  gunicorn's own settings are honoured where they mean
-something here (`settings_from`), and ``WATERSPOUT_…`` variables set the rest.
+something here (`gunicorn_settings`), and ``WATERSPOUT_…`` variables set the rest.  What a worker
+cannot start with ends the arbiter (status 3), which would start it again for ever.
 
 The heartbeat comes from the event loop: a loop that hangs longer than ``--timeout`` is what the
 arbiter has to hear of.  It then sends SIGABRT, which writes the stacks of all threads to the
@@ -26,46 +27,43 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from gunicorn.errors import AppImportError
-from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker as BaseWorker
 
 from ..log import reopen_files
 from .access import Access, AccessLog, Record, escape_word, open_log
 from .application import ApplicationError, resolve
+from .gunicorn_settings import settings_from, warnings
 from .lifespan import StartupError
 from .process_signals import exit_now
 from .running import EXIT_STARTUP_FAILED, loop_factory, raise_descriptor_limit
 from .serving import Server
-from .settings import ServerSettings
+from .settings import ServerSettings, SettingsError
 from .sockets import Listener
+from .tls import TlsError
 
 _HEARTBEAT = 1.0  # seconds; the arbiter's shortest useful --timeout is a few
-# The arbiter kills at graceful_timeout: be done a little earlier.
-_EARLY = 0.9
-_READY = b"1"
-
-# gunicorn's default, and what it means for us.  A default is not a wish: ours stays then.
-_HONOURED = (
-    ("keepalive", 2, "timeouts", "keep_alive"),
-    ("worker_connections", 1000, "limits", "max_connections"),
-    ("limit_request_line", 4094, "limits", "request_line"),
-    ("limit_request_fields", 100, "limits", "header_count"),
-    ("limit_request_field_size", 8190, "limits", "header_field"),
-    ("threads", 1, "threads", "views_max"),
-)
-#: Its default for ``forwarded_allow_ips``.
-_LOCAL = ["127.0.0.1", "::1"]
+_MARK = b"1"  # one when the worker serves, a second one when it begins to stop
 
 
 class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     """One process under gunicorn's arbiter."""
 
     server: Server | None = None
+    settings: ServerSettings
     wsgi: Any = None
     _log: AccessLog | None = None
+    _has_served = _is_leaving = False
 
     def load_wsgi(self) -> None:
         """Load the application, or make it where a factory was named."""
+        try:
+            self.settings = getattr(self.app, "settings", None) or settings_from(self.cfg)
+        except (SettingsError, OSError, ValueError) as ex:  # OSError: a certificate
+            self.log.error("%s", ex)
+            sys.exit(EXIT_STARTUP_FAILED)
+        if not hasattr(self.app, "settings"):
+            for text in warnings(self.cfg):
+                self.log.warning("%s", text)
         super().load_wsgi()
         try:
             self.wsgi = resolve(self.wsgi)
@@ -115,18 +113,22 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         """Serve until told to stop."""
-        settings = getattr(self.app, "settings", None) or settings_from(self.cfg)
-        listeners = [Listener(_owned(sock), shared=True) for sock in self.sockets]
-        self.server = Server(
-            self.wsgi, settings, listeners=listeners, access_log=self._access_log(settings)
-        )
-        raise_descriptor_limit(settings.limits.max_connections)
-        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            try:
+        settings = self.settings
+        try:
+            listeners = [Listener(_owned(sock), shared=True) for sock in self.sockets]
+            self.server = Server(
+                self.wsgi, settings, listeners=listeners, access_log=self._access_log(settings)
+            )
+            raise_descriptor_limit(settings.limits.max_connections)
+            with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
                 runner.run(self._serve(self.server))
-            except StartupError as ex:
-                self.log.error("%s", ex, exc_info=ex.__cause__)
-                sys.exit(EXIT_STARTUP_FAILED)
+        except Exception as ex:
+            if self._has_served:
+                raise
+            # gunicorn takes the application for loaded, and would start a worker again for ever.
+            known = isinstance(ex, (StartupError, SettingsError, TlsError))
+            self.log.error("%s", ex, exc_info=ex.__cause__ if known else ex)
+            sys.exit(EXIT_STARTUP_FAILED)
 
     async def _serve(self, server: Server) -> None:
         beat = asyncio.create_task(self._beat(server))
@@ -137,7 +139,8 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _ready(self, server: Server) -> None:
         """Leave a mark that our arbiter looks for before it ends the workers of an old version."""
-        os.write(self.tmp.fileno(), _READY)
+        self._has_served = True
+        os.write(self.tmp.fileno(), _MARK)
         self.notify()
         if not self.alive:  # told before the server could hear it
             server.request_stop()
@@ -155,6 +158,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             await asyncio.sleep(pause)
 
     def _stop(self, grace: float | None) -> None:
+        if self._has_served and not self._is_leaving:
+            self._is_leaving = True
+            os.write(self.tmp.fileno(), _MARK)
         server = self.server
         if server is not None and server.has_begun:  # else `_ready` will see `alive`
             with suppress(RuntimeError):  # the loop has ended already
@@ -261,36 +267,11 @@ def _environ(record: Record) -> dict[str, str]:
     return environ
 
 
-def settings_from(cfg: Any) -> ServerSettings:
-    """Return our settings for gunicorn's `cfg`, on top of the ``WATERSPOUT_…`` variables.
-
-    A setting of gunicorn's that stands at its default leaves ours as it is; it is one of
-    `_HONOURED`, ``graceful_timeout``, ``backlog``, ``forwarded_allow_ips`` or of TLS.
-    """
-    settings = ServerSettings.from_env()
-    changes: dict[str, Any] = {"workers": 1, "reload": False, "backlog": cfg.backlog}
-    changes["timeouts"] = {"graceful": cfg.graceful_timeout * _EARLY}
-    for name, default, group, ours in _HONOURED:
-        value = getattr(cfg, name)
-        if value != default:
-            changes.setdefault(group, {})[ours] = value
-    if "threads" in changes:
-        views = changes["threads"]["views_max"]
-        changes["threads"]["views_min"] = min(settings.threads.views_min, views)
-    if cfg.forwarded_allow_ips != _LOCAL or "FORWARDED_ALLOW_IPS" in os.environ:
-        # As gunicorn has it: whoever may connect to a UNIX socket is meant too.
-        changes["trusted_proxies"] = (*cfg.forwarded_allow_ips, "unix")
-    if cfg.is_ssl:
-        changes["ssl_context"] = ssl_context(cfg)
-    return settings.evolve(**changes)
-
-
 def _logs_access(cfg: Any) -> bool:
     """Return True if gunicorn was told to write an access log somewhere."""
     by_syslog = cfg.syslog and not cfg.disable_redirect_access_to_syslog
-    return bool(
-        cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json or by_syslog
-    )
+    to_files = cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json
+    return bool(to_files or by_syslog or cfg.statsd_host)
 
 
 def _owned(sock: Any) -> socket.socket:
