@@ -83,7 +83,7 @@ class Joining(Registration):
         """Add a route, see `Registration.add_url_rule`; for a handler class that takes WebSockets
         also the one by which they reach it."""
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
-        if getattr(view_func, "_takes_websockets", False):
+        if getattr(view_func, "_waterspout_sockets", False):
             endpoint = endpoint or view_func.__name__  # type: ignore[union-attr]  # a class
             options.update(methods=["GET"], websocket=True, on_disconnect="finish")
             super().add_url_rule(rule, endpoint, None, False, **options)

@@ -300,8 +300,8 @@ class Registration(Scaffold):
             check_braces(rule, view_func)
         written = view_func
         if isinstance(view_func, type):
-            if hasattr(view_func, "as_endpoint"):  # a class that makes one, as handlers do
-                view_func = view_func.as_endpoint(endpoint)
+            if hasattr(view_func, "_waterspout_endpoint"):  # a class that makes one, as handlers do
+                view_func = view_func._waterspout_endpoint(endpoint)
             else:
                 load("waterspout.dropin.hints:refuse_peer")(view_func, "a view here")
         options = {**getattr(view_func, "rule_options", {}), **options}

@@ -143,14 +143,18 @@ class Pieces:
         self._ended = False
         self._arrived: asyncio.Future[None] | None = None
         self._sending: list[asyncio.Future[None]] = []
+        self._failed = False
+        self._left = False  # nobody has taken what was written
         #: Nobody takes pieces any more.
         self.closed = False
 
     def put(self, chunk: bytes, taken: asyncio.Future[None] | None = None) -> None:
-        """Add a piece; *taken* is done once the client may be sent more."""
+        """Add a piece; *taken* is done once the client may be sent more, and raises the error of
+        *gone* if the client has left."""
         if self.closed:
             if taken is not None:
-                taken.set_result(None)
+                self._sending.append(taken)
+                self._settle(self._gone if self._left else None)
             return
         self._chunks.append((chunk, taken))
         self._wake()
@@ -160,13 +164,20 @@ class Pieces:
         self._ended = True
         self._wake()
 
+    def fail(self) -> None:
+        """Say that the body breaks off: who sends it gets a `ConnectionAbortedError` behind the
+        last piece, and must not let it look complete."""
+        self._failed = True
+        self._wake()
+
     def close(self) -> None:
         """Take no more: an answer without a body. What is written on is dropped."""
         self._close(None)
 
     async def aclose(self) -> None:
         """Take no more: everything is sent, or the client has gone."""
-        self._close(None if self._ended and not self._chunks else self._gone)
+        self._left = not self._ended or bool(self._chunks)
+        self._close(self._gone if self._left else None)
 
     def __aiter__(self) -> Pieces:
         return self
@@ -174,6 +185,8 @@ class Pieces:
     async def __anext__(self) -> bytes:
         self._settle(None)  # who asks for more has sent what it got
         while not self._chunks:
+            if self._failed:
+                raise ConnectionAbortedError("The answer has failed.")
             if self._ended or self.closed:
                 raise StopAsyncIteration
             self._arrived = asyncio.get_running_loop().create_future()

@@ -8,6 +8,8 @@ is sent beside it, by a task, and its body goes through `Pieces`, which make the
 a slow client; of what is written later, all that one turn of the event loop brings goes together.
 
 Where nobody can send early (WSGI, the synchronous test client) everything is kept.
+
+Whoever writes, the answer is the request's: what sends it runs in the request's own context.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ from __future__ import annotations
 import asyncio
 from asyncio import get_running_loop
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, default_exceptions
 
 from .. import signals
+from ..current import request_var
 from ..http.written import SENT, Pieces, Sent, Written, answer_of
 from .detached import DetachedStream
 from .httputil import HTTPOutputError
@@ -27,6 +30,7 @@ from .httputil.delegates import WholeConnection
 from .iostream import StreamClosedError
 from .legacy_answer import LegacyHead
 from .log import app_log
+from .own_context import OwnContext
 from .web.errors import HTTPError
 
 if TYPE_CHECKING:
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from .httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
 
 __all__ = ["ServerConnection", "connected"]
+
+T = TypeVar("T")
 
 # The loop that ran last, and its future that is done. PERF: one for all answers; making one is a
 # fiftieth of a request.
@@ -60,6 +66,12 @@ def _release(future: Future[None] | None) -> None:
         future.set_result(None)
 
 
+def _refuse(future: Future[None]) -> None:
+    """Let *future* tell who waits for it, if anybody does, that the client has left."""
+    future.set_exception(StreamClosedError())
+    future.exception()
+
+
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -75,14 +87,16 @@ class ServerConnection(WholeConnection):
     _pieces: Pieces | None = None
     _sender: asyncio.Task[None] | None = None
     _waiting: Future[None] | None = None
-    _close_callback: Callable[[], object] | None = None
-    _watches = False
+    #: False: nobody has said yet who is to be told.
+    _close_callback: Callable[[], object] | Literal[False] | None = False
+    _own: OwnContext | None = None
     _missing: int | None = None  # bytes of the declared length that are not written yet
     finished = False
     _taken = False
     _beside = False
     _error: Exception | None = None
-    _lost = False
+    _gone = False  # the client; what is written from now on nobody gets
+    _lost = False  # the answer: nobody waits for it any more
     _legacy: LegacyHead | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
@@ -124,6 +138,8 @@ class ServerConnection(WholeConnection):
         self._head_sent = future = loop.create_future()
         if self._peer is None:
             future.set_result(None)
+        elif self._gone:
+            _refuse(future)
         elif self._beside:
             loop.call_soon(self._send_beside)
         return future
@@ -143,7 +159,9 @@ class ServerConnection(WholeConnection):
             _release(self._waiting)
             if self._beside:
                 self._head_sent = future = loop.create_future()
-                loop.call_soon(self._send_beside)
+                if self._gone:
+                    _refuse(future)
+                loop.call_soon(self._send_beside)  # its hooks are run even if nobody gets it
                 return future
         known, done = _done
         return done if known is loop else _new_done(loop)
@@ -157,14 +175,35 @@ class ServerConnection(WholeConnection):
         if self._missing:
             self._refuse_short()
 
-    def note_waiting(self) -> None:
+    def note_waiting(self, on_gone: Callable[[], object] | None = None) -> None:
         """Note that the endpoint has come to wait: from now on what it writes is sent beside
-        it. PERF: most never do, and cost no turn of the loop."""
+        it, and *on_gone* is called when the client goes away, unless the program has said
+        what is (`set_close_callback`). PERF: most never do, and cost no turn of the loop."""
+        if on_gone is not None and self._close_callback is False:
+            self._close_callback = on_gone
+        if self._waits:
+            return
         self._waits = True
         self.whole = None
-        self._beside = self._peer is not None
-        if self._beside and self._written is not None:
+        if self._peer is None:
+            return
+        self._beside = True
+        self._own = OwnContext(self._ctx)
+        self._peer.when_gone(self._ctx, self._note_gone)
+        if getattr(self._peer, "lost", False):  # before anybody could be told
+            get_running_loop().call_soon(self._note_gone)
+        if self._written is not None:
             self._send_beside()
+
+    def is_own(self) -> bool:
+        return request_var.get(None) is self._ctx
+
+    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        if request_var.get(None) is self._ctx:
+            return function(*args, **kwargs)
+        if self._own is None:
+            self._own = OwnContext(self._ctx)
+        return self._own.run(function, *args, **kwargs)
 
     def write(self, chunk: bytes) -> Future[None]:
         """Write a piece of the body. The future is done when more may be written."""
@@ -174,9 +213,8 @@ class ServerConnection(WholeConnection):
             raise HTTPOutputError("A body belongs between the head of an answer and its end")
         self._count(chunk)
         future: Future[None] = get_running_loop().create_future()
-        if self._lost:
-            future.set_exception(StreamClosedError())
-            future.exception()
+        if self._lost or self._gone:
+            _refuse(future)
         elif self._pieces is not None:
             self._pieces.put(chunk, future)
         else:
@@ -198,12 +236,30 @@ class ServerConnection(WholeConnection):
         """Say that the body is complete. Raises `HTTPOutputError` if it is too short."""
         if self.finished or self._written is None:
             raise HTTPOutputError("There is no answer to finish")
-        dropped = self._pieces is not None and self._pieces.closed  # the client has gone
-        if self._missing and not (self._lost or dropped):
+        dropped = self._pieces is not None and self._pieces.closed
+        if self._missing and not (self._lost or self._gone or dropped):
             self._refuse_short()
         self.finished = True
         if self._pieces is not None:
             self._pieces.end()
+        elif self._gone and self._beside:
+            get_running_loop().call_soon(self._send_beside)  # its hooks are run all the same
+        _release(self._waiting)
+
+    def cut(self) -> None:
+        written = self._written
+        if self.finished or written is None:
+            return
+        self.finished = True
+        self._close_callback = None
+        if self._peer is None:  # none of it has left
+            self._written = answer_of(500, "Internal Server Error", {"Content-Length": "0"}, b"")
+        elif self._pieces is not None:
+            self._pieces.fail()
+        elif not self._gone:
+            self._begin_pieces(written).fail()
+        if self.incoming.version == "1.0":
+            self.abort()  # a body without a length would end with the connection
         _release(self._waiting)
 
     def _refuse_short(self) -> None:
@@ -222,15 +278,22 @@ class ServerConnection(WholeConnection):
     def _send_beside(self) -> None:
         """At the end of a turn: send what is written while the endpoint is at work."""
         written = self._written
-        if self._taken or written is None:
+        if self._taken or written is None or self._sender is not None:
             return
         if not self.finished:
-            first = written.body
-            assert isinstance(first, bytes)
-            written.body = self._pieces = Pieces(StreamClosedError)
-            self._pieces.put(first, self._head_sent)
-        self._sender = asyncio.create_task(self._peer.answer_early(self._ctx, written))
+            self._begin_pieces(written)
+        assert self._own is not None
+        sending = self._peer.answer_early(self._ctx, written)
+        self._sender = asyncio.create_task(sending, context=self._own.copy())
         self._sender.add_done_callback(self._note_sent)
+
+    def _begin_pieces(self, written: Written) -> Pieces:
+        """Let the body be what is *written* of it, and what will be."""
+        first = written.body
+        assert isinstance(first, bytes)
+        written.body = pieces = self._pieces = Pieces(StreamClosedError)
+        pieces.put(first, self._head_sent)
+        return pieces
 
     def _note_sent(self, _: object) -> None:
         if self._pieces is not None:
@@ -248,7 +311,7 @@ class ServerConnection(WholeConnection):
     async def result(self) -> Written | Sent:
         """Wait for the end of the answer; return it, or `SENT` if the client has it."""
         self.note_waiting()
-        if not (self.finished or self._lost):
+        if not (self.finished or self._lost or self._gone):
             self._waiting = get_running_loop().create_future()
             await self._waiting
         self._taken = True
@@ -267,28 +330,25 @@ class ServerConnection(WholeConnection):
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
         """Call *callback* when the client goes away before the answer is finished."""
         self._close_callback = callback
-        if callback is not None:
-            self._watch()
-
-    def _watch(self) -> None:
-        if not self._watches and self._peer is not None:
-            self._watches = True
-            self._peer.when_gone(self._ctx, self._note_gone)
 
     def _note_gone(self) -> None:
+        self._gone = True
         callback, self._close_callback = self._close_callback, None
         try:
-            if callback is not None:
-                callback()
+            if callback:
+                self.run(callback)
         except Exception:
             app_log.error("Error in a close callback", exc_info=True)
-        self.give_up()
+        _release(self._waiting)
 
     def abort(self) -> None:
         """Drop the connection to the client at once."""
         self.give_up()
-        if self._peer is not None:
-            self._peer.abort()
+        drop = getattr(self._peer, "abort", None)
+        if drop is not None:
+            drop()
+        elif self._pieces is not None:  # ASGI: the server drops an answer that does not end
+            self._pieces.fail()
 
     def detach(self) -> DetachedStream:
         """Give up HTTP on the client's connection and return its bytes' stream.
@@ -376,7 +436,7 @@ class ServerConnection(WholeConnection):
 
     def closed(self) -> bool:
         """Whether the client has gone."""
-        return self._lost or bool(getattr(self._peer, "lost", False))
+        return self._lost or self._gone or bool(getattr(self._peer, "lost", False))
 
     def close(self) -> None:
         """Drop the connection."""

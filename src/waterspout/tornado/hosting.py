@@ -17,7 +17,7 @@ from functools import wraps
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import BadRequest, ClientDisconnected
+from werkzeug.exceptions import BadRequest
 
 from ..app import App
 from ..config import DEFAULT_CONFIG
@@ -42,7 +42,7 @@ from .routing import _CallableAdapter
 from .routing.rules import URLSpec
 from .web import lifecycle
 from .web.application import Application
-from .web.dispatch import _HandlerDelegate, forget_changed, transforms_for
+from .web.dispatch import _HandlerDelegate, forget_changed, one_coroutine, transforms_for
 from .web.handler import RequestHandler, own_execute
 from .web.router import Target
 
@@ -215,16 +215,22 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         if handler_class._execute is own_execute:
             work = lifecycle.start(handler, transforms, path_args, path_kwargs, False)
         else:
-            work = handler._execute(transforms, *path_args, **path_kwargs)
+            work = one_coroutine(handler._execute(transforms, *path_args, **path_kwargs))
         if work is not None:
             try:
                 awaited = work.send(None)
             except StopIteration:
                 pass
             else:
-                connection.note_waiting()
+                handler._waterspout_waited = True
+                connection.note_waiting(handler.on_connection_close)
                 await go_on(work, awaited)
-        return connection.whole or connection.taken() or await connection.result()
+        written = connection.whole or connection.taken()
+        if written is not None:
+            return written
+        handler._waterspout_waited = True
+        connection.note_waiting(handler.on_connection_close)
+        return await connection.result()
 
     return _rule_options(answer, stream=stream)
 
@@ -278,11 +284,12 @@ async def _converse(
                     break  # the rest is not wanted
                 await _waited(delegate.data_received(chunk))
         delegate.finish()
-    except ClientDisconnected:
+    except HTTPInputError as error:
+        delegate.on_connection_close()
+        raise _malformed(connection, error) from error
+    except BaseException:  # the client has left, the program has failed, or the server stops
         delegate.on_connection_close()
         raise
-    except HTTPInputError as error:
-        raise _malformed(connection, error) from error
     return connection.taken() or await connection.result()
 
 

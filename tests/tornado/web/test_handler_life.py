@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+import httpx
 import pytest
 from rooms_site import client_of, served
 
@@ -214,7 +215,8 @@ def test_an_error_after_finish_is_only_logged(caplog: pytest.LogCaptureFixture) 
 
 
 def test_an_error_after_flush_cuts_the_answer(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: nothing else can be said to the client, and the log says so."""
+    """D5: nothing else can be said to the client but that it is not whole, and the log says why."""
+    ended = []
 
     class Half(RequestHandler):
         async def get(self) -> None:
@@ -222,9 +224,17 @@ def test_an_error_after_flush_cuts_the_answer(caplog: pytest.LogCaptureFixture) 
             await self.flush()
             raise LookupError("between")
 
-    with served(("/", Half)) as client:
-        assert client.get("/").text == "half"
+        def on_finish(self) -> None:
+            ended.append(self.get_status())
+
+    with (
+        served(("/", Half)) as client,
+        pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
+    ):
+        client.get("/")
     assert "Cannot send error response after headers written" in caplog.text
+    assert [r.exc_info and r.exc_info[0] for r in caplog.records] == [LookupError, None]
+    assert ended == [200]
 
 
 def test_a_status_without_body_refuses_one(caplog: pytest.LogCaptureFixture) -> None:

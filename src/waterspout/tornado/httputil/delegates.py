@@ -6,8 +6,8 @@ tells that one what arrives, and takes the answer through a `HTTPConnection`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .headers import HTTPHeaders
 from .startline import RequestStartLine, ResponseStartLine
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from asyncio import Future
 
     from ...http.written import Written
+
+T = TypeVar("T")
 
 __all__ = ["HTTPConnection", "HTTPMessageDelegate", "HTTPServerConnectionDelegate"]
 
@@ -46,11 +48,24 @@ class HTTPConnection:
 
 
 class WholeConnection(HTTPConnection):
-    """A connection that also takes a whole answer at once."""
+    """A connection that also takes a whole answer at once, and knows whose request it answers."""
 
     def answer(self, written: Written) -> Future[None]:
         """Write a whole answer, which declares its length if it has a body. The future is done when
         it is sent."""
+        raise NotImplementedError
+
+    def cut(self) -> None:
+        """End an answer that has failed after its head was sent, so that the client can tell that
+        it is not whole."""
+        raise NotImplementedError
+
+    def is_own(self) -> bool:
+        """Whether the caller is in the context of the request."""
+        raise NotImplementedError
+
+    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Call *function* in the context of the request, wherever the caller is."""
         raise NotImplementedError
 
 

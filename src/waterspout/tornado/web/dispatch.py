@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future, ensure_future
+from asyncio import Future, ensure_future, wait
 from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from ..httputil import (
     ResponseStartLine,
 )
 from .handler import RequestHandler
+from .lifecycle import fail_body, lose_body
 from .static import StaticFileHandler
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class _HandlerDelegate(HTTPMessageDelegate):
     """
 
     handler: RequestHandler
+    _running: Future[None]
+    _told_gone = False
 
     def __init__(
         self,
@@ -71,9 +74,19 @@ class _HandlerDelegate(HTTPMessageDelegate):
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Hand on a piece of the body, or keep it."""
         if self.stream_request_body:
-            return self.handler.data_received(chunk)
+            return self._hand_on(chunk)
         self._chunks.append(chunk)
         return None
+
+    async def _hand_on(self, chunk: bytes) -> None:
+        """Give a piece to the handler; where that fails, the handler's request has failed."""
+        try:
+            taken = self.handler.data_received(chunk)
+            if taken is not None:
+                await taken
+        except Exception as error:
+            fail_body(self.request, error)
+            await wait({self._running})
 
     def finish(self) -> None:
         """Start the handler, or tell it that the body is complete."""
@@ -85,15 +98,23 @@ class _HandlerDelegate(HTTPMessageDelegate):
         self.execute()
 
     def on_connection_close(self) -> None:
-        """Tell a handler that streams; another one has not been made."""
-        if self.stream_request_body:
-            self.handler.on_connection_close()
+        """Tell a handler that streams, unless it knows; another one has not been made."""
+        if self.stream_request_body and hasattr(self, "handler"):
+            self._tell_gone()
         self._chunks.clear()
+
+    def _tell_gone(self) -> None:
+        told, self._told_gone = self._told_gone, True
+        try:
+            if not (told or self.handler._finished):
+                self.handler.on_connection_close()
+        finally:
+            lose_body(self.request)  # should the program's own method have forgotten to
 
     def execute(self) -> Awaitable[None] | None:
         """Start the handler in a task of its own; what is returned for one that streams is
         done when it is prepared."""
-        running = ensure_future(self.begin())
+        running = self._running = ensure_future(self.begin())
         running.add_done_callback(_look_at)
         return self.handler._prepared_future
 
@@ -102,10 +123,24 @@ class _HandlerDelegate(HTTPMessageDelegate):
         application, request = self.application, self.request
         forget_changed(application.settings)
         handler = self.handler = self.handler_class(application, request, **self.handler_kwargs)
+        handler._waterspout_waited = True
+        told = self._tell_gone if self.stream_request_body else handler.on_connection_close
+        self.connection.set_close_callback(told)
         if self.stream_request_body:
             handler._prepared_future = Future()
         transforms = transforms_for(application, request)
-        return handler._execute(transforms, *self.path_args, **self.path_kwargs)
+        return one_coroutine(handler._execute(transforms, *self.path_args, **self.path_kwargs))
+
+
+def one_coroutine(result: Any) -> Coroutine[Any, Any, None]:
+    """Return what `RequestHandler._execute` has returned as a coroutine: a program's own may be
+    decorated by `gen.coroutine`, or be `def`."""
+    return result if isinstance(result, Coroutine) else _waited(result)
+
+
+async def _waited(result: Awaitable[None] | None) -> None:
+    if result is not None:
+        await result
 
 
 def forget_changed(settings: dict[str, Any]) -> None:

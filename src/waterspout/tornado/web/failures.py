@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..escape import xhtml_escape
 from ..httputil import HTTPHeaders, ResponseStartLine, responses
+from ..httputil.delegates import WholeConnection
 from ..log import app_log, gen_log
 from .errors import Finish, HTTPError
 
@@ -82,11 +83,7 @@ def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -
     if handler._headers_written:
         gen_log.error("Cannot send error response after headers written")
         if not handler._finished:
-            # The length is likely to be wrong by now; but this frees the connection.
-            try:
-                handler.finish()
-            except Exception:
-                gen_log.error("Failed to flush partial response", exc_info=True)
+            _cut_off(handler)
         return
     handler.clear()
     reason = kwargs.get("reason")
@@ -115,6 +112,22 @@ def allowed_methods(handler: RequestHandler) -> list[str]:
         for name in handler.SUPPORTED_METHODS
         if getattr(kind, name.lower(), None) not in (None, kind._unimplemented_method)
     )
+
+
+def _cut_off(handler: RequestHandler) -> None:
+    """End a response of which a part is sent, so that the client can tell that it is not whole."""
+    connection = handler.request.connection
+    if not isinstance(connection, WholeConnection):
+        try:
+            handler.finish()
+        except Exception:
+            gen_log.error("Failed to flush partial response", exc_info=True)
+        return
+    connection.cut()
+    handler._finished = True
+    handler._log()
+    handler.on_finish()
+    handler._break_cycles()
 
 
 def give_up(handler: RequestHandler) -> None:

@@ -62,8 +62,8 @@ _HTML = Usual(partial(_default_fields, _TEXT))
 
 def clear(handler: RequestHandler) -> None:
     """Begin the response anew: nothing written, 200, the default header fields."""
-    handler._headers_made = None
-    handler._headers_usual = _HTML
+    handler._waterspout_fields = None
+    handler._waterspout_usual = _HTML
     handler.set_default_headers()
     handler._write_buffer = []
     handler._status_code = 200
@@ -72,27 +72,27 @@ def clear(handler: RequestHandler) -> None:
 
 def headers_of(handler: RequestHandler) -> HTTPHeaders:
     """Return the header fields, from now on as a mapping."""
-    made = handler._headers_made
+    made = handler._waterspout_fields
     if made is None:
-        made = handler._headers_made = _Default()
-        usual, handler._headers_usual = handler._headers_usual, None
-        made._lines = handler._headers_answer.fields if usual is None else usual.make()
+        made = handler._waterspout_fields = _Default()
+        usual, handler._waterspout_usual = handler._waterspout_usual, None
+        made._lines = handler._waterspout_answer.fields if usual is None else usual.make()
     return made
 
 
 def replace_headers(handler: RequestHandler, headers: HTTPHeaders) -> None:
     """Have *headers* in place of the header fields."""
-    handler._headers_made = headers
-    handler._headers_usual = None
+    handler._waterspout_fields = headers
+    handler._waterspout_usual = None
 
 
 def set_header(handler: RequestHandler, name: str, value: HeaderValue) -> None:
     """Set a header field; a datetime is written as HTTP writes it. Raises TypeError, and
     ValueError for what no field may hold."""
     text = handler._convert_header_value(value)
-    if name == "Content-Type" and handler._headers_usual is not None:
+    if name == "Content-Type" and handler._waterspout_usual is not None:
         # PERF: most handlers set no other, and need no mapping for it.
-        handler._headers_usual = _usual(text)
+        handler._waterspout_usual = _usual(text)
     else:
         handler._headers[name] = text
 

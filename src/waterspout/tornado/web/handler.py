@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 import threading
-from asyncio import Future
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from http.cookies import Morsel, SimpleCookie
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 from ...current import request_var
 from ...lazy import load
 from ...templating.tornado import BaseLoader
+from ..additions import find_added
 from ..httputil import HTTPHeaders, HTTPServerRequest
 from ..locale import Locale
 from ..util import ObjectDict
@@ -37,10 +38,13 @@ from . import (
     uimodule,
     xsrf,
 )
-from .arguments import Arguments
+from .arguments import Arguments, get_json
 from .errors import HTTPError
+from .own import in_own_context, run_own
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from ...http.written import Usual, Written
     from ...sessions import SessionMixin
     from .application import Application
@@ -66,16 +70,10 @@ class RequestHandler(Arguments):
     _VALID_HEADER_CHARS: ClassVar[re.Pattern[str]] = fields.VALID_VALUE
     _stream_request_body: ClassVar[bool] = False
 
-    #: PERF: the methods for entity tags are this class's own.
-    _tags_here: ClassVar[bool] = True
-    #: PERF: how `finish` ends a response of which nothing is sent, by the methods of the class.
-    _finish_unsent: ClassVar[Callable[..., Future[None]]] = output.send_usual
-    #: PERF: either of the next two.
-    _made_unusually: ClassVar[bool] = False
     #: PERF: another base, behind this class, may have a constructor.
-    _is_mixed: ClassVar[bool] = False
-    #: PERF: `on_connection_close` has something to do.
-    _hears_of_close: ClassVar[bool] = False
+    _waterspout_mixed: ClassVar[bool] = False
+    #: Others than the request's own code may have got hold of the handler.
+    _waterspout_waited: bool = False
 
     application: Application
     request: HTTPServerRequest
@@ -83,13 +81,12 @@ class RequestHandler(Arguments):
     path_kwargs: dict[str, str]
     _transforms: list[OutputTransform]
     _prepared_future: Future[None] | None = None
-    _ui: ObjectDict | None = None
     #: PERF: the header fields as they mostly are, until somebody asks for `_headers`; None then,
     #: and when the answer is written.
-    _headers_usual: Usual | None
-    _headers_made: HTTPHeaders | None
+    _waterspout_usual: Usual | None
+    _waterspout_fields: HTTPHeaders | None
     #: The answer that was made of the usual fields.
-    _headers_answer: Written
+    _waterspout_answer: Written
     _write_buffer: list[bytes]
     _status_code: int
     _reason: str
@@ -102,8 +99,7 @@ class RequestHandler(Arguments):
     _raw_xsrf_token: tuple[int | None, bytes, float]
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
-        unusual = self._made_unusually
-        if unusual and self._is_mixed:
+        if self._waterspout_mixed:
             super().__init__()
         self.application = application
         self.request = request
@@ -111,8 +107,6 @@ class RequestHandler(Arguments):
         self._finished = False
         self._auto_finish = True
         self.clear()
-        if unusual and self._hears_of_close:
-            request.connection.set_close_callback(self.on_connection_close)
         if kwargs:
             self.initialize(**kwargs)
         else:
@@ -120,22 +114,35 @@ class RequestHandler(Arguments):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._tags_here = all(
-            getattr(cls, name) is getattr(RequestHandler, name)
-            for name in ("compute_etag", "set_etag_header", "check_etag_header")
-        )
-        if cls.flush is not RequestHandler.flush:
-            cls._finish_unsent = output.send_in_parts
-        else:
-            cls._finish_unsent = output.send_usual if cls._tags_here else output.send_whole
-        cls._is_mixed = cls.__mro__[-2] is not Arguments
-        cls._hears_of_close = cls.on_connection_close is not RequestHandler.on_connection_close
-        cls._made_unusually = cls._is_mixed or cls._hears_of_close
+        cls._waterspout_mixed = cls.__mro__[-2] is not Arguments
 
     @classmethod
-    def as_endpoint(cls, name: str) -> Callable[..., Any]:
+    def _waterspout_endpoint(cls, name: str) -> Callable[..., Any]:
         """Return this class as an endpoint of a core application (``app.route``)."""
         return load(f"{__package__.rpartition('.')[0]}.hosting:endpoint_of")(cls)  # type: ignore[no-any-return]  # by name
+
+    # -- what Tornado has not, found behind the program's own names --------------------------------
+
+    if TYPE_CHECKING:
+        #: The ``ui_methods`` and UI modules of the application, bound to this handler.
+        ui: ObjectDict
+
+        @property
+        def session(self) -> SessionMixin:
+            """The session, the same that a Flask view of the site has. Needs a secret key."""
+
+        @session.setter
+        def session(self, value: Any) -> None: ...
+
+        def get_json(self) -> Any:
+            """Return the value of a JSON body, whatever its Content-Type.
+
+            Raises `HTTPError` 400 if the body is empty or is not JSON.
+            """
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            return find_added(RequestHandler, _ADDED, self, name)
 
     # -- for subclasses ----------------------------------------------------------------------------
 
@@ -189,26 +196,14 @@ class RequestHandler(Arguments):
                 f"You must define the '{name}' setting in your application to use {feature}"
             )
 
-    @property
-    def session(self) -> SessionMixin:
-        """The session, the same that a Flask view of the site has. Needs a secret key."""
-        ctx = request_var.get(None)
-        if ctx is None:
-            raise RuntimeError(
-                "Working outside of request context: handler.session is there while the"
-                " handler runs on Waterspout's server, its other doors or its test client."
-            )
-        found: SessionMixin = ctx.session
-        return found
-
     # -- the user ----------------------------------------------------------------------------------
 
     @property
     def current_user(self) -> Any:
         """The user of this request: what was set, else `get_current_user`, which is asked
         once."""
-        if not hasattr(self, "_current_user"):
-            self._current_user = self.get_current_user()
+        if "_current_user" not in self.__dict__:
+            self._current_user = run_own(self, self.get_current_user)
         return self._current_user
 
     @current_user.setter
@@ -218,8 +213,7 @@ class RequestHandler(Arguments):
     def get_current_user(self) -> Any:
         """Return the user: by default what the application's own user loader says, else
         None. Not a coroutine; where it takes one, set `current_user` in `prepare`."""
-        ctx = request_var.get(None)
-        return None if ctx is None else ctx.user()
+        return run_own(self, _user_here)
 
     def get_login_url(self) -> str:
         """Return where to send users who are not logged in: the setting ``login_url``."""
@@ -231,8 +225,8 @@ class RequestHandler(Arguments):
     def locale(self) -> Locale:
         """The language of the response: what was set, else what the user has chosen, else
         what the browser prefers."""
-        if not hasattr(self, "_locale"):
-            self._locale = self.get_user_locale() or self.get_browser_locale()
+        if "_locale" not in self.__dict__:
+            self._locale = run_own(self, _chosen_locale, self)
         return self._locale
 
     @locale.setter
@@ -354,15 +348,17 @@ class RequestHandler(Arguments):
         return self.request.connection.detach()
 
     def _break_cycles(self) -> None:
-        self._ui = None  # whose functions hold the handler
+        self.ui = None  # type: ignore[assignment]  # as Tornado's; its functions hold the handler
 
     # -- pages -------------------------------------------------------------------------------------
 
+    @in_own_context
     def render(self, template_name: str, **kwargs: Any) -> Awaitable[None]:
         """Finish with a page made by a template, and by the UI modules in it. In an `App` its
         settings JINJA_TEMPLATES and TORNADO_TEMPLATES say which names are for which engine."""
         return rendering.render(self, template_name, **kwargs)
 
+    @in_own_context
     def render_string(self, template_name: str, **kwargs: Any) -> bytes:
         """Return what a template makes of *kwargs* and the usual names."""
         return rendering.render_string(self, template_name, **kwargs)
@@ -395,20 +391,15 @@ class RequestHandler(Arguments):
         """Return a new loader for a folder of templates."""
         return rendering.create_template_loader(self, template_path)
 
+    @in_own_context
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
         """Return the URL of a static file, with its version."""
         return rendering.static_url(self, path, include_host, **kwargs)
 
+    @in_own_context
     def reverse_url(self, name: str, *args: Any) -> str:
         """Return the URL of the route *name*. Raises KeyError."""
         return self.application.reverse_url(name, *args)
-
-    @property
-    def ui(self) -> ObjectDict:
-        """The ``ui_methods`` and UI modules of the application, bound to this handler."""
-        if self._ui is None:
-            self._ui = ui_names.bound(self)
-        return self._ui
 
     def _ui_module(self, name: str, module: type[UIModule]) -> Callable[..., str]:
         return uimodule._ui_module(self, name, module)
@@ -418,8 +409,9 @@ class RequestHandler(Arguments):
     @property
     def xsrf_token(self) -> bytes:
         """The token that forms must send; asking for it sets the cookie."""
-        return xsrf.xsrf_token(self)
+        return run_own(self, xsrf.xsrf_token, self)
 
+    @in_own_context
     def xsrf_form_html(self) -> str:
         """Return the hidden input that forms must have."""
         return xsrf.xsrf_form_html(self)
@@ -446,6 +438,7 @@ class RequestHandler(Arguments):
 
     # -- errors and the log ------------------------------------------------------------------------
 
+    @in_own_context
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Finish with an error page in place of what has been written; *kwargs* are for
         `write_error`."""
@@ -480,6 +473,41 @@ class RequestHandler(Arguments):
     ) -> None:
         await lifecycle.execute(self, transforms, args, kwargs)
 
+
+def _session_of(handler: RequestHandler) -> SessionMixin:
+    return run_own(handler, _session_here)
+
+
+def _session_here() -> SessionMixin:
+    ctx = request_var.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "Working outside of request context: handler.session is there while the"
+            " handler runs on Waterspout's server, its other doors or its test client."
+        )
+    found: SessionMixin = ctx.session
+    return found
+
+
+def _user_here() -> Any:
+    ctx = request_var.get(None)
+    return None if ctx is None else ctx.user()
+
+
+def _chosen_locale(handler: RequestHandler) -> Locale:
+    return handler.get_user_locale() or handler.get_browser_locale()
+
+
+def _ui_of(handler: RequestHandler) -> ObjectDict:
+    handler.ui = found = ui_names.bound(handler)
+    return found
+
+
+_ADDED: dict[str, Callable[[Any], Any]] = {
+    "get_json": lambda handler: partial(get_json, handler),
+    "session": _session_of,
+    "ui": _ui_of,
+}
 
 #: PERF: what `_execute` is as long as no program has put its own in its place.
 own_execute = RequestHandler._execute

@@ -43,11 +43,22 @@ _NAMES = {
 }
 
 
+class _BodyLost(StreamClosedError):
+    """The client has left before the body was complete."""
+
+
 def lose_body(request: HTTPServerRequest) -> None:
-    """Have the handler of a streamed *request* wait no longer."""
+    """Have the handler of a streamed *request* wait no longer, and end without an answer."""
+    fail_body(request, _BodyLost())
+
+
+def fail_body(request: HTTPServerRequest, error: Exception) -> None:
+    """Have the handler of a streamed *request* answer for *error*, which `data_received` raised."""
     body = request._body_future
     if not body.done():
-        body.set_exception(StreamClosedError())
+        if isinstance(error, HTTPInputError):
+            error = HTTPError(400, f"Invalid body: {error}")
+        body.set_exception(error)
         body.exception()  # it need not be looked at
 
 
@@ -134,7 +145,7 @@ async def _prepared(handler: RequestHandler, waiting: Awaitable[None] | None) ->
             _say_prepared(handler)
             try:
                 await handler.request._body_future
-            except StreamClosedError:
+            except _BodyLost:
                 return
         if handler._finished:
             return

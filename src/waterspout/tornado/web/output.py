@@ -14,7 +14,8 @@ from ...http.written import answer_of, usual_answer
 from ..escape import json_encode, utf8
 from ..httputil import ResponseStartLine
 from ..httputil.delegates import WholeConnection
-from .etags import asked_tags, client_has_it, digest
+from .etags import asked_tags, client_has_it, digest, tags_as_shipped
+from .own import is_own, run_own
 
 if TYPE_CHECKING:
     from ..httputil import HTTPConnection
@@ -68,7 +69,7 @@ def flush(handler: RequestHandler, include_footers: bool = False) -> Future[None
         handler._status_code, handler._headers, chunk = transform.transform_first_chunk(
             handler._status_code, handler._headers, chunk, include_footers
         )
-    if hasattr(handler, "_new_cookie"):
+    if "_new_cookie" in handler.__dict__:
         _add_cookies(handler)
     if request.method == "HEAD":
         chunk = b""
@@ -84,6 +85,8 @@ def finish(
 
     Raises `RuntimeError` the second time, and for content with a status that has none.
     """
+    if handler._waterspout_waited and not is_own(handler):
+        return run_own(handler, finish, handler, chunk)
     if handler._finished:
         raise RuntimeError("finish() called twice")
     if chunk is not None:
@@ -91,7 +94,7 @@ def finish(
     if handler._headers_written or handler._transforms:
         future = send_in_parts(handler)
     else:
-        future = handler._finish_unsent()
+        future = send_usual(handler)
     handler._finished = True
     handler._log()
     handler.on_finish()
@@ -120,7 +123,7 @@ def send_whole(handler: RequestHandler) -> Future[None]:
     connection: HTTPConnection = request.connection
     if not isinstance(connection, WholeConnection):
         return send_in_parts(handler)
-    if hasattr(handler, "_new_cookie"):
+    if "_new_cookie" in handler.__dict__:
         _add_cookies(handler)
     exact = _complete_head(handler)
     buffer = handler._write_buffer
@@ -135,10 +138,15 @@ def send_whole(handler: RequestHandler) -> Future[None]:
 
 def send_usual(handler: RequestHandler) -> Future[None]:
     """Send all of the response at once, 200 with the usual header fields and an entity tag of the
-    content; others by `send_whole`. PERF: half of that, since the fields are not made."""
+    content; others by `send_whole`, or by `flush` if that is not ours. PERF: half of that, since
+    the fields are not made."""
+    cls = type(handler)
+    own = handler.__dict__
+    if cls.flush is not flush or "flush" in own:
+        return send_in_parts(handler)
     request = handler.request
     connection: HTTPConnection = request.connection
-    usual = handler._headers_usual
+    usual = handler._waterspout_usual
     method = request.method
     if (
         usual is None
@@ -146,7 +154,8 @@ def send_usual(handler: RequestHandler) -> Future[None]:
         or handler._reason != "OK"
         or method == "HEAD"
         or not isinstance(connection, WholeConnection)
-        or hasattr(handler, "_new_cookie")
+        or "_new_cookie" in own
+        or not tags_as_shipped(cls, own)
     ):
         return send_whole(handler)
     body = b"".join(handler._write_buffer)
@@ -155,8 +164,8 @@ def send_usual(handler: RequestHandler) -> Future[None]:
         if asked_tags(request) is not None:
             return send_whole(handler)
         tag = digest(body)
-    handler._headers_answer = written = usual_answer(usual, tag, body)
-    handler._headers_usual = None
+    handler._waterspout_answer = written = usual_answer(usual, tag, body)
+    handler._waterspout_usual = None
     handler._headers_written = True
     handler._write_buffer = []
     return connection.answer(written)

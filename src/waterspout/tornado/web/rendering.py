@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from .uimodule import UIModule
 
 # Where code stands that is not the program's, though it asks for templates.
-_OURS = (os.path.dirname(__file__), os.path.dirname(templates.__file__))
+_OURS = (
+    os.path.dirname(__file__),
+    os.path.dirname(os.path.dirname(__file__)),
+    os.path.dirname(templates.__file__),
+)
 
 # -- the page --------------------------------------------------------------------------------------
 
@@ -34,7 +38,7 @@ def render(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> Awa
     if handler._finished:
         raise RuntimeError("Cannot render() after finish()")
     html = handler.render_string(template_name, **kwargs)
-    modules: dict[str, UIModule] | None = getattr(handler, "_active_modules", None)
+    modules: dict[str, UIModule] | None = handler.__dict__.get("_active_modules")
     if modules:
         html = _with_resources(handler, html, modules.values())
     return handler.finish(html)

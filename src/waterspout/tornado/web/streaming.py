@@ -17,7 +17,7 @@ def stream_request_body(cls: type[Handler]) -> type[Handler]:
     before the next one. The request has no ``body`` and no arguments from it.
     """
     _has_stream_request_body(cls)  # a handler?
-    cls._stream_request_body = cls._hears_of_close = cls._made_unusually = True
+    cls._stream_request_body = True
     return cls
 
 

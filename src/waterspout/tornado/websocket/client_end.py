@@ -102,6 +102,8 @@ class ClientEnd(asyncio.Protocol):
         return self._write(self.link.control(opcode, data))
 
     def _write(self, data: bytes) -> Awaitable[None] | None:
+        if self._lost or self.transport.is_closing():
+            raise WebSocketClosed()
         self.transport.write(data)
         return None if self._can_write.is_set() else self._drained()
 

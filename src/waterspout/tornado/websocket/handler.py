@@ -49,7 +49,7 @@ class WebSocketHandler(RequestHandler):
     """
 
     #: Routes of a core application lead opening handshakes here, too.
-    _takes_websockets = True
+    _waterspout_sockets = True
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
         super().__init__(application, request, **kwargs)
@@ -141,7 +141,7 @@ class WebSocketHandler(RequestHandler):
 
     def _fields(self) -> list[Header]:
         """Return the header fields of the answer that `set_header` and others have set."""
-        for cookie in getattr(self, "_new_cookie", {}).values():
+        for cookie in self.__dict__.get("_new_cookie", {}).values():
             self.add_header("Set-Cookie", cookie.OutputString(None))
         return [
             (name, value)

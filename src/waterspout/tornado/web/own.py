@@ -1,0 +1,50 @@
+"""Entry into a handler's own context, for what others than its own request may call.
+
+SECURITY: see `own_context`. What runs code of the program, or asks for the request, enters; what
+only keeps bytes or fields for later does not have to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ..httputil.delegates import WholeConnection
+
+if TYPE_CHECKING:
+    from .handler import RequestHandler
+
+__all__ = ["in_own_context", "is_own", "run_own"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
+
+
+def is_own(handler: RequestHandler) -> bool:
+    """Whether the caller is in the context of the request that *handler* answers."""
+    connection = _connection_of(handler)
+    return not isinstance(connection, WholeConnection) or connection.is_own()
+
+
+def run_own(handler: RequestHandler, function: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+    """Call *function* in the context of the request that *handler* answers."""
+    connection = _connection_of(handler)
+    if isinstance(connection, WholeConnection):
+        return connection.run(function, *args, **kwargs)
+    return function(*args, **kwargs)
+
+
+def in_own_context(method: F) -> F:
+    """Let a method of a handler run in the handler's own context."""
+
+    @wraps(method)
+    def entered(self: RequestHandler, /, *args: Any, **kwargs: Any) -> Any:
+        return run_own(self, method, self, *args, **kwargs)
+
+    return cast("F", entered)
+
+
+def _connection_of(handler: RequestHandler) -> object:
+    """Return what *handler* writes to; None for one that a test has made without a request."""
+    return getattr(getattr(handler, "request", None), "connection", None)
