@@ -158,6 +158,6 @@ def core_of(program: Any) -> App | None:
     """Return the application that *program* is, or has within as Tornado's do; else None."""
     if not isinstance(program, Joining):
         # The class is asked, because a proxy answers for something that may not be there.
-        program = program._core if hasattr(type(program), "_core") else None
+        program = program._waterspout_core if hasattr(type(program), "_waterspout_core") else None
     app: App | None = program
     return app

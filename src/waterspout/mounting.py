@@ -27,7 +27,7 @@ def endpoint_for(app: Any, prefix: str, program: Any) -> Endpoint:
 
     Raises `TypeError` for what is no program.
     """
-    make = getattr(program, "_mounted", None)
+    make = getattr(program, "_waterspout_mounted", None)
     if make is not None:
         joined: Endpoint = make(app, prefix)
         return joined

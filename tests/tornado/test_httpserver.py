@@ -176,7 +176,7 @@ def test_a7_bind_and_start() -> None:
     async def test() -> None:
         server = HTTPServer(application())
         server.bind(0, "127.0.0.1")
-        (sock,) = server._pending
+        (sock,) = server._pending_sockets
         port = sock.getsockname()[1]
         server.start()
         assert list(server._sockets.values()) == [sock]

@@ -32,7 +32,7 @@ class End(RequestHandler):
 logging.basicConfig(level="INFO")
 server = HTTPServer(Application([("/", Who), ("/([0-9])", End)]))
 server.bind(0, "127.0.0.1")
-print(server._pending[0].getsockname()[1], flush=True)
+print(server._pending_sockets[0].getsockname()[1], flush=True)
 server.start(2, max_restarts=1)
 IOLoop.current().start()
 """

@@ -61,14 +61,16 @@ class _AppHandlers(Application):
             return root_here() + (rule.reverse(*args) or "")
         return url_in_app(self.app, name, args)
 
-    def _page(self, handler: RequestHandler, name: str, names: dict[str, Any]) -> bytes | None:
+    def _waterspout_page(
+        self, handler: RequestHandler, name: str, names: dict[str, Any]
+    ) -> bytes | None:
         """Return the template *name* rendered, if the app's settings say that it is of one engine
         wherever it is rendered (`templating.engines`)."""
         engine = engine_of(self.app, name)
         if engine is None:
             return None
         if engine == TORNADO:
-            names = {**self._shared_names(), **handler.get_template_namespace(), **names}
+            names = {**self._waterspout_shared_names(), **handler.get_template_namespace(), **names}
             return load_page(self.app, name).render_bytes(names)
         text: Any = render_template(name, **{**_for_jinja(handler), **names})
         if not isinstance(text, str):
@@ -76,14 +78,14 @@ class _AppHandlers(Application):
             raise RuntimeError(f"{name} has to be awaited, and a handler's render() cannot wait.")
         return text.encode()
 
-    def _shared_names(self) -> dict[str, Any]:
+    def _waterspout_shared_names(self) -> dict[str, Any]:
         """Return what templates of both engines see: the app's globals, and what its context
         processors give."""
         names: dict[str, Any] = {}
         self.app.update_template_context(names)
         return {**self.app.jinja_env.globals, **names}
 
-    def _answers(self, path: str) -> bool:
+    def _waterspout_answers(self, path: str) -> bool:
         return self.app.route_table.find("GET", path) is not None
 
 

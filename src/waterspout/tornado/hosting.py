@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import BadRequest
 
@@ -29,6 +29,7 @@ from ..stepping import go_on
 from .answering import ServerConnection, connected
 from .app_handlers import application_of, mounted_in, rules_of
 from .httputil import (
+    HTTPConnection,
     HTTPHeaders,
     HTTPInputError,
     HTTPMessageDelegate,
@@ -41,7 +42,7 @@ from .receiving import pieces_of_body
 from .routing import _CallableAdapter
 from .routing.rules import URLSpec
 from .web import lifecycle
-from .web.application import Application
+from .web.application import Application, found_in
 from .web.dispatch import _HandlerDelegate, forget_changed, one_coroutine, transforms_for
 from .web.handler import RequestHandler, own_execute
 from .web.router import Target
@@ -83,19 +84,36 @@ class Host(App):
         return False
 
 
-def app_of(program: Any) -> Host:
+class Front(Protocol):
+    """The `HTTPServer` before an application, which requests may have to go by."""
+
+    request_callback: Any
+    #: What the class has for `start_request` as long as nobody has put something else there.
+    _waterspout_start_request: Callable[..., HTTPMessageDelegate]
+    #: The object has one of its own.
+    _waterspout_replaced: bool
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        """Return who takes the next request."""
+
+
+def app_of(program: Any, front: Front | None = None) -> Host:
     """Return a core application that has *program* answer every request.
 
     *program* is an `Application` or another `HTTPServerConnectionDelegate`, or a function that
-    takes a `HTTPServerRequest`.
+    takes a `HTTPServerRequest`. *front* is the server of an `Application`, if that has one.
     """
     host = Host("waterspout.tornado", static_folder=None, template_folder=None)
+    if front is not None and not isinstance(program, Application):
+        program = front  # which is asked for each request
     if isinstance(program, Application):
         host.config["DEBUG"] = bool(program.settings.get("debug"))
         host.config["SECRET_KEY"] = _secret_of(program)
-        host.mounts = program._mounts
+        host.mounts = program._waterspout_mounts
         _take_hooks(host, program)
-        endpoint = _application_endpoint(program)
+        endpoint = _application_endpoint(program, front=front)
     else:
         endpoint = _delegate_endpoint(program)
     host.add_pattern(EVERYTHING, "tornado", endpoint, stream=True, on_disconnect="finish")
@@ -105,14 +123,14 @@ def app_of(program: Any) -> Host:
 def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     """Return the endpoint for *application* below *prefix* of *app*."""
     mounted_in(app).append((prefix, application))
-    for below, inner in application._mounts:
+    for below, inner in application._waterspout_mounts:
         app.mount(prefix + below, inner)
     _take_hooks(app, application)
     return _application_endpoint(application, prefix)
 
 
 def _take_hooks(app: App, application: Application) -> None:
-    starting, stopping = getattr(application, "_hooks", ((), ()))
+    starting, stopping = getattr(application, "_waterspout_hooks", ((), ()))
     app.startup_funcs.extend(map(_on_the_loop, starting))
     app.shutdown_funcs.extend(map(_on_the_loop, stopping))
 
@@ -159,13 +177,22 @@ def _rule_options(endpoint: Endpoint, *, stream: bool) -> Endpoint:
 # -- one request -----------------------------------------------------------------------------------
 
 
-def _application_endpoint(application: Application, prefix: str = "") -> Endpoint:
+def _application_endpoint(
+    application: Application, prefix: str = "", front: Front | None = None
+) -> Endpoint:
+    starts = None if front is None else front._waterspout_start_request
+
     def find(app: App, request: HTTPServerRequest, values: object) -> Found:
-        if application._finds_here:
-            target = application.default_router.match(request)
-            if target is not None and not target[1]._stream_request_body:
-                return target
-        return application.find_handler(request)
+        if front is None:
+            return found_in(application, request)
+        program = front.request_callback
+        if (
+            type(front).start_request is not starts
+            or front._waterspout_replaced
+            or not isinstance(program, Application)
+        ):
+            return front.start_request(request.server_connection, request.connection)
+        return found_in(program, request)
 
     return _handlers_endpoint(find, prefix, stream=True)
 

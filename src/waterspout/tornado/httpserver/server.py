@@ -29,6 +29,7 @@ from ..httputil import (
 from ..ioloop import IOLoop
 from ..netutil import bind_sockets, ssl_options_to_context
 from ..process import fork_processes
+from ..replaced import NotesReplaced
 from ..routing import _CallableAdapter
 from .bodies import DecompressedBody, PiecesOf
 from .words import TornadoServer
@@ -44,7 +45,21 @@ _NO_LIMIT = sys.maxsize
 Callback = HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], Any]
 
 
-class HTTPServer(Configurable, HTTPServerConnectionDelegate):
+class _Serving:
+    """What an `HTTPServer` keeps of its arguments, and what it is doing: beside its attributes,
+    whose names belong to programs."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.decompress = False
+        self.chunk_size: int | None = None
+        self.max_body_size = _MAX_BUFFER_SIZE
+        self.body_timeout: float | None = None
+        self.server: TornadoServer | None = None
+        self.lifespan: Lifespan  # from then on
+
+
+class HTTPServer(NotesReplaced, Configurable, HTTPServerConnectionDelegate):
     """Serves *request_callback*: an `Application`, a router, another
     `HTTPServerConnectionDelegate`, or a function that takes a request.
 
@@ -59,6 +74,17 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
 
     Raises OSError for unusable certificates.
     """
+
+    _waterspout_watched = frozenset({"start_request"})
+    _waterspout: _Serving
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if any("handle_stream" in vars(base) for base in cls.__mro__):
+            raise TypeError(
+                f"{cls.__name__}.handle_stream would never be called: Waterspout's HTTPServer reads"
+                " its connections itself. Override start_request or on_close, or use a TCPServer."
+            )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # `Configurable` calls `initialize` with the arguments.
@@ -86,19 +112,19 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         self.protocol = protocol
         self.ssl_options = ssl_options
         self.trusted_downstream = trusted_downstream
-        self._decompress = decompress_request
-        self._chunk_size = chunk_size
-        self._max_body_size = max_body_size or max_buffer_size or _MAX_BUFFER_SIZE
-        self._body_timeout = body_timeout
         self._sockets: dict[int, socket.socket] = {}
-        self._pending: list[socket.socket] = []
-        self._server: TornadoServer | None = None
-        self._lifespan: Lifespan
-        self._settings = ServerSettings(
-            ssl_context=None if ssl_options is None else _server_context(ssl_options),
-            limits=_limits(max_header_size or _MAX_HEADER_SIZE, no_keep_alive),
-            timeouts=_timeouts(idle_connection_timeout or 3600.0),
+        self._pending_sockets: list[socket.socket] = []
+        self._waterspout = own = _Serving(
+            ServerSettings(
+                ssl_context=None if ssl_options is None else _server_context(ssl_options),
+                limits=_limits(max_header_size or _MAX_HEADER_SIZE, no_keep_alive),
+                timeouts=_timeouts(idle_connection_timeout or 3600.0),
+            )
         )
+        own.decompress = decompress_request
+        own.chunk_size = chunk_size
+        own.max_body_size = max_body_size or max_buffer_size or _MAX_BUFFER_SIZE
+        own.body_timeout = body_timeout
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
@@ -134,14 +160,14 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         reuse_port: bool = False,
     ) -> None:
         """Listen, but let `start` begin to serve: for several processes."""
-        self._pending += bind_sockets(port, address, family, backlog, flags, reuse_port)
+        self._pending_sockets += bind_sockets(port, address, family, backlog, flags, reuse_port)
 
     def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
         """Serve what was bound, in *num_processes* forks of this process (None or 0: one a
         processor; 1: in this process). No loop may be there yet for more than one."""
         if num_processes != 1:
             fork_processes(num_processes, max_restarts)
-        sockets, self._pending = self._pending, []
+        sockets, self._pending_sockets = self._pending_sockets, []
         self.add_sockets(sockets)
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
@@ -149,50 +175,30 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
         for sock in sockets:
             self._sockets[sock.fileno()] = sock
             sock.setblocking(False)
-            self._begun().listen_on(Listener(sock))
+            _begun(self).listen_on(Listener(sock))
 
     def add_socket(self, socket: socket.socket) -> None:
         """Do what `add_sockets` does with one socket."""
         self.add_sockets([socket])
 
-    def _begun(self) -> Server:
-        if self._server is None:
-            self._server = TornadoServer(self, self._host(), self._settings)
-            self._server.attach(IOLoop.current().asyncio_loop)
-            self._lifespan = Lifespan(self._server.app, self._server.lanes)
-            if self._lifespan.has_hooks:
-                IOLoop.current().add_callback(self._lifespan.startup)
-        return self._server
-
-    def _host(self) -> Host:
-        # PERF: an `Application` is asked directly, unless requests have to go by us.
-        direct = (
-            type(self).start_request is HTTPServer.start_request
-            and not self._decompress
-            and self._chunk_size is None
-        )
-        host = app_of(self.request_callback if direct else self)
-        host.max_body_size = self._max_body_size
-        host.body_timeout = self._body_timeout
-        return host
-
     # -- the end -------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Stop listening. What is connected is still served."""
-        if self._server is not None:
-            self._server.stop_accepting(drain=False)
-            if self._lifespan.has_hooks:
-                IOLoop.current().add_callback(self._lifespan.shutdown)
-        for sock in (*self._sockets.values(), *self._pending):
+        own = self._waterspout
+        if own.server is not None:
+            own.server.stop_accepting(drain=False)
+            if own.lifespan.has_hooks:
+                IOLoop.current().add_callback(own.lifespan.shutdown)
+        for sock in (*self._sockets.values(), *self._pending_sockets):
             sock.close()
         self._sockets.clear()
-        self._pending.clear()
+        self._pending_sockets.clear()
 
     async def close_all_connections(self) -> None:
         """Drop every connection, and wait until the last one is gone; not for the handlers, which
         may wait for what never comes."""
-        server = self._server
+        server = self._waterspout.server
         if server is None:
             return
         server.stopping = not self._sockets  # this is the end: handlers of WebSockets are cancelled
@@ -203,7 +209,7 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
             await asyncio.sleep(0)
         if not self._sockets:
             server.release()
-            self._server = None
+            self._waterspout.server = None
 
     # -- requests that go by us ------------------------------------------------------------------
 
@@ -216,12 +222,15 @@ class HTTPServer(Configurable, HTTPServerConnectionDelegate):
             delegate = self.request_callback.start_request(server_conn, request_conn)
         else:
             delegate = _CallableAdapter(self.request_callback, request_conn)
-        if self._chunk_size is not None:
-            delegate = PiecesOf(self._chunk_size, delegate)
-        if self._decompress:
-            size = self._chunk_size or _PIECE
-            delegate = DecompressedBody(delegate, self._max_body_size, size)
+        own = self._waterspout
+        if own.chunk_size is not None:
+            delegate = PiecesOf(own.chunk_size, delegate)
+        if own.decompress:
+            delegate = DecompressedBody(delegate, own.max_body_size, own.chunk_size or _PIECE)
         return delegate
+
+    #: PERF: as long as the class has this, applications are asked directly.
+    _waterspout_start_request = staticmethod(start_request)
 
     def on_close(self, server_conn: object) -> None:
         """Be told that a connection has ended; may be overridden."""
@@ -233,6 +242,27 @@ _LAST_TURNS = 10
 
 #: Bytes of an unpacked body that are made at a time.
 _PIECE = 64 * 1024
+
+
+def _begun(front: HTTPServer) -> Server:
+    own = front._waterspout
+    if own.server is None:
+        own.server = TornadoServer(front, _host(front), own.settings)
+        own.server.attach(IOLoop.current().asyncio_loop)
+        own.lifespan = Lifespan(own.server.app, own.server.lanes)
+        if own.lifespan.has_hooks:
+            IOLoop.current().add_callback(own.lifespan.startup)
+    return own.server
+
+
+def _host(front: HTTPServer) -> Host:
+    own = front._waterspout
+    # An `Application` is asked directly, unless its requests have to go by the server.
+    direct = not own.decompress and own.chunk_size is None
+    host = app_of(front.request_callback, front) if direct else app_of(front)
+    host.max_body_size = own.max_body_size
+    host.body_timeout = own.body_timeout
+    return host
 
 
 def _server_context(options: dict[str, Any] | ssl.SSLContext) -> ssl.SSLContext:

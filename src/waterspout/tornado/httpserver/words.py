@@ -7,14 +7,16 @@ import ssl
 from typing import TYPE_CHECKING
 
 from ...server import answers
+from ...server.connection import Connection
 from ...server.serving import Server
-from ..log import gen_log
+from ..log import app_log, gen_log
 from ..malformed import tornado_reason
 from ..netutil import is_valid_ip
 
 if TYPE_CHECKING:
     from ...http.incoming import Incoming
     from ...server.http1 import ProtocolError
+    from ...server.serving import Served
     from ...server.settings import ServerSettings
     from ..hosting import Host
     from .server import HTTPServer
@@ -31,6 +33,7 @@ class TornadoServer(Server):
         super().__init__(app, settings)
         self._front = front
         self.takes_connect = True
+        self.connections = _Connections(front)
         self._trusted = frozenset(front.trusted_downstream or ())
         self.asks_proxies = bool(front.xheaders or front.protocol)
 
@@ -88,6 +91,24 @@ class TornadoServer(Server):
         """Log that a TLS handshake failed."""
         if isinstance(error, ssl.SSLError):
             gen_log.warning("SSL Error on %s: %s", sock.fileno(), error)
+
+
+class _Connections(set["Served"]):
+    """The open connections, of whose ends the program's server is told."""
+
+    def __init__(self, front: HTTPServer) -> None:
+        super().__init__()
+        self._front = front
+
+    def discard(self, connection: object) -> None:
+        """Forget a connection that has ended, or has become a WebSocket."""
+        known = connection in self
+        super().discard(connection)
+        if known and isinstance(connection, Connection):
+            try:
+                self._front.on_close(connection)
+            except Exception:
+                app_log.error("Error in on_close", exc_info=True)
 
 
 def _let_out(error: BaseException) -> None:

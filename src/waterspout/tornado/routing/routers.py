@@ -57,25 +57,25 @@ class RuleRouter(Router):
     """
 
     def __init__(self, rules: _RuleList | None = None) -> None:
-        self._revision = self._new_revision()
-        self._index: RuleIndex | None = None
+        self._waterspout_revision = self._waterspout_new_revision()
+        self._waterspout_index: RuleIndex | None = None
         self.rules = []
         if rules:
             self.add_rules(rules)
 
-    def _new_revision(self) -> Revision:
+    def _waterspout_new_revision(self) -> Revision:
         """Return what counts the changes of the rules; routers may share one."""
         return Revision()
 
     @property
     def rules(self) -> list[Rule]:
         """The rules in order."""
-        return self._rules
+        return self._waterspout_rules
 
     @rules.setter
     def rules(self, rules: list[Rule]) -> None:
-        self._rules = HookList(self._revision)
-        self._rules.extend(rules)
+        self._waterspout_rules = HookList(self._waterspout_revision)
+        self._waterspout_rules.extend(rules)
 
     def add_rules(self, rules: _RuleList) -> None:
         """Put *rules* after those that are there."""
@@ -99,16 +99,20 @@ class RuleRouter(Router):
         return rule
 
     @property
-    def index(self) -> RuleIndex:
+    def _waterspout_sorted(self) -> RuleIndex:
         """The rules as they are now, sorted."""
-        index = self._index
-        if index is None or index.revision != self._revision.number:
-            index = self._index = RuleIndex(self._rules, self._revision.number)
+        index = self._waterspout_index
+        if index is None or index.revision != self._waterspout_revision.number:
+            index = self._waterspout_index = RuleIndex(
+                self._waterspout_rules, self._waterspout_revision.number
+            )
+            for rule in self._waterspout_rules:
+                rule._waterspout_use(self._waterspout_revision)
         return index
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches."""
-        for rule in self.index.candidates(request.path):
+        for rule in self._waterspout_sorted.candidates(request.path):
             params = rule.matcher.match(request)
             if params is None:
                 continue

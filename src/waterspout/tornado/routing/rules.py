@@ -7,6 +7,7 @@ from re import Pattern
 from typing import Any, TypeAlias
 
 from ...lazy import load
+from ...registries import Revision
 from ..util import import_object
 from .matchers import Matcher, PathMatches
 
@@ -21,6 +22,8 @@ class Rule:
     these. *target_kwargs* go to it, *name* is for `reverse_url`.
     """
 
+    _waterspout_users: tuple[Revision, ...] = ()
+
     def __init__(
         self,
         matcher: Matcher,
@@ -34,6 +37,16 @@ class Rule:
             _refuse_peer(self.target)
         self.target_kwargs = target_kwargs or {}
         self.name = name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        for revision in self._waterspout_users:
+            revision.advance()
+
+    def _waterspout_use(self, revision: Revision) -> None:
+        """Advance *revision* when an attribute is set: a router has sorted the rule by them."""
+        if revision not in self._waterspout_users:
+            super().__setattr__("_waterspout_users", (*self._waterspout_users, revision))
 
     def reverse(self, *args: Any) -> str | None:
         """Return the URL of the rule (`Matcher.reverse`)."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.utils import cached_property
 
@@ -13,8 +14,10 @@ from ...current import request_var
 from ...joining import core_of
 from ...lazy import load
 from ...registries import Revision
+from ..additions import find_added
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
+from ..replaced import NotesReplaced
 from ..routing import (
     AnyMatches,
     DefaultHostMatches,
@@ -28,7 +31,7 @@ from .dispatch import _HandlerDelegate
 from .handler import RequestHandler
 from .redirects import ErrorHandler
 from .roots import answers, root_here, url_in_app
-from .router import _ApplicationRouter
+from .router import Target, _ApplicationRouter
 from .static import StaticFileHandler
 from .transforms import GZipContentEncoding, OutputTransform
 from .uimodule import TemplateModule, UIModule, _linkify, _xsrf_form_html
@@ -39,7 +42,7 @@ _WING = __name__.rpartition(".web.")[0]
 _BACKLOG = 128
 
 
-class Application(ReversibleRouter):
+class Application(NotesReplaced, ReversibleRouter):
     """Handlers by route, and their settings.
 
     *handlers* are rules: ``(pattern, Handler)``, with a dict for ``initialize`` and a name
@@ -51,6 +54,8 @@ class Application(ReversibleRouter):
     *settings* are Tornado's, and any of the program's own.
     """
 
+    _waterspout_watched = frozenset({"find_handler", "get_handler_delegate", "start_request"})
+
     def __init__(
         self,
         handlers: _RuleList | None = None,
@@ -61,14 +66,14 @@ class Application(ReversibleRouter):
         on_shutdown: Iterable[Callable[[], Any]] = (),
         **settings: Any,
     ) -> None:
-        self._hooks = list(on_startup), list(on_shutdown)
+        self._waterspout_hooks = list(on_startup), list(on_shutdown)
         if transforms is None:
             compress = settings.get("compress_response") or settings.get("gzip")
             transforms = [GZipContentEncoding] if compress else []
         self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
-        self._mounts: list[tuple[str, Any]] = []
+        self._waterspout_mounts: list[tuple[str, Any]] = []
         self.ui_modules: dict[str, type[UIModule]] = {
             "linkify": _linkify,
             "xsrf_form_html": _xsrf_form_html,
@@ -82,29 +87,11 @@ class Application(ReversibleRouter):
             settings.setdefault("compiled_template_cache", False)
             settings.setdefault("static_hash_cache", False)
             settings.setdefault("serve_traceback", True)
-        cls = type(self)
-        #: PERF: what finds handlers is this class's own, so that the router may be asked directly.
-        self._finds_here = (
-            cls.find_handler is Application.find_handler
-            and cls.get_handler_delegate is Application.get_handler_delegate
-        )
-        self._routes = Revision()
-        self.wildcard_router = _ApplicationRouter(self, [*self._static_rules(), *(handlers or [])])
+        self._waterspout_routes = Revision()
+        self.wildcard_router = _ApplicationRouter(self, [*_static_rules(self), *(handlers or [])])
         self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
         if settings.get("autoreload"):
             load(f"{_WING}.autoreload:start")()
-
-    def _static_rules(self) -> list[tuple[Any, ...]]:
-        """Return the rules for the setting ``static_path``."""
-        settings = self.settings
-        if not settings.get("static_path"):
-            return []
-        handler = settings.get("static_handler_class", StaticFileHandler)
-        kwargs = settings.get("static_handler_args", {})
-        kwargs["path"] = settings["static_path"]
-        below = re.escape(settings.get("static_url_prefix", "/static/")) + "(.*)"
-        patterns = r"/(robots\.txt)", r"/(favicon\.ico)", below
-        return [(pattern, handler, kwargs) for pattern in patterns]
 
     def _load_ui_methods(self, methods: Any) -> None:
         self.ui_methods.update(ui_names.methods_in(methods))
@@ -165,7 +152,7 @@ class Application(ReversibleRouter):
             return url_in_app(ctx.app, name, args)
         raise KeyError(f"{name} not found in named urls")
 
-    def _answers(self, path: str) -> bool:
+    def _waterspout_answers(self, path: str) -> bool:
         """Tell whether there is a route for a GET of *path*."""
         return answers(self, path)
 
@@ -198,24 +185,24 @@ class Application(ReversibleRouter):
         return server
 
     @cached_property
-    def _core(self) -> Any:
+    def _waterspout_core(self) -> Any:
         """This application as one of the core, which any door can serve."""
         return load(f"{_WING}.hosting:app_of")(self)
 
-    def mount(self, prefix: str, app: Any) -> None:
-        """Let *app*, an application of the core such as a ``Flask``, answer everything below
-        *prefix*, with its own hooks and errors; see `App.mount`.
+    if TYPE_CHECKING:
 
-        For other WSGI programs there are `FallbackHandler` and ``WSGIContainer``.
-        """
-        if core_of(app) is not app:
-            raise TypeError(
-                f"Only an App can be mounted in an Application, not {type(app).__name__!r};"
-                " for a WSGI program use FallbackHandler with a WSGIContainer."
-            )
-        self._core.mount(prefix, app)
+        def mount(self, prefix: str, app: Any) -> None:
+            """Let *app*, an application of the core such as a ``Flask``, answer everything below
+            *prefix*, with its own hooks and errors; see `App.mount`.
 
-    def _mounted(self, app: Any, prefix: str) -> Any:
+            For other WSGI programs there are `FallbackHandler` and ``WSGIContainer``.
+            """
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            return find_added(Application, _ADDED, self, name)
+
+    def _waterspout_mounted(self, app: Any, prefix: str) -> Any:
         """Return the endpoint for this application below *prefix* of a core one."""
         return load(f"{_WING}.hosting:mounted")(self, app, prefix)
 
@@ -224,15 +211,10 @@ class Application(ReversibleRouter):
         ``app(environ, start_response)``, or take a request, as old servers of Tornado's
         have it."""
         if second is not None:
-            return self._core(first, second, third)
+            return self._waterspout_core(first, second, third)
         if isinstance(first, dict):  # a scope, from a server that knows only ASGI 2
-            return self._core(first)
-        return self._take(first)
-
-    def _take(self, request: HTTPServerRequest) -> Awaitable[None] | None:
-        delegate = self.find_handler(request)
-        assert isinstance(delegate, _HandlerDelegate), "only a handler takes a request alone"
-        return delegate.execute()
+            return self._waterspout_core(first)
+        return _take(self, first)
 
     # -- the log -----------------------------------------------------------------------------------
 
@@ -247,3 +229,63 @@ class Application(ReversibleRouter):
         if access_log.isEnabledFor(level):
             milliseconds = 1000 * handler.request.request_time()
             access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)
+
+
+def _static_rules(application: Application) -> list[tuple[Any, ...]]:
+    """Return the rules for the setting ``static_path``."""
+    settings = application.settings
+    if not settings.get("static_path"):
+        return []
+    handler = settings.get("static_handler_class", StaticFileHandler)
+    kwargs = settings.get("static_handler_args", {})
+    kwargs["path"] = settings["static_path"]
+    below = re.escape(settings.get("static_url_prefix", "/static/")) + "(.*)"
+    patterns = r"/(robots\.txt)", r"/(favicon\.ico)", below
+    return [(pattern, handler, kwargs) for pattern in patterns]
+
+
+def _take(application: Application, request: HTTPServerRequest) -> Awaitable[None] | None:
+    delegate = application.find_handler(request)
+    assert isinstance(delegate, _HandlerDelegate), "only a handler takes a request alone"
+    return delegate.execute()
+
+
+def _mount(application: Application, prefix: str, app: Any) -> None:
+    if core_of(app) is not app:
+        raise TypeError(
+            f"Only an App can be mounted in an Application, not {type(app).__name__!r};"
+            " for a WSGI program use FallbackHandler with a WSGIContainer."
+        )
+    application._waterspout_core.mount(prefix, app)
+
+
+_ADDED = {"mount": lambda application: partial(_mount, application)}
+
+
+# PERF: as long as these are what an application's class has, its router may be asked directly.
+_find_handler = Application.find_handler
+_get_handler_delegate = Application.get_handler_delegate
+_start_request = Application.start_request
+
+
+def found_in(application: Application, request: HTTPServerRequest) -> Target | HTTPMessageDelegate:
+    """Return who takes *request*: a handler that gets it whole, or a delegate."""
+    cls = type(application)
+    plain = cls.start_request is _start_request and not application._waterspout_replaced
+    if (
+        plain
+        and cls.find_handler is _find_handler
+        and cls.get_handler_delegate is _get_handler_delegate
+    ):
+        target = application.default_router.match(request)
+        if target is not None and not target[1]._stream_request_body:
+            return target
+    elif not plain and _begins_elsewhere(application):
+        return application.start_request(request.server_connection, request.connection)
+    return application.find_handler(request)
+
+
+def _begins_elsewhere(application: Application) -> bool:
+    return type(application).start_request is not _start_request or (
+        "start_request" in vars(application)
+    )

@@ -1,11 +1,11 @@
-"""What a handler reads from its request: arguments as text, a JSON body."""
+"""What a handler reads from its request: arguments as text."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, ClassVar, overload
 
-from ..escape import json_decode, to_unicode
+from ..escape import to_unicode
 from ..httputil import HTTPServerRequest
 from .errors import HTTPError, MissingArgumentError
 
@@ -119,19 +119,3 @@ class Arguments:
             raise HTTPError(
                 400, f"Invalid unicode in {name or 'url'}: {(value or b'')[:40]!r}"
             ) from None
-
-
-def get_json(handler: Arguments) -> Any:
-    """Return the value of a JSON body, whatever its Content-Type.
-
-    Raises `HTTPError` 400 if the body is empty or is not JSON.
-    """
-    body = handler.request.body
-    if not body.strip():
-        reason = "Request body is empty, not JSON"
-        raise HTTPError(400, "Expected a JSON body, got an empty one", reason=reason)
-    try:
-        return json_decode(body)
-    except ValueError as error:
-        reason = "Request body is not valid JSON"
-        raise HTTPError(400, f"Invalid JSON body: {error}", reason=reason) from error

@@ -12,12 +12,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
 from http.cookies import Morsel, SimpleCookie
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
-from ...current import request_var
 from ...lazy import load
 from ...templating.tornado import BaseLoader
 from ..additions import find_added
@@ -34,12 +32,12 @@ from . import (
     origins,
     output,
     rendering,
-    ui_names,
     uimodule,
     xsrf,
 )
-from .arguments import Arguments, get_json
+from .arguments import Arguments
 from .errors import HTTPError
+from .extras import ADDED, user_here
 from .own import in_own_context, run_own
 
 if TYPE_CHECKING:
@@ -142,7 +140,7 @@ class RequestHandler(Arguments):
     else:
 
         def __getattr__(self, name: str) -> Any:
-            return find_added(RequestHandler, _ADDED, self, name)
+            return find_added(RequestHandler, ADDED, self, name)
 
     # -- for subclasses ----------------------------------------------------------------------------
 
@@ -213,7 +211,7 @@ class RequestHandler(Arguments):
     def get_current_user(self) -> Any:
         """Return the user: by default what the application's own user loader says, else
         None. Not a coroutine; where it takes one, set `current_user` in `prepare`."""
-        return run_own(self, _user_here)
+        return run_own(self, user_here)
 
     def get_login_url(self) -> str:
         """Return where to send users who are not logged in: the setting ``login_url``."""
@@ -226,7 +224,7 @@ class RequestHandler(Arguments):
         """The language of the response: what was set, else what the user has chosen, else
         what the browser prefers."""
         if "_locale" not in self.__dict__:
-            self._locale = run_own(self, _chosen_locale, self)
+            self._locale = run_own(self, locales.choose, self)
         return self._locale
 
     @locale.setter
@@ -473,41 +471,6 @@ class RequestHandler(Arguments):
     ) -> None:
         await lifecycle.execute(self, transforms, args, kwargs)
 
-
-def _session_of(handler: RequestHandler) -> SessionMixin:
-    return run_own(handler, _session_here)
-
-
-def _session_here() -> SessionMixin:
-    ctx = request_var.get(None)
-    if ctx is None:
-        raise RuntimeError(
-            "Working outside of request context: handler.session is there while the"
-            " handler runs on Waterspout's server, its other doors or its test client."
-        )
-    found: SessionMixin = ctx.session
-    return found
-
-
-def _user_here() -> Any:
-    ctx = request_var.get(None)
-    return None if ctx is None else ctx.user()
-
-
-def _chosen_locale(handler: RequestHandler) -> Locale:
-    return handler.get_user_locale() or handler.get_browser_locale()
-
-
-def _ui_of(handler: RequestHandler) -> ObjectDict:
-    handler.ui = found = ui_names.bound(handler)
-    return found
-
-
-_ADDED: dict[str, Callable[[Any], Any]] = {
-    "get_json": lambda handler: partial(get_json, handler),
-    "session": _session_of,
-    "ui": _ui_of,
-}
 
 #: PERF: what `_execute` is as long as no program has put its own in its place.
 own_execute = RequestHandler._execute

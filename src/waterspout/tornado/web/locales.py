@@ -16,6 +16,11 @@ __all__ = ["get_browser_locale", "get_user_locale"]
 _LONGEST = 1024  # characters of Accept-Language that are looked at
 
 
+def choose(handler: RequestHandler) -> locale.Locale:
+    """Return the language of the response."""
+    return handler.get_user_locale() or handler.get_browser_locale()
+
+
 def get_user_locale(handler: RequestHandler) -> locale.Locale | None:
     """Return the user's locale, None to let the browser decide. Programs override it."""
     return None

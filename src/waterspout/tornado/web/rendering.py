@@ -151,11 +151,11 @@ def render_string(handler: RequestHandler, template_name: str, /, **kwargs: Any)
     """
     application: Any = handler.application
     shared: dict[str, Any] = {}
-    if hasattr(application, "_page"):
-        page: bytes | None = application._page(handler, template_name, kwargs)
+    if hasattr(type(application), "_waterspout_page"):
+        page: bytes | None = application._waterspout_page(handler, template_name, kwargs)
         if page is not None:
             return page
-        shared = application._shared_names()
+        shared = application._waterspout_shared_names()
     path = handler.get_template_path() or _folder_of(sys._getframe(1))
     loaders = handler._template_loaders
     loader = loaders.get(path)

@@ -39,7 +39,7 @@ def in_site(application: Application, url: str) -> str:
     root = root_here()
     if not root or not url.startswith("/") or url.startswith(f"{root}/"):
         return url
-    return root + url if application._answers(urlsplit(url).path) else url
+    return root + url if application._waterspout_answers(urlsplit(url).path) else url
 
 
 def answers(application: Application, path: str) -> bool:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...registries import Revision
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
+from ..replaced import NotesReplaced
 from ..routing import (
     AnyMatches,
     HostMatches,
     PathMatches,
     ReversibleRuleRouter,
     Rule,
+    RuleRouter,
     _RuleList,
     _unquote_or_none,
 )
@@ -36,19 +38,27 @@ _encode = str.encode
 _NONE: dict[str, Any] = {}
 
 
-class _ApplicationRouter(ReversibleRuleRouter):
+# PERF: as long as these are what routers have, `match` does all that they do.
+_find_handler = RuleRouter.find_handler
+_get_target_delegate = RuleRouter.get_target_delegate
+_match_path = PathMatches.match
+
+
+class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
     """A router by rules whose targets may also be handler classes, and lists of rules."""
+
+    _waterspout_watched = frozenset({"find_handler", "get_target_delegate"})
 
     def __init__(self, application: Application, rules: _RuleList | None = None) -> None:
         self.application = application
-        self._direct: dict[str, Rule] = {}
-        self._alone: dict[str, tuple[Rule, _Match]] = {}
-        self._only = RuleIndex(())
-        self._known = -1
+        self._waterspout_direct: dict[str, Rule] = {}
+        self._waterspout_alone: dict[str, tuple[Rule, _Match]] = {}
+        self._waterspout_only = RuleIndex(())
+        self._waterspout_known = -1
         super().__init__(rules)
 
-    def _new_revision(self) -> Revision:
-        return self.application._routes
+    def _waterspout_new_revision(self) -> Revision:
+        return self.application._waterspout_routes
 
     def process_rule(self, rule: Rule) -> Rule:
         rule = super().process_rule(rule)
@@ -59,16 +69,23 @@ class _ApplicationRouter(ReversibleRuleRouter):
     def match(self, request: HTTPServerRequest) -> Target | None:
         """Return the handler that answers *request*, if that is plain; else `find_handler` has to
         be asked. PERF: a dozen calls less."""
-        if self._known != self._revision.number:
-            self._known = self._revision.number
-            self._direct = self._direct_rules()
-            self._only = self._only_index()
-            self._alone = self._lone_rules()
+        if (
+            RuleRouter.find_handler is not _find_handler
+            or RuleRouter.get_target_delegate is not _get_target_delegate
+            or PathMatches.match is not _match_path
+            or self._waterspout_replaced
+        ):
+            return None
+        if self._waterspout_known != self._waterspout_revision.number:
+            self._waterspout_known = self._waterspout_revision.number
+            self._waterspout_direct = self._waterspout_direct_rules()
+            self._waterspout_only = self._waterspout_only_index()
+            self._waterspout_alone = self._waterspout_lone_rules()
         path = request.path
-        rule = self._direct.get(path)
+        rule = self._waterspout_direct.get(path)
         if rule is not None:
             return self.application, rule.target, rule.target_kwargs, (), _NONE
-        lone = self._alone.get(path[1 : path.find("/", 1)])  # `first_segment`
+        lone = self._waterspout_alone.get(path[1 : path.find("/", 1)])  # `first_segment`
         if lone is not None:
             rule, match = lone
             matched = match(path)
@@ -78,11 +95,11 @@ class _ApplicationRouter(ReversibleRuleRouter):
             # PERF: most have no escapes, and need not be looked at one by one.
             read = _unquote_or_none if "%" in path or None in groups else _encode
             return self.application, rule.target, rule.target_kwargs, [*map(read, groups)], _NONE
-        for rule in self._only.candidates(path):
+        for rule in self._waterspout_only.candidates(path):
             matcher = rule.matcher
             if type(matcher) is not PathMatches:
                 break
-            found = matcher._arguments(path)
+            found = matcher._waterspout_arguments(path)
             if found is not None:
                 if not _is_handler(rule.target):
                     break
@@ -103,28 +120,32 @@ class _ApplicationRouter(ReversibleRuleRouter):
             return self.application.get_handler_delegate(request, target, **target_params)
         return super().get_target_delegate(target, request, **target_params)
 
-    def _direct_rules(self) -> dict[str, Rule]:
+    def _waterspout_direct_rules(self) -> dict[str, Rule]:
         """Return, by path, the rules for handlers that no other rule may come before."""
         inner = _inner(self.rules[0]) if self.rules else None
         if inner is not None:
-            return inner._direct_rules()
-        return {path: rule for path, rule in self.index.first.items() if _is_handler(rule.target)}
+            return inner._waterspout_direct_rules()
+        return {
+            path: rule
+            for path, rule in self._waterspout_sorted.first.items()
+            if _is_handler(rule.target)
+        }
 
-    def _lone_rules(self) -> dict[str, tuple[Rule, _Match]]:
+    def _waterspout_lone_rules(self) -> dict[str, tuple[Rule, _Match]]:
         """Return, by first segment, the rules for handlers that are the only ones below it and give
         what they match by position, each with what matches."""
         return {
             segment: (rule, rule.matcher.regex.match)
-            for segment, rule in self._only.alone(self._direct).items()
+            for segment, rule in self._waterspout_only.alone(self._waterspout_direct).items()
             if type(rule.matcher) is PathMatches
             and not rule.matcher.regex.groupindex
             and _is_handler(rule.target)
         }
 
-    def _only_index(self) -> RuleIndex:
+    def _waterspout_only_index(self) -> RuleIndex:
         """Return the rules that decide here: those of another router if all requests go there."""
         inner = _inner(self.rules[0]) if len(self.rules) == 1 else None
-        return self.index if inner is None else inner._only_index()
+        return self._waterspout_sorted if inner is None else inner._waterspout_only_index()
 
 
 def _is_handler(target: Any) -> bool:

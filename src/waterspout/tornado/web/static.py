@@ -67,7 +67,7 @@ class StaticFileHandler(RequestHandler):
     MAX_CACHED_VERSIONS = 10000  # entries; the least recently used goes first
 
     _static_hashes: ClassVar[dict[str, str | None]] = {}
-    _hashed_files: ClassVar[dict[str, Identity | None]] = {}  # as they were then
+    __hashed_files: ClassVar[dict[str, Identity | None]] = {}  # as they were then
     _lock = threading.Lock()  # guards both
 
     # On the class, as subclasses have an `initialize` of their own that knows nothing of it.
@@ -88,7 +88,7 @@ class StaticFileHandler(RequestHandler):
         """Forget the versions."""
         with cls._lock:
             cls._static_hashes = {}
-            cls._hashed_files = {}
+            cls.__hashed_files = {}
 
     # -- the answer --------------------------------------------------------------------------------
 
@@ -101,30 +101,30 @@ class StaticFileHandler(RequestHandler):
         self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
         if self.absolute_path is None:  # redirected
             return
-        if self._is_plain():
+        if self.__is_plain():
             found = self._stat()
-            self._forget_if_replaced(self.absolute_path, found)
+            self.__forget_if_replaced(self.absolute_path, found)
             if found.st_size > _LARGE:
-                await self._hash_in_a_thread(self.absolute_path)
-        await self._answer(include_body)
+                await self.__hash_in_a_thread(self.absolute_path)
+        await self.__answer(include_body)
 
-    async def _hash_in_a_thread(self, absolute_path: str) -> None:
+    async def __hash_in_a_thread(self, absolute_path: str) -> None:
         lane = lanes_of(asyncio.get_running_loop()).files
         try:
             await lane.run(self._get_cached_version, absolute_path)
         except LaneFull as full:
             raise HTTPError(503, str(full)) from None
 
-    async def _answer(self, include_body: bool) -> None:
+    async def __answer(self, include_body: bool) -> None:
         self.modified = self.get_modified_time()
         self.set_headers()
-        if failed(self.request.headers.get, self._own_etag(), self.modified):
+        if failed(self.request.headers.get, self.__own_etag(), self.modified):
             raise HTTPError(412)
         if self.should_return_304():
             self.set_status(304)
             return
         size = self.get_content_size()
-        part = self._wanted_part(size)
+        part = self.__wanted_part(size)
         if part is None:
             self.set_status(416)
             self.set_header("Content-Type", "text/plain")
@@ -138,16 +138,16 @@ class StaticFileHandler(RequestHandler):
             self.set_header("Content-Range", _get_content_range(start, end, size))
         self.set_header("Content-Length", length)
         if include_body:
-            await self._send(start, end, length)
+            await self.__send(start, end, length)
 
-    def _wanted_part(self, size: int) -> tuple[int | None, int | None] | None:
+    def __wanted_part(self, size: int) -> tuple[int | None, int | None] | None:
         """Return the slice that the request asks for, (None, None) for all, None if it cannot be
         had (RFC 9110 §14.1.2). What is no range of ours is ignored."""
         headers = self.request.headers
         field = headers.get("Range")
         wanted = _parse_request_range(field) if field else None
         if wanted is None or not range_applies(
-            headers.get("If-Range"), self._own_etag(), self.modified
+            headers.get("If-Range"), self.__own_etag(), self.modified
         ):
             return None, None
         start, end = wanted
@@ -157,10 +157,10 @@ class StaticFileHandler(RequestHandler):
             return None
         return start, min(end, size) if end else end
 
-    async def _send(self, start: int | None, end: int | None, length: int) -> None:
+    async def __send(self, start: int | None, end: int | None, length: int) -> None:
         assert self.absolute_path is not None
-        if self._is_plain():
-            await self._send_file(self.absolute_path, start or 0, length)
+        if self.__is_plain():
+            await self.__send_file(self.absolute_path, start or 0, length)
             return
         content: bytes | Iterable[bytes] = self.get_content(self.absolute_path, start, end)
         for chunk in [content] if isinstance(content, bytes) else content:
@@ -170,21 +170,21 @@ class StaticFileHandler(RequestHandler):
             except OSError:  # the client has gone
                 return
 
-    async def _send_file(self, absolute_path: str, start: int, length: int) -> None:
+    async def __send_file(self, absolute_path: str, start: int, length: int) -> None:
         """Send *length* bytes of our own file; begin anew if it has been replaced meanwhile."""
         file, found = open_regular(absolute_path)
         with file:
             if identity(found) == identity(self._stat()):
-                await self._send_open_file(file, start, length)
+                await self.__send_open_file(file, start, length)
                 return
         # Length and ETag would be the old file's, and stay in caches.
         self._stat_result = found
-        self._forget_if_replaced(absolute_path, found)
+        self.__forget_if_replaced(absolute_path, found)
         self.set_status(200)
         self.clear_header("Content-Range")
-        await self._answer(include_body=True)
+        await self.__answer(include_body=True)
 
-    async def _send_open_file(self, file: BinaryIO, start: int, length: int) -> None:
+    async def __send_open_file(self, file: BinaryIO, start: int, length: int) -> None:
         chunks = read_part(file, start, start + length)
         # PERF: a small file goes together with the head when we return. A transform is told at
         # once, though, that a file follows: it compresses by what it knows then.
@@ -237,7 +237,7 @@ class StaticFileHandler(RequestHandler):
             return self.check_etag_header()
         return not_modified(field, None, self.modified)
 
-    def _own_etag(self) -> str | None:
+    def __own_etag(self) -> str | None:
         etag: str | None = self._headers.get("Etag")
         return etag
 
@@ -274,7 +274,7 @@ class StaticFileHandler(RequestHandler):
         Raises `HTTPError`: 404 if there is none, 403 if it is not to be sent.
         """
         root = check_inside(root, absolute_path, self.path)
-        absolute_path = self._without_links(root, absolute_path)
+        absolute_path = self.__without_links(root, absolute_path)
         if self.default_filename is not None and os.path.isdir(absolute_path):
             here = self.request.path
             if not here.endswith("/"):
@@ -283,11 +283,11 @@ class StaticFileHandler(RequestHandler):
                 self.redirect(f"{root_here()}{here}/", permanent=True)
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
-            absolute_path = self._without_links(root, absolute_path)
+            absolute_path = self.__without_links(root, absolute_path)
         self._stat_result = stat_regular(absolute_path, self.path)
         return absolute_path
 
-    def _without_links(self, root: str, absolute_path: str) -> str:
+    def __without_links(self, root: str, absolute_path: str) -> str:
         allowed = self.allowed_symlink_directory
         if not allowed and is_plain(root, absolute_path):
             return absolute_path
@@ -320,7 +320,7 @@ class StaticFileHandler(RequestHandler):
         with file:
             yield from read_part(file, start, end)
 
-    def _is_plain(self) -> bool:
+    def __is_plain(self) -> bool:
         """Tell whether this is a file of ours, not content that a subclass gives."""
         names = ("get_content", "get_content_size", "get_content_version")
         kind = type(self)
@@ -387,17 +387,17 @@ class StaticFileHandler(RequestHandler):
             while hashes and len(hashes) >= cls.MAX_CACHED_VERSIONS:
                 oldest = next(iter(hashes))
                 del hashes[oldest]
-                cls._hashed_files.pop(oldest, None)
+                cls.__hashed_files.pop(oldest, None)
             hashes[abs_path] = version
-            cls._hashed_files[abs_path] = seen
+            cls.__hashed_files[abs_path] = seen
         return version or None
 
     @classmethod
-    def _forget_if_replaced(cls, abs_path: str, found: os.stat_result) -> None:
+    def __forget_if_replaced(cls, abs_path: str, found: os.stat_result) -> None:
         """Forget a version that is not that of the file that is there now."""
         with cls._lock:
-            if cls._hashed_files.get(abs_path) not in (None, identity(found)):
-                del cls._hashed_files[abs_path]
+            if cls.__hashed_files.get(abs_path) not in (None, identity(found)):
+                del cls.__hashed_files[abs_path]
                 cls._static_hashes.pop(abs_path, None)
 
 

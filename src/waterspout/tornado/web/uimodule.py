@@ -91,7 +91,7 @@ class TemplateModule(UIModule):
     def _get_resources(self, key: str) -> Iterable[Any]:
         return (set_by[key] for set_by in self._resources.values() if key in set_by)
 
-    def _get_files(self, key: str) -> list[str]:
+    def __get_files(self, key: str) -> list[str]:
         files: list[str] = []
         for found in self._get_resources(key):
             if isinstance(found, str | bytes):
@@ -104,13 +104,13 @@ class TemplateModule(UIModule):
         return "\n".join(self._get_resources("embedded_javascript"))
 
     def javascript_files(self) -> list[str]:
-        return self._get_files("javascript_files")
+        return self.__get_files("javascript_files")
 
     def embedded_css(self) -> str:
         return "\n".join(self._get_resources("embedded_css"))
 
     def css_files(self) -> list[str]:
-        return self._get_files("css_files")
+        return self.__get_files("css_files")
 
     def html_head(self) -> str:
         return "".join(self._get_resources("html_head"))

@@ -68,16 +68,16 @@ class WebSocketClientConnection:
         self._loop = IOLoop.current().asyncio_loop  # it may not run yet
         self.connect_future: Future[WebSocketClientConnection] = self._loop.create_future()
         opening = Opening(request, self.params, subprotocols or [])
-        self._connecting = self._loop.create_task(self._connect(opening, resolver))
+        self._connecting = self._loop.create_task(self.__connect(opening, resolver))
 
     def __del__(self) -> None:
         if self.protocol is not None:
             warnings.warn("Unclosed WebSocketClientConnection", ResourceWarning, stacklevel=1)
 
-    async def _connect(self, opening: Opening, resolver: Any) -> None:
+    async def __connect(self, opening: Opening, resolver: Any) -> None:
         try:
             end = await connect(opening, resolver)
-            self._open(opening, end)
+            self.__open(opening, end)
         except asyncio.CancelledError:
             self.connect_future.cancel()
             raise
@@ -88,7 +88,7 @@ class WebSocketClientConnection:
             if not self.connect_future.done():
                 self.connect_future.set_result(self)
 
-    def _open(self, opening: Opening, end: ClientEnd) -> None:
+    def __open(self, opening: Opening, end: ClientEnd) -> None:
         self.stream = end
         self.headers = opening.headers
         protocol = self.protocol = self.get_websocket_protocol()
@@ -128,7 +128,7 @@ class WebSocketClientConnection:
         future: Future[Message] = self._loop.create_future()
         if self._messages:
             future.set_result(self._messages.popleft())
-            self._take_on()
+            self.__take_on()
         elif self._closed:
             future.set_result(None)
         else:
@@ -148,7 +148,7 @@ class WebSocketClientConnection:
         protocol, self.protocol = self.protocol, None
         if protocol is not None:
             protocol.close(code, reason)
-            self._take_on()  # behind messages that nobody reads comes the server's goodbye
+            self.__take_on()  # behind messages that nobody reads comes the server's goodbye
 
     # -- what the protocol tells -------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class WebSocketClientConnection:
         self._taken = self._loop.create_future()
         return self._taken
 
-    def _take_on(self) -> None:
+    def __take_on(self) -> None:
         if self._taken is not None and not self._taken.done():
             self._taken.set_result(None)
 

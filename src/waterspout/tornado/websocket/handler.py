@@ -66,17 +66,17 @@ class WebSocketHandler(RequestHandler):
         self.open_kwargs = kwargs
         headers = self.request.headers
         if headers.get("Upgrade", "").lower() != "websocket":
-            self._refuse(400, 'Can "Upgrade" only to "WebSocket".')
+            self.__refuse(400, 'Can "Upgrade" only to "WebSocket".')
             return
         connection = [word.strip().lower() for word in headers.get("Connection", "").split(",")]
         if "upgrade" not in connection:
-            self._refuse(400, '"Connection" must be "Upgrade".')
+            self.__refuse(400, '"Connection" must be "Upgrade".')
             return
         # SECURITY: browsers let pages of any site open WebSockets; always checked, and after
         # `prepare`, so that `check_origin` may look at what that found out.
         why = self._check_cross_origin(self.check_origin)
         if why is not None:
-            self._refuse(403, "Cross origin websockets not allowed")
+            self.__refuse(403, "Cross origin websockets not allowed")
             gen_log.debug(why)
             return
         protocol = self.get_websocket_protocol()
@@ -85,9 +85,9 @@ class WebSocketHandler(RequestHandler):
             self.set_header("Sec-WebSocket-Version", "13")
             return
         self.ws_connection = protocol
-        await self._accept(protocol)
+        await self.__accept(protocol)
 
-    def _refuse(self, status: int, message: str) -> None:
+    def __refuse(self, status: int, message: str) -> None:
         self.set_status(status)
         self.finish(message)
         gen_log.debug(message)
@@ -106,14 +106,14 @@ class WebSocketHandler(RequestHandler):
         )
         return WebSocketProtocol13(self, False, params)
 
-    async def _accept(self, protocol: WebSocketProtocol13) -> None:
+    async def __accept(self, protocol: WebSocketProtocol13) -> None:
         connection: Any = self.request.connection
         try:
             upgrade = connection.upgrade(protocol.params.socket_settings)
         except HTTPException as error:
             gen_log.debug("%s", error)
             self.ws_connection = None
-            self._refuse(400, "Missing/Invalid WebSocket headers")
+            self.__refuse(400, "Missing/Invalid WebSocket headers")
             return
         offered = list(upgrade.offered)
         subprotocol = protocol.selected_subprotocol = self.select_subprotocol(offered)
@@ -121,10 +121,10 @@ class WebSocketHandler(RequestHandler):
         connection.set_close_callback(None)
         self.set_status(101)
         try:
-            end = await upgrade.accept(protocol, subprotocol or None, self._fields())
+            end = await upgrade.accept(protocol, subprotocol or None, self.__fields())
         except HTTPException as error:  # too many of this client
             self.ws_connection = None
-            self._refuse(error.code or 400, error.description or "")
+            self.__refuse(error.code or 400, error.description or "")
             return
         except WebSocketClosed:  # the client has left
             self.ws_connection = None
@@ -132,14 +132,14 @@ class WebSocketHandler(RequestHandler):
             connection.give_up()
             return
         connection.give_up()
-        self._end_http()
+        self.__end_http()
         protocol.attach(end)
         try:
-            await self._converse(protocol)
+            await self.__converse(protocol)
         finally:
             end.finished()
 
-    def _fields(self) -> list[Header]:
+    def __fields(self) -> list[Header]:
         """Return the header fields of the answer that `set_header` and others have set."""
         for cookie in self.__dict__.get("_new_cookie", {}).values():
             self.add_header("Set-Cookie", cookie.OutputString(None))
@@ -149,7 +149,7 @@ class WebSocketHandler(RequestHandler):
             if name.lower() not in _NOT_SENT
         ]
 
-    def _end_http(self) -> None:
+    def __end_http(self) -> None:
         """The answer is sent: no method of HTTP works any more."""
         self._headers_written = True
         self._log()
@@ -158,7 +158,7 @@ class WebSocketHandler(RequestHandler):
         for method in _HTTP_ONLY:
             setattr(self, method, _not_supported)
 
-    async def _converse(self, protocol: WebSocketProtocol13) -> None:
+    async def __converse(self, protocol: WebSocketProtocol13) -> None:
         try:
             opening = self.open(*self.open_args, **self.open_kwargs)
             if opening is not None:

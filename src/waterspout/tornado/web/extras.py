@@ -1,0 +1,67 @@
+"""What request handlers have that Tornado's have not: the session, JSON bodies, the site's user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...current import request_var
+from ..escape import json_decode
+from . import ui_names
+from .errors import HTTPError
+from .own import run_own
+
+if TYPE_CHECKING:
+    from ...sessions import SessionMixin
+    from ..util import ObjectDict
+    from .handler import RequestHandler
+
+__all__ = ["ADDED", "get_json", "user_here"]
+
+
+def get_json(handler: RequestHandler) -> Any:
+    """Return the value of a JSON body, whatever its Content-Type.
+
+    Raises `HTTPError` 400 if the body is empty or is not JSON.
+    """
+    body = handler.request.body
+    if not body.strip():
+        reason = "Request body is empty, not JSON"
+        raise HTTPError(400, "Expected a JSON body, got an empty one", reason=reason)
+    try:
+        return json_decode(body)
+    except ValueError as error:
+        reason = "Request body is not valid JSON"
+        raise HTTPError(400, f"Invalid JSON body: {error}", reason=reason) from error
+
+
+def session_here() -> SessionMixin:
+    """Return the session of the request that runs. Raises `RuntimeError` without one."""
+    ctx = request_var.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "Working outside of request context: handler.session is there while the"
+            " handler runs on Waterspout's server, its other doors or its test client."
+        )
+    found: SessionMixin = ctx.session
+    return found
+
+
+def user_here() -> Any:
+    """Return what the application's own user loader says of the request that runs."""
+    ctx = request_var.get(None)
+    return None if ctx is None else ctx.user()
+
+
+def _bind_ui(handler: RequestHandler) -> ObjectDict:
+    handler.ui = found = ui_names.bound(handler)
+    return found
+
+
+#: For `additions.find_added`. ``ui`` is Tornado's, but made when somebody asks.
+ADDED: dict[str, Callable[[Any], Any]] = {
+    "get_json": lambda handler: partial(get_json, handler),
+    "session": lambda handler: run_own(handler, session_here),
+    "ui": _bind_ui,
+}
