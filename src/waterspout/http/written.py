@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .default_fields import DefaultFields
 
-__all__ = ["SENT", "Pieces", "Sent", "Usual", "Written", "answer_of", "usual_answer"]
+__all__ = ["SENT", "BrokenOff", "Pieces", "Sent", "Usual", "Written", "answer_of", "usual_answer"]
 
 #: Bytes after which what waits is sent in more than one piece.
 _PIECE = 64 * 1024
@@ -128,6 +128,10 @@ class Sent:
 SENT: Final = Sent()
 
 
+class BrokenOff(ConnectionError):
+    """The endpoint has failed in the middle of its answer, which it has logged."""
+
+
 class Pieces:
     """A body between the endpoint that writes it and the connection that sends it.
 
@@ -165,8 +169,8 @@ class Pieces:
         self._wake()
 
     def fail(self) -> None:
-        """Say that the body breaks off: who sends it gets a `ConnectionAbortedError` behind the
-        last piece, and must not let it look complete."""
+        """Say that the body breaks off: who sends it gets `BrokenOff` behind the last piece, and
+        must not let it look complete."""
         self._failed = True
         self._wake()
 
@@ -186,7 +190,7 @@ class Pieces:
         self._settle(None)  # who asks for more has sent what it got
         while not self._chunks:
             if self._failed:
-                raise ConnectionAbortedError("The answer has failed.")
+                raise BrokenOff
             if self._ended or self.closed:
                 raise StopAsyncIteration
             self._arrived = asyncio.get_running_loop().create_future()

@@ -21,6 +21,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from ..carry import AsyncContextStream
 from ..drivers import SYNC, drive
+from ..http.written import BrokenOff
 from ..lanes import Lanes
 from ..log import printable
 from . import answers
@@ -59,7 +60,9 @@ async def send_stream(
 
 
 def _is_fault(connection: Connection, exchange: Exchange, error: BaseException) -> bool:
-    """Whether *error* is one of the program, not the client's leaving."""
+    """Whether *error* is one of the program that is not logged yet, not the client's leaving."""
+    if isinstance(error, BrokenOff):
+        return False
     left = connection.lost or exchange.abandoned
     return not (left and isinstance(error, (ClientDisconnected, ConnectionError)))
 
