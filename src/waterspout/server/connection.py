@@ -110,6 +110,8 @@ class Connection(Receiver):
         last = self.waiting[-1] if self.waiting else self.running
         if last is None or self.transport.get_extra_info("sslcontext") is not None:
             return False
+        if last.incoming.version == "1.0" and not self.server.conduct.waits_for_silent_1_0:
+            return False
         self.closing = True
         last.keep_alive = False
         half_closed.watch(self, self.running)
@@ -294,7 +296,10 @@ class Connection(Receiver):
         if not exchange.complete and self.receiving is exchange:
             exchange.keep_alive = False  # the rest of the body is not wanted any more
         if not exchange.keep_alive:
-            return b"Connection: close\r\n"
+            silent = (
+                exchange.incoming.version == "1.0" and not self.server.conduct.says_close_to_1_0
+            )
+            return b"" if silent else b"Connection: close\r\n"
         if exchange.incoming.version == "1.0":
             return b"Connection: Keep-Alive\r\n"  # as old clients know it
         return b""

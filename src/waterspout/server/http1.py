@@ -28,6 +28,7 @@ import httptools
 
 from ..http.incoming import BLANK, Blank, Origin, split_target
 from . import restarts
+from .conduct import OURS, Conduct
 from .deciding import CODING, CONDITION, CONNECTION, COOKIE, HOST, LENGTH, Deciding, kind_of, kinds
 from .field_bounds import check_sizes, check_trailers, length_of, too_long
 from .request_line import ProtocolError, check_target, explained, is_host
@@ -49,8 +50,7 @@ _METHODS = {
 _CHUNK_FRAME = 20
 #: The end of a header section, and of a chunked body with its trailers.
 _END = b"\r\n\r\n"
-#: What llhttp is fed at once, but for bodies of known length: the counts of raw bytes are
-#: off by no more.
+#: What llhttp is fed at once: the counts of raw bytes are off by no more.
 _SLICE = 4096
 #: Instead of an offset: the request is the first in what is fed.
 _FIRST = -1
@@ -87,6 +87,7 @@ class RequestParser:
         "_unfed",
         "_url",
         "chunked",
+        "conduct",
         "content_length",
         "expects_continue",
         "has_condition",
@@ -98,15 +99,14 @@ class RequestParser:
         "origin",
         "paused",
         "sink",
-        "tunnels",
         "upgrade",
     )
 
-    def __init__(self, sink: RequestSink, limits: Limits, *, tunnels: bool = False) -> None:
+    def __init__(self, sink: RequestSink, limits: Limits, conduct: Conduct = OURS) -> None:
         # Connection
         self.sink = sink
         self.limits = limits
-        self.tunnels = tunnels  # CONNECT is taken
+        self.conduct = conduct
         self._max_fields = limits.header_count
         self._small = min(limits.header_field, limits.request_line)
         self.origin = Origin()
@@ -374,7 +374,7 @@ class RequestParser:
             self.keep_alive = self._parser.should_keep_alive()
             self.upgrade = self._parser.should_upgrade()
         elif kind == CODING:
-            if version == "1.0":
+            if version == "1.0" and not self.conduct.reads_chunks_in_1_0:
                 raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
             if self.chunked or value.strip().lower() != b"chunked":
                 value = b"chunked," + value if self.chunked else value
@@ -414,7 +414,7 @@ class RequestParser:
                 raise ProtocolError(414, "the request line is too long")
             self._name = b""
         elif method == b"CONNECT":
-            if not self.tunnels:
+            if not self.conduct.takes_connect:
                 raise ProtocolError(501, "CONNECT is not supported")
             if self.content_length or self.chunked:
                 raise ProtocolError(400, "a body of CONNECT")

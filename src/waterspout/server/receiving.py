@@ -53,7 +53,7 @@ class Receiver(Wire):
         self.wsgi = server.app.needs_wsgi
         self.proxied = server.asks_proxies
         self.access_log = server.access_log
-        self.parser = RequestParser(self, self.limits, tunnels=server.takes_connect)
+        self.parser = RequestParser(self, self.limits, server.conduct)
         self.receiving: Exchange | None = None
         self.running: Exchange | None = None
         self.waiting: list[Exchange] = []  # bounded and short; an empty deque has 624 bytes
@@ -188,6 +188,8 @@ class Receiver(Wire):
         parser = self.parser
         plan = exchange.plan
         exchange.bodied = True
+        if parser.chunked and exchange.incoming.version == "1.0":
+            exchange.keep_alive = False  # see `Conduct.reads_chunks_in_1_0`
         ctx = exchange.ctx  # of a mounted application it may be
         exchange.limit = limit = (self.app if ctx is None else ctx.app).body_limit(plan)
         self._rate_from = None

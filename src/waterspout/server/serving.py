@@ -33,6 +33,7 @@ from . import answers, forwarded
 from .accepting import Acceptor
 from .access import Access, open_log
 from .application import resolve
+from .conduct import OURS
 from .connection import Connection
 from .lifespan import Lifespan
 from .settings import ServerSettings, Threads
@@ -122,8 +123,7 @@ class Server:
         self.settings = settings or ServerSettings()
         self.asks_proxies = bool(self.settings.trusted_proxies)
         """Whether `believe` is asked for every message."""
-        self.takes_connect = False
-        """Whether CONNECT is for the application to answer; else it gets a 501."""
+        self.conduct = OURS
         self.debugger: Any = None
         """What explains errors to the client in debug mode."""
         self.connections: set[Served] = set()

@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from ...server import answers
+from ...server.conduct import Conduct
 from ...server.connection import Connection
 from ...server.serving import Server
 from ..log import app_log, gen_log
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TornadoServer"]
 
+_CONDUCT = Conduct(
+    takes_connect=True,
+    reads_chunks_in_1_0=True,
+    says_close_to_1_0=False,
+    waits_for_silent_1_0=False,
+)
 _REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
@@ -32,7 +39,7 @@ class TornadoServer(Server):
     def __init__(self, front: HTTPServer, app: Host, settings: ServerSettings) -> None:
         super().__init__(app, settings)
         self._front = front
-        self.takes_connect = True
+        self.conduct = _CONDUCT
         self.connections = _Connections(front)
         self._trusted = frozenset(front.trusted_downstream or ())
         self.asks_proxies = bool(front.xheaders or front.protocol)
