@@ -71,7 +71,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "reload": Meaning("honoured"),
     "forwarded_allow_ips": Meaning("honoured", "`trusted_proxies`, and UNIX sockets"),
-    "proxy_protocol": Meaning("honoured", "v1, v2 and auto: both versions"),
+    "proxy_protocol": Meaning("honoured", "v1, v2 and auto all take both versions"),
     "proxy_allow_ips": Meaning("honoured", "with proxy_protocol"),
     "asgi_loop": Meaning("honoured", "`loop`"),
     "accesslog": Meaning("honoured"),
@@ -171,6 +171,8 @@ def settings_from(cfg: Any) -> ServerSettings:
     if "forwarded_allow_ips" in wishes or "FORWARDED_ALLOW_IPS" in os.environ:
         # As gunicorn has it: whoever may connect to a UNIX socket is meant too.
         changes["trusted_proxies"] = (*cfg.forwarded_allow_ips, "unix")
+    if cfg.proxy_protocol not in ("off", False):
+        changes["proxy_protocol"] = (*cfg.proxy_allow_ips, "unix")
     if cfg.is_ssl:
         changes["ssl_context"] = ssl_context(cfg)
     return settings.evolve(**changes)

@@ -23,6 +23,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..background import cancel_spawned, spawned
@@ -36,6 +37,9 @@ from .application import resolve
 from .conduct import OURS
 from .connection import Connection
 from .lifespan import Lifespan
+from .proxied import ProxiedConnection, peer_of
+from .proxy_protocol import Preamble, PreambleError
+from .proxy_protocol import receive as receive_preamble
 from .settings import ServerSettings, Threads
 from .sockets import Listener, open_listeners
 from .starting import Starter
@@ -342,17 +346,29 @@ class Server:
         task.add_done_callback(self._opening.discard)
 
     async def _open(self, sock: socket.socket) -> None:
-        """Put a connection (after the TLS handshake, if any) on an accepted socket."""
+        """Put a connection on an accepted socket, after a PROXY header and a TLS handshake."""
+        patience = min(self.settings.timeouts.header, _HANDSHAKE)
+        preamble: Preamble | None = None
+        peer = ""
         try:
-            if self._tls is None:
-                made = await self.loop.connect_accepted_socket(self._make_connection, sock)
-            else:
-                made = await self.loop.connect_accepted_socket(
-                    self._make_connection,
-                    sock,
-                    ssl=self._tls,
-                    ssl_handshake_timeout=min(self.settings.timeouts.header, _HANDSHAKE),
-                )
+            if self.settings.proxy_protocol:
+                peer = peer_of(sock)
+                if self.settings.speaks_proxy_protocol(peer):
+                    async with asyncio.timeout(patience):
+                        preamble = await receive_preamble(sock)
+            made = await self.loop.connect_accepted_socket(
+                partial(self._make_connection, preamble),
+                sock,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else patience,
+            )
+        except PreambleError as ex:
+            _logger.warning("A connection of %s was closed: %s.", peer or "a local socket", ex)
+            sock.close()
+            return
+        except asyncio.CancelledError:
+            sock.close()
+            raise
         except OSError as ex:  # SSLError too: a peer that does not speak TLS, or left
             self.note_failure(sock, ex)
             sock.close()
@@ -380,10 +396,10 @@ class Server:
         """Log that an accepted connection could not be established."""
         _logger.debug("A connection was not established: %s", error)
 
-    def _make_connection(self) -> Connection:
+    def _make_connection(self, preamble: Preamble | None) -> Connection:
         if self._ticker is None:
             self._tick()
-        return Connection(self)
+        return Connection(self) if preamble is None else ProxiedConnection(self, preamble)
 
     # -- clock ------------------------------------------------------------------------
 

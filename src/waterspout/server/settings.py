@@ -186,10 +186,16 @@ class ServerSettings:
     """What they are believed about: ``"for"`` (the client's address), ``"proto"`` (the scheme),
     ``"host"``, ``"port"``, ``"prefix"``. Name only fields that your proxy always sets itself: many
     hand on what the client wrote."""
+    proxy_protocol: tuple[str, ...] = ()
+    """Peers that begin each connection with a header of the PROXY protocol (version 1 or 2), which
+    names the client: addresses or networks, ``"unix"``, ``"*"``. Others are taken as they are."""
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
     threads: Threads = field(default_factory=Threads)
     _proxy_networks: tuple[IPv4Network | IPv6Network, ...] = field(
+        init=False, repr=False, compare=False
+    )
+    _preamble_networks: tuple[IPv4Network | IPv6Network, ...] = field(
         init=False, repr=False, compare=False
     )
 
@@ -210,8 +216,10 @@ class ServerSettings:
             )
         for name in self.forwarded_fields:
             _check_choice("forwarded_fields", name, ("for", "proto", "host", "port", "prefix"))
-        named = (text for text in self.trusted_proxies if text not in {"*", "unix"})
-        object.__setattr__(self, "_proxy_networks", tuple(_network(text) for text in named))
+        for name in ("trusted_proxies", "proxy_protocol"):
+            named = (text for text in getattr(self, name) if text not in {"*", "unix"})
+            networks = tuple(_network(name, text) for text in named)
+            object.__setattr__(self, _NETWORKS[name], networks)
 
     @property
     def tls(self) -> bool:
@@ -224,11 +232,11 @@ class ServerSettings:
         SECURITY: empty by default, so ``X-Forwarded-For`` of a stranger is never believed
         (CVE-2019-12781 class).
         """
-        if "*" in self.trusted_proxies:
-            return True
-        if _parsed(peer) is None:
-            return "unix" in self.trusted_proxies
-        return self.trusts_hop(peer)
+        return _is_among(peer, self.trusted_proxies, self._proxy_networks)
+
+    def speaks_proxy_protocol(self, peer: str) -> bool:
+        """Return True if a connection of `peer` (as in `trusts`) begins with a PROXY header."""
+        return _is_among(peer, self.proxy_protocol, self._preamble_networks)
 
     def trusts_hop(self, address: str) -> bool:
         """Return True if what stands before `address` in ``X-Forwarded-For`` may be believed: it
@@ -276,6 +284,8 @@ class ServerSettings:
         return _build(cls, found, base=base or cls(), where="WATERSPOUT_")
 
 
+#: Fields that name peers, and where their networks are kept.
+_NETWORKS = {"trusted_proxies": "_proxy_networks", "proxy_protocol": "_preamble_networks"}
 _GROUPS: Mapping[str, type] = {"limits": Limits, "timeouts": Timeouts, "threads": Threads}
 
 
@@ -391,11 +401,22 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def _network(text: str) -> IPv4Network | IPv6Network:
+def _is_among(
+    peer: str, named: Collection[str], networks: Iterable[IPv4Network | IPv6Network]
+) -> bool:
+    if "*" in named:
+        return True
+    found = _parsed(peer)
+    if found is None:
+        return "unix" in named
+    return any(found in network for network in networks)
+
+
+def _network(setting: str, text: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(text, strict=False)
     except ValueError:
         raise SettingsError(
-            f"trusted_proxies has {text!r}; expected an address (10.0.0.1), a network"
+            f"{setting} has {text!r}; expected an address (10.0.0.1), a network"
             " (10.0.0.0/8), 'unix' or '*'."
         ) from None
