@@ -150,7 +150,9 @@ class Door:
         elif body is not None:
             fields["Content-Length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        data = self.exchange(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + (body or b""))
+        data = self.exchange(
+            f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + (body or b"")
+        )
         return parsed(data)
 
     def exchange(self, sent: bytes) -> bytes:

@@ -9,12 +9,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from tornado_site import Data, OwnField, Text
 
-from waterspout import App, Response, WebSocket, abort, check_csrf, csrf_token, request, session
+from waterspout import (
+    App,
+    Response,
+    WebSocket,
+    abort,
+    check_csrf,
+    csrf_token,
+    request,
+    send_file,
+    session,
+)
 from waterspout.flask import Flask
 from waterspout.tornado import web
 from waterspout.tornado.wsgi import WSGIContainer
@@ -133,6 +145,32 @@ def add_views(app: App) -> None:
     def stream() -> Any:
         return iter(["one", "two"])
 
+    @app.get("/dates")
+    def dates() -> str:
+        return f"{request.date} {request.if_modified_since} {request.if_unmodified_since}"
+
+    @app.get("/conditional")
+    def conditional() -> Response:
+        response = Response("x")
+        response.last_modified = datetime(2020, 1, 1, tzinfo=UTC)
+        return response.make_conditional(request, accept_ranges=True, complete_length=1)
+
+    @app.get("/file")
+    async def file() -> Response:
+        return send_file(__file__)
+
+    @app.post("/json")
+    def given() -> str:
+        return str(request.get_json())[:10]
+
+    @app.post("/json-async")
+    async def given_async() -> str:
+        return str(request.get_json())[:10]
+
+    @app.get("/cookie")
+    def cookie() -> str:
+        return str(request.cookies.get("__Host-id"))
+
     @app.get("/forbidden")
     async def forbidden() -> None:
         abort(403)
@@ -179,6 +217,8 @@ def load_container(app: App) -> Any:
 def _around(kind: str, app: App) -> App:
     if kind == "handlers":
         app.add_handlers([("/text", Text), ("/data", Data), ("/own-field", OwnField)])
+        folder = {"path": str(Path(__file__).parent)}
+        app.add_handlers([("/files/(.*)", web.StaticFileHandler, folder)])
     elif kind == "app":
         inner = Flask("security_inner", static_folder=None)
         add_views(inner)

@@ -68,6 +68,10 @@ class Guestbook:
         self.bell = Bell()
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        # SECURITY: the key of the sessions is in it, which nobody else on this machine may read.
+        # What SQLite keeps beside it has the same mode.
+        path.touch(0o600)
+        path.chmod(0o600)
         with self._open() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(SCHEMA)

@@ -11,7 +11,13 @@ keep their Flask and their Tornado.
 
 from __future__ import annotations
 
+import os
 import sys
+
+# SECURITY: as in `waterspout.__main__`; a program that is run has it again.
+_is_first = __name__ == "__main__" and sys.path[:1] in ([""], [os.getcwd()])
+_removed = [sys.path.pop(0)] if _is_first else []
+
 import sysconfig
 from pathlib import Path
 
@@ -70,6 +76,7 @@ def status() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] not in main.commands and names_program(sys.argv[1:]):
+        sys.path[:0] = _removed
         run_program(sys.argv[1:])
     else:
         main()

@@ -9,12 +9,13 @@ for, and Werkzeug's own constructor still works for an environ.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from functools import cache
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.datastructures import Headers, IfRange, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.http import parse_cookie
@@ -122,6 +123,26 @@ class _Bounded(LimitedStream):
         return count
 
 
+class _Dated:
+    """A property of Werkzeug's request that is read from a date. Without one it is what *nothing*
+    makes; Werkzeug's own fails at a date with too large a number in it."""
+
+    def __init__(self, nothing: Callable[[], Any] = lambda: None) -> None:
+        self.nothing = nothing
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.inherited: Any = getattr(WerkzeugRequest, name)
+        self.__doc__ = self.inherited.__doc__
+
+    def __get__(self, request: Any, owner: type | None = None) -> Any:
+        if request is None:
+            return self
+        try:
+            return self.inherited.__get__(request, owner)
+        except OverflowError:
+            return self.nothing()
+
+
 class Request(WerkzeugRequest):
     """A request (Flask's `Request`): Werkzeug's properties, what the URL matched, and
     body values that are plain in `def` and `async def` views alike.
@@ -150,6 +171,10 @@ class Request(WerkzeugRequest):
     max_form_parts: int | None = _Limit("MAX_FORM_PARTS", 1_000)  # type: ignore[assignment]
     max_form_size: int | None = _Limit("MAX_FORM_SIZE", None)  # type: ignore[assignment]
     form_data_parser_class: type[FormDataParser] = FormParser
+    date: datetime | None = _Dated()  # type: ignore[assignment]
+    if_modified_since: datetime | None = _Dated()  # type: ignore[assignment]
+    if_unmodified_since: datetime | None = _Dated()  # type: ignore[assignment]
+    if_range: IfRange = _Dated(IfRange)  # type: ignore[assignment]
 
     @classmethod
     def from_incoming(cls: type[R], incoming: Incoming) -> R:

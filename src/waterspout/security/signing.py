@@ -53,8 +53,17 @@ def sha256(data: bytes = b"") -> Any:
 
 def key_ring(secret_key: Key, fallbacks: Iterable[Key] | None = None) -> tuple[Key, ...]:
     """Return the keys as itsdangerous wants them: those that only verify, then the one that
-    signs."""
-    return (*(fallbacks or ()), secret_key)
+    signs. Raises `ValueError` for an empty one.
+
+    SECURITY: whoever can guess a key signs whatever he likes, and an old one is believed too.
+    """
+    ring = (*(fallbacks or ()), secret_key)
+    if not all(ring):
+        raise ValueError(
+            "A secret key is empty: look into SECRET_KEY and SECRET_KEY_FALLBACKS, and at the"
+            " variables they come from. Anybody could sign with it."
+        )
+    return ring
 
 
 class _Signer(TimestampSigner):

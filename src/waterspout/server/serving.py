@@ -198,6 +198,13 @@ class Server:
     def listen_on(self, listener: Listener) -> None:
         """Accept from one more listening socket; it is closed with the server."""
         self.urls.append(listener.url(self.settings.tls))
+        if self.debugger is not None and not listener.is_local:
+            # SECURITY: the page shows sources and values, and has a console (CVE-2015-5306 class).
+            _logger.warning(
+                "Debug mode is on at %s, which others can reach: errors show them the program's"
+                " inside. Use 127.0.0.1, or turn debug off.",
+                self.urls[-1],
+            )
         acceptor = Acceptor(self.loop, listener, self._take, self._room)
         self._acceptors.append(acceptor)
         acceptor.start()

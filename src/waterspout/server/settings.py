@@ -35,6 +35,13 @@ class SettingsError(ValueError):
     """A setting has an impossible value or an unknown name; the text says what to write."""
 
 
+class FileMode(int):
+    """Permission bits; in text they are octal, with or without ``0o`` before them."""
+
+    def __repr__(self) -> str:
+        return oct(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much one peer may make us hold.  Sizes in bytes.
@@ -149,8 +156,9 @@ class ServerSettings:
     """TCP port; 0 takes a free one."""
     uds: str | None = None
     """Path of a UNIX socket, instead of host and port."""
-    uds_mode: int | None = None
-    """Permission bits of the UNIX socket (``0o660``); None: what the umask leaves."""
+    uds_mode: FileMode | int | None = FileMode(0o666)  # noqa: RUF009  # immutable
+    """Permission bits of the UNIX socket, in text octal (``0660``); None: what the umask leaves.
+    Whoever may write to it can connect: with the default a proxy under another user, too."""
     fds: tuple[int, ...] = ()
     """Listening sockets inherited as file descriptors, instead of host and port."""
     backlog: int = 2048
@@ -201,6 +209,10 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         _check_port(self.port)
+        if self.uds_mode is not None and not 0 <= self.uds_mode <= 0o777:
+            raise SettingsError(
+                f"uds_mode is {self.uds_mode!r}; expected permission bits, such as 0o660."
+            )
         if self.workers < 1:
             raise SettingsError(f"workers is {self.workers!r}; write 1 or more.")
         if self.backlog < 1:
@@ -341,6 +353,8 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
 def _as_given(name: str, value: Any, target: Any) -> Any:
     if target is float and type(value) is int:
         return float(value)
+    if target is FileMode and type(value) is int:
+        return FileMode(value)
     if target is object or (isinstance(value, target) and (target is bool or value is not True)):
         return value
     if target is str and isinstance(value, os.PathLike):
@@ -355,6 +369,8 @@ def _from_text(text: str, target: Any) -> Any:
         if text.lower() in _FALSE:
             return False
         raise ValueError(text)
+    if target is FileMode:
+        return int(text, 8)
     if target is int:
         return int(text, 0) if text[:2].lower() in {"0o", "0x"} else int(text)
     if target is float:
@@ -363,7 +379,13 @@ def _from_text(text: str, target: Any) -> Any:
 
 
 def _spoken(target: Any) -> str:
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        FileMode: "octal digits",
+    }
     return names.get(target, getattr(target, "__name__", str(target)))
 
 

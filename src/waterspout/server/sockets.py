@@ -15,6 +15,7 @@ import stat
 from collections.abc import Iterable, MutableMapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from .occupant import describe_occupant
 from .settings import ServerSettings
@@ -51,6 +52,13 @@ class Listener:
         host, port = address[:2]
         shown = f"[{host}]" if ":" in host else host
         return f"{'https' if tls else 'http'}://{shown}:{port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.sock.family == socket.AF_UNIX:
+            return True
+        return ip_address(self.sock.getsockname()[0].partition("%")[0]).is_loopback
 
     def close(self) -> None:
         """Stop listening; remove the UNIX socket's file unless another server replaced it."""

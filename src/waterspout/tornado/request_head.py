@@ -20,11 +20,11 @@ __all__ = ["add_credentials", "encode_head"]
 
 
 def add_credentials(
-    headers: HTTPHeaders, target: SplitResult | WebSocketURI, request: HTTPRequest
+    headers: HTTPHeaders, target: SplitResult | WebSocketURI, request: HTTPRequest | None
 ) -> None:
     """Add the name and the password of the URL, or else of the request, if there are any."""
     username, password = target.username, target.password
-    if username is None:
+    if username is None and request is not None:
         username, password = request.auth_username, request.auth_password
     if username is not None:
         pair = encode_username_password(username, password or "")

@@ -15,6 +15,7 @@ from .messages import HTTPRequest, HTTPResponse
 
 __all__ = ["AsyncHTTPClient", "HTTPClient"]
 
+_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -93,8 +94,9 @@ class AsyncHTTPClient:
         url, method, body = request.url, request.method, request.body
         headers = request.headers.copy()
         left = request.max_redirects if request.follow_redirects else 0
+        at_home = True  # no redirect has led to another server yet
         while True:
-            exchange = Exchange(request, url, method, headers, body)
+            exchange = Exchange(request, url, method, headers, body, at_home)
             code, reason, fields, buffer = await exchange.run()
             if code not in _REDIRECTS or left <= 0 or "Location" not in fields:
                 break
@@ -104,9 +106,11 @@ class AsyncHTTPClient:
                 method, body = "GET", None
                 for name in ("Content-Length", "Content-Type", "Content-Encoding"):
                     headers.pop(name, None)
-            if urlsplit(target)[:2] != urlsplit(url)[:2]:
-                # SECURITY: credentials are for the server they were meant for (CVE-2018-18074).
-                for name in ("Authorization", "Cookie", "Host"):
+            if _server_of(target) != _server_of(url):
+                # SECURITY: credentials are for the server they were meant for, and for none that
+                # it leads to (CVE-2018-18074, CVE-2022-27774); not for its port without TLS either.
+                at_home = False
+                for name in ("Authorization", "Cookie", "Host", "Proxy-Authorization"):
                     headers.pop(name, None)
             url = target
         return HTTPResponse(
@@ -119,6 +123,12 @@ class AsyncHTTPClient:
             reason=reason,
             start_time=request.start_time,
         )
+
+
+def _server_of(url: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port. Raises ValueError."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 class HTTPClient:

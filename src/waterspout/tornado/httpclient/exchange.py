@@ -25,6 +25,8 @@ _WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 _READ = 64 * 1024
 #: Bytes of a decompressed body that are made at a time.
 _PIECE = 64 * 1024
+#: Bytes of the heads of a response, interim ones and trailers included.
+_MAX_HEAD = 64 * 1024
 #: Bytes of a response that are kept.
 _MAX_BODY = 100 * 1024 * 1024
 
@@ -33,7 +35,8 @@ Answer = tuple[int, str, HTTPHeaders, BytesIO]
 
 class Exchange:
     """Sends *request* to *url*, with *method*, *headers* and *body*, which a redirect may have
-    changed, and takes one response."""
+    changed, and takes one response. *own_credentials* says that those of the request are for the
+    server of that URL."""
 
     _has_head: bool
     _complete: bool
@@ -47,8 +50,12 @@ class Exchange:
         method: str,
         headers: HTTPHeaders,
         body: bytes | None,
+        own_credentials: bool,
     ) -> None:
         self.request = request
+        self._own_credentials = own_credentials
+        self._head_size = 0  # of fields that are complete
+        self._unread_size = 0  # of what came before the end of a head
         self.target: SplitResult = urlsplit(url)
         if self.target.scheme not in ("http", "https") or not self.target.hostname:
             raise ValueError(f"Unsupported URL: {url!r}")
@@ -116,7 +123,7 @@ class Exchange:
         headers.setdefault("Host", target.netloc.rpartition("@")[2])
         headers["Connection"] = "close"
         headers.setdefault("User-Agent", request.user_agent or "Waterspout")
-        add_credentials(headers, target, request)
+        add_credentials(headers, target, request if self._own_credentials else None)
         if request.decompress_response:
             headers["Accept-Encoding"] = "gzip"
         if request.expect_100_continue:
@@ -170,6 +177,9 @@ class Exchange:
                 raise error.__context__ or error from None
             except httptools.HttpParserError as error:
                 raise HTTPClientError(599, f"Malformed response: {error}") from error
+            if not self._has_head:
+                self._unread_size += len(data)
+                _check_head(self._unread_size)
             if self._continues:
                 self._continues = False
                 await self._send_body(writer)
@@ -191,6 +201,8 @@ class Exchange:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field."""
+        self._head_size += len(name) + len(value) + 4
+        _check_head(self._head_size)
         self._fields.add(name.decode("latin-1"), value.decode("latin-1").strip())
 
     def on_headers_complete(self) -> None:
@@ -248,3 +260,9 @@ class Exchange:
             self._continues = continues
         else:
             self._complete = True
+
+
+def _check_head(size: int) -> None:
+    """SECURITY: a server that is asked may not fill this program's memory either."""
+    if size > _MAX_HEAD:
+        raise HTTPClientError(599, f"The response's head has more than {_MAX_HEAD} bytes")

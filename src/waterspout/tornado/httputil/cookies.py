@@ -22,7 +22,9 @@ def parse_cookie(cookie: str) -> dict[str, str]:
         name, equals, value = piece.partition("=")
         if not equals:
             name, value = "", name
-        name, value = name.strip(), value.strip()
+        # SECURITY: of blanks and tabs only. To `str.strip` more is a blank, such as a no-break
+        # space: a name with one in front would pass as one that browsers protect (``__Host-``).
+        name, value = name.strip(" \t"), value.strip(" \t")
         if name or value:
             cookies[name] = _unquote_cookie(value)
     return cookies
