@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from copy import copy
 from importlib import metadata
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import click
 from .. import __version__
 from ..context import current_app
 from .groups import with_appcontext
+from .options import debug_option, dropin_option, naming_options, set_app
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -61,6 +63,8 @@ def routes_command(sort: str, all_methods: bool) -> None:
 
 
 def _methods(rule: Rule, hidden: set[str]) -> str:
+    if getattr(rule, "websocket", False):
+        return "WS"
     return "any" if rule.methods is None else ", ".join(sorted(rule.methods - hidden))
 
 
@@ -108,6 +112,21 @@ def _prepare_line_editing(names: dict[str, Any]) -> None:
     else:
         readline.set_completer(Completer(names).complete)
     hook()
+
+
+def named_behind(command: click.Command) -> click.Command:
+    """Return *command* with the argument MODULE:APP and the options that name an application
+    and its environment, as `waterspout run` has them."""
+    made = copy(command)
+    argument = click.Argument(
+        ["import_path"],
+        metavar="[MODULE:APP]",
+        required=False,
+        callback=set_app,
+        expose_value=False,
+    )
+    made.params = [argument, *command.params, *naming_options(), dropin_option, debug_option]
+    return made
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:

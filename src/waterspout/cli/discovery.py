@@ -14,6 +14,8 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from difflib import get_close_matches
+from importlib.util import find_spec
 from types import FunctionType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -187,6 +189,48 @@ def prepare_import(path: str) -> str:
     return ".".join(reversed(parts))
 
 
+def find_module(path: str) -> str:
+    """Do what `prepare_import` does, and return the module's name, for a module that is there.
+
+    Raises `NoAppException` for a file or a top-level module that is not, and for one that another
+    module of the same name hides.
+    """
+    name = prepare_import(path)
+    directory = sys.path[0]
+    if path.endswith(".py") and not os.path.exists(path):
+        raise NoAppException(f"There is no file {path!r} in {os.getcwd()!r}.{_similar(path)}")
+    top = name.partition(".")[0]
+    is_here = any(os.path.exists(os.path.join(directory, top + end)) for end in (".py", ""))
+    loaded = sys.modules.get(top)
+    file = getattr(loaded, "__file__", None)
+    if loaded is not None and is_here and (file is None or not _is_below(file, directory)):
+        what = "Python itself" if top in sys.stdlib_module_names else "another package"
+        raise NoAppException(
+            f"{top!r} is already a module of {what}, which is imported instead of the one in"
+            f" {directory!r}: give the file another name."
+        )
+    if loaded is None and find_spec(top) is None:
+        raise NoAppException(
+            f"Could not import {name!r}: there is no module {top!r} in {directory!r}, and none"
+            f" is installed.{_similar(top + '.py')}"
+        )
+    return name
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))
+
+
+def _similar(path: str) -> str:
+    directory, name = os.path.split(path)
+    try:
+        near = [file for file in os.listdir(directory or ".") if file.endswith(".py")]
+    except OSError:
+        return ""
+    close = get_close_matches(name, near, 1, 0.75)
+    return f" Did you mean {os.path.join(directory, close[0])!r}?" if close else ""
+
+
 @overload
 def locate_app(
     module_name: str, app_name: str | None, raise_if_not_found: Literal[True] = True
@@ -272,7 +316,8 @@ class ScriptInfo:
     def _find_app(self) -> App | None:
         if self.app_import_path:
             path, name = split_import_path(self.app_import_path)
-            return locate_app(prepare_import(path), name)
+            module_name = find_module(path)
+            return locate_app(module_name, name)
         for path in DEFAULT_FILES:
             app = locate_app(prepare_import(path), None, raise_if_not_found=False)
             if app is not None:

@@ -36,6 +36,10 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
     for file in files:
         values |= dotenv.dotenv_values(file, encoding="utf-8")
     for key, value in values.items():
-        if value is not None:
-            os.environ.setdefault(key, value)
+        if value is not None and os.environ.get(key) in (None, _from_files.get(key)):
+            os.environ[key] = _from_files[key] = value
     return bool(values)
+
+
+#: What files have set so far; a file that is named later, and so wins, may change it.
+_from_files: dict[str, str] = {}

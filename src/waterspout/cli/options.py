@@ -112,7 +112,9 @@ def _load_env_file(ctx: click.Context, param: click.Parameter, value: str | None
             raise click.BadParameter(
                 "Reading it needs the package python-dotenv.", ctx, param
             ) from None
-    defaults = ctx.ensure_object(ScriptInfo).load_dotenv_defaults
+    # Behind a command's name: the usual files were read in front of it.
+    is_behind = not isinstance(ctx.command, click.Group)
+    defaults = ctx.ensure_object(ScriptInfo).load_dotenv_defaults and not is_behind
     if value is not None or defaults:
         load_dotenv(value, load_defaults=defaults)
     return value
@@ -170,6 +172,25 @@ debug_option = click.Option(
     expose_value=False,
     callback=_set_debug,
 )
+
+
+def naming_options() -> list[click.Option]:
+    """Return `--app` and `--env-file` as options of a command, behind its name.
+
+    They have no variables of their own: those of the options in front of the command hold.
+    """
+    return [
+        click.Option(
+            [*option.opts],
+            type=option.type,
+            metavar=option.metavar,
+            help=option.help,
+            is_eager=True,
+            expose_value=False,
+            callback=option.callback,
+        )
+        for option in (env_file_option, app_option)
+    ]
 
 
 def _joined(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[F], F]:

@@ -9,13 +9,21 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..context import current_app
-from .commands import get_own_version, get_version, routes_command, shell_command, version_option
+from .commands import (
+    get_own_version,
+    get_version,
+    named_behind,
+    routes_command,
+    shell_command,
+    version_option,
+)
 from .discovery import NoAppException, NothingNamedException, ScriptInfo
 from .groups import AppGroup
 from .options import app_option, debug_option, dropin_option, env_file_option
@@ -84,13 +92,17 @@ class FlaskGroup(AppGroup):
         try:
             app = ctx.ensure_object(ScriptInfo).load_app()
         except NoAppException as ex:
-            _show(f"Error: {ex.format_message()}")
+            self.show_no_app(ex)
             return None
         # Now, so that callbacks of parameters are inside the context as well.
         if not current_app or current_app != app:
             ctx.with_resource(app.app_context())
         app_command: click.Command | None = app.cli.get_command(ctx, name)
         return app_command
+
+    def show_no_app(self, ex: NoAppException) -> None:
+        """Say why an application's own commands cannot be looked at for the one asked for."""
+        _show(f"Error: {ex.format_message()}")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, sorted; an application that does not load is reported and left out."""
@@ -147,7 +159,12 @@ def _show(text: str) -> None:
 class WaterspoutGroup(FlaskGroup):
     """The `waterspout` command."""
 
-    default_commands = (serve_command, shell_command, routes_command, demo_command)
+    default_commands = (
+        serve_command,
+        named_behind(shell_command),
+        named_behind(routes_command),
+        demo_command,
+    )
     version_option = version_option(get_own_version)
     options = (env_file_option, dropin_option, app_option, debug_option)
 
@@ -165,6 +182,25 @@ class WaterspoutGroup(FlaskGroup):
 
     def show_nothing_named(self, ex: NothingNamedException) -> None:
         """Say nothing: who only looks at the help has made no error."""
+
+    def show_no_app(self, ex: NoAppException) -> None:
+        """End with the error of an application that was named; without one it is the command
+        that is unknown, and that alone."""
+        if not isinstance(ex, NothingNamedException):
+            raise ex
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of *args*; an unknown one is an error that names a similar one, the
+        application's own included."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            close = get_close_matches(args[0], self.list_commands(ctx), 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            if not hint and ctx.ensure_object(ScriptInfo).app_import_path is None:
+                hint = " An application may have more: name one with the option '--app'."
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
 
 flask_cli = FlaskGroup(

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
 from typing import Any, NoReturn, cast
 
 import click
@@ -33,13 +32,20 @@ from .discovery import (
     NoAppException,
     NotAnAppException,
     ScriptInfo,
+    find_module,
     format_user_traceback,
-    prepare_import,
     split_import_path,
 )
 from .environment import load_dotenv as load_dotenv_files
 from .groups import pass_script_info
-from .options import address_options, debug_option, dropin_option, server_options, set_app
+from .options import (
+    address_options,
+    debug_option,
+    dropin_option,
+    naming_options,
+    server_options,
+    set_app,
+)
 from .unrun import warn_of_unrun_main
 
 Cert = ssl.SSLContext | tuple[str, str | None] | str | None
@@ -101,16 +107,20 @@ def serve_command(
         if reload and not is_reload_child():
             _supervise(settings, info, extra_files, exclude_patterns)
         if info.app_import_path:
-            warn_of_unrun_main(split_import_path(info.app_import_path)[0])
+            module, _ = split_import_path(info.app_import_path)
+            find_module(module)
+            warn_of_unrun_main(module)
         # Each of several workers loads the application itself: threads, loops and connections
         # made while it is imported do not survive a fork.
-        server.serve(
-            _or_its_wrapper(partial(_load_app, info)) if workers == 1 else _factory(info),
-            settings,
-        )
+        app = _or_its_wrapper(partial(_load_app, info)) if workers == 1 else _factory(info)
+        if not is_reload_child():
+            named = f"'{info.app_import_path}'" if info.app_import_path else "the application"
+            mode = "debug" if debug else "production"
+            click.echo(f"Serving {named} in {mode} mode. Ctrl+C stops.", err=True)
+        server.serve(app, settings)
 
 
-serve_command.params += [dropin_option, debug_option]
+serve_command.params += [*naming_options(), dropin_option, debug_option]
 
 
 @click.command("run", short_help="Serve the application.")
@@ -290,9 +300,7 @@ def _factory(info: ScriptInfo) -> Callable[[], Any]:
     A module that is not there is reported now; whatever else is wrong, by the workers.
     """
     if info.app_import_path:
-        module = prepare_import(split_import_path(info.app_import_path)[0])
-        if find_spec(module.partition(".")[0]) is None:
-            raise NoAppException(f"Could not import {module!r}.")
+        find_module(split_import_path(info.app_import_path)[0])
 
     def load() -> Any:
         try:
