@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -365,6 +366,18 @@ def test_every_setting_of_an_app_is_documented() -> None:
         rows.append(f"| `{name}` | `{setting.default!r}` | {modern} | {about} |")
     missing = [row for row in rows if row not in documented()]
     assert missing == [], "\n".join(["docs/settings.md lacks:", *missing])
+
+
+def test_every_difference_between_the_presets_is_documented() -> None:
+    """docs/presets.md has a row, with both values and a sentence, for each setting that differs,
+    in their order, and for no other."""
+    from waterspout.config import MODERN_DEFAULTS, SETTINGS
+
+    page = (ROOT / "docs" / "presets.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| `(.*?)` \| \S.*\|$", page, re.MULTILINE)
+    assert rows == [
+        (name, repr(SETTINGS[name].default), repr(value)) for name, value in MODERN_DEFAULTS.items()
+    ]
 
 
 @pytest.mark.parametrize("name", ["ServerSettings", "Limits", "Timeouts", "Threads"])

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import weakref
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
@@ -48,7 +47,7 @@ from .last_stage import pass_last_to_wsgi
 from .lazy import load
 from .log import printable
 from .mounting import below
-from .scaffold import setupmethod
+from .scaffold import setupmethod, static_view
 from .sessions import SecureCookieSessionInterface
 from .templating import fill_context
 from .url_building import build_url
@@ -123,13 +122,11 @@ class App(Joining):
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError("Invalid static_host/host_matching combination")
-            # A weak reference, so that app and view form no cycle.
-            app = weakref.ref(self)
             self.add_url_rule(
                 f"{self.static_url_path}/<path:filename>",
                 endpoint="static",
                 host=static_host,
-                view_func=lambda **kw: cast("App", app()).send_static_file(**kw),
+                view_func=static_view(self),
             )
 
     # -- what a program overrides ------------------------------------------------

@@ -64,6 +64,18 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "TRAP_BAD_REQUEST_ERRORS": Setting(
             None, "Raise on a missing form or query key; None means when DEBUG is on."
         ),
+        "CANCEL_ON_DISCONNECT": Setting(
+            False,
+            "Cancel the `async def` view of a GET whose client has left; a route's on_disconnect"
+            " says otherwise.",
+            modern=True,
+        ),
+        "AWAITABLE_VALUES": Setting(
+            False,
+            "Let `async def` views await what needs no waiting: request.form, get_json(),"
+            " render_template().",
+            modern=True,
+        ),
         "STREAM_KEEPS_CONTEXT": Setting(
             False, "Keep request, session and g readable while a body streams.", modern=True
         ),
@@ -210,7 +222,9 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         "USE_X_SENDFILE": Setting(False, "Let the proxy send files (X-Sendfile header)."),
         "SEND_FILE_FOLLOW_SYMLINKS": Setting(
-            False, "Let send_from_directory follow links that lead out of its directory."
+            True,
+            "Let send_from_directory follow links that lead out of its directory.",
+            modern=False,
         ),
         "TEMPLATES_AUTO_RELOAD": Setting(
             None, "Reload changed templates; None means when DEBUG is on."

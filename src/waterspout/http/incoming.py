@@ -7,8 +7,11 @@ routing needs for every request. The faces (`http.Request`, Tornado's
 
 from __future__ import annotations
 
+import sys
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
+
+from .. import __version__
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -144,10 +147,20 @@ class Incoming:
         made.body = body
         return made
 
+    def _named_server(self) -> tuple[str, int | None]:
+        """Return the server's name and port; of a UNIX socket what the client calls it."""
+        if self.server is not None and self.server[1] is not None:
+            return self.server
+        host = (self.header(b"host") or b"").decode("latin-1")
+        name, colon, port = host.rpartition(":")
+        if colon and port.isdecimal() and port.isascii():
+            return name, int(port)
+        return host or "localhost", None
+
     def to_environ(self) -> WSGIEnvironment:
         """Make the WSGI environ (PEP 3333) of this message."""
         path = self.path.encode("utf-8", "surrogateescape").decode("latin-1")
-        name, port = self.server or ("localhost", None)
+        name, port = self._named_server()
         environ: WSGIEnvironment = {
             "REQUEST_METHOD": self.method,
             "SCRIPT_NAME": self.root_path.encode().decode("latin-1"),
@@ -164,6 +177,9 @@ class Incoming:
             "wsgi.multiprocess": True,
             "wsgi.run_once": False,
             "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "SERVER_SOFTWARE": f"waterspout/{__version__}",
+            "REMOTE_ADDR": "",  # of a UNIX socket
         }
         if self.client is not None:
             environ["REMOTE_ADDR"] = self.client[0]

@@ -147,9 +147,9 @@ class Request(WerkzeugRequest):
     """A request (Flask's `Request`): Werkzeug's properties, what the URL matched, and
     body values that are plain in `def` and `async def` views alike.
 
-    Where there is async code on a request's way, ``form``, ``files``, ``values`` and the results
-    of `get_json` and `get_data` also accept ``await`` (`None`, `True` and `False` cannot), so
-    that code written for Quart runs.
+    With AWAITABLE_VALUES, and async code on a request's way, ``form``, ``files``, ``values`` and
+    the results of `get_json` and `get_data` also accept ``await`` (`None`, `True` and `False`
+    cannot), so that code written for Quart runs.
     """
 
     json_module: Any = json
@@ -452,9 +452,14 @@ class Request(WerkzeugRequest):
 
     @property
     def awaitable_values(self) -> bool:
-        """Whether body values accept ``await``: view or hooks of this request are `async def`."""
+        """Whether body values accept ``await``: AWAITABLE_VALUES is on, and view or hooks of this
+        request are `async def`."""
         ctx = request_var.get(None)
-        return ctx is not None and bool(ctx.app.plan_for(self.url_rule).awaits)
+        return (
+            ctx is not None
+            and bool(ctx.app.config["AWAITABLE_VALUES"])
+            and bool(ctx.app.plan_for(self.url_rule).awaits)
+        )
 
     @made_once
     def values(self) -> Any:

@@ -109,11 +109,16 @@ class Exchange:
         )
 
     def ends_with_client(self) -> bool:
-        """Whether the view is cancelled when the client goes away: as the route says, else
-        where the method is safe (RFC 9110 §9.2.1)."""
+        """Whether the view is cancelled when the client goes away: as the route says, else as
+        CANCEL_ON_DISCONNECT does, where the method is safe (RFC 9110 §9.2.1)."""
         policy = None if self.plan is None else self.plan.on_disconnect
         if policy is None:
-            return self.incoming.method in _SAFE
+            ctx = self.ctx
+            return (
+                self.incoming.method in _SAFE
+                and ctx is not None
+                and bool(ctx.app.config["CANCEL_ON_DISCONNECT"])
+            )
         return policy == "cancel"
 
     def collect(self, data: bytes) -> bool:

@@ -2,8 +2,9 @@
 
 The names and their behaviour are those of `flask.templating`; templates of Tornado's engine are
 rendered by them, too, where the settings say that a name is one (`engines`). In an `async def` view
-the rendered text also accepts ``await``, so that code written for Quart runs; with Jinja's
-``enable_async`` on, or with context processors that are `async def`, it must be awaited there.
+the rendered text also accepts ``await`` with AWAITABLE_VALUES, so that code written for Quart runs;
+with Jinja's ``enable_async`` on, or with context processors that are `async def`, it must be
+awaited there.
 """
 
 from __future__ import annotations
@@ -296,8 +297,9 @@ def _render(
     _announce(before_render_template, app, template, context)
     text = _text(template, context, block)
     _announce(template_rendered, app, template, context)
-    # PERF: without a running loop nobody can await the text, and it stays an exact str.
-    return AwaitableStr(text) if on_loop else text  # type: ignore[return-value]
+    if on_loop and app.config["AWAITABLE_VALUES"]:
+        return AwaitableStr(text)
+    return text  # type: ignore[return-value]  # where nobody awaits it
 
 
 def _text(template: Template | pages.Page, context: dict[str, Any], block: str | None) -> str:
