@@ -186,7 +186,7 @@ class Scaffold:
         # `send_file` would ask the app, which may not be this object.
         return send_from_directory(folder, filename, max_age=self.get_send_file_max_age(filename))
 
-    # NOTE: programs exempt views by their dotted names; of a blueprint's static files it is Flask's.
+    # NOTE: programs exempt views by dotted names; of a blueprint's static files it is Flask's.
     send_static_file.__module__ = "flask.blueprints"
 
     def open_resource(
