@@ -313,7 +313,11 @@ class ServerConnection(WholeConnection):
         self.note_waiting()
         if not (self.finished or self._lost or self._gone):
             self._waiting = get_running_loop().create_future()
-            await self._waiting
+            try:
+                await self._waiting
+            except asyncio.CancelledError:  # the loop ends, and the connection with it
+                self.abort()
+                return SENT
         self._taken = True
         if self._sender is not None:
             await self._sender
