@@ -84,3 +84,27 @@ def test_l5_sentry(run_python: RunPython) -> None:
 def test_l5_elastic_apm(run_python: RunPython) -> None:
     """Elastic APM: a transaction of each request, with what its handler has added."""
     assert "transaction GET Hello HTTP 2xx {'who': 'bob'}" in said(run_python, "apm")
+
+
+#: What only Tornado's own code calls, to read connections and files.
+ITS_OWN_WAYS = {
+    "HTTPServer handle_stream",
+    "RequestHandler detach",
+    "StaticFileHandler _check_in_root",
+    "StaticFileHandler _resolve_symlink_target",
+    "StaticFileHandler _stat_regular_file",
+    "WebSocketHandler _detach_stream",
+}
+
+
+def test_what_is_replaced_later_is_called(run_python: RunPython) -> None:
+    """Every method that Tornado calls while it serves, each replaced by itself after the first
+    requests: on the class, on the handler, on application and server; and a rule's."""
+    program = str(PROGRAMS / "replaced_program.py")
+    real = run_python(program)
+    assert real.returncode == 0, real.stderr
+    ours = run_python("-m", "waterspout.dropin", program)
+    assert ours.returncode == 0, ours.stderr
+    called = set(real.stdout.splitlines())
+    assert {"RequestHandler flush", "handler compute_etag", "server start_request"} <= called
+    assert called - ITS_OWN_WAYS - set(ours.stdout.splitlines()) == set()

@@ -8,7 +8,7 @@ is given the start line and the headers, and is the same from there on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ssl import SSLError
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,6 @@ class HTTPServerRequest:
     path: str
     query: str = ""
     connection: Any
-    server_connection: object = None
 
     # Done when the body has been taken by a handler that streams it.
     _body_future: Future[None]
@@ -151,6 +150,12 @@ class HTTPServerRequest:
         self._split_uri()
         self.host = self._host_sent()
         self.host_name = _host_name(self.host)
+
+    @cached_property
+    def server_connection(self) -> object:
+        """What is the same for all requests of the client's connection; None where the server
+        does not say."""
+        return getattr(self.connection, "server_connection", None)
 
     @classmethod
     def from_incoming(cls, incoming: Incoming, connection: Any = None) -> HTTPServerRequest:

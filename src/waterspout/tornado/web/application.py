@@ -224,7 +224,7 @@ class Application(NotesReplaced, ReversibleRouter):
         if "log_function" in self.settings:
             self.settings["log_function"](handler)
             return
-        status = handler._status_code
+        status = handler.get_status()
         level = 20 if status < 400 else 30 if status < 500 else 40  # INFO, WARNING, ERROR
         if access_log.isEnabledFor(level):
             milliseconds = 1000 * handler.request.request_time()

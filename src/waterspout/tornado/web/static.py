@@ -296,7 +296,7 @@ class StaticFileHandler(RequestHandler):
 
     def _stat(self) -> os.stat_result:
         # A subclass may have validated the path in its own way.
-        if not hasattr(self, "_stat_result"):
+        if "_stat_result" not in self.__dict__:
             assert self.absolute_path is not None
             self._stat_result = os.stat(self.absolute_path)
         return self._stat_result
@@ -322,9 +322,8 @@ class StaticFileHandler(RequestHandler):
 
     def __is_plain(self) -> bool:
         """Tell whether this is a file of ours, not content that a subclass gives."""
-        names = ("get_content", "get_content_size", "get_content_version")
         kind = type(self)
-        return all(_function(kind, name) is _function(StaticFileHandler, name) for name in names)
+        return all(_function(kind, name) is shipped for name, shipped in _SHIPPED)
 
     # -- versions ----------------------------------------------------------------------------------
 
@@ -414,3 +413,9 @@ def _function(kind: type, name: str) -> Any:
     """Return the function behind a method or a class method."""
     method = getattr(kind, name)
     return getattr(method, "__func__", method)
+
+
+_SHIPPED = [
+    (name, _function(StaticFileHandler, name))
+    for name in ("get_content", "get_content_size", "get_content_version")
+]
