@@ -23,6 +23,7 @@ from .lazy import load
 from .mounting import endpoint_for
 from .registration import Registration
 from .routing import PatternRule
+from .routing.patterns import is_below
 from .scaffold import setupmethod
 from .url_building import build_beyond
 
@@ -111,10 +112,11 @@ class Joining(Registration):
     def mount(self, prefix: str, program: Any) -> None:
         """Let *program* answer everything below *prefix*, such as ``/admin``.
 
-        An `App` is asked with its own hooks and errors, and starts and stops with this one; if
+        An `App` is asked with its own hooks and errors, and starts and stops with this one; while
         it has no secret key, it shares this one's and with it the session. A Tornado
         ``Application`` becomes part of this one. Any other program is an ASGI callable, if it is
-        ``async def`` or takes three arguments, or else a WSGI callable.
+        ``async def`` or takes three arguments, or else a WSGI callable. Of several prefixes that a
+        path begins with, the longest counts.
 
         Raises `ValueError` for a prefix that is no path without a slash at its end, `TypeError`
         for what is no program.
@@ -125,13 +127,12 @@ class Joining(Registration):
                 f" got {prefix!r}."
             )
         if isinstance(program, Joining):
-            if program.config["SECRET_KEY"] is None:
-                program.config["SECRET_KEY"] = self.config["SECRET_KEY"]
             self.mounts.append((prefix, program))  # type: ignore[arg-type]  # an App, always
             program.mounted_in.append((prefix, self))  # type: ignore[arg-type]  # as above
             return
         view = endpoint_for(self, prefix, program)
-        self.add_pattern(f"{re.escape(prefix)}(?:/.*)?", f"mounted:{prefix}", view)
+        pattern = f"{re.escape(prefix)}(?:/.*)?"
+        self.add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
 
     def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Tell whether this application answers an endpoint's *error* in a way of its own: by an
@@ -148,10 +149,20 @@ class Joining(Registration):
 
     def mounted_at(self, path: str) -> tuple[str, App] | None:
         """Return the prefix and the mounted application that *path* belongs to."""
+        found: tuple[str, App] | None = None
         for mount in self.mounts:
-            if path.startswith(mount[0]) and path[len(mount[0]) :][:1] in ("/", ""):
-                return mount
-        return None
+            longest = found is None or len(mount[0]) > len(found[0])
+            if longest and is_below(path, mount[0]):
+                found = mount
+        if found is None:
+            return None
+        # A program of another kind may be mounted below this one's prefix.
+        at = self.route_table.patterns.mounted_at(path)
+        return found if at is None or len(at) <= len(found[0]) else None
+
+    def _own_keys(self) -> tuple[str | bytes | None, Any]:
+        """Return SECRET_KEY and SECRET_KEY_FALLBACKS."""
+        return self.config["SECRET_KEY"], self.config["SECRET_KEY_FALLBACKS"]
 
 
 def core_of(program: Any) -> App | None:

@@ -44,6 +44,7 @@ from .routing.checks import check_braces, check_parameters, unknown_converter
 from .routing.subdomain import subdomain_of
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
+from .sessions.keys import SecretKey
 from .url_building import bind_map
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Registration(Scaffold):
     #: The class of `config`.
     config_class = Config
     testing = ConfigAttribute[bool]("TESTING")
-    secret_key = ConfigAttribute[str | bytes | None]("SECRET_KEY")
+    secret_key: Any = SecretKey("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute[timedelta](
         "PERMANENT_SESSION_LIFETIME",
         get_converter=cast("Callable[[Any], timedelta]", _lifetime),

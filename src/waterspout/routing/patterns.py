@@ -11,10 +11,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["EVERYTHING", "PatternRule", "Patterns"]
+__all__ = ["EVERYTHING", "PatternRule", "Patterns", "is_below"]
 
 #: The pattern of every path.
 EVERYTHING = "(?s:.*)"
+
+
+def is_below(path: str, prefix: str) -> bool:
+    """Tell whether *path* is *prefix* or below it."""
+    return path.startswith(prefix) and path[len(prefix) :][:1] in ("/", "")
 
 
 class PatternRule:
@@ -22,7 +27,8 @@ class PatternRule:
 
     Groups with names are the view's keyword arguments; without any, the values of all groups
     are one argument, the tuple ``path_args``. *stream*, *timeout* (seconds), *on_disconnect*,
-    *max_content_length* (bytes) and *cross_site* are as in `Rule`.
+    *max_content_length* (bytes) and *cross_site* are as in `Rule`. *mounted_at* is the prefix of
+    a program that the endpoint stands for.
     """
 
     inline = False
@@ -46,6 +52,7 @@ class PatternRule:
         on_disconnect: str | None = None,
         max_content_length: int | None = None,
         cross_site: bool = False,
+        mounted_at: str | None = None,
     ) -> None:
         self.regex = re.compile(pattern)
         self.endpoint = endpoint
@@ -54,6 +61,7 @@ class PatternRule:
         self.on_disconnect = on_disconnect
         self.max_content_length = max_content_length
         self.cross_site = cross_site
+        self.mounted_at = mounted_at
 
     @property
     def rule(self) -> str:
@@ -79,10 +87,23 @@ class Patterns:
 
     def __init__(self) -> None:
         self.rules: list[PatternRule] = []
+        self._prefixes: list[str] = []  # of mounted programs, longer ones first
 
     def add(self, rule: PatternRule) -> None:
-        """Add a rule behind the others."""
-        self.rules.append(rule)
+        """Add a rule behind the others; that of a program mounted below another one's prefix
+        before that one's."""
+        at = len(self.rules)
+        if rule.mounted_at is not None:
+            self._prefixes = sorted([rule.mounted_at, *self._prefixes], key=len, reverse=True)
+            for number, other in enumerate(self.rules):
+                if other.mounted_at is not None and is_below(rule.mounted_at, other.mounted_at):
+                    at = number
+                    break
+        self.rules.insert(at, rule)
+
+    def mounted_at(self, path: str) -> str | None:
+        """Return the longest prefix of a mounted program that *path* belongs to."""
+        return next((prefix for prefix in self._prefixes if is_below(path, prefix)), None)
 
     def find(self, path: str) -> tuple[PatternRule, dict[str, Any]] | None:
         """Return the first rule that matches *path* and the view's arguments, or None."""

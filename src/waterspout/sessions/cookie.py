@@ -17,6 +17,7 @@ from ..http.fields import add_field
 from ..json.tag import TaggedJSONSerializer
 from ..security.signing import key_ring, serializer, sha1
 from .interface import SecureCookieSession, SessionInterface, SessionMixin
+from .keys import fallbacks_of
 
 if TYPE_CHECKING:
     from ..app import App
@@ -55,7 +56,7 @@ class SecureCookieSessionInterface(SessionInterface):
             return None
         # PERF: made once per set of keys and settings (7 us, and 10 us more per value), not
         # per request. Everything it is made of is in the key, so changes are noticed.
-        fallbacks = app.config["SECRET_KEY_FALLBACKS"]
+        fallbacks = fallbacks_of(app)
         ring = key_ring(secret_key, fallbacks) if fallbacks else (secret_key,)
         # The ids are those of objects the kept serializer holds on to.
         payload, digest = self.serializer, self.digest_method

@@ -41,7 +41,7 @@ class _AppHandlers(Application):
     def __init__(self, app: App) -> None:
         folder, config = app.template_folder, app.config
         settings: dict[str, Any] = {
-            "cookie_secret": config["SECRET_KEY"],
+            "cookie_secret": app.secret_key,
             "xsrf_cookie_name": config["CSRF_COOKIE_NAME"],
             "serve_traceback": app.debug,
             "template_path": None if folder is None else os.path.join(app.root_path, folder),

@@ -74,6 +74,7 @@ class Host(App):
     json_provider_class = DefaultJSONProvider
     max_body_size = MAX_BODY_SIZE
     body_timeout: float | None = None
+    application: Application | None = None
 
     def body_limit(self, plan: Plan | None) -> int | None:
         """Return None: the program may raise the limit when it has seen the header section."""
@@ -82,6 +83,16 @@ class Host(App):
     def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Leave errors to the program's own handlers."""
         return False
+
+    def _own_keys(self) -> tuple[Any, Any]:
+        """Return ``cookie_secret``; of several by version that of ``key_version``, or the newest,
+        and the others."""
+        settings = {} if self.application is None else self.application.settings
+        secret = settings.get("cookie_secret")
+        if not isinstance(secret, dict):
+            return secret, None
+        signing = settings.get("key_version", max(secret))
+        return secret[signing], [key for version, key in secret.items() if version != signing]
 
 
 class Front(Protocol):
@@ -110,7 +121,7 @@ def app_of(program: Any, front: Front | None = None) -> Host:
         program = front  # which is asked for each request
     if isinstance(program, Application):
         host.config["DEBUG"] = bool(program.settings.get("debug"))
-        host.config["SECRET_KEY"] = _secret_of(program)
+        host.application = program
         host.mounts = program._waterspout_mounts
         _take_hooks(host, program)
         endpoint = _application_endpoint(program, front=front)
@@ -368,10 +379,3 @@ def _raw_values(values: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value.encode() if isinstance(value, str) else value for name, value in values.items()
     }
-
-
-def _secret_of(application: Application) -> Any:
-    secret = application.settings.get("cookie_secret")
-    if isinstance(secret, dict):  # by key version
-        secret = secret[application.settings.get("key_version", max(secret))]
-    return secret

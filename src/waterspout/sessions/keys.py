@@ -1,0 +1,47 @@
+"""Which secret keys an application signs and verifies with: its own, or if it has none those of
+the nearest one that it is mounted in. They are looked up at each use: keys rotate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..config import ConfigAttribute
+
+if TYPE_CHECKING:
+    from ..app import App
+
+__all__ = ["SecretKey", "fallbacks_of", "keys_of"]
+
+Key = str | bytes
+Keys = tuple[Key | None, Iterable[Key] | None]
+
+
+def keys_of(app: App) -> Keys:
+    """Return the key that signs, and those that only verify."""
+    asked = [app]
+    for one in asked:
+        keys: Keys = one._own_keys()
+        if keys[0] is not None:
+            return keys
+        for _, outer in one.mounted_in:
+            if not any(outer is known for known in asked):
+                asked.append(outer)  # it is asked after those that are nearer
+    return None, None
+
+
+def fallbacks_of(app: App) -> Iterable[Key] | None:
+    """Return the keys of *app* that only verify."""
+    config = app.config
+    if config["SECRET_KEY"] is not None:  # PERF: mostly
+        found: Iterable[Key] | None = config["SECRET_KEY_FALLBACKS"]
+        return found
+    return keys_of(app)[1]
+
+
+class SecretKey(ConfigAttribute[Key | None]):
+    """The key that an application signs with; set, it is its own."""
+
+    def __get__(self, obj: Any, owner: Any = None) -> Any:
+        own = super().__get__(obj, owner)
+        return keys_of(obj)[0] if own is None else own
