@@ -6,6 +6,7 @@ import importlib
 import json
 import uuid
 import warnings
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,16 @@ import pytest
 from werkzeug.exceptions import NotFound
 
 from waterspout import flask
-from waterspout.flask import _removed
+from waterspout.flask import _old_app, _removed
 
 TABLES = {
     "flask": _removed.TOP_LEVEL,
+    "flask.app": _removed.APP,
+    "flask.cli": _removed.CLI,
+    "flask.ctx": _removed.STACKS,
+    "flask.templating": _removed.STACKS,
+    "flask.testing": _removed.TESTING,
+    "flask.wrappers": _removed.WRAPPERS,
     "flask.globals": _removed.GLOBALS,
     "flask.helpers": _removed.HELPERS,
     "flask.json": _removed.JSON,
@@ -233,3 +240,128 @@ def test_compat_module() -> None:
         DeprecationWarning, match=r"'flask\._compat\.text_type' was removed; use 'str'"
     ):
         _compat.text_type
+
+
+class TestOldApplication:
+    """What the application object and its settings had in Flask 1 and 2."""
+
+    @pytest.fixture
+    def app(self) -> Any:
+        return flask.Flask(__name__)
+
+    def old(self, app: Any, name: str) -> Any:
+        with pytest.warns(DeprecationWarning, match=rf"'app\.{name}' was removed; use ") as caught:
+            value = getattr(app, name)
+        assert caught[0].filename == __file__
+        return value
+
+    @pytest.mark.parametrize("name", _old_app.OLD)
+    def test_every_name_is_there(self, app: Any, name: str) -> None:
+        self.old(app, name)
+        assert name not in dir(app)
+
+    @pytest.mark.parametrize(
+        ("name", "setting", "value", "read"),
+        [
+            ("session_cookie_name", "SESSION_COOKIE_NAME", "sid", "sid"),
+            ("use_x_sendfile", "USE_X_SENDFILE", True, True),
+            ("templates_auto_reload", "TEMPLATES_AUTO_RELOAD", True, True),
+            ("propagate_exceptions", "PROPAGATE_EXCEPTIONS", True, True),
+            ("send_file_max_age_default", "SEND_FILE_MAX_AGE_DEFAULT", 60, timedelta(minutes=1)),
+            ("env", "ENV", "staging", "staging"),
+            ("preserve_context_on_exception", "PRESERVE_CONTEXT_ON_EXCEPTION", True, True),
+        ],
+    )
+    def test_attributes_kept_in_settings(
+        self, app: Any, name: str, setting: str, value: Any, read: Any
+    ) -> None:
+        """They are the setting, both ways."""
+        setattr(app, name, value)
+        assert app.config[setting] == value
+        assert self.old(app, name) == read
+
+    def test_defaults_that_follow_others(self, app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("FLASK_ENV", raising=False)
+        assert self.old(app, "env") == "production"
+        assert self.old(app, "propagate_exceptions") is False
+        assert self.old(app, "templates_auto_reload") is False
+        app.debug = True
+        assert self.old(app, "propagate_exceptions") is True
+        assert self.old(app, "templates_auto_reload") is True
+        monkeypatch.setenv("FLASK_ENV", "testing")
+        assert self.old(app, "env") == removed("flask.helpers", "get_env")() == "testing"
+        with pytest.warns(DeprecationWarning, match="The setting 'ENV' was removed"):
+            assert app.config["ENV"] == "testing"
+        assert "ENV" not in app.config
+
+    def test_session_methods(self, app: Any) -> None:
+        app.secret_key = "k"
+        with app.test_request_context() as context:
+            session = self.old(app, "open_session")(context.request)
+            session["a"] = 1
+            response = app.make_response("x")
+            self.old(app, "save_session")(session, response)
+            assert "session=" in response.headers["Set-Cookie"]
+            with pytest.raises(RuntimeError, match="secret key"):
+                self.old(app, "make_null_session")()["a"] = 1
+
+    def test_a_programs_own_names_come_first(self, app: Any) -> None:
+        """Also one that Flask had for something else."""
+
+        class Mine(flask.Flask):
+            env = "mine"
+            modules: Any = None
+
+        mine = Mine(__name__)
+        assert mine.env == "mine"
+        mine.env = "other"
+        assert mine.env == "other"
+        assert "ENV" not in mine.config
+        app.logger_name = "x"
+        assert app.logger_name == "x"
+        with pytest.raises(AttributeError, match="'Flask' object has no attribute 'no_such'"):
+            app.no_such
+
+    @pytest.mark.parametrize("way", ["item", "update", "object"])
+    def test_settings_of_json(self, app: Any, way: str) -> None:
+        """JSON_AS_ASCII and the others do what they did before Flask 2.3, however they are set."""
+        values = {
+            "JSON_AS_ASCII": False,
+            "JSON_SORT_KEYS": False,
+            "JSONIFY_MIMETYPE": "application/vnd.api+json",
+            "JSONIFY_PRETTYPRINT_REGULAR": True,
+        }
+        ways: dict[str, Callable[[], Any]] = {
+            "item": lambda: [app.config.__setitem__(name, values[name]) for name in values],
+            "update": lambda: app.config.update(values),
+            "object": lambda: app.config.from_object(type("Settings", (), values)),
+        }
+        with pytest.warns(DeprecationWarning, match=r"set 'app\.json\.") as caught:
+            ways[way]()
+        assert caught[0].filename == __file__
+        app.add_url_rule("/", view_func=lambda: {"b": "ü", "a": 1}, endpoint="index")
+        response = app.test_client().get("/")
+        assert response.text == '{\n  "b": "ü",\n  "a": 1\n}\n'
+        assert response.mimetype == "application/vnd.api+json"
+
+
+def test_old_steps_of_the_command_line() -> None:
+    def create_app(script_info: Any, name: str = "x") -> Any:
+        return script_info, name
+
+    call_factory = removed("flask.cli", "call_factory")
+    assert call_factory("info", create_app, ("given",)[:0], {"name": "y"}) == ("info", "y")
+    loaded = removed("flask.cli", "DispatchingApp")(lambda: lambda e, s: [b"x"], False)
+    assert loaded({}, None) == [b"x"]
+
+
+def test_old_lookups() -> None:
+    app = flask.Flask(__name__)
+    with pytest.raises(RuntimeError, match="outside of"):
+        removed("flask.globals", "_find_app")()
+    with app.test_request_context("/path"):
+        assert removed("flask.globals", "_find_app")() is app
+        assert removed("flask.globals", "_lookup_req_object")("request").path == "/path"
+        assert removed("flask.globals", "_lookup_app_object")("app") is app
+        builder = removed("flask.testing", "make_test_environ_builder")(app, "/x")
+    assert builder.path == "/x"

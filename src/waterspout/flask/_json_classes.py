@@ -7,11 +7,10 @@ An old program writes `app.json_encoder = MyEncoder`, or sets the attribute in a
 from __future__ import annotations
 
 import json
-import sys
-import warnings
 from typing import Any
 
 from ..json.provider import DefaultJSONProvider, _default, read_json
+from ._old_app import warn
 
 
 class JSONEncoder(json.JSONEncoder):
@@ -81,17 +80,7 @@ class JSONClassAttribute:
 
 
 def _warn(name: str) -> None:
-    stacklevel, frame = 1, sys._getframe()
-    # By the package: the drop-in calls modules by the names that programs import.
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__package__")):
-        stacklevel, frame = stacklevel + 1, frame.f_back
-    warnings.warn(
+    warn(
         f"'app.{name}' was removed; set 'app.json', or 'json_provider_class' in a subclass, to a"
-        " 'flask.json.provider.JSONProvider'.",
-        DeprecationWarning,
-        stacklevel=stacklevel,
+        " 'flask.json.provider.JSONProvider'."
     )
-
-
-def _is_ours(package: str | None) -> bool:
-    return package is not None and package.partition(".")[0] == "waterspout"

@@ -44,9 +44,38 @@ TOP_LEVEL = {
     "Markup": Removed("markupsafe:Markup", "'markupsafe.Markup'"),
     "escape": Removed("markupsafe:escape", "'markupsafe.escape'"),
 }
-GLOBALS = _STACKS
+_LOOKUPS = {
+    "_lookup_req_object": Removed(
+        ".flask._standins:lookup_req_object", "'flask.request' and others"
+    ),
+    "_lookup_app_object": Removed(".flask._standins:lookup_app_object", "'flask.g'"),
+    "_find_app": Removed(".flask._standins:find_app", "'flask.current_app'"),
+}
+GLOBALS = {**_STACKS, **_LOOKUPS}
+#: Modules that had the stacks because they imported them.
+STACKS = _STACKS
+APP = {**_STACKS, **_JSON}
+CLI = {
+    "DispatchingApp": Removed(".flask._standins:DispatchingApp", "'flask run'"),
+    "call_factory": Removed(".flask._standins:call_factory", "a call"),
+}
+TESTING = {
+    "make_test_environ_builder": Removed(
+        ".flask._standins:make_test_environ_builder", "'flask.testing.EnvironBuilder'"
+    ),
+}
+WRAPPERS = {
+    "JSONMixin": Removed(".flask._standins:JSONMixin", "nothing: 'Request' has what it gave")
+}
 HELPERS = {
     **_SAFE_JOIN,
+    "get_env": Removed(".flask._old_app:env", "'os.environ'"),
+    "_PackageBoundObject": Removed(".flask.sansio.scaffold:Scaffold", "'flask.Blueprint'"),
+    "_endpoint_from_view_func": Removed(
+        ".flask.sansio.scaffold:_endpoint_from_view_func", "'view_func.__name__'"
+    ),
+    "url_quote": Removed("urllib.parse:quote", "'urllib.parse.quote'"),
+    "jsonify": Removed(".flask.json:jsonify", "'flask.jsonify'"),
     **_TOTAL_SECONDS,
     "locked_cached_property": Removed(
         "werkzeug.utils:cached_property", "'werkzeug.utils.cached_property'"

@@ -4,17 +4,20 @@ the same thing."""
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from blinker import Namespace
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join as _safe_join
 
 from .. import signals
-from ..context import current_app, request
+from ..context import app_ctx, current_app, request, request_ctx
+from ..lazy import load
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -69,3 +72,50 @@ def _lazy_sha1(string: bytes = b"") -> _Hash:
 
 def _get_werkzeug_version() -> str:
     return metadata.version("werkzeug")
+
+
+class JSONMixin:
+    """Gave `Request` and `Response` what they have now."""
+
+
+def lookup_req_object(name: str) -> Any:
+    """Return an attribute of the current request's context. Raises `RuntimeError` without one."""
+    return getattr(cast("Any", request_ctx)._get_current_object(), name)
+
+
+def lookup_app_object(name: str) -> Any:
+    """Return an attribute of the current application's context. Raises `RuntimeError` without
+    one."""
+    return getattr(cast("Any", app_ctx)._get_current_object(), name)
+
+
+def find_app() -> Any:
+    """Return the current application. Raises `RuntimeError` without one."""
+    return cast("Any", current_app)._get_current_object()
+
+
+def make_test_environ_builder(app: Any, *args: Any, **kwargs: Any) -> Any:
+    """Make what the test client makes a request of."""
+    return load("waterspout.testing:EnvironBuilder")(app, *args, **kwargs)
+
+
+class DispatchingApp:
+    """A WSGI application that is loaded when it is called first (of `flask run`)."""
+
+    def __init__(self, loader: Callable[[], Any], use_eager_loading: bool | None = None) -> None:
+        self.loader = loader
+        self._app = None if use_eager_loading is False else loader()
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        if self._app is None:
+            self._app = self.loader()
+        return self._app(environ, start_response)
+
+
+def call_factory(
+    script_info: Any, app_factory: Callable[..., Any], args: Any = None, kwargs: Any = None
+) -> Any:
+    """Call an application's factory; *script_info* is passed to one that takes it."""
+    taken = inspect.signature(app_factory).parameters
+    named = {"script_info": script_info} if "script_info" in taken else {}
+    return app_factory(*(args or ()), **{**named, **(kwargs or {})})

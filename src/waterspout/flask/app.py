@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import ImmutableDict
 
 from .._imported import imported_names
+from .._removed import removed_names
 from ..app import App
-from ..config import DEFAULT_CONFIG
+from ..config import DEFAULT_CONFIG, Config
 from ..json.provider import DefaultJSONProvider
 from ._json_classes import JSONClassAttribute
+from ._old_app import OLD, FlaskConfig, get_old, set_old
+from ._removed import APP
 
 __all__ = ["Flask"]
 
@@ -28,42 +31,65 @@ class Flask(App):
     json_encoder = JSONClassAttribute()
     json_decoder = JSONClassAttribute()
 
+    config_class = FlaskConfig
+
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """Make `config`; relative file names start at the instance path or the root path."""
+        config = super().make_config(instance_relative)
+        if isinstance(config, FlaskConfig):
+            config.belong_to(self)
+        return config
+
+    if not TYPE_CHECKING:  # a removed name is missing to a type checker
+
+        def __getattr__(self, name: str) -> Any:
+            return get_old(self, name)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not (name in OLD and not hasattr(type(self), name) and set_old(self, name, value)):
+                super().__setattr__(name, value)
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         JSONClassAttribute.adopt_all(cls)
 
 
-if not TYPE_CHECKING:  # what Flask's module has by its imports
-    __getattr__ = imported_names(
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = removed_names(
         "flask.app",
-        __package__,
-        """
-        import collections.abc as cabc, os, sys, typing as t, weakref
-        from datetime import timedelta
-        from inspect import iscoroutinefunction
-        from itertools import chain
-        from types import TracebackType
-        from urllib.parse import quote as _url_quote
-        import click
-        from werkzeug.datastructures import Headers
-        from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
-        from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, Rule
-        from werkzeug.serving import is_running_from_reloader
-        from werkzeug.wrappers import Response as BaseResponse
-        from werkzeug.wsgi import get_host
-        from . import cli, typing as ft
-        from ._standins import _make_timedelta
-        from ._typevars import T_shell_context_processor, T_teardown, T_template_filter
-        from ._typevars import T_template_global, T_template_test
-        from .ctx import AppContext, RequestContext
-        from .globals import _cv_app, _cv_request, current_app, g, request, request_ctx, session
-        from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
-        from .helpers import send_from_directory
-        from .sansio.scaffold import _sentinel
-        from .sessions import SecureCookieSessionInterface, SessionInterface
-        from .signals import appcontext_tearing_down, got_request_exception, request_finished
-        from .signals import request_started, request_tearing_down
-        from .templating import Environment
-        from .wrappers import Request, Response
-        """,
+        APP,
+        imported_names(
+            "flask.app",
+            __package__,
+            """
+            import collections.abc as cabc, os, sys, typing as t, weakref
+            from datetime import timedelta
+            from inspect import iscoroutinefunction
+            from itertools import chain
+            from types import TracebackType
+            from urllib.parse import quote as _url_quote
+            import click
+            from werkzeug.datastructures import Headers
+            from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
+            from werkzeug.routing import BuildError, MapAdapter, RequestRedirect
+            from werkzeug.routing import RoutingException, Rule
+            from werkzeug.serving import is_running_from_reloader
+            from werkzeug.wrappers import Response as BaseResponse
+            from werkzeug.wsgi import get_host
+            from . import cli, typing as ft
+            from ._standins import _make_timedelta
+            from ._typevars import T_shell_context_processor, T_teardown, T_template_filter
+            from ._typevars import T_template_global, T_template_test
+            from .ctx import AppContext, RequestContext
+            from .globals import _cv_app, _cv_request, current_app, g, request, request_ctx, session
+            from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
+            from .helpers import send_from_directory
+            from .sansio.scaffold import _sentinel
+            from .sessions import SecureCookieSessionInterface, SessionInterface
+            from .signals import appcontext_tearing_down, got_request_exception, request_finished
+            from .signals import request_started, request_tearing_down
+            from .templating import Environment
+            from .wrappers import Request, Response
+            """,
+        ),
     )

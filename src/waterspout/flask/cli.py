@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._imported import imported_names
+from .._removed import removed_names
 from ..cli import (
     AppGroup,
     CertParamType,
@@ -26,6 +27,7 @@ from ..cli import (
     with_appcontext,
 )
 from ..cli import flask_cli as cli
+from ._removed import CLI
 
 __all__ = [
     "AppGroup",
@@ -60,26 +62,31 @@ def main() -> None:
     cli.main()
 
 
-if not TYPE_CHECKING:  # what Flask's module has by its imports
-    __getattr__ = imported_names(
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = removed_names(
         "flask.cli",
-        __package__,
-        """
-        import ast, collections.abc as cabc, importlib.metadata, inspect, os, platform, re, sys
-        import traceback, typing as t
-        from functools import update_wrapper
-        from operator import itemgetter
-        from types import ModuleType
-        import click
-        from click.core import ParameterSource
-        from werkzeug import run_simple
-        from werkzeug.serving import is_running_from_reloader
-        from werkzeug.utils import import_string
-        from ..cli.options import _load_env_file as _env_file_callback, _set_debug, _validate_key
-        from ..cli.options import app_option as _app_option, debug_option as _debug_option
-        from ..cli.options import env_file_option as _env_file_option, set_app as _set_app
-        from ._typevars import F
-        from .globals import current_app
-        from .helpers import get_debug_flag, get_load_dotenv
-        """,
+        CLI,
+        imported_names(
+            "flask.cli",
+            __package__,
+            """
+            import ast, collections.abc as cabc, importlib.metadata, inspect, os, platform, re, sys
+            import traceback, typing as t
+            from functools import update_wrapper
+            from operator import itemgetter
+            from types import ModuleType
+            import click
+            from click.core import ParameterSource
+            from werkzeug import run_simple
+            from werkzeug.serving import is_running_from_reloader
+            from werkzeug.utils import import_string
+            from ..cli.options import _load_env_file as _env_file_callback
+            from ..cli.options import _set_debug, _validate_key
+            from ..cli.options import app_option as _app_option, debug_option as _debug_option
+            from ..cli.options import env_file_option as _env_file_option, set_app as _set_app
+            from ._typevars import F
+            from .globals import current_app
+            from .helpers import get_debug_flag, get_load_dotenv
+            """,
+        ),
     )

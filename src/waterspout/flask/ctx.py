@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._imported import imported_names
+from .._removed import removed_names
 from ..context import AppContext as AppContext
 from ..context import RequestContext as RequestContext
 from ..context import _AppCtxGlobals as _AppCtxGlobals
@@ -14,19 +15,24 @@ from ..context import after_this_request as after_this_request
 from ..context import copy_current_request_context as copy_current_request_context
 from ..context import has_app_context as has_app_context
 from ..context import has_request_context as has_request_context
+from ._removed import STACKS
 
-if not TYPE_CHECKING:  # what Flask's module has by its imports
-    __getattr__ = imported_names(
+if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports
+    __getattr__ = removed_names(
         "flask.ctx",
-        __package__,
-        """
-        import contextvars, sys, typing as t
-        from functools import update_wrapper
-        from types import TracebackType
-        from werkzeug.exceptions import HTTPException
-        from . import typing as ft
-        from ._typevars import F
-        from .sansio.scaffold import _sentinel
-        from .signals import appcontext_popped, appcontext_pushed
-        """,
+        STACKS,
+        imported_names(
+            "flask.ctx",
+            __package__,
+            """
+            import contextvars, sys, typing as t
+            from functools import update_wrapper
+            from types import TracebackType
+            from werkzeug.exceptions import HTTPException
+            from . import typing as ft
+            from ._typevars import F
+            from .sansio.scaffold import _sentinel
+            from .signals import appcontext_popped, appcontext_pushed
+            """,
+        ),
     )
