@@ -26,7 +26,7 @@ GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
 FLOORS = {
     GROUND: (
         "config current escaping flags http job_queue json lazy locale log paths registries"
-        " security signals typing"
+        " security signals tracebacks typing"
     ),
     MIDDLE: (
         "admission app_context bridge carry context proxies routing sessions stepping templating"

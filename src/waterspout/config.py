@@ -237,6 +237,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         "EXPLAIN_TEMPLATE_LOADING": Setting(False, "Log where each template was looked for."),
         # -- logging
+        "TRACEBACK": Setting(
+            "all",
+            "Frames that tracebacks show in the log and on the error page: 'all', or 'program':"
+            " runs of the framework's are one line.",
+            modern="program",
+        ),
         "LOG_LEVEL": Setting(
             None, "Level of app.logger, as a name or number; None: DEBUG in debug mode, else as is."
         ),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from werkzeug.local import LocalProxy
 
 from .current import request_var
+from .tracebacks import fold_in_log
 
 if sys.platform != "win32":
     import fcntl
@@ -98,6 +99,7 @@ def create_logger(app: App) -> logging.Logger:
     default handler is added only where no handler takes the logger's records.
     """
     logger = logging.getLogger(app.name)
+    fold_in_log(logger)
     level = app.config.get("LOG_LEVEL")
     if level is not None:
         logger.setLevel(level.upper() if isinstance(level, str) else level)

@@ -10,7 +10,9 @@ import contextvars
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.debug import DebuggedApplication
-from werkzeug.debug.tbtools import DebugTraceback
+from werkzeug.debug.tbtools import DebugFrameSummary, DebugTraceback
+
+from ..tracebacks import folded_line, folded_runs, folds
 
 if TYPE_CHECKING:
     from ..app import App
@@ -32,7 +34,8 @@ class Debugger:
     def page(self, error: Exception, incoming: Incoming) -> Any:
         """Return the page that explains *error*."""
         door = self.door
-        traceback = DebugTraceback(error, hide=not door.show_hidden_frames)
+        kind = FoldedTraceback if folds(self._app.config) else DebugTraceback
+        traceback = kind(error, hide=not door.show_hidden_frames)
         context = contextvars.copy_context()
         for frame in traceback.all_frames:
             door.frames[id(frame)] = frame
@@ -51,6 +54,39 @@ class Debugger:
             # The page must not be blocked, and says more than a cache should keep.
             headers={"X-XSS-Protection": "0", "Cache-Control": "no-store"},
         )
+
+
+class FoldedTraceback(DebugTraceback):
+    """A traceback whose page hides runs of the framework's frames behind a line that opens."""
+
+    def render_traceback_html(self, include_title: bool = True) -> str:
+        """Return the part of the page that lists the frames."""
+        _ = self.all_frames  # kept, since Werkzeug looks at them as well
+        whole: list[tuple[Any, list[Any]]] = [
+            (summary.stack, list(summary.stack)) for _, summary in self.all_tracebacks
+        ]
+        for stack, frames in whole:
+            for start, end in reversed(list(folded_runs([frame.filename for frame in frames]))):
+                stack[start:end] = [_Run(frames[start:end])]
+        try:
+            return super().render_traceback_html(include_title)
+        finally:
+            for stack, frames in whole:  # the page has all of it as text, too
+                stack[:] = frames
+
+
+class _Run:
+    """Stands for frames in the list of frames that a page shows."""
+
+    info = None
+
+    def __init__(self, frames: list[DebugFrameSummary]) -> None:
+        self.frames = frames
+
+    def render_html(self, mark_library: bool) -> str:
+        shown = "".join(f"<li>{frame.render_html(mark_library)}" for frame in self.frames)
+        line = folded_line(len(self.frames))
+        return f"<details><summary>{line}</summary><ul>{shown}</ul></details>"
 
 
 class _Entered:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._imported import imported_names
+from ..tracebacks import fold_in_log
 from .option_parser import options as process_options
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
 
 access_log = logging.getLogger("tornado.access")
 app_log = logging.getLogger("tornado.application")
+fold_in_log(app_log)
 gen_log = logging.getLogger("tornado.general")
 
 
