@@ -340,7 +340,7 @@ class Answer:
             {
                 "type": "http.response.start",
                 "status": outgoing.status,
-                "headers": header_pairs(outgoing.head),
+                "headers": header_pairs(outgoing.head, closes=outgoing.closes),
             }
         )
 

@@ -36,9 +36,10 @@ def message_of(scope: Scope) -> Incoming:
     return incoming
 
 
-def header_pairs(head: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the fields of an answer's head as ASGI wants them: names in lower case."""
-    pairs = []
+def header_pairs(head: bytes, *, closes: bool = False) -> list[tuple[bytes, bytes]]:
+    """Return the fields of an answer's head as ASGI wants them: names in lower case. With *closes*
+    the connection is to be closed behind it."""
+    pairs = [(b"connection", b"close")] if closes else []
     for line in head.split(b"\r\n")[1:]:
         if line:
             name, _, value = line.partition(b": ")

@@ -38,7 +38,10 @@ def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
         pass_last(ctx.app, response)
     try:
         defaults = None if ctx is None else default_fields(ctx.app)
-        return encode(response, exchange.incoming, defaults)
+        outgoing = encode(response, exchange.incoming, defaults)
+        if outgoing.closes:
+            exchange.keep_alive = False
+        return outgoing
     except BadResponse as error:
         app.logger.error(
             "The response to %s %s was not sent: %s",

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 #: What a field name means: nothing; the server alone decides it (RFC 9110 §7.6.1); the
-#: length; a location, which WSGI servers get as a URI; one that an application has by default.
-_PLAIN, _OURS, _LENGTH, _LOCATION, _DEFAULT = range(5)
+#: length; a location, which WSGI servers get as a URI; one that an application has by default;
+#: that the connection is to be closed, the one thing of it that an application may decide.
+_PLAIN, _OURS, _LENGTH, _LOCATION, _DEFAULT, _CONNECTION = range(6)
 _DECIDING = {
-    "connection": _OURS,
+    "connection": _CONNECTION,
     "keep-alive": _OURS,
     "transfer-encoding": _OURS,
     "date": _OURS,
@@ -59,6 +60,8 @@ class Outgoing(NamedTuple):
     length: int | None
     #: The whole body; None if it has to be streamed.
     body: bytes | None
+    #: The application wants the connection closed behind it.
+    closes: bool = False
 
 
 def has_body(code: int) -> bool:
@@ -85,7 +88,7 @@ def encode(
             remove_entity_headers(headers)
     code = response.status_code
     lines = [_status_line(response.status)]
-    length = _add_fields(lines, headers, defaults)
+    length, closes = _add_fields(lines, headers, defaults)
     if code == 426 and _TOKEN(wanted := headers.get("Upgrade", "")):
         lines.append(f"Upgrade: {wanted}\r\n")  # RFC 9110 §15.5.22
     body: bytes | None = None
@@ -104,7 +107,7 @@ def encode(
     elif length is not None:
         lines.append(f"Content-Length: {length}\r\n")
     # As WSGI servers do (PEP 3333): latin-1 is what header text stands for.
-    return Outgoing(code, "".join(lines).encode("latin-1", "replace"), length, body)
+    return Outgoing(code, "".join(lines).encode("latin-1", "replace"), length, body, closes)
 
 
 def plain_head(written: Written, defaults: DefaultFields | None) -> bytes | None:
@@ -153,7 +156,9 @@ def _usual_head(usual: Usual, defaults: DefaultFields | None) -> bytes:
     lines = [_status_line("200 OK")]
     try:
         pairs = answer_of(200, "OK", usual.make(), b"").pairs()
-        _add_fields(lines, pairs, defaults, as_sent=True)
+        _, closes = _add_fields(lines, pairs, defaults, as_sent=True)
+        if closes:
+            lines = []
     except BadResponse:
         lines = []
     if len(usual.heads) >= _MAX_APPLICATIONS:
@@ -170,8 +175,9 @@ def _keep_head(key: tuple[Any, ...], written: Written, defaults: DefaultFields |
     head = b""
     if names[-len(last) :] == last:
         lines = [_status_line(f"{written.status} {written.reason}")]
-        _add_fields(lines, written.pairs()[: -len(last)], defaults, as_sent=True)
-        head = "".join([*lines, f"{last[0]}: "]).encode("latin-1", "replace")
+        _, closes = _add_fields(lines, written.pairs()[: -len(last)], defaults, as_sent=True)
+        if not closes:
+            head = "".join([*lines, f"{last[0]}: "]).encode("latin-1", "replace")
     if len(_heads) >= _MAX_HEADS:
         _heads.clear()  # one of them has the time of the day in it
     _heads[key] = head
@@ -182,13 +188,14 @@ def _encode_written(written: Written, defaults: DefaultFields | None) -> Outgoin
     body = written.body
     assert isinstance(body, bytes)
     lines = [_status_line(f"{written.status} {written.reason}")]
-    length = _add_fields(lines, written.pairs(), defaults, as_sent=True)
+    length, closes = _add_fields(lines, written.pairs(), defaults, as_sent=True)
     if not has_body(written.status):
         length = None
     else:
         length = len(body) if length is None else length
         lines.append(f"Content-Length: {length}\r\n")
-    return Outgoing(written.status, "".join(lines).encode("latin-1", "replace"), length, body)
+    head = "".join(lines).encode("latin-1", "replace")
+    return Outgoing(written.status, head, length, body, closes)
 
 
 def _add_fields(
@@ -196,13 +203,14 @@ def _add_fields(
     headers: Iterable[tuple[str, str]],
     defaults: DefaultFields | None,
     as_sent: bool = False,
-) -> int | None:
+) -> tuple[int | None, bool]:
     """Add the header fields to *lines*, and the *defaults* that are not among them; return the
-    length they declare. Raises `BadResponse`.
+    length they declare, and whether they want the connection closed. Raises `BadResponse`.
 
     *as_sent* says that locations are not text any more, but bytes written as latin-1.
     """
     length: int | None = None
+    closes = False
     said: list[str] = []
     if defaults is not None and not defaults.is_known:
         _look_for(defaults)
@@ -213,6 +221,9 @@ def _add_fields(
             kind = _kind_of(name)
         if kind:
             if kind == _OURS:
+                continue
+            if kind == _CONNECTION:
+                closes = closes or "close" in re.split(r"[ \t,]+", value.lower())
                 continue
             if kind == _LENGTH:
                 if not (value.isascii() and value.isdigit()):
@@ -232,7 +243,7 @@ def _add_fields(
         lines.append(f"{name}: {value}\r\n")
     if defaults is not None:
         lines.append(defaults.without(said) if said else defaults.lines)
-    return length
+    return length, closes
 
 
 def _look_for(defaults: DefaultFields) -> None:

@@ -24,7 +24,8 @@ from werkzeug.exceptions import BadRequest, MethodNotAllowed, default_exceptions
 from .. import signals
 from ..current import request_var
 from ..http.written import SENT, Pieces, Sent, Written, answer_of
-from .detached import DetachedStream
+from .client_context import ClientContext
+from .detached import ClientStream, DetachedStream
 from .httputil import HTTPOutputError
 from .httputil.delegates import WholeConnection
 from .iostream import StreamClosedError
@@ -79,7 +80,7 @@ class ServerConnection(WholeConnection):
     """Where the answer to one request is written. Made by `connected`.
 
     A subclass of Tornado's interface, with what programs use of its implementation:
-    *context* (remote_ip, protocol, address_family), *stream*, `set_close_callback`, `detach`.
+    *context*, *stream*, `set_close_callback`, `detach`.
     """
 
     # PERF: set for few requests; a class's default costs nothing.
@@ -98,6 +99,11 @@ class ServerConnection(WholeConnection):
     _gone = False  # the client; what is written from now on nobody gets
     _lost = False  # the answer: nobody waits for it any more
     _legacy: LegacyHead | None = None
+    _context: ClientContext | None = None
+    _stream: ClientStream | None = None
+    _detached = False
+    #: As Tornado's has it.
+    is_client = False
     _max_body_size: int | None = None
     _body_timeout: float | None = None
 
@@ -354,6 +360,17 @@ class ServerConnection(WholeConnection):
         elif self._pieces is not None:  # ASGI: the server drops an answer that does not end
             self._pieces.fail()
 
+    def write_raw(self, data: bytes) -> Future[None]:
+        """Write bytes to the client's connection as they are, beside HTTP."""
+        future: Future[None] = get_running_loop().create_future()
+        write = getattr(self._peer, "write_now", None)
+        if write is None or self.closed():
+            _refuse(future)
+        else:
+            write(data)
+            future.set_result(None)
+        return future
+
     def detach(self) -> DetachedStream:
         """Give up HTTP on the client's connection and return its bytes' stream.
 
@@ -362,8 +379,14 @@ class ServerConnection(WholeConnection):
         give = getattr(self._peer, "detach", None)
         if give is None:
             raise RuntimeError("Only Waterspout's own server can give up a connection.")
-        self.give_up()
+        self.leave()
         return DetachedStream(*give())
+
+    def leave(self) -> None:
+        """Have no answer of the handler's: the connection is something else's now."""
+        self.give_up()
+        self._detached = True
+        self._stream = None
 
     def upgrade(self, settings: SocketSettings) -> Upgrade:
         """Return the WebSocket that the request asks for. Raises 400 or 426 for a handshake that
@@ -375,8 +398,7 @@ class ServerConnection(WholeConnection):
         return found
 
     def give_up(self) -> None:
-        """Have no answer of the handler's: its client has left, or gets another answer, or the
-        connection is something else's now."""
+        """Have no answer of the handler's: its client has left, or gets another answer."""
         self._lost = True
         _release(self._waiting)
 
@@ -406,40 +428,32 @@ class ServerConnection(WholeConnection):
         return self if self._peer is None else self._peer
 
     @property
-    def context(self) -> ServerConnection:
-        """What is known of the client (Tornado's `_HTTPRequestContext`)."""
-        return self
+    def context(self) -> ClientContext:
+        """What is known of the client."""
+        if self._context is None:
+            server = getattr(self._peer, "server", None)
+            trusted: frozenset[str] = getattr(server, "trusted_downstream", frozenset())
+            self._context = ClientContext(self.incoming, self._peer, trusted)
+        return self._context
 
     @property
-    def stream(self) -> ServerConnection:
-        """What stands for the client's stream of bytes."""
-        return self
+    def stream(self) -> ClientStream | None:
+        """What stands for the client's stream of bytes; None once HTTP is given up on it."""
+        if self._stream is None and not self._detached:
+            self._stream = ClientStream(self)
+        return self._stream
 
     @property
-    def remote_ip(self) -> str | None:
-        """The client's address."""
-        return self.incoming.client[0] if self.incoming.client else None
+    def transport(self) -> Any:
+        """asyncio's transport of the connection; None where the server does not show it."""
+        return getattr(self._peer, "transport", None)
 
-    @property
-    def protocol(self) -> str:
-        """``http`` or ``https``."""
-        return self.incoming.scheme
-
-    @property
-    def socket(self) -> Any:
-        """The client's socket; None where the server does not show it."""
-        transport = getattr(self._peer, "transport", None)
-        if transport is None:
-            return None
-        return transport.get_extra_info("ssl_object") or transport.get_extra_info("socket")
-
-    @property
-    def address_family(self) -> int | None:
-        """The family of the client's address."""
-        return getattr(self.socket, "family", None)
+    def is_finished(self) -> bool:
+        """Whether the answer is complete, which others may have done meanwhile."""
+        return self.finished
 
     def closed(self) -> bool:
-        """Whether the client has gone."""
+        """Whether the client has gone, or nobody waits for the answer."""
         return self._lost or self._gone or bool(getattr(self._peer, "lost", False))
 
     def close(self) -> None:
@@ -471,9 +485,6 @@ class ServerConnection(WholeConnection):
     def set_body_timeout(self, timeout: float) -> None:
         """Let this request's body take that many seconds."""
         self._body_timeout = timeout
-
-    def set_nodelay(self, value: bool) -> None:
-        """Do nothing: our server never waits to fill a packet."""
 
 
 def connected(ctx: RequestContext, incoming: Incoming) -> ServerConnection:

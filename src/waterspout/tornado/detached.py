@@ -1,14 +1,90 @@
-"""The stream of bytes that is left of a connection when a handler gives up HTTP on it."""
+"""The stream of bytes under a connection, and what is left of one without HTTP."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .iostream import StreamClosedError
 
-__all__ = ["DetachedStream"]
+if TYPE_CHECKING:
+    from .answering import ServerConnection
+
+__all__ = ["ClientStream", "DetachedStream", "set_nodelay"]
+
+
+def set_nodelay(sock: Any, value: bool) -> None:
+    """Set or unset TCP_NODELAY on a socket, if it is one of TCP."""
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, value)
+
+
+class ClientStream:
+    """The client's stream of bytes under a request: with the methods of Tornado's `IOStream` that
+    programs use beside HTTP. Who reads from it gives up HTTP on it (`ServerConnection.detach`).
+    """
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self._connection = connection
+        self._detached: DetachedStream | None = None
+
+    @property
+    def socket(self) -> Any:
+        """The client's socket; None where the server does not show it."""
+        transport = self._connection.transport
+        if transport is None:
+            return None
+        return transport.get_extra_info("ssl_object") or transport.get_extra_info("socket")
+
+    def closed(self) -> bool:
+        """Whether the client has gone."""
+        return (self._detached or self._connection).closed()
+
+    def close(self) -> None:
+        """Drop the connection."""
+        (self._detached or self._connection).close()
+
+    def set_close_callback(self, callback: Callable[[], object] | None) -> None:
+        """Call *callback* when the client goes away before its answer is finished."""
+        (self._detached or self._connection).set_close_callback(callback)
+
+    def set_nodelay(self, value: bool) -> None:
+        """Send small writes at once, as is the default, or let the system join them."""
+        set_nodelay(self.socket, value)
+
+    def write(self, data: bytes) -> asyncio.Future[None]:
+        """Write *data* as it is, before the answer; the future is as `DetachedStream.write`'s."""
+        if self._detached is None:
+            return self._connection.write_raw(bytes(data))
+        return self._detached.write(data)
+
+    def _taken(self) -> DetachedStream:
+        if self._detached is None:
+            self._detached = self._connection.detach()
+        return self._detached
+
+    async def read_bytes(self, num_bytes: int, partial: bool = False) -> bytes:
+        """As `DetachedStream.read_bytes`."""
+        return await self._taken().read_bytes(num_bytes, partial)
+
+    async def read_into(self, buf: bytearray | memoryview, partial: bool = False) -> int:
+        """As `DetachedStream.read_into`."""
+        return await self._taken().read_into(buf, partial)
+
+    async def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> bytes:
+        """As `DetachedStream.read_until`."""
+        return await self._taken().read_until(delimiter, max_bytes)
+
+    async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
+        """As `DetachedStream.read_until_regex`."""
+        return await self._taken().read_until_regex(regex, max_bytes)
+
+    async def read_until_close(self) -> bytes:
+        """As `DetachedStream.read_until_close`."""
+        return await self._taken().read_until_close()
 
 
 class DetachedStream:
@@ -21,8 +97,7 @@ class DetachedStream:
         loop = asyncio.get_running_loop()
         self._transport = transport
         self._reader = asyncio.StreamReader(loop=loop)
-        self._close_callback: Callable[[], object] | None = None
-        self._protocol = _Watched(self._reader, self._note_closed, loop)
+        self._protocol = _Watched(self._reader, loop)
         transport.set_protocol(self._protocol)
         self._protocol.connection_made(transport)
         self._writer = asyncio.StreamWriter(transport, self._protocol, self._reader, loop)
@@ -67,6 +142,23 @@ class DetachedStream:
             raise StreamClosedError
         return data
 
+    async def read_into(self, buf: bytearray | memoryview, partial: bool = False) -> int:
+        """Fill *buf*, or with *partial* as much of it as is there; return how many bytes."""
+        data = await self.read_bytes(len(buf), partial)
+        buf[: len(data)] = data
+        return len(data)
+
+    async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
+        """Return what comes up to and with a match of *regex*; limits as for `read_until`."""
+        found = re.compile(regex).search
+        data = b""
+        while (match := found(data)) is None:
+            if len(data) >= (max_bytes or _MAX_UNTIL):
+                self.close()
+                raise StreamClosedError
+            data += await self.read_bytes(1)
+        return data[: match.end()]
+
     async def read_until_close(self) -> bytes:
         """Return all that comes."""
         return await self._reader.read()
@@ -83,15 +175,15 @@ class DetachedStream:
 
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
         """Call *callback* when the stream is closed, by either side."""
-        self._close_callback = callback
-
-    def _note_closed(self) -> None:
-        callback, self._close_callback = self._close_callback, None
-        if callback is not None:
-            callback()
+        self._protocol.close_callback = callback
+        self._protocol.stream = None if callback is None else self
 
     def set_nodelay(self, value: bool) -> None:
-        """Do nothing: asyncio's transports never wait to fill a packet."""
+        """Send small writes at once, as is the default, or let the system join them."""
+        set_nodelay(self.socket, value)
+
+    def __del__(self) -> None:
+        self._transport.close()  # nobody can read from it any more
 
     def closed(self) -> bool:
         """Whether the stream is closed."""
@@ -102,19 +194,38 @@ class DetachedStream:
         self._transport.close()
 
 
-class _Watched(asyncio.StreamReaderProtocol):
-    """A stream's protocol that says when the connection is lost."""
+#: Those of detached streams. uvloop ends the process if one is freed before it is closed.
+_open: set[asyncio.BaseTransport] = set()
+#: Bytes that `read_until` looks through, unless it is told a number.
+_MAX_UNTIL = 64 * 1024
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        note_closed: Callable[[], None],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+
+class _Watched(asyncio.StreamReaderProtocol):
+    """A stream's protocol that says when the connection is lost, as it is when the client sends no
+    more: Tornado's streams end then."""
+
+    def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(reader, loop=loop)
-        self._note_closed = note_closed
+        self.close_callback: Callable[[], object] | None = None
+        #: Kept as long as somebody waits for the end.
+        self.stream: DetachedStream | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is ours."""
+        super().connection_made(transport)
+        self._kept = transport
+        _open.add(transport)
+
+    def eof_received(self) -> bool:
+        """The client sends no more."""
+        super().eof_received()
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
         super().connection_lost(exc)
-        self._note_closed()
+        _open.discard(self._kept)
+        callback, self.close_callback = self.close_callback, None
+        self.stream = None
+        if callback is not None:
+            callback()

@@ -315,12 +315,12 @@ async def _converse(
     incoming = connection.incoming
     try:
         await _waited(delegate.headers_received(start_line, headers))
-        if incoming.body:
+        if incoming.body and not connection.finished:
             connection.note_waiting()
             async for chunk in pieces_of_body(connection):
-                if connection.finished:
-                    break  # the rest is not wanted
                 await _waited(delegate.data_received(chunk))
+                if connection.is_finished():
+                    break  # the rest is not wanted
         delegate.finish()
     except HTTPInputError as error:
         delegate.on_connection_close()
@@ -344,7 +344,7 @@ async def _waited(result: Awaitable[None] | None) -> None:
 
 
 def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadRequest:
-    gen_log.info("Malformed HTTP message from %s: %s", connection.remote_ip, error)
+    gen_log.info("Malformed HTTP message from %s: %s", connection.context.remote_ip, error)
     return BadRequest()
 
 

@@ -57,7 +57,7 @@ async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
         except BadRequest as error:
             raise HTTPInputError(tornado_reason(error.description or "")) from error
         except TimeoutError:
-            gen_log.info("Timeout reading body from %s", connection.remote_ip)
+            gen_log.info("Timeout reading body from %s", connection.context.remote_ip)
             connection.abort()
             raise ClientDisconnected() from None
         if not piece:

@@ -13,7 +13,12 @@ from urllib.parse import unquote_to_bytes
 from .._imported import imported_names
 from . import version
 from .concurrent import chain_future, dummy_executor
-from .httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
+from .httputil import (
+    HTTPHeaders,
+    HTTPServerRequest,
+    ResponseStartLine,
+    split_host_and_port,
+)
 from .log import access_log, app_log
 
 if TYPE_CHECKING:
@@ -112,7 +117,7 @@ class WSGIContainer:
 
     def environ(self, request: HTTPServerRequest) -> WSGIEnvironment:
         """Return the WSGI environ (PEP 3333) of *request*."""
-        host, _, port = request.host.partition(":")
+        host, port = split_host_and_port(request.host)
         environ: WSGIEnvironment = {
             "REQUEST_METHOD": request.method,
             "SCRIPT_NAME": "",
@@ -120,7 +125,7 @@ class WSGIContainer:
             "QUERY_STRING": request.query,
             "REMOTE_ADDR": request.remote_ip,
             "SERVER_NAME": host,
-            "SERVER_PORT": port or ("443" if request.protocol == "https" else "80"),
+            "SERVER_PORT": str(port or (443 if request.protocol == "https" else 80)),
             "SERVER_PROTOCOL": request.version,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": request.protocol,
@@ -138,6 +143,9 @@ class WSGIContainer:
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
                 key = f"HTTP_{key}"
             environ[key] = value
+        # What a body had on its way, be it packed or in chunks, is not what the program reads.
+        if request.body or "CONTENT_LENGTH" in environ:
+            environ["CONTENT_LENGTH"] = str(len(request.body))
         return environ
 
     def _log(self, status_code: int, request: HTTPServerRequest) -> None:

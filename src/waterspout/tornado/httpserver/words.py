@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...server import answers
@@ -12,7 +13,7 @@ from ...server.connection import Connection
 from ...server.serving import Server
 from ..log import app_log, gen_log
 from ..malformed import tornado_reason
-from ..netutil import is_valid_ip
+from ..xheaders import believed
 
 if TYPE_CHECKING:
     from ...http.incoming import Incoming
@@ -41,7 +42,7 @@ class TornadoServer(Server):
         self._front = front
         self.conduct = _CONDUCT
         self.connections = _Connections(front)
-        self._trusted = frozenset(front.trusted_downstream or ())
+        self.trusted_downstream = frozenset(front.trusted_downstream or ())
         self.asks_proxies = bool(front.xheaders or front.protocol)
 
     @property
@@ -55,21 +56,13 @@ class TornadoServer(Server):
         if self._front.protocol:
             origin = origin._replace(scheme=self._front.protocol)
         if self._front.xheaders:
-            address = self._client_in(incoming)
-            if is_valid_ip(address):
+            address, scheme = believed(
+                partial(_text, incoming), "", origin.scheme, self.trusted_downstream
+            )
+            origin = origin._replace(scheme=scheme)
+            if address:
                 origin = origin._replace(client=(address, 0))
-            scheme = _last(_text(incoming, b"x-scheme") or _text(incoming, b"x-forwarded-proto"))
-            if scheme in ("http", "https"):
-                origin = origin._replace(scheme=scheme)
         incoming.origin = origin
-
-    def _client_in(self, incoming: Incoming) -> str:
-        real = _text(incoming, b"x-real-ip")
-        if real:
-            return real
-        addresses = [part.strip() for part in _text(incoming, b"x-forwarded-for").split(",")]
-        untrusted = [address for address in addresses if address not in self._trusted]
-        return untrusted[-1] if untrusted else addresses[0]
 
     def refuse(self, client: tuple[str, int] | None, error: ProtocolError) -> bytes:
         """Log that a request is malformed, and return the answer."""
@@ -122,9 +115,5 @@ def _let_out(error: BaseException) -> None:
     raise error
 
 
-def _text(incoming: Incoming, name: bytes) -> str:
-    return (incoming.header(name) or b"").decode("latin-1").strip()
-
-
-def _last(values: str) -> str:
-    return values.rpartition(",")[2].strip()
+def _text(incoming: Incoming, name: str) -> str:
+    return (incoming.header(name.lower().encode()) or b"").decode("latin-1")

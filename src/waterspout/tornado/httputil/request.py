@@ -236,10 +236,10 @@ class HTTPServerRequest:
 
     @made_once
     def remote_ip(self) -> str | None:
-        """The client's address."""
+        """The client's address; ``0.0.0.0`` on a UNIX socket."""
         assert self._incoming is not None
         client = self._incoming.client
-        return client[0] if client else None
+        return client[0] if client else "0.0.0.0"
 
     @made_once
     def files(self) -> dict[str, list[HTTPFile]]:

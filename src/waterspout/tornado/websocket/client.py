@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ...websockets.link import Link
 from ..escape import utf8
@@ -33,7 +35,8 @@ Message = str | bytes | None
 class WebSocketClientConnection:
     """A client's open connection; made by `websocket_connect`.
 
-    *headers* are those of the server's answer; *close_code* and *close_reason* are what the
+    *parsed* are the parts of the URL, *parsed_hostname* the host in it. *headers* are those of the
+    server's answer; *close_code* and *close_reason* are what the
     server gave when it closed.
     """
 
@@ -53,6 +56,8 @@ class WebSocketClientConnection:
         resolver: Any = None,
     ) -> None:
         self.request = request
+        self.parsed = urlsplit(re.sub("^ws", "http", request.url))  # as Tornado has it
+        self.parsed_hostname = self.parsed.hostname
         self.params = _WebSocketParams(
             ping_interval, ping_timeout, max_message_size, compression_options
         )
@@ -89,12 +94,13 @@ class WebSocketClientConnection:
                 self.connect_future.set_result(self)
 
     def __open(self, opening: Opening, end: ClientEnd) -> None:
-        self.stream = end
+        self._end = end
         self.headers = opening.headers
         protocol = self.protocol = self.get_websocket_protocol()
         protocol.selected_subprotocol = opening.subprotocol
         end.upgrade(Link(opening.protocol, protocol, self.params.deflate.least))
         protocol.attach(end)
+        self.stream = protocol.stream
         self._loop.call_soon(protocol.begin)
 
     def get_websocket_protocol(self) -> WebSocketProtocol13:
@@ -169,7 +175,7 @@ class WebSocketClientConnection:
             # SECURITY: a server that goes on and on does not fill the memory meanwhile.
             self._unread += len(message)
             if self._unread > self.params.max_message_size:
-                self.stream.abort()
+                self._end.abort()
             return None
         self._taken = self._loop.create_future()
         return self._taken

@@ -14,6 +14,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from .. import version
 from ..httpclient import HTTPError, HTTPRequest, HTTPResponse
 from ..httputil import HTTPHeaders, parse_response_start_line
 from ..netutil import ssl_options_to_context
@@ -73,6 +74,8 @@ class Opening:
         add_credentials(headers, target, request)
         if request.user_agent:
             headers["User-Agent"] = request.user_agent
+        elif "User-Agent" not in headers:
+            headers["User-Agent"] = f"Tornado/{version}"
         return encode_head(f"GET {target.resource_name} HTTP/1.1", headers.items())
 
     def take_answer(self, head: bytes) -> None:

@@ -131,7 +131,7 @@ class WebSocketHandler(RequestHandler):
             self._finished = True
             connection.give_up()
             return
-        connection.give_up()
+        connection.leave()
         self.__end_http()
         protocol.attach(end)
         try:
@@ -263,8 +263,9 @@ class WebSocketHandler(RequestHandler):
             connection.close(code, reason)
 
     def set_nodelay(self, value: bool) -> None:
-        """Do nothing: our server never waits to fill a packet."""
+        """Send small messages at once, as is the default, or let the system join them."""
         assert self.ws_connection is not None, "the WebSocket is not open"
+        self.ws_connection.set_nodelay(value)
 
     # -- the end -----------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
 from ...websockets.link import is_sendable
+from ..detached import set_nodelay
 from ..escape import json_encode, utf8
 from ..log import gen_log
 from .errors import WebSocketClosedError
@@ -90,7 +91,8 @@ class _Stream:
         self._end.abort()
 
     def set_nodelay(self, value: bool) -> None:
-        """Do nothing: asyncio's transports never wait to fill a packet."""
+        """Send small messages at once, as is the default, or let the system join them."""
+        set_nodelay(self.socket, value)
 
 
 class WebSocketProtocol(abc.ABC):
@@ -385,4 +387,5 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         return self.client_terminated or self.server_terminated or self._end.closed()
 
     def set_nodelay(self, x: bool) -> None:
-        """Do nothing: asyncio's transports never wait to fill a packet."""
+        """Send small messages at once, as is the default, or let the system join them."""
+        self.stream.set_nodelay(x)
