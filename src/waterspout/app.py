@@ -46,7 +46,7 @@ from .joining import Joining
 from .last_stage import pass_last_to_wsgi
 from .lazy import load
 from .log import printable
-from .mounting import below
+from .mounting import below, path_of
 from .scaffold import setupmethod, static_view
 from .sessions import SecureCookieSessionInterface
 from .templating import fill_context
@@ -419,7 +419,7 @@ class App(Joining):
         """Answer a WSGI request. Wrap this with middleware, not the app itself:
         ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
         mounts = self.mounts and takes_environ(self, environ)
-        mount = self.mounted_at(environ["PATH_INFO"]) if mounts else None
+        mount = self.mounted_at(path_of(environ)) if mounts else None
         if mount is not None:
             return mount[1].wsgi_app(below(environ, mount[0]), start_response)
         ctx = self.request_context(environ)

@@ -23,7 +23,8 @@ from .current import request_var
 from .http import Response
 from .http.incoming import Incoming
 from .websockets.endpoint import socket_view
-from .websockets.errors import WebSocketClosed
+from .websockets.errors import NO_STATUS, WebSocketClosed
+from .websockets.link import is_sendable
 
 if TYPE_CHECKING:
     from .app import App
@@ -286,7 +287,9 @@ class _Conversation:
         socket = self._socket
         kind = event["type"]
         if kind == "websocket.accept":
-            fields = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in event["headers"] or ()]
+            fields = [
+                (n.decode("latin-1"), v.decode("latin-1")) for n, v in event.get("headers") or ()
+            ]
             await socket.accept(event.get("subprotocol"), fields)
         elif kind == "websocket.send":
             text = event.get("text")
@@ -297,7 +300,11 @@ class _Conversation:
         elif kind == "websocket.close":
             if not socket.accepted:
                 raise Forbidden("The WebSocket was refused.")
-            await socket.close(event.get("code") or 1000, event.get("reason") or "")
+            code = event.get("code") or 1000
+            if not is_sendable(code):
+                # NOTE: programs hand on what they have read; uvicorn and others send any number.
+                code = 1000 if code == NO_STATUS else 1011
+            await socket.close(code, event.get("reason") or "")
         else:
             raise RuntimeError(f"The ASGI program sent {kind!r} on a WebSocket.")
 

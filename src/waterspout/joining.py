@@ -13,7 +13,7 @@ endpoint that the mounted one does not have is looked for in the outer one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -28,6 +28,8 @@ from .scaffold import setupmethod
 from .url_building import build_beyond
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
     from .app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -133,6 +135,17 @@ class Joining(Registration):
         view = endpoint_for(self, prefix, program)
         pattern = f"{re.escape(prefix)}(?:/.*)?"
         self.add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer as an ASGI application, for servers that would take the application itself for
+        one of WSGI: ``hypercorn main:app.asgi``."""
+        await load("waterspout.asgi:serve")(self, scope, receive, send)
+
+    def wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as a WSGI application, for servers that would take the application itself for
+        one of ASGI: ``granian --interface wsgi main:app.wsgi``."""
+        answer: Iterable[bytes] = self.wsgi_app(environ, start_response)  # type: ignore[attr-defined]
+        return answer
 
     def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Tell whether this application answers an endpoint's *error* in a way of its own: by an

@@ -17,7 +17,7 @@ from .lazy import load
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["below", "endpoint_for", "family"]
+__all__ = ["below", "endpoint_for", "family", "is_asgi", "path_of"]
 
 Endpoint = Callable[..., Any]
 
@@ -36,13 +36,13 @@ def endpoint_for(app: Any, prefix: str, program: Any) -> Endpoint:
             f"Only an App, a Tornado Application, or a WSGI or ASGI callable can be mounted,"
             f" not {program!r}."
         )
-    if _is_asgi(program):
+    if is_asgi(program):
         foreign: Endpoint = load("waterspout.asgi_program:mounted")(app, prefix, program)
         return foreign
     return _wsgi_view(prefix, program)
 
 
-def _is_asgi(program: Callable[..., Any]) -> bool:
+def is_asgi(program: Callable[..., Any]) -> bool:
     """Tell an ASGI 3.0 program from a WSGI one: it is called with three arguments, and is most
     often ``async def``."""
     called = program if inspect.isroutine(program) else type(program).__call__
@@ -63,11 +63,18 @@ def _is_asgi(program: Callable[..., Any]) -> bool:
 
 def below(environ: WSGIEnvironment, prefix: str) -> WSGIEnvironment:
     """Return the environ as a program mounted at *prefix* sees it."""
+    sent = prefix.encode().decode("latin-1")  # each byte is a character there (PEP 3333)
     return {
         **environ,
-        "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + prefix,
-        "PATH_INFO": environ["PATH_INFO"].removeprefix(prefix),
+        "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + sent,
+        "PATH_INFO": environ["PATH_INFO"].removeprefix(sent),
     }
+
+
+def path_of(environ: WSGIEnvironment) -> str:
+    """Return the path of an environ as text."""
+    path: str = environ["PATH_INFO"]
+    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:

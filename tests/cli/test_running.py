@@ -290,3 +290,26 @@ def test_demo_serves_the_guestbook(program: Program) -> None:
     assert status == 200
     assert "<form" in page
     assert LISTENING.search(served.said)
+
+
+PLAIN = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"plain WSGI"]
+
+async def program(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"plain ASGI"})
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("named", "expected"), [("application", "plain WSGI"), ("program", "plain ASGI")]
+)
+def test_a_plain_callable(hello: Program, named: str, expected: str, workers: str) -> None:
+    """A WSGI or ASGI function is served as it is, not called as a factory."""
+    hello.write("plain.py", PLAIN)
+    arguments = ("run", f"plain:{named}", "--workers", workers, "--port", "0")
+    assert hello.start(*arguments).ask() == (200, expected)

@@ -19,7 +19,7 @@ COMMANDS = {
     "native": "-c 'from waterspout.server import serve; serve(\"doors_app:{name}\", fds=({fd},))'",
     "gunicorn": "-m gunicorn -k gthread --threads 8 --bind fd://{fd} doors_app:{name}",
     "uvicorn": "-m uvicorn --fd {fd} --lifespan on --log-level warning doors_app:{name}",
-    "hypercorn": "-m hypercorn --bind fd://{fd} asgi:doors_app:{name}",
+    "hypercorn": "-m hypercorn --bind fd://{fd} doors_app:{name}.asgi",
     "granian": "-m granian --interface asgi --host 127.0.0.1 --port {port} doors_app:{name}",
 }
 

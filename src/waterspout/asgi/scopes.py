@@ -32,8 +32,14 @@ def message_of(scope: Scope) -> Incoming:
         ),
     )
     # The server decoded the path, and has (by the specification) put the prefix before it.
-    incoming.path = path.removeprefix(incoming.root_path)
+    incoming.path = _below(path, incoming.root_path.rstrip("/"))
     return incoming
+
+
+def _below(path: str, root: str) -> str:
+    """Return *path* without the prefix *root*, if that ends where a segment of the path does."""
+    rest = path.removeprefix(root)
+    return rest if rest[:1] in ("/", "") else path
 
 
 def header_pairs(head: bytes, *, closes: bool = False) -> list[tuple[bytes, bytes]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..websockets.caps import Capped, capped
 from ..websockets.ends import Header, Sink
 from ..websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
+from ..websockets.link import is_sendable
 from ..websockets.settings import SocketSettings
 from .answer import Answer
 from .scopes import Receive, Scope, Send
@@ -172,7 +173,10 @@ class AsgiEnd:
         self.leave(1011, "")
 
     def leave(self, code: int | None, reason: str) -> None:
-        """Say goodbye; the server waits for the client's."""
+        """Say goodbye; the server waits for the client's. `ValueError` for a code that may not be
+        sent: servers then drop the connection, or send it."""
+        if code is not None and not is_sendable(code):
+            raise ValueError(f"{code} is no close code that may be sent (RFC 6455 §7.4).")
         if not self._closed:
             code = 1000 if code is None else code
             event = {"type": "websocket.close", "code": code, "reason": reason}

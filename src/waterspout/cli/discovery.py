@@ -103,12 +103,26 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
     except AttributeError as ex:
         raise NoAppException(f"There is no {name!r} in module {module.__name__!r}.") from ex
 
-    if inspect.isfunction(found):
+    if inspect.isfunction(found) and not ("(" not in app_name and _is_program(found)):
         found = _call_factory(found, args, kwargs, module, app_name)
     app = core_of(found)
     if app is not None:
         return app
     raise NotAnAppException(f"{module.__name__}:{app_name}", found)
+
+
+def _is_program(function: FunctionType) -> bool:
+    """Tell a WSGI or ASGI callable from a factory: by its two or three arguments."""
+    parameters = inspect.signature(function).parameters.values()
+    needed = [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(needed) == 2:
+        return needed[0].startswith("env") or needed[1].startswith("start")
+    return len(needed) == 3 and inspect.iscoroutinefunction(function)
 
 
 def _parse(app_name: str) -> tuple[str, list[Any], dict[str, Any]]:

@@ -121,6 +121,17 @@ class Incoming:
         self.origin = self.origin._replace(root_path=self.root_path + prefix)
         self.path = self.path.removeprefix(prefix)
 
+    def _path_bytes(self) -> bytes:
+        """Return the bytes that `path` was decoded from; those that are no UTF-8 are in the
+        target only."""
+        path = self.path
+        if "\ufffd" in path:
+            raw = unquote_to_bytes(self.target.partition(b"?")[0])
+            text = raw.decode("utf-8", "replace")
+            if text.endswith(path):
+                return raw[len(text[: len(text) - len(path)].encode()) :]
+        return path.encode("utf-8", "surrogateescape")
+
     @classmethod
     def from_environ(cls, environ: WSGIEnvironment, body: bytes = b"") -> Incoming:
         """Make the message of a WSGI environ (PEP 3333)."""
@@ -137,7 +148,7 @@ class Incoming:
             environ["wsgi.url_scheme"],
             prefix,
             (client, int(environ.get("REMOTE_PORT") or 0)) if client else None,
-            (environ["SERVER_NAME"], int(environ["SERVER_PORT"])),
+            (environ["SERVER_NAME"], _port(environ["SERVER_PORT"])),
         )
         version = environ.get("SERVER_PROTOCOL", "HTTP/1.1").removeprefix("HTTP/")
         method = environ["REQUEST_METHOD"]
@@ -159,7 +170,7 @@ class Incoming:
 
     def to_environ(self) -> WSGIEnvironment:
         """Make the WSGI environ (PEP 3333) of this message."""
-        path = self.path.encode("utf-8", "surrogateescape").decode("latin-1")
+        path = self._path_bytes().decode("latin-1")
         name, port = self._named_server()
         environ: WSGIEnvironment = {
             "REQUEST_METHOD": self.method,
@@ -231,3 +242,8 @@ def split_target(target: bytes) -> tuple[str, bytes]:
     if _PERCENT in path:
         path = unquote_to_bytes(path)
     return path.decode("utf-8", "replace"), query
+
+
+def _port(text: str) -> int | None:
+    """Return a port; gunicorn has none on UNIX sockets, or none that is a number."""
+    return int(text) if text.isdecimal() else None

@@ -1,7 +1,7 @@
 """What is to be served: an application, its import string, or its factory.
 
-`resolve` turns each into the object that connections ask for answers.  A WSGI application that
-is not ours is put behind `waterspout.wsgi.ForeignWSGI`.
+`resolve` turns each into the object that connections ask for answers.  An application that is not
+ours is put behind `waterspout.wsgi.ForeignWSGI` or `waterspout.asgi.foreign.ForeignASGI`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from werkzeug.utils import ImportStringError, import_string
 
 from ..joining import core_of
 from ..lazy import load
+from ..mounting import is_asgi
 
 
 class ApplicationError(RuntimeError):
@@ -33,6 +34,8 @@ def resolve(app: Any) -> Any:
     core = core_of(app)
     if core is not None:
         return core
+    if callable(app) and is_asgi(app):
+        return load("waterspout.asgi.foreign:ForeignASGI")(app)
     if callable(app):
         return load("waterspout.wsgi:ForeignWSGI")(app)
     raise ApplicationError(
