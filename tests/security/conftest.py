@@ -8,6 +8,19 @@ import pytest
 from security_doors import DOORS, Door, ServerProcess
 
 
+@pytest.fixture(scope="session", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder of files that all sites know, with a link out of it."""
+    place = tmp_path_factory.mktemp("files")
+    (place / "outside.txt").write_text("outside")
+    (place / "folder").mkdir()
+    (place / "folder" / "inside.txt").write_text("inside")
+    (place / "folder" / "link.txt").symlink_to(place / "outside.txt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECURITY_FOLDER", str(place / "folder"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], ServerProcess]]:
     """Start a server when it is first asked for."""

@@ -167,6 +167,15 @@ class Door:
                 pass  # refused before all of it was sent
             return data
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The field that says which site is asked."""
+        return {"X-Site": self.name}
+
+    def address(self, path: str) -> str:
+        """Return the address of a WebSocket."""
+        return f"ws://127.0.0.1:{self._port}{self.below}{path}"
+
     def open_socket(self, path: str, origin: str | None, fields: dict[str, str]) -> int:
         """Ask for a WebSocket; return the status of the answer, 101 if it was opened."""
         lines = {

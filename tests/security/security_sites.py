@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tornado_site import Data, OwnField, Text
+from tornado_site import Data, OwnField, Signed, Text, Token
 
 from waterspout import (
     App,
@@ -25,6 +25,7 @@ from waterspout import (
     csrf_token,
     request,
     send_file,
+    send_from_directory,
     session,
 )
 from waterspout.flask import Flask
@@ -52,12 +53,24 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "old-key": {"SECRET_KEY": "the old key"},
     "new-key": {"SECRET_KEY": "the new key", "SECRET_KEY_FALLBACKS": ["the old key"]},
+    "files": {"SEND_FILE_FOLLOW_SYMLINKS": True},
+    "short": {"PERMANENT_SESSION_LIFETIME": timedelta(0)},
+    "sockets": {"WEBSOCKET_MAX_MESSAGE_SIZE": 10, "WEBSOCKET_PER_CLIENT": 1},
     "origins": {
         "WEBSOCKET_ORIGINS": ["https://partner.example"],
         "CROSS_SITE_ORIGINS": ["https://partner.example/"],
     },
 }
 
+#: What each site that is a Tornado program is told, besides its key.
+TORNADO_SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "xsrf": {"xsrf_cookies": True},
+    "protected": {"cross_origin_protection": True},
+}
+
+#: How a Tornado program is served.
+PROGRAMS = ("program", "program-in-app")
 #: How the application with the settings answers itself.
 INSIDE = ("alone", "in-app", "in-tornado", "in-wsgi-container")
 #: What another program within it is.
@@ -66,7 +79,7 @@ AROUND = ("app", "handlers", "tornado", "wsgi", "asgi")
 
 def path_of(kind: str) -> str:
     """Return where the views of a site of that kind are."""
-    return "" if kind in ("alone", "handlers") else "/in"
+    return "" if kind in ("alone", "handlers", "program") else "/in"
 
 
 def add_views(app: App) -> None:
@@ -175,9 +188,18 @@ def add_views(app: App) -> None:
     async def forbidden() -> None:
         abort(403)
 
+    @app.get("/folder/<path:name>")
+    def folder(name: str) -> Response:
+        return send_from_directory(os.environ["SECURITY_FOLDER"], name)
+
     @app.websocket("/socket")
     async def socket(ws: WebSocket) -> None:
         await ws.send("hello")
+
+    @app.websocket("/echo")
+    async def echo(ws: WebSocket) -> None:
+        async for message in ws:
+            await ws.send(message)
 
 
 def make_app(cls: type[App] = App, **config: Any) -> App:
@@ -257,10 +279,22 @@ async def asgi_program(scope: Any, receive: Callable[[], Any], send: Callable[[A
     await send({"type": "http.response.body", "body": body})
 
 
+def _tornado_program(kind: str, settings: dict[str, Any]) -> Any:
+    rules = [("/text", Text), ("/data", Data), ("/token", Token), ("/signed", Signed)]
+    program = web.Application(rules, cookie_secret="a key of the tests", **settings)
+    if kind == "program":
+        return program
+    outer = make_app(Flask)
+    outer.mount("/in", program)
+    return outer
+
+
 @cache
 def site(name: str) -> Any:
     """Return the program of that name."""
     settings, _, kind = name.partition("@")
+    if kind in PROGRAMS:
+        return _tornado_program(kind, TORNADO_SETTINGS[settings])
     app = make_app(**SETTINGS[settings])
     return _inside(kind, app) if kind in INSIDE else _around(kind, app)
 

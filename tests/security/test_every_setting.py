@@ -3,12 +3,21 @@ every kind of mount."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from security_doors import Door
 from security_sites import AROUND, INSIDE
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from waterspout.config import SETTINGS
+from waterspout.sessions import session_json_serializer
 
 Open = Callable[[str, str], Door]
 
@@ -183,3 +192,140 @@ def test_an_error_says_nothing_of_the_inside(open_door: Open, settings: str, kin
     assert said.status == 500
     assert b"internal word" not in said.body
     assert b"Traceback" not in said.body
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+@inside
+def test_links_that_lead_out_of_a_folder_are_followed_only_if_told(
+    open_door: Open, kind: str
+) -> None:
+    assert open_door("modern", kind).ask("/folder/inside.txt").body == b"inside"
+    assert open_door("modern", kind).ask("/folder/link.txt").status == 404
+    assert open_door("files", kind).ask("/folder/link.txt").body == b"outside"
+    for settings in ("modern", "files"):
+        for path in ("../outside.txt", "%2e%2e/outside.txt", "..%5coutside.txt", "%00", "/etc"):
+            said = open_door(settings, kind).ask(f"/folder/{path}")
+            assert said.status in (308, 400, 404), (path, said)
+
+
+class OfAnHourAgo(TimestampSigner):
+    def get_timestamp(self) -> int:
+        return int(time.time()) - 3600
+
+
+@inside
+def test_a_session_has_an_end(open_door: Open, kind: str) -> None:
+    """By the time in its signature; a copied cookie ends too."""
+    how = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
+    signing = URLSafeTimedSerializer(
+        "a key of the tests",
+        salt="cookie-session",
+        serializer=session_json_serializer,
+        signer=OfAnHourAgo,
+        signer_kwargs=how,
+    )
+    fields = {"Cookie": f"session={signing.dumps({'user': 'ann'})}"}
+    assert open_door("modern", kind).ask("/who", fields=fields).body == b"ann"
+    assert open_door("short", kind).ask("/who", fields=fields).body == b"None"
+
+
+# -- WebSockets ------------------------------------------------------------------------------------
+
+sockets = pytest.mark.parametrize("kind", INSIDE[:3])
+
+
+def only_with_sockets(door_kind: str) -> None:
+    if door_kind not in ("native", "uvicorn"):
+        pytest.skip("a door without WebSockets, or without bytes")
+
+
+@sockets
+def test_a_websocket_of_another_host_is_refused(open_door: Open, door_kind: str, kind: str) -> None:
+    only_with_sockets(door_kind)
+    door = open_door("hosts", kind)
+    assert door.open_socket("/socket", None, {"Host": "shop.example"}) == 101
+    assert door.open_socket("/socket", None, {"Host": "evil.example"}) in (400, 403)
+
+
+@sockets
+def test_websockets_have_their_limits(open_door: Open, door_kind: str, kind: str) -> None:
+    only_with_sockets(door_kind)
+    door = open_door("sockets", kind)
+    with connect(door.address("/echo"), additional_headers=door.names) as ws:
+        ws.send("x" * 10)
+        assert ws.recv() == "x" * 10
+        with pytest.raises(InvalidStatus) as refused:
+            connect(door.address("/echo"), additional_headers=door.names)
+        assert refused.value.response.status_code in (403, 429)
+        ws.send("x" * 11)
+        with pytest.raises(ConnectionClosed) as closed:
+            ws.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+# -- all of them -----------------------------------------------------------------------------------
+
+#: Settings that keep something out, and where they are held on every door.
+HELD = {
+    "COOKIE_PREFIX_CHECK": "test_a_cookie_that_browsers_drop_is_an_error",
+    "CROSS_SITE_CHECK": "test_pages_of_other_origins_are_refused",
+    "CROSS_SITE_ORIGINS": "test_origins_that_are_named_are_taken",
+    "CSRF_COOKIE_NAME": "test_a_form_repeats_the_token_of_its_cookie",
+    "DEBUG": "test_an_error_says_nothing_of_the_inside",
+    "DEFAULT_HEADERS": "test_every_kind_of_answer_has_the_fields",
+    "MAX_CONTENT_LENGTH": "test_a_body_above_the_limit_is_refused",
+    "MAX_COOKIE_SIZE": "test_a_cookie_that_browsers_drop_is_an_error",
+    "MAX_FORM_MEMORY_SIZE": "test_forms_have_their_limits",
+    "MAX_FORM_PARTS": "test_forms_have_their_limits",
+    "MAX_FORM_SIZE": "test_forms_have_their_limits",
+    "PERMANENT_SESSION_LIFETIME": "test_a_session_has_an_end",
+    "PROPAGATE_EXCEPTIONS": "test_an_error_says_nothing_of_the_inside",
+    "SECRET_KEY": "test_a_session_of_another_key_is_none",
+    "SECRET_KEY_FALLBACKS": "test_a_session_of_an_old_key_is_read",
+    "SEND_FILE_FOLLOW_SYMLINKS": "test_links_that_lead_out_of_a_folder_are_followed_only_if_told",
+    "SESSION_COOKIE_DOMAIN": "test_the_session_cookie_has_the_flags_it_is_told",
+    "SESSION_COOKIE_HTTPONLY": "test_the_session_cookie_has_the_flags_it_is_told",
+    "SESSION_COOKIE_NAME": "test_the_session_cookie_has_the_flags_it_is_told",
+    "SESSION_COOKIE_OVERSIZE": "test_a_cookie_that_browsers_drop_is_an_error",
+    "SESSION_COOKIE_PARTITIONED": "test_the_session_cookie_has_the_flags_it_is_told",
+    "SESSION_COOKIE_PATH": "test_the_session_cookie_has_the_flags_it_is_told",
+    "SESSION_COOKIE_PRIVATE": "test_the_session_cookie_of_the_modern_preset",
+    "SESSION_COOKIE_SAMESITE": "test_the_session_cookie_has_the_flags_it_is_told",
+    "SESSION_COOKIE_SECURE": "test_the_session_cookie_has_the_flags_it_is_told",
+    "TRUSTED_HOSTS": "test_another_host_is_refused",
+    "WEBSOCKET_CHECK_ORIGIN": "test_websockets_are_for_pages_of_ours_in_both_presets",
+    "WEBSOCKET_MAX_MESSAGE_SIZE": "test_websockets_have_their_limits",
+    "WEBSOCKET_ORIGINS": "test_websockets_for_pages_of_named_origins",
+    "WEBSOCKET_PER_CLIENT": "test_websockets_have_their_limits",
+}
+#: What the others begin with, or are: they say how something is done, not who may.
+OTHERS = (
+    *(
+        "APPLICATION_ROOT",
+        "AWAITABLE_VALUES",
+        "CANCEL_ON_DISCONNECT",
+        "CHECK_ROUTES",
+        "EXPLAIN_",
+        "JINJA_",
+        "JSON_",
+        "LOG_",
+        "PREFERRED_",
+        "PROVIDE_",
+    ),
+    *("SEND_FILE_MAX_AGE", "SERVER_NAME", "SESSION_REFRESH", "STREAM_", "TEMPLATES_", "TESTING"),
+    *("TORNADO_", "TRAP_", "USE_X_SENDFILE", "WEBSOCKET_CLOSE", "WEBSOCKET_COMPRESSION"),
+    *("WEBSOCKET_IDLE", "WEBSOCKET_MAX_UNSENT", "WEBSOCKET_MESSAGE_RATE", "WEBSOCKET_PING"),
+    "WEBSOCKET_QUEUE",  # these five: one connection's pace, in tests/websockets
+)
+
+
+def test_every_setting_is_held_or_is_no_matter_of_safety() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    missing = [name for name, test in HELD.items() if f"def {test}(" not in tests]
+    assert missing == []
+    assert [name for name in HELD if name not in SETTINGS] == []
+    unsorted = [name for name in SETTINGS if (name in HELD) == name.startswith(OTHERS)]
+    assert unsorted == [], "Add each to HELD, with the test that holds it here, or to OTHERS."

@@ -25,3 +25,19 @@ class OwnField(RequestHandler):
     def get(self) -> None:
         self.set_header("X-Content-Type-Options", "own")
         self.write("own")
+
+
+class Token(RequestHandler):
+    """Answers the token against cross-site requests."""
+
+    def get(self) -> None:
+        self.write(self.xsrf_token)
+
+
+class Signed(RequestHandler):
+    """Sets a signed cookie, and reads it."""
+
+    def get(self) -> None:
+        user = self.get_signed_cookie("user")
+        self.set_signed_cookie("user", "ann")
+        self.write(str(user))
