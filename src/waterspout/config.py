@@ -202,6 +202,17 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             " limit.",
             "messages a second",
         ),
+        "WEBSOCKET_MAX_FRAGMENTS": Setting(
+            1024,
+            "Fragments that a message may come in, above it close code 1008; None: no limit.",
+            "fragments",
+        ),
+        "WEBSOCKET_PING_RATE": Setting(
+            50.0,
+            "Pings and pongs that a client may send, averaged over ten seconds, above it close code"
+            " 1008; None: no limit.",
+            "pings and pongs a second",
+        ),
         "WEBSOCKET_PER_CLIENT": Setting(
             None,
             "Open WebSockets of one address in one process, the next gets 429; None: no limit.",

@@ -172,6 +172,8 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
     first = bytes([(0x80 if fin else 0) | opcode])
     if len(payload) < 126:
         return first + bytes([0x80 | len(payload)]) + bytes(4) + payload
+    if len(payload) < 65536:
+        return first + b"\xfe" + len(payload).to_bytes(2, "big") + bytes(4) + payload
     return first + b"\xff" + len(payload).to_bytes(8, "big") + bytes(4) + payload
 
 

@@ -44,6 +44,12 @@ class Told:
         self.requests.append((self._head.method, self._head.target, self._body))
         self._head = None
 
+    def on_pipelined(self) -> None:
+        """Nothing to do."""
+
+    def on_long_read(self) -> None:
+        """Nothing to do: it is not paused, so it goes on."""
+
 
 Verdict = tuple[list[tuple[str, bytes, bytes]], int | None]
 

@@ -696,6 +696,7 @@ def test_a_client_that_does_not_read(sender: str) -> None:
 def test_only_the_latest_of_many_pings_is_answered() -> None:
     """W05, RFC 6455 §5.5.3: what a client that does not read would be sent is bounded."""
     app = echo_app()
+    app.config["WEBSOCKET_PING_RATE"] = None
 
     async def main() -> None:
         async with serving(app) as site:

@@ -11,6 +11,7 @@ being answered), `waiting` (complete ones behind it) and `closing` (no further r
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, RequestTimeout
@@ -52,6 +53,8 @@ class Connection(Receiver):
         "_going_on",
         "_last_request",
         "_last_time",
+        "_pipelined",
+        "_will_go_on",
         "debugger",
         "driver",
         "served",
@@ -68,7 +71,9 @@ class Connection(Receiver):
         self._last_time = self.opened + self.limits.connection_age
         self._error: ProtocolError | None = None
         self._full = False  # so many requests wait that reading is on hold
-        self._going_on = False
+        self._going_on = self._will_go_on = False
+        #: Requests wait for their turn, also if nothing else is being answered.
+        self._pipelined = False
 
     # -- transport ---------------------------------------------------------------
 
@@ -127,10 +132,7 @@ class Connection(Receiver):
         exchange.complete = True
         self.receiving = None
         if not exchange.bodied:
-            if self.running is None and not self.waiting and not self.stalled:
-                self._start(exchange)
-            else:
-                self._enqueue(exchange)
+            self._enqueue(exchange)
             return
         self._continue_due = False
         self.deadline = NEVER
@@ -143,12 +145,20 @@ class Connection(Receiver):
             if not exchange.spooling:
                 self._begin_spool(exchange)
         elif exchange.held:
-            self.loop.call_soon(self._enqueue, exchange)  # the parser has bytes in hand
+            self.loop.call_soon(self._enqueue_held, exchange)  # the parser has bytes in hand
         else:
             self._enqueue(exchange)
 
+    def on_pipelined(self) -> None:
+        """Let the requests that came in one read be answered in turns, see `_go_on`."""
+        self._pipelined = True
+
+    def _enqueue_held(self, exchange: Exchange) -> None:
+        self._enqueue(exchange)
+        self._go_on()
+
     def _enqueue(self, exchange: Exchange) -> None:
-        if self.running is None and not self.waiting and not self.stalled:
+        if self.running is None and not (self.waiting or self.stalled or self._pipelined):
             self._start(exchange)
         else:
             self.waiting.append(exchange)
@@ -336,18 +346,29 @@ class Connection(Receiver):
     def _may_start(self, exchange: Exchange) -> bool:
         return not (self.stalled or self.shut or exchange.spooling)
 
+    def _take_turn(self) -> None:
+        self._will_go_on = False
+        self._go_on()
+
     def _go_on(self) -> None:
         """Turn to the next request, or to waiting for one."""
-        if self._going_on or self.shut:
+        if self._going_on or self._will_go_on or self.shut:
             return  # nothing more is answered; or within `_start` below, at once
         self._going_on = True
         waiting = self.waiting
+        until = perf_counter() + self.limits.turn
         try:
             while waiting and self.running is None and self._may_start(waiting[0]):
+                if perf_counter() > until:
+                    self._will_go_on = True
+                    self.loop.call_soon(self._take_turn)
+                    return
                 self._start(waiting.pop(0))
-                if self._full and not waiting:
-                    self._full = False
-                    self.release_reading()
+                if not waiting:
+                    self._pipelined = False
+                    if self._full:
+                        self._full = False
+                        self.release_reading()
         finally:
             self._going_on = False
         if self.running is not None or waiting or self.closing:

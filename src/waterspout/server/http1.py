@@ -17,11 +17,13 @@ counts are kept of raw bytes: those of an unfinished header section, and those a
 body spends on anything but data. A large read is fed in slices that end where a body of
 known length ends, or a chunked one may, so that the counts are right wherever the network
 cut the bytes, and that the sink can stop the parser (`paused`) before it has made thousands of
-requests. A method that llhttp does not know is read here, and another is fed in its place.
+requests, and when a read takes long. A method that llhttp does not know is read here, and another
+is fed in its place.
 """
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import httptools
@@ -48,8 +50,6 @@ _METHODS = {
 
 #: Raw bytes of a chunk besides data and extensions: size (16 hex digits) and two CRLF.
 _CHUNK_FRAME = 20
-#: The end of a header section, and of a chunked body with its trailers.
-_END = b"\r\n\r\n"
 #: What llhttp is fed at once: the counts of raw bytes are off by no more.
 _SLICE = 4096
 #: Instead of an offset: the request is the first in what is fed.
@@ -85,6 +85,7 @@ class RequestParser:
         "_spent",
         "_tail",
         "_unfed",
+        "_unfed_from",
         "_url",
         "chunked",
         "conduct",
@@ -115,7 +116,8 @@ class RequestParser:
         self._failed = False
         self._resuming = False
         self.paused = False
-        self._unfed = b""  # what arrived while paused
+        self._unfed = b""  # what arrived while paused, from _unfed_from on
+        self._unfed_from = 0
         # Request
         self.in_head = False
         self.in_body = False
@@ -144,7 +146,9 @@ class RequestParser:
         """Take the next bytes. Raises `ProtocolError`; further bytes are then ignored."""
         begun = self.in_head or self.in_body
         if begun or self.paused or self._failed or len(data) > _SLICE:
-            self._feed_slices(data)
+            if self._unfed:
+                data = self._unfed[self._unfed_from :] + data
+            self._feed_slices(data, 0)
             return
         # PERF: `_take` for a small read that begins with a request.
         self._before = _FIRST
@@ -161,34 +165,28 @@ class RequestParser:
             return
         left = self._stopped(stopped, data)
         if left:
-            self._feed_slices(data[-left:])
+            self._feed_slices(data, len(data) - left)
 
-    def _feed_slices(self, data: bytes) -> None:
-        data = self._unfed + data
+    def _feed_slices(self, data: bytes, at: int) -> None:
         self._unfed = b""
-        at = 0
+        until = perf_counter() + self.limits.turn
         while at < len(data) and not self._failed:
+            if not self.paused and perf_counter() > until:
+                self.sink.on_long_read()
             if self.paused:
-                self._unfed += data[at:]
+                # PERF: not cut off: a read of many small requests is paused often.
+                self._unfed, self._unfed_from = data, at
                 return
-            end = at + (self._left or _SLICE)
-            piece = data[at:end]
+            piece = data[at : at + (self._left or _SLICE)]
             if self.in_body and self.chunked:
-                piece = self._until_end(piece)
+                piece = restarts.until_end(piece, self._tail)
             at += len(piece) - self._take(piece)
-
-    def _until_end(self, data: bytes) -> bytes:
-        """Return as much of *data*, which goes on with a chunked body, as is certainly of it."""
-        seen = self._tail + data
-        end = seen.find(_END)
-        return data if end < 0 else data[: end + len(_END) - len(self._tail)]
 
     def resume(self) -> None:
         """Take the bytes that arrived while `paused`. Raises `ProtocolError`."""
         self.paused = False
-        data, self._unfed = self._unfed, b""
-        if data:
-            self.feed(data)
+        if self._unfed:
+            self._feed_slices(self._unfed, self._unfed_from)
 
     def stop(self) -> None:
         """Take nothing more."""
@@ -197,7 +195,7 @@ class RequestParser:
 
     def give_up(self) -> bytes:
         """Take nothing more; return the bytes that arrived while `paused`."""
-        rest = self._unfed
+        rest = self._unfed[self._unfed_from :]
         self.stop()
         return rest
 
@@ -389,6 +387,8 @@ class RequestParser:
     def _check_request_line(self, method: bytes, target: bytes) -> str:
         """Return the version, where the request is not the first in what is fed, or its line
         is not as it should be."""
+        if self._before != _FIRST:
+            self.sink.on_pipelined()
         version: str = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise ProtocolError(505, f"HTTP version {version} is not supported")
@@ -451,7 +451,7 @@ class RequestParser:
         data, self._data = self._data, b""
         if self.chunked and self.in_body:
             self._check_chunks(self.limits.trailer_bytes)
-            self._tail = (self._tail + data)[1 - len(_END) :]
+            self._tail = (self._tail + data)[1 - len(restarts.END) :]
 
     def _check_unfinished(self) -> None:
         """Bound what an unfinished header section may hold, by its raw bytes."""

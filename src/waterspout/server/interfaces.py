@@ -21,3 +21,9 @@ class RequestSink(Protocol):
 
     def on_end(self) -> None:
         """The request is complete."""
+
+    def on_pipelined(self) -> None:
+        """The request that begins came in one read with another."""
+
+    def on_long_read(self) -> None:
+        """A read takes longer than `Limits.turn`: to be paused, and resumed in a later turn."""

@@ -67,6 +67,10 @@ class Receiver(Wire):
         """A request is complete."""
         raise NotImplementedError
 
+    def on_pipelined(self) -> None:
+        """The request that begins came in one read with another."""
+        raise NotImplementedError
+
     def _enqueue(self, exchange: Exchange) -> None:
         """Answer a request now or when it is its turn."""
         raise NotImplementedError
@@ -106,12 +110,19 @@ class Receiver(Wire):
             self.parser.feed(data)
         except Exception as error:
             self._refuse(error)
-            return
-        if self.receiving is not None:
-            self._await_body(self.receiving)
-        elif self.idle and self.parser.in_head:
-            self.idle = False
-            self.deadline = self.loop.time() + self.timeouts.header
+        else:
+            if self.receiving is not None:
+                self._await_body(self.receiving)
+            elif self.idle and self.parser.in_head:
+                self.idle = False
+                self.deadline = self.loop.time() + self.timeouts.header
+        if self.waiting and self.running is None:
+            self._go_on()
+
+    def on_long_read(self) -> None:
+        """Let others have their turn before the rest of a read is looked at."""
+        self.hold_reading()
+        self.loop.call_soon(self.release_reading)
 
     def _await_body(self, exchange: Exchange) -> None:
         """Wait for the rest of a body; all that has been read is parsed."""
@@ -144,9 +155,11 @@ class Receiver(Wire):
             self.parser.resume()
         except Exception as error:
             self._refuse(error)
-            return
-        if self.receiving is not None:
-            self._await_body(self.receiving)
+        else:
+            if self.receiving is not None:
+                self._await_body(self.receiving)
+        if self.waiting and self.running is None:
+            self._go_on()
 
     # -- requests and bodies -----------------------------------------------------------
 

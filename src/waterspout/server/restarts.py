@@ -11,6 +11,7 @@ import re
 import httptools
 
 __all__ = [
+    "END",
     "STAND_IN",
     "behind_blank_lines",
     "head_of_body",
@@ -18,6 +19,7 @@ __all__ = [
     "name_at",
     "next_request",
     "read_by",
+    "until_end",
 ]
 
 #: A method that llhttp knows, and treats as most others, in the place of one that it does not.
@@ -27,7 +29,8 @@ _NOT_OF_HTTP = "Invalid method for HTTP/x.x request"
 
 #: token (RFC 9110 §5.6.2), or none.
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*").match
-_END = b"\r\n\r\n"
+#: The end of a header section, and of a chunked body with its trailers.
+END = b"\r\n\r\n"
 
 
 def is_of_method(error: Exception) -> bool:
@@ -59,9 +62,16 @@ def head_of_body(length: int | None, *, keep_alive: bool = True) -> bytes:
 def next_request(data: bytes, begin: int, length: int | None) -> int:
     """Return where in *data* a request begins, behind one that begins at *begin* and has a body of
     *length* bytes, or None: in chunks."""
-    begin = data.find(_END, begin) + len(_END)
+    begin = data.find(END, begin) + len(END)
     end = _end_of_chunks(data, begin) if length is None else begin + length
     return behind_blank_lines(data, end)
+
+
+def until_end(data: bytes, tail: bytes) -> bytes:
+    """Return as much of *data*, which goes on with a chunked body behind *tail*, as is certainly
+    of it."""
+    end = (tail + data).find(END)
+    return data if end < 0 else data[: end + len(END) - len(tail)]
 
 
 def behind_blank_lines(data: bytes, begin: int) -> int:
@@ -77,10 +87,10 @@ def _end_of_chunks(data: bytes, begin: int) -> int:
     parser.feed_data(head_of_body(None))
     at = begin
     while not reader.is_there:
-        end = data.find(_END, max(begin, at - len(_END) + 1))
+        end = data.find(END, max(begin, at - len(END) + 1))
         if end < 0:
             return len(data)
-        end += len(_END)
+        end += len(END)
         parser.feed_data(data[at:end])
         at = end
     return at

@@ -68,6 +68,9 @@ class Limits:
     """Number of trailer fields; above it 431."""
     pipeline: int = 16
     """Requests read ahead on one connection; then reading pauses."""
+    turn: float = 0.005
+    """Seconds for which the requests or messages of one client, which came in one read, are worked
+    off one after the other; then others have their turn."""
     unread_body: int = 256 * _KIB
     """Body bytes read and thrown away after an early answer; above it the connection closes."""
     requests_per_connection: int = 10_000

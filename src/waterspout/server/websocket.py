@@ -19,6 +19,7 @@ from ..websockets.ends import Header, Sink
 from ..websockets.errors import WebSocketClosed
 from ..websockets.handshake import Handshake, offered_subprotocols
 from ..websockets.link import Link
+from ..websockets.rate import Rate
 from ..websockets.settings import SocketSettings
 from .wire import NEVER, Wire
 
@@ -39,15 +40,16 @@ class SocketConnection(Wire):
     """The protocol of a client after its opening handshake."""
 
     __slots__ = (
+        "_answer_due",
         "_close_timeout",
         "_frames",
         "_heard",
         "_held",
         "_next_ping",
-        "_pinged",
         "_pong",
         "_size",
         "_user",
+        "_waits_for_turn",
         "link",
         "served",
         "settings",
@@ -68,9 +70,16 @@ class SocketConnection(Wire):
         self._frames: list[bytes] = []  # written at the end of the loop's turn
         self._size = 0
         self._pong: bytes | None = None  # for a client that does not read
-        self._heard = True  # something came since the last ping
-        self._pinged = False
+        self._heard = True  # something came since a ping
+        self._answer_due = NEVER  # until when something has to have come
         self._held = False
+        self._waits_for_turn = False  # not all of a read was looked at
+        link.turn = self.limits.turn
+        link.on_long_read = self._wait_for_turn
+        if settings.max_fragments is not None:
+            link.max_fragments = settings.max_fragments
+        if settings.ping_rate is not None:
+            link.control_rate = Rate(settings.ping_rate)
         #: The task that uses the connection, if it still does.
         self._user: asyncio.Task[object] | None = asyncio.current_task()
         self._next_ping = NEVER
@@ -114,7 +123,8 @@ class SocketConnection(Wire):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by either side."""
         super().connection_lost(exc)
-        if self.link.paused:  # what it has sent is still read, if that does not take too long
+        if self.link.paused or self._waits_for_turn:
+            # What it has sent is still read, if that does not take too long.
             self.loop.call_later(self._close_timeout, self.link.feed_eof)
         else:
             self.link.feed_eof()
@@ -130,7 +140,7 @@ class SocketConnection(Wire):
         link = self.link
         if not link.paused:
             return
-        going = link.resume()
+        going = link.resume() and not self._waits_for_turn
         if link.out or link.ended:
             self._after_input()
         if going and self.lost:
@@ -138,6 +148,21 @@ class SocketConnection(Wire):
         elif going and self._held:
             self._held = False
             self.release_reading()
+
+    def _wait_for_turn(self) -> None:
+        """Let others have their turn before the rest of a read is looked at."""
+        if not self._waits_for_turn:
+            self._waits_for_turn = True
+            if not self._held:
+                self._held = True
+                self.hold_reading()
+            self.loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._waits_for_turn = False
+        if not self.link.paused:  # otherwise `resume` goes on
+            self.link.paused = True
+            self.resume()
 
     def _after_input(self) -> None:
         """Answer pings and close frames."""
@@ -251,21 +276,20 @@ class SocketConnection(Wire):
             self._drop()
             return
         now = self.loop.time()
-        if self._pinged:
-            self._pinged = False
+        if self._answer_due <= now:
+            self._answer_due = NEVER
             if not (self._heard or self._held):  # while we do not read, no answer is read
                 self.link.fail(1011, "no answer to a ping")
                 self._write_control()
                 self._farewell()
                 return
-        if now < self._next_ping:
-            self.deadline = self._next_ping
-            return
-        self._pinged = True
-        self._heard = False
-        self.send_control(_PING, b"")
-        self._next_ping += self.settings.ping_interval or NEVER
-        self.deadline = now + self.settings.ping_timeout
+        if self._next_ping <= now:
+            self._next_ping = max(self._next_ping + (self.settings.ping_interval or NEVER), now)
+            if self._heard or self._held:
+                self._heard = False
+                self._answer_due = now + self.settings.ping_timeout
+            self.send_control(_PING, b"")
+        self.deadline = min(self._next_ping, self._answer_due)
 
     def begin_stop(self) -> None:
         """Let the user say goodbye; half of the grace time is for the client's answer."""

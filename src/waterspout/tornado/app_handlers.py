@@ -25,12 +25,14 @@ _EXTENSION = "waterspout.tornado"
 _SOCKET_SETTINGS = (
     "websocket_close_timeout",
     "websocket_idle_timeout",
+    "websocket_max_fragments",
     "websocket_max_message_size",
     "websocket_max_unsent",
     "websocket_message_rate",
     "websocket_origins",
     "websocket_per_client",
     "websocket_ping_interval",
+    "websocket_ping_rate",
     "websocket_ping_timeout",
 )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import TooManyRequests
 
 from .ends import End, Sink
+from .rate import Rate
 
 if TYPE_CHECKING:
     from ..app import App
@@ -25,8 +26,6 @@ __all__ = ["Capped", "capped"]
 
 _EXTENSION = "waterspout.websockets"
 _GOING_AWAY, _POLICY = 1001, 1008  # RFC 6455 §7.4.1
-#: Seconds that the rate of messages is averaged over.
-_AVERAGED = 10.0
 
 
 def capped(app: App, incoming: Incoming, sink: Sink, settings: SocketSettings) -> Capped | None:
@@ -52,13 +51,12 @@ class Capped:
         self.on_stop = sink.on_stop
         self._sink = sink
         self._idle = settings.idle_timeout
-        self._rate = settings.message_rate
+        rate = settings.message_rate
+        self._rate = None if rate is None else Rate(rate)
         self._end: Any = None  # from `watch` on
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()  # a message, either way
         self._timer: asyncio.TimerHandle | None = None
-        # When all that has come would have come at the rate; at first nothing has for long.
-        self._due = self._last - _AVERAGED
         self._counter: Counter[str] | None = None
         self._client = ""
 
@@ -96,11 +94,9 @@ class Capped:
     def on_message(self, message: str | bytes) -> None:
         """Hand on a message of the peer's; one too many closes the connection."""
         self._last = now = self._loop.time()
-        if self._rate is not None:
-            self._due = max(self._due, now - _AVERAGED) + 1 / self._rate
-            if self._due > now:
-                self._end.leave(_POLICY, "too many messages")
-                return
+        if self._rate is not None and self._rate.is_exceeded(now):
+            self._end.leave(_POLICY, "too many messages")
+            return
         self._sink.on_message(message)
 
     def on_close(self, code: int, reason: str) -> None:

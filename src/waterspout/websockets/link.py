@@ -2,8 +2,9 @@
 
 Theory of operation. `Link.feed` takes bytes in any cut and tells its sink of messages, pings,
 pongs and the end, in order; `paused` stops it between two frames, and what arrived meanwhile
-waits unparsed. What has to be answered (pongs, close frames) lies in `take`. `frame` makes the
-bytes of a message to send.
+waits unparsed. If what came at once takes longer than a turn, who uses the link is asked to go on
+later (`on_long_read`). What has to be answered (pongs, close frames) lies in `take`. `frame` makes
+the bytes of a message to send.
 
 The protocol itself is that of the ``websockets`` package: every rule of RFC 6455 and RFC 7692
 is checked there. This file finds the ends of frames, hands them over one by one, and joins
@@ -16,6 +17,8 @@ from __future__ import annotations
 import codecs
 import os
 import struct
+from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from websockets.exceptions import ProtocolError
@@ -27,10 +30,13 @@ from .masking import apply_mask
 
 if TYPE_CHECKING:
     from .ends import Sink
+    from .rate import Rate
 
 __all__ = ["Link", "is_sendable"]
 
 _NEVER = float("inf")
+#: Bytes of frames between two looks at the time: at most 170 empty frames.
+_WINDOW = 1024
 #: Heads of short unmasked frames, by length.
 _TEXT_HEADS = tuple(bytes((0x81, length)) for length in range(126))
 _BINARY_HEADS = tuple(bytes((0x82, length)) for length in range(126))
@@ -61,6 +67,7 @@ class Link:
         "_begin",
         "_checker",
         "_compress_from",
+        "_fragments",
         "_left",
         "_mask_bit",
         "_masks",
@@ -72,11 +79,15 @@ class Link:
         "bytes_in",
         "bytes_out",
         "clean",
+        "control_rate",
         "ended",
+        "max_fragments",
+        "on_long_read",
         "open",
         "out",
         "paused",
         "sink",
+        "turn",
     )
 
     def __init__(self, protocol: Protocol, sink: Sink, least: int = 512) -> None:
@@ -90,6 +101,12 @@ class Link:
         #: The peer has said goodbye.
         self.clean = False
         self.paused = False
+        #: Called when the frames of a read have taken more than `turn` seconds: to `resume` later.
+        self.on_long_read: Callable[[], object] | None = None
+        self.turn = _NEVER
+        #: Fragments that a message may have, and pings and pongs in a second; above it 1008.
+        self.max_fragments = _NEVER
+        self.control_rate: Rate | None = None
         self._protocol = protocol
         self._masks = protocol.side is CLIENT
         self._mask_bit = 0 if self._masks else 0x80  # of what the peer sends
@@ -101,6 +118,7 @@ class Link:
         self._unfed = b""
         self._begin = 0
         self._parts: bytearray | None = None  # of a fragmented message
+        self._fragments = 0
         self._checker: codecs.IncrementalDecoder | None = None  # while it is text
         #: Frames that have to be written: answers to what was received.
         self.out: list[bytes] = []
@@ -116,11 +134,32 @@ class Link:
         self._parse(data, 0)
 
     def _parse(self, data: bytes, at: int) -> None:
-        """Take the bytes from *at* on, as long as nobody pauses."""
+        """Take the bytes from *at* on, as long as nobody pauses and the turn is not over."""
         end = len(data)
-        while at < end and not self.paused:
+        until = perf_counter() + self.turn if end - at > _WINDOW else _NEVER
+        while True:
+            limit = at + _WINDOW
+            at = self._take_frames(data, at, limit)
             if self.ended:
                 return
+            if at < limit or at >= end or self.paused:
+                break
+            if self.on_long_read is not None and perf_counter() > until:
+                # PERF: not cut off: a read of many small messages is left and resumed at often.
+                self._unfed, self._begin = data, at
+                self.on_long_read()
+                return
+        if at < end:
+            self._unfed, self._begin = data, at
+
+    def _take_frames(self, data: bytes, at: int, limit: int) -> int:
+        """Take the frames that begin before *limit*, and return where they end; or where one begins
+        of which the head is not complete."""
+        end = len(data)
+        limit = min(limit, end)
+        while at < limit and not self.paused:
+            if self.ended:
+                return at
             if self._left:
                 stop = min(at + self._left, end)
                 self._left -= stop - at
@@ -137,7 +176,7 @@ class Link:
                 start += wide
                 if start <= end and (length < _LEAST[wide] or length >> 63):
                     self.fail(1002, "a length that is not in its shortest form")
-                    return
+                    return at
             if second & 0x80:
                 start += 4
             if start > end:  # the head is not complete
@@ -146,7 +185,7 @@ class Link:
             parts = self._parts
             if length > self._max_size - (0 if parts is None else len(parts)) and first & 8 == 0:
                 self.fail(1009, "message too big")
-                return
+                return at
             if (
                 stop > end
                 or (first != 0x81 and first != 0x82)  # noqa: PLR1714  # PERF
@@ -168,11 +207,9 @@ class Link:
                 text = payload.decode()
             except UnicodeDecodeError as error:
                 self._not_utf8(error)
-                return
+                return at
             self.sink.on_message(text)
-        if at < end:
-            # PERF: not cut off: a read of many small messages is left and resumed at often.
-            self._unfed, self._begin = data, at
+        return at
 
     def feed_eof(self) -> None:
         """The peer sends no more."""
@@ -208,6 +245,8 @@ class Link:
         data = bytes(frame.data)
         if opcode is TEXT or opcode is BINARY or opcode is CONT:
             self._on_data(frame, data)
+        elif opcode is not CLOSE and self._is_too_fast():
+            self.fail(1008, "too many pings")
         elif opcode is PING:
             self.sink.on_ping(data)
         elif opcode is CLOSE:
@@ -218,10 +257,18 @@ class Link:
         else:
             self.sink.on_pong(data)
 
+    def _is_too_fast(self) -> bool:
+        return self.control_rate is not None and self.control_rate.is_exceeded(perf_counter())
+
     def _on_data(self, frame: Frame, data: bytes) -> None:
         if frame.opcode is not CONT:
             self._checker = _utf8_checker() if frame.opcode is TEXT else None
             self._parts = bytearray()
+            self._fragments = 0
+        self._fragments += 1
+        if self._fragments > self.max_fragments:
+            self.fail(1008, "too many fragments")
+            return
         parts = self._parts
         assert parts is not None
         parts += data

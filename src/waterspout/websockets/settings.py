@@ -31,7 +31,7 @@ class Deflate:
 
 
 _CAPS = {"idle_timeout", "max_message_size", "max_unsent", "message_rate", "per_client"}
-_MAY_BE_NONE = frozenset({"ping_interval", *_CAPS})
+_MAY_BE_NONE = frozenset({"ping_interval", "ping_rate", "max_fragments", *_CAPS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ class SocketSettings:
     max_unsent: int | None = 16 * 1024 * 1024
     """Messages that wait for a peer that does not read; it is dropped at the next one above that.
     None: no limit."""
+    max_fragments: int | None = None
+    """Fragments of one message received; above it the socket closes with 1008. None: no limit."""
+    ping_rate: float | None = None
+    """Pings and pongs a second received, averaged over ten seconds; above it the socket closes with
+    1008. None: no limit."""
     compression: bool = True
     """Compress (RFC 7692) what is long enough, if the peer offers it."""
     deflate: Deflate = Deflate()

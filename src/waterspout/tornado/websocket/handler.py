@@ -28,7 +28,9 @@ __all__ = ["WebSocketHandler"]
 #: Methods of HTTP that make no sense once the connection is a WebSocket.
 _HTTP_ONLY = ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish")
 #: Settings without which there is no limit, as in Tornado.
-_CAPS = ("idle_timeout", "message_rate", "per_client", "max_unsent")
+_CAPS = (
+    "idle_timeout", "message_rate", "per_client", "max_unsent", "max_fragments", "ping_rate"
+)  # fmt: skip
 #: Fields that the opening handshake itself decides, or that belong to content.
 _NOT_SENT = frozenset({"connection", "content-length", "content-type", "date", "upgrade"})
 
@@ -44,8 +46,10 @@ class WebSocketHandler(RequestHandler):
     The settings ``websocket_ping_interval``, ``websocket_ping_timeout`` (seconds) and
     ``websocket_max_message_size`` (bytes) hold for all of an application. Tornado does not know
     ``websocket_close_timeout``, ``websocket_idle_timeout`` (seconds), ``websocket_message_rate``
-    (a second), ``websocket_per_client`` and ``websocket_max_unsent`` (bytes); without the last four
-    there is no such limit. In an `App` all of these are its WEBSOCKET_* settings.
+    (a second), ``websocket_per_client``, ``websocket_max_unsent`` (bytes),
+    ``websocket_max_fragments`` (of a message) and ``websocket_ping_rate`` (pings and pongs a
+    second); without the last six there is no such limit. In an `App` all of these are its
+    WEBSOCKET_* settings.
     """
 
     #: Routes of a core application lead opening handshakes here, too.
