@@ -22,7 +22,7 @@ from ..http.written import SENT
 from ..lanes import LaneFull
 from ..lazy import load
 from ..log import printable
-from . import answers, dispatching, half_closed
+from . import answers, detaching, dispatching, half_closed
 from .exchange import Exchange, gone, log_refused
 from .http1 import ProtocolError
 from .receiving import Receiver
@@ -384,27 +384,8 @@ class Connection(Receiver):
     # -- ends --------------------------------------------------------------------------
 
     def detach(self) -> tuple[asyncio.Transport, bytes]:
-        """Give up the transport to whoever goes on with the running request in another protocol
-        (RFC 9110 §7.8), and return it with the bytes that arrived behind the request.
-
-        What was written before is sent, nothing after; the request's own answer is dropped. Of
-        a WebSocket handshake reading is paused. Raises `RuntimeError` if no request is running.
-        """
-        exchange = self.running
-        if exchange is None or self.lost:
-            raise RuntimeError("The connection has no request that it could be given to.")
-        exchange.status = exchange.status or 101
-        exchange.abandoned = True  # before the log: a thread may be in the request's context
-        if self.access_log is not None:
-            exchange.log(self.access_log)
-        if exchange.timer is not None:
-            exchange.timer.cancel()
-        self.flush()
-        self.running = self.receiving = None
-        self.lost = self.shut = self.closing = True
-        self.deadline = self.write_deadline = NEVER
-        self.server.connections.discard(self)
-        return self.transport, self.parser.give_up()
+        """Give up the transport, see `detaching.detach`."""
+        return detaching.detach(self)
 
     def upgrade(self, incoming: Incoming, settings: SocketSettings) -> Upgrade:
         """Return the WebSocket that the running request asks for; raises 400 or 426."""
