@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .templating import Environment
+    from .testing import FlaskClient, FlaskCliRunner
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -480,15 +481,17 @@ class App(Joining):
             self, host, port, debug=debug, load_dotenv=load_dotenv, **options
         )
 
-    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
         """Return a test client of `test_client_class`. In a ``with`` block it keeps the
         context of the last request."""
-        cls = self.test_client_class or load("waterspout.testing:FlaskClient")
+        cls: type[FlaskClient] = self.test_client_class or load("waterspout.testing:FlaskClient")
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
-    def test_cli_runner(self, **kwargs: Any) -> Any:
+    def test_cli_runner(self, **kwargs: Any) -> FlaskCliRunner:
         """Return a runner for the app's commands, of `test_cli_runner_class`."""
-        cls = self.test_cli_runner_class or load("waterspout.testing:FlaskCliRunner")
+        cls: type[FlaskCliRunner] = self.test_cli_runner_class or load(
+            "waterspout.testing:FlaskCliRunner"
+        )
         return cls(self, **kwargs)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, ValuesView
 from datetime import timedelta
 from functools import cached_property
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeVar, cast, overload
 
 from werkzeug.exceptions import (
     Aborter,
@@ -26,7 +26,6 @@ from werkzeug.exceptions import (
 from werkzeug.routing import BuildError, Map, MapAdapter, WebsocketMismatch
 from werkzeug.routing import Rule as WerkzeugRule
 from werkzeug.utils import redirect as werkzeug_redirect
-from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .admission import check_host
 from .config import DEFAULT_CONFIG, MODERN_DEFAULTS, Config, ConfigAttribute
@@ -40,7 +39,7 @@ from .log import create_logger
 from .paths import find_package
 from .registries import HookList, HookRegistry, Registry, Revision
 from .routing import Patterns, RouteTable, Rule
-from .routing.checks import check_braces, check_parameters, unknown_converter
+from .routing.checks import add_rule, check_braces, endpoint_of_class
 from .routing.subdomain import subdomain_of
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from .app import App
     from .blueprints import Blueprint
     from .endpoint import Plan
+    from .http import Response
     from .http.default_fields import DefaultFields
     from .templating import Environment
 
@@ -301,10 +301,7 @@ class Registration(Scaffold):
             check_braces(rule, view_func)
         written = view_func
         if isinstance(view_func, type):
-            if hasattr(view_func, "_waterspout_endpoint"):  # a class that makes one, as handlers do
-                view_func = view_func._waterspout_endpoint(endpoint)
-            else:
-                load("waterspout.dropin.hints:refuse_peer")(view_func, "a view here")
+            view_func = endpoint_of_class(view_func, endpoint)
         options = {**getattr(view_func, "rule_options", {}), **options}
         options["endpoint"] = endpoint
         methods = options.pop("methods", None)
@@ -328,12 +325,7 @@ class Registration(Scaffold):
         made: Any = self.url_rule_class(rule, methods=methods | required, **options)
         made.plan = None  # a program's own class may be Werkzeug's
         made.provide_automatic_options = provide_automatic_options
-        try:
-            self.url_map.add(made)
-        except LookupError as error:
-            raise unknown_converter(rule, error, self.url_map) from None
-        if checks and written is not None:
-            check_parameters(made, written)
+        add_rule(self.url_map, made, written if checks else None)
         if view_func is not None:
             self._add_view_function(endpoint, view_func)
 
@@ -345,6 +337,10 @@ class Registration(Scaffold):
             )
         self.view_functions[endpoint] = view_func
 
+    @overload
+    def template_filter(self, name: F) -> F: ...
+    @overload
+    def template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
     def template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter by decorator, under *name* or the function's."""
@@ -355,6 +351,10 @@ class Registration(Scaffold):
         """Register a Jinja filter."""
         self.jinja_env.filters[name or f.__name__] = f
 
+    @overload
+    def template_test(self, name: F) -> F: ...
+    @overload
+    def template_test(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
     def template_test(self, name: Any = None) -> Any:
         """Register a Jinja test by decorator, under *name* or the function's."""
@@ -365,6 +365,10 @@ class Registration(Scaffold):
         """Register a Jinja test."""
         self.jinja_env.tests[name or f.__name__] = f
 
+    @overload
+    def template_global(self, name: F) -> F: ...
+    @overload
+    def template_global(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
     def template_global(self, name: Any = None) -> Any:
         """Register a Jinja global by decorator, under *name* or the function's."""
@@ -417,11 +421,12 @@ class Registration(Scaffold):
         """Tell whether teardown functions are not told of *error*; for overriding."""
         return False
 
-    def redirect(self, location: str, code: int = 302) -> WerkzeugResponse:
+    def redirect(self, location: str, code: int = 302) -> Response:
         """Make a redirect to *location*."""
-        return werkzeug_redirect(
+        made: Any = werkzeug_redirect(
             plain_location(str(location)), code=code, Response=self.response_class
         )
+        return cast("Response", made)
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         """Let the `url_defaults` functions of the app and the endpoint's blueprints add to

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import cached_property, update_wrapper
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from werkzeug.exceptions import HTTPException, default_exceptions
 
@@ -39,7 +39,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 T_after_request = TypeVar("T_after_request", bound=ft.AfterRequestCallable[Any])
 T_before_request = TypeVar("T_before_request", bound=ft.BeforeRequestCallable)
 T_error_handler = TypeVar("T_error_handler", bound=ft.ErrorHandlerCallable)
-T_route = TypeVar("T_route", bound=ft.RouteCallable)
+T_route = TypeVar("T_route", bound=ft.Routed)
 T_teardown = TypeVar("T_teardown", bound=ft.TeardownCallable)
 T_template_context_processor = TypeVar(
     "T_template_context_processor", bound=ft.TemplateContextProcessorCallable
@@ -208,32 +208,34 @@ class Scaffold:
         return self.route(rule, methods=[method], **options)
 
     @setupmethod
-    def get(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def get(self, rule: str, **options: Unpack[ft.RouteOptions]) -> Callable[[T_route], T_route]:
         """Register a view for GET, see :meth:`route`."""
-        return self._method_route("GET", rule, options)
+        return self._method_route("GET", rule, {**options})
 
     @setupmethod
-    def post(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def post(self, rule: str, **options: Unpack[ft.RouteOptions]) -> Callable[[T_route], T_route]:
         """Register a view for POST, see :meth:`route`."""
-        return self._method_route("POST", rule, options)
+        return self._method_route("POST", rule, {**options})
 
     @setupmethod
-    def put(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def put(self, rule: str, **options: Unpack[ft.RouteOptions]) -> Callable[[T_route], T_route]:
         """Register a view for PUT, see :meth:`route`."""
-        return self._method_route("PUT", rule, options)
+        return self._method_route("PUT", rule, {**options})
 
     @setupmethod
-    def delete(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def delete(self, rule: str, **options: Unpack[ft.RouteOptions]) -> Callable[[T_route], T_route]:
         """Register a view for DELETE, see :meth:`route`."""
-        return self._method_route("DELETE", rule, options)
+        return self._method_route("DELETE", rule, {**options})
 
     @setupmethod
-    def patch(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def patch(self, rule: str, **options: Unpack[ft.RouteOptions]) -> Callable[[T_route], T_route]:
         """Register a view for PATCH, see :meth:`route`."""
-        return self._method_route("PATCH", rule, options)
+        return self._method_route("PATCH", rule, {**options})
 
     @setupmethod
-    def route(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def route(
+        self, rule: str, **options: Unpack[ft.RouteOptionsWithMethods]
+    ) -> Callable[[T_route], T_route]:
         """Register the decorated view for the URLs that match *rule*.
 
             @app.route("/posts/<int:id>", methods=["GET", "POST"], timeout=5)
@@ -244,8 +246,9 @@ class Scaffold:
         """
 
         def decorator(f: T_route) -> T_route:
-            endpoint = options.pop("endpoint", None)
-            self.add_url_rule(rule, endpoint, f, **options)
+            given: dict[str, Any] = {**options}
+            endpoint = given.pop("endpoint", None)
+            self.add_url_rule(rule, endpoint, f, **given)
             return f
 
         return decorator

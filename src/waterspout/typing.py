@@ -6,8 +6,16 @@ takes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Union
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -74,3 +82,34 @@ ErrorHandlerCallable = (
 )
 
 RouteCallable = Callable[..., ResponseReturnValue] | Callable[..., Awaitable[ResponseReturnValue]]
+
+#: What `App.route` decorates: a view, or a class that makes one, such as a request handler.
+Routed = RouteCallable | type[Any]
+
+
+class RouteOptions(TypedDict, total=False):
+    """The options of a route, by keyword, in ``@app.get`` and the others (`routing.Rule`)."""
+
+    endpoint: str | None
+    defaults: Mapping[str, Any] | None
+    host: str | None
+    subdomain: str | None
+    strict_slashes: bool | None
+    merge_slashes: bool | None
+    redirect_to: str | Callable[..., str] | None
+    build_only: bool
+    alias: bool
+    provide_automatic_options: bool | None
+    #: seconds
+    timeout: float | None
+    on_disconnect: Literal["cancel", "finish"] | None
+    stream: bool
+    inline: bool
+    #: bytes
+    max_content_length: int | None
+
+
+class RouteOptionsWithMethods(RouteOptions, total=False):
+    """The same for ``@app.route``."""
+
+    methods: Collection[str] | None

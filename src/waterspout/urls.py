@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import werkzeug.exceptions
 import werkzeug.utils
@@ -10,6 +10,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .context import current_app
 from .http.location import plain_location
+
+if TYPE_CHECKING:
+    from .http import Response as OwnResponse
 
 __all__ = ["abort", "redirect", "url_for"]
 
@@ -43,7 +46,7 @@ def url_for(
 
 def redirect(
     location: str, code: int = 302, Response: type[WerkzeugResponse] | None = None
-) -> WerkzeugResponse:
+) -> OwnResponse:
     """Return a response that sends the client to *location*.
 
     With a current application its `App.redirect` makes the response, and *Response* is not used.
@@ -52,7 +55,8 @@ def redirect(
     location = plain_location(str(location))
     if current_app:
         return current_app.redirect(location, code=code)
-    return werkzeug.utils.redirect(location, code=code, Response=Response)
+    made: Any = werkzeug.utils.redirect(location, code=code, Response=Response)
+    return cast("OwnResponse", made)
 
 
 def abort(code: int | WerkzeugResponse, *args: Any, **kwargs: Any) -> NoReturn:

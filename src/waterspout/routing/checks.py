@@ -1,4 +1,4 @@
-"""Mistakes in a route that can be told when it is registered, not at its first request."""
+"""What is looked at when a route is registered: mistakes that can be told then, and classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 from werkzeug.routing import Map
 from werkzeug.routing import Rule as WerkzeugRule
 
-__all__ = ["check_braces", "check_parameters", "unknown_converter"]
+from ..lazy import load
+
+__all__ = ["add_rule", "check_braces", "endpoint_of_class"]
 
 _BRACES = re.compile(r"\{([A-Za-z_]\w*)(?::(\w+))?\}")
 _CONVERTERS = {"int": "int", "float": "float", "UUID": "uuid", "path": "path"}
@@ -38,7 +40,20 @@ def check_braces(rule: str, view_func: Callable[..., Any] | None) -> None:
     )
 
 
-def check_parameters(rule: WerkzeugRule, view_func: Callable[..., Any]) -> None:
+def add_rule(url_map: Map, rule: WerkzeugRule, view_func: Callable[..., Any] | None) -> None:
+    """Add *rule* to *url_map*, and check that it gives what *view_func* needs, if there is one.
+
+    Raises `LookupError` for a converter that the map lacks.
+    """
+    try:
+        url_map.add(rule)
+    except LookupError as error:
+        raise _unknown_converter(rule.rule, error, url_map) from None
+    if view_func is not None:
+        _check_parameters(rule, view_func)
+
+
+def _check_parameters(rule: WerkzeugRule, view_func: Callable[..., Any]) -> None:
     """Raise `TypeError` if *view_func* needs a parameter that *rule*, which belongs to a map,
     does not give.
 
@@ -100,7 +115,7 @@ def _missing(rule: WerkzeugRule, function: Any, name: str) -> str:
     )
 
 
-def unknown_converter(rule: str, error: LookupError, url_map: Map) -> LookupError:
+def _unknown_converter(rule: str, error: LookupError, url_map: Map) -> LookupError:
     """Return *error*, Werkzeug's for a rule with a converter that *url_map* lacks, with the
     converters that there are."""
     known: Collection[str] = url_map.converters.keys()
@@ -109,3 +124,14 @@ def unknown_converter(rule: str, error: LookupError, url_map: Map) -> LookupErro
     hint = f" Did you mean {close[0]!r}?" if close else ""
     names = ", ".join(sorted(known))
     return LookupError(f"Route {rule!r}: {error}.{hint} Known converters: {names}.")
+
+
+def endpoint_of_class(kind: type, endpoint: str) -> Callable[..., Any]:
+    """Return what answers in place of the class *kind*: the endpoint that it makes, as request
+    handlers do, or itself. Raises `TypeError` for a handler of the installed Tornado."""
+    make = getattr(kind, "_waterspout_endpoint", None)
+    if make is not None:
+        made: Callable[..., Any] = make(endpoint)
+        return made
+    load("waterspout.dropin.hints:refuse_peer")(kind, "a view here")
+    return kind
