@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 class Removed(NamedTuple):
     """One dropped name.
 
-    :param target: where the replacement lives, `"module:attribute"`. A leading dot means this
-        package, and the attribute may itself be dotted.
+    :param target: where the replacement lives, `"module:attribute"`, or a module. A leading dot
+        means this package, and the attribute may itself be dotted.
     :param instead: what the warning tells the reader to write.
     """
 
@@ -30,7 +30,7 @@ class Removed(NamedTuple):
         """Import and return the object that stands in for the name."""
         module_name, _, attribute = self.target.partition(":")
         module = importlib.import_module(module_name, __package__)
-        return operator.attrgetter(attribute)(module)
+        return operator.attrgetter(attribute)(module) if attribute else module
 
 
 def removed_names(

@@ -71,6 +71,16 @@ def test_old_extension_and_script_names(succeeds: Script) -> None:
         assert Manager is flask_script.Manager
         from flask_script.commands import ShowUrls
         from flask.scaffold import setupmethod
+        from werkzeug.useragents import UserAgent
+        from werkzeug._compat import text_type
+        from werkzeug.wrappers.json import JSONMixin
+        from werkzeug.wrappers.base_response import BaseResponse
+        from itsdangerous.jws import TimedJSONWebSignatureSerializer
+        from itsdangerous import TimedJSONWebSignatureSerializer as Serializer, json
+        from jinja2 import Markup, contextfunction
+        from markupsafe import soft_unicode
+        assert text_type is str and Serializer is TimedJSONWebSignatureSerializer
+        assert json.dumps({}) == "{}"
         """
     )
 

@@ -6,7 +6,10 @@ pass on real Flask, which the first test makes sure of.
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from dropin_process import PROGRAMS, RunPython
@@ -33,3 +36,24 @@ def test_l5_program_with_extension(run_python: RunPython, extension: str) -> Non
     """L5: the extension works as on Flask."""
     result = check(run_python, "waterspout", f"check_{extension}.py")
     assert result.returncode == 0, result.stdout
+
+
+def test_l5_flask_script_with_flask_migrate(run_python: RunPython, tmp_path: Path) -> None:
+    """`python manage.py db …`, as Flask-Migrate had it until 3.0, over the installed one."""
+    database = f"sqlite:///{tmp_path}/things.sqlite3"
+
+    def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = str(PROGRAMS / "manage_program.py")
+        return run_python("-m", "waterspout.dropin", program, *arguments, DATABASE_URL=database)
+
+    for arguments in (["db", "init"], ["db", "migrate", "-m", "first"], ["db", "upgrade"]):
+        result = manage(*arguments)
+        assert result.returncode == 0, result.stderr
+    with closing(sqlite3.connect(tmp_path / "things.sqlite3")) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(thing)")]
+    assert columns == ["id", "name"]
+    assert list(tmp_path.glob("migrations/versions/*_first.py"))
+    assert "(head)" in manage("db", "current").stdout
+    wrong = manage("db", "no-such")
+    assert wrong.returncode == 2
+    assert "No such command 'no-such'" in wrong.stderr

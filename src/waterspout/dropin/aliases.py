@@ -26,6 +26,12 @@ FLASK = {
     "flask.scaffold": "waterspout.flask.sansio.scaffold",  # its name in Flask 2.0 to 2.2
     "flask_script": "waterspout.flask.script",
     "werkzeug.contrib": "waterspout.dropin.legacy.contrib",
+    "werkzeug._compat": "waterspout.dropin.legacy.compat",
+    "werkzeug.wrappers.base_request": "waterspout.dropin.legacy.wrappers",
+    "werkzeug.wrappers.base_response": "waterspout.dropin.legacy.wrappers",
+    "werkzeug.wrappers.json": "waterspout.dropin.legacy.wrappers",
+    "werkzeug.useragents": "waterspout.dropin.legacy.useragents",
+    "itsdangerous.jws": "waterspout.dropin.legacy.jws",
 }
 
 OURS = (

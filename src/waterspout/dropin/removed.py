@@ -1,8 +1,9 @@
-"""What the drop-in adds to Werkzeug's own modules: names that Werkzeug removed, and our server.
+"""What the drop-in adds to modules that stay the installed ones: names that Werkzeug, Jinja,
+MarkupSafe, itsdangerous and Flask-Migrate removed, and our server.
 
 `Patches.by_module` says what happens to a module right after it was imported. Programs that
-import a removed name get a DeprecationWarning that says what to write; nothing else about
-Werkzeug changes.
+import a removed name get a DeprecationWarning that says what to write; nothing else about the
+modules changes.
 """
 
 from __future__ import annotations
@@ -64,6 +65,17 @@ _MIDDLEWARE = dict(
     ]
 )
 
+_MARKUP = dict(_moved("markupsafe", "Markup", "escape"))
+_PASSING = {
+    f"{old}{kind}": Removed(f"jinja2.utils:{new}", f"'jinja2.{new}'")
+    for old, new in {
+        "context": "pass_context",
+        "evalcontext": "pass_eval_context",
+        "environment": "pass_environment",
+    }.items()
+    for kind in ("filter", "function")
+}
+
 #: Module → names that old programs import from it.
 REMOVED: dict[str, dict[str, Removed]] = {
     "werkzeug": {
@@ -107,7 +119,19 @@ REMOVED: dict[str, dict[str, Removed]] = {
         ]
     ),
     "werkzeug.wrappers": _WRAPPERS,
-    "werkzeug.wsgi": _MIDDLEWARE,
+    "werkzeug.wsgi": {
+        **_MIDDLEWARE,
+        **dict(
+            _standin(
+                "wsgi",
+                "a routing of your own, or 'werkzeug.middleware.dispatcher'",
+                *("get_script_name", "peek_path_info", "pop_path_info"),
+            )
+        ),
+        **dict(_standin("wsgi", "'environ[\"QUERY_STRING\"]'", "get_query_string")),
+        **dict(_standin("wsgi", "a loop over 'stream'", "make_line_iter", "make_chunk_iter")),
+    },
+    "werkzeug.local": {"get_ident": Removed("threading:get_ident", "'threading.get_ident'")},
     "werkzeug.http": {
         "cookie_date": Removed("werkzeug.http:http_date", "'werkzeug.http.http_date'"),
         "parse_authorization_header": Removed(
@@ -124,6 +148,40 @@ REMOVED: dict[str, dict[str, Removed]] = {
             "werkzeug._reloader:run_with_reloader", "'waterspout run --reload'"
         ),
     },
+    "jinja2": {**_MARKUP, **_PASSING},
+    "jinja2.utils": {
+        **_MARKUP,
+        **_PASSING,
+        "soft_unicode": Removed("markupsafe:soft_str", "'markupsafe.soft_str'"),
+        "unicode_urlencode": Removed("jinja2.utils:url_quote", "'urllib.parse.quote'"),
+    },
+    "jinja2.filters": {
+        **_PASSING,
+        "soft_unicode": Removed("markupsafe:soft_str", "'markupsafe.soft_str'"),
+    },
+    "jinja2.ext": {
+        **_PASSING,
+        **dict(_standin("text", "nothing: Jinja has them", "autoescape", "AutoEscapeExtension")),
+        **dict(_standin("text", "nothing: Jinja has them", "with_", "WithExtension")),
+    },
+    "markupsafe": {"soft_unicode": Removed("markupsafe:soft_str", "'markupsafe.soft_str'")},
+    "itsdangerous": {
+        "json": Removed("json", "'import json'"),
+        **dict(
+            _standin(
+                "jws",
+                "'URLSafeTimedSerializer', or a library for JWT",
+                *("JSONWebSignatureSerializer", "TimedJSONWebSignatureSerializer"),
+            )
+        ),
+    },
+}
+
+#: The same for extensions of Flask.
+EXTENSIONS: dict[str, dict[str, Removed]] = {
+    "flask_migrate": {
+        "MigrateCommand": Removed("flask_migrate.cli:db", "'flask db', or 'manage.py db' with it"),
+    },
 }
 
 
@@ -137,7 +195,7 @@ class Patches:
     def by_module(self) -> dict[str, Callable[[ModuleType], None]]:
         """Return what to do to each module, by its name."""
         return {
-            **dict.fromkeys(REMOVED, self.keep_removed_names),
+            **dict.fromkeys({**REMOVED, **EXTENSIONS}, self.keep_removed_names),
             "werkzeug.serving": self.serve_with_waterspout,
             "werkzeug": self.serve_from_package,
         }
@@ -145,9 +203,8 @@ class Patches:
     def keep_removed_names(self, module: ModuleType) -> None:
         """Let *module* answer for the names it once had."""
         before = vars(module).get("__getattr__")
-        self._set(
-            module, "__getattr__", removed_names(module.__name__, REMOVED[module.__name__], before)
-        )
+        names = {**REMOVED, **EXTENSIONS}[module.__name__]
+        self._set(module, "__getattr__", removed_names(module.__name__, names, before))
 
     def serve_with_waterspout(self, module: ModuleType) -> None:
         """Make `werkzeug.serving.run_simple` start our server, whoever calls it."""

@@ -1,8 +1,23 @@
-"""`escape` and `unescape` as `werkzeug.utils` had them: plain strings in, plain strings out."""
+"""`escape` and `unescape` as `werkzeug.utils` had them: plain strings in, plain strings out; and
+extensions of Jinja for what it does without them."""
 
 from __future__ import annotations
 
 import html
+
+from jinja2.ext import Extension
+
+
+class AutoEscapeExtension(Extension):
+    """Had the tag ``autoescape``."""
+
+
+class WithExtension(Extension):
+    """Had the tag ``with``."""
+
+
+autoescape = AutoEscapeExtension
+with_ = WithExtension
 
 
 def escape(s: object) -> str:

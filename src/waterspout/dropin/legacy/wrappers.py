@@ -6,6 +6,11 @@ is all that `class MyResponse(BaseResponse, ETagResponseMixin)` needs.
 
 from __future__ import annotations
 
+from werkzeug.wrappers import Request as BaseRequest
+from werkzeug.wrappers import Response as BaseResponse
+
+__all__ = ["BaseRequest", "BaseResponse"]
+
 
 class WrapperMixin:
     """What the mixins have in common: nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import click
 from werkzeug.exceptions import HTTPException
 
 from ...app import App
@@ -99,6 +101,22 @@ class Command:
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Do the work; the return value is the exit status."""
         raise NotImplementedError(f"{type(self).__name__}.run")
+
+
+class ClickCommand(Command):
+    """A command of click, or a group of them; it reads its arguments itself."""
+
+    def __init__(self, command: click.Command) -> None:
+        super().__init__()
+        self.name = command.name
+        self.__doc__ = command.help
+        self.option_list = [Option("arguments", nargs=argparse.REMAINDER)]
+        self._command = command
+
+    def handle(self, app: App, *args: Any, **kwargs: Any) -> Any:
+        """Run it inside the application's context; it ends with `SystemExit`."""
+        with app.app_context():
+            return self._command.main(kwargs["arguments"], prog_name=self.name)
 
 
 def _options_of(func: Callable[..., Any]) -> list[Option | Group]:

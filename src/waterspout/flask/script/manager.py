@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import click
+
 from ...app import App
-from .commands import Command, Group, InvalidCommand, Option, Server, Shell
+from .commands import ClickCommand, Command, Group, InvalidCommand, Option, Server, Shell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,7 +103,8 @@ class Manager:
 
     def add_command(self, *args: Any, namespace: str | None = None) -> None:
         """Add a command: `add_command("name", command)`, or `add_command(command)` under the
-        name it has. It may be a `Command` or its class, a function, or a `Manager`."""
+        name it has. It may be a `Command` or its class, a function, a `Manager`, or a command of
+        click."""
         *names, command = args
         name = names[0] if names else None
         if inspect.isfunction(command):
@@ -109,6 +112,8 @@ class Manager:
             command = Command(command)
         elif isinstance(command, type):
             command = command()
+        elif isinstance(command, click.Command):
+            command = ClickCommand(command)
         name = name or getattr(command, "name", None)
         name = name or re.sub(r"command$", "", type(command).__name__.lower())
         if isinstance(command, Manager):
