@@ -4,12 +4,15 @@ are for, and a head has its bounds."""
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from waterspout import App
+from waterspout.server import serve_in_thread
 from waterspout.tornado.httpclient import HTTPClient, HTTPClientError
 
 Answer = Callable[[str], bytes]
@@ -59,6 +62,15 @@ def client() -> Iterator[HTTPClient]:
     made = HTTPClient()
     yield made
     made.close()
+
+
+def test_a_certificate_of_nobody_is_refused(client: HTTPClient) -> None:
+    app = App("tls", static_folder=None)
+    app.add_url_rule("/", view_func=lambda: "ok")
+    with serve_in_thread(app, port=0, certfile="adhoc") as server:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            client.fetch(server.urls[0])
+        assert client.fetch(server.urls[0], validate_cert=False).body == b"ok"
 
 
 SECRETS = {"Cookie": "sid=1", "X-Other": "1"}
