@@ -85,8 +85,8 @@ def ends_from_outside(exchange: Exchange, error: BaseException) -> bool:
     nobody waits for its answer any more, or its coroutine is closed. Raised by the program's own
     code, the same exceptions are errors of the program, and the client must be answered."""
     if isinstance(error, asyncio.CancelledError):
-        early = exchange.early  # which runs no code of the program that could raise this
-        return exchange.abandoned or (early is not None and early is _current_task())
+        # Who answers early has its answer, and what sends it runs none of the program's code.
+        return exchange.abandoned or exchange.early is not None
     if not isinstance(error, GeneratorExit):
         return False
     # Who closes a coroutine is never within a step of its task.

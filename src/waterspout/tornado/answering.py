@@ -264,8 +264,6 @@ class ServerConnection(WholeConnection):
             self._pieces.fail()
         elif not self._gone:
             self._begin_pieces(written).fail()
-        if self.incoming.version == "1.0":
-            self.abort()  # a body without a length would end with the connection
         _release(self._waiting)
 
     def _refuse_short(self) -> None:
@@ -305,6 +303,15 @@ class ServerConnection(WholeConnection):
         if self._pieces is not None:
             self._pieces.close()
         _release(self._head_sent)
+        end_body = getattr(self.incoming.channel, "end", None)
+        if end_body is not None:
+            end_body()  # what has not arrived of it is not waited for
+
+    async def begin_sending(self) -> None:
+        """Have what is written sent, for an endpoint that is being cancelled and goes."""
+        if self._beside:
+            self._send_beside()
+            await asyncio.sleep(0)  # the first step of what sends
 
     def taken(self) -> Written | None:
         """Return the answer if it is whole and nobody sends it yet."""

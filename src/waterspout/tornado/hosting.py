@@ -12,6 +12,7 @@ program knows whether it wants the body in pieces.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from inspect import isawaitable
@@ -262,7 +263,11 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
             else:
                 handler._waterspout_waited = True
                 connection.note_waiting(handler.on_connection_close)
-                await go_on(work, awaited)
+                try:
+                    await go_on(work, awaited)
+                except CancelledError:
+                    await connection.begin_sending()
+                    raise
         written = connection.whole or connection.taken()
         if written is not None:
             return written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable
 from typing import Any
 
@@ -235,6 +236,49 @@ def test_an_error_after_flush_cuts_the_answer(caplog: pytest.LogCaptureFixture) 
     assert "Cannot send error response after headers written" in caplog.text
     assert [r.exc_info and r.exc_info[0] for r in caplog.records] == [LookupError, None]
     assert ended == [200]
+
+
+@pytest.mark.parametrize("declared", [False, True])
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_answer_that_fails_does_not_look_whole(
+    declared: bool, waits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a declared length and without, and if the handler has not waited in between."""
+
+    class Half(RequestHandler):
+        async def get(self) -> None:
+            if declared:
+                self.set_header("Content-Length", 100)
+            self.write("half")
+            done = self.flush()
+            if waits:
+                await done
+            raise LookupError("between")
+
+    with served(("/", Half)) as client:
+        address = client.base_url.host, client.base_url.port
+        with socket.create_connection(address, timeout=10) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            data = b""
+            while piece := sock.recv(65536):
+                data += piece
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"half" in data
+    assert not data.endswith(b"0\r\n\r\n")
+    assert [r.exc_info and r.exc_info[0] for r in caplog.records] == [LookupError, None]
+
+
+def test_a_failed_answer_of_which_nothing_has_left_is_an_error() -> None:
+    """Where answers are sent whole, by WSGI and the test client."""
+
+    class Half(RequestHandler):
+        def get(self) -> None:
+            self.write("half")
+            self.flush()
+            raise LookupError("between")
+
+    answer = client_of(("/", Half)).get("/")
+    assert (answer.status_code, answer.text) == (500, "")
 
 
 def test_a_status_without_body_refuses_one(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from rooms_site import client_of, served
 
+from waterspout.tornado.httputil import HTTPInputError
+from waterspout.tornado.iostream import StreamClosedError
 from waterspout.tornado.web import (
     HTTPError,
     RequestHandler,
@@ -193,3 +196,90 @@ def test_what_the_decorator_takes() -> None:
     assert not _has_stream_request_body(RequestHandler)
     with pytest.raises(TypeError, match="expected subclass of RequestHandler"):
         stream_request_body(dict)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "level"),
+    [
+        (HTTPError(415, "not this"), 415, "WARNING"),
+        (OSError("disk full"), 500, "ERROR"),
+        (HTTPInputError("no such part"), 400, "WARNING"),
+        (StreamClosedError(), 500, "ERROR"),
+    ],
+)
+@pytest.mark.parametrize("waits", [False, True])
+def test_data_received_that_fails(
+    error: Exception, status: int, level: str, waits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The handler answers for it as for any other error, once, and its task ends."""
+    happened: list[str] = []
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    @stream_request_body
+    class Fails(RequestHandler):
+        def prepare(self) -> None:
+            tasks.append(asyncio.current_task())
+
+        def data_received(self, chunk: bytes) -> Any:
+            happened.append("data")
+            if waits:
+                return self.fail()
+            raise error
+
+        async def fail(self) -> None:
+            await asyncio.sleep(0)
+            raise error
+
+        def put(self) -> None:
+            happened.append("put")
+
+        def write_error(self, status_code: int, **kwargs: Any) -> None:
+            happened.append("write_error")
+            self.finish("page")
+
+        def on_connection_close(self) -> None:
+            happened.append("gone")
+            super().on_connection_close()
+
+        def on_finish(self) -> None:
+            happened.append("on_finish")
+
+    with served(("/", Fails)) as client, caplog.at_level("WARNING", "tornado"):
+        answer = client.put("/", content=pieces())
+        assert (answer.status_code, answer.text) == (status, "page")
+    assert happened == ["data", "write_error", "on_finish"]
+    (task,) = tasks
+    assert task is not None
+    assert task.done()
+    names = ("tornado.application", "tornado.general")
+    logged = [record.levelname for record in caplog.records if record.name in names]
+    assert logged == [level]
+
+
+def test_a_body_that_breaks_off_ends_the_handler(caplog: pytest.LogCaptureFixture) -> None:
+    """Also one whose `on_connection_close` does not call Tornado's; it is told once."""
+    told: list[str] = []
+    tasks: list[asyncio.Task[Any] | None] = []
+    prepared = threading.Event()
+
+    @stream_request_body
+    class Told(RequestHandler):
+        def prepare(self) -> None:
+            tasks.append(asyncio.current_task())
+            prepared.set()
+
+        def data_received(self, chunk: bytes) -> None:
+            pass
+
+        def on_connection_close(self) -> None:
+            told.append("gone")
+
+    with served(("/", Told)) as client:
+        host, port = client.base_url.host, client.base_url.port
+        with socket.create_connection((host, port), timeout=10) as sock:
+            sock.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1")
+            assert prepared.wait(10)
+    (task,) = tasks
+    assert task is not None
+    assert task.done()
+    assert told == ["gone"]
