@@ -32,6 +32,7 @@ from .iostream import StreamClosedError
 from .legacy_answer import LegacyHead
 from .log import app_log
 from .own_context import OwnContext
+from .receiving import BodyLimits
 from .web.errors import HTTPError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _refuse(future: Future[None]) -> None:
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-class ServerConnection(WholeConnection):
+class ServerConnection(BodyLimits, WholeConnection):
     """Where the answer to one request is written. Made by `connected`.
 
     A subclass of Tornado's interface, with what programs use of its implementation:
@@ -104,8 +105,6 @@ class ServerConnection(WholeConnection):
     _detached = False
     #: As Tornado's has it.
     is_client = False
-    _max_body_size: int | None = None
-    _body_timeout: float | None = None
 
     _ctx: RequestContext
     incoming: Incoming
@@ -466,32 +465,6 @@ class ServerConnection(WholeConnection):
     def close(self) -> None:
         """Drop the connection."""
         self.abort()
-
-    # -- limits of the body, see `receiving` -------------------------------------------------------
-
-    @property
-    def max_body_size(self) -> int | None:
-        """Bytes the body may have; None: what the application says holds already."""
-        if self._max_body_size is not None:
-            return self._max_body_size
-        limit: int | None = getattr(self._ctx.app, "max_body_size", None)
-        return limit
-
-    @property
-    def body_timeout(self) -> float | None:
-        """Seconds the whole body may take."""
-        if self._body_timeout is not None:
-            return self._body_timeout
-        seconds: float | None = getattr(self._ctx.app, "body_timeout", None)
-        return seconds
-
-    def set_max_body_size(self, max_body_size: int) -> None:
-        """Let this request's body have that many bytes."""
-        self._max_body_size = max_body_size
-
-    def set_body_timeout(self, timeout: float) -> None:
-        """Let this request's body take that many seconds."""
-        self._body_timeout = timeout
 
 
 def connected(ctx: RequestContext, incoming: Incoming) -> ServerConnection:

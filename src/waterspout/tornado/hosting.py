@@ -261,13 +261,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
             except StopIteration:
                 pass
             else:
-                handler._waterspout_waited = True
-                connection.note_waiting(handler.on_connection_close)
-                try:
-                    await go_on(work, awaited)
-                except CancelledError:
-                    await connection.begin_sending()
-                    raise
+                await _go_on(handler, connection, work, awaited)
         written = connection.whole or connection.taken()
         if written is not None:
             return written
@@ -276,6 +270,19 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         return await connection.result()
 
     return _rule_options(answer, stream=stream)
+
+
+async def _go_on(
+    handler: RequestHandler, connection: ServerConnection, work: Any, awaited: Any
+) -> None:
+    """Go on with a handler's *work*, which has come to wait for *awaited*."""
+    handler._waterspout_waited = True
+    connection.note_waiting(handler.on_connection_close)
+    try:
+        await go_on(work, awaited)
+    except CancelledError:
+        await connection.begin_sending()
+        raise
 
 
 def _delegate_endpoint(program: Any) -> Endpoint:

@@ -19,12 +19,45 @@ from .log import gen_log
 from .malformed import tornado_reason
 
 if TYPE_CHECKING:
+    from ..context import RequestContext
     from .answering import ServerConnection
 
-__all__ = ["pieces_of_body"]
+__all__ = ["BodyLimits", "pieces_of_body"]
 
 _TOO_LONG = "Content-Length too long"
 _TOO_LARGE = "chunked body too large"
+
+
+class BodyLimits:
+    """The part of a connection by which a program limits the body of one request."""
+
+    _ctx: RequestContext
+    _max_body_size: int | None = None
+    _body_timeout: float | None = None
+
+    @property
+    def max_body_size(self) -> int | None:
+        """Bytes the body may have; None: what the application says holds already."""
+        if self._max_body_size is not None:
+            return self._max_body_size
+        limit: int | None = getattr(self._ctx.app, "max_body_size", None)
+        return limit
+
+    @property
+    def body_timeout(self) -> float | None:
+        """Seconds the whole body may take."""
+        if self._body_timeout is not None:
+            return self._body_timeout
+        seconds: float | None = getattr(self._ctx.app, "body_timeout", None)
+        return seconds
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Let this request's body have that many bytes."""
+        self._max_body_size = max_body_size
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Let this request's body take that many seconds."""
+        self._body_timeout = timeout
 
 
 async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
