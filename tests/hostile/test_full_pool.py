@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import threading
 import time
@@ -16,6 +17,7 @@ from hostile_vector import head
 from hostile_wire import Answer, Wire, ask, until
 
 from waterspout import App, Response, send_from_directory
+from waterspout.server.exchange import Exchange
 
 
 @pytest.fixture
@@ -175,3 +177,62 @@ def test_sleeping_views_do_not_hold_up_async_ones(serve: Any, app: App, seen: Se
             stop.set()
         assert all(future.result() > 0 for future in sleepers)
     assert statistics.median(waits) < 0.1
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_a_queued_request_of_a_client_that_has_left_is_not_run(
+    serve: Any, seen: Seen, gate: threading.Event, cancels: bool
+) -> None:
+    app = App("left")
+    app.config["CANCEL_ON_DISCONNECT"] = cancels
+    ran: list[str] = []
+
+    @app.route("/<name>", methods=["GET", "POST"])
+    def view(name: str) -> str:
+        ran.append(name)
+        seen.note(name)
+        if name == "first":
+            gate.wait(20)
+        return name
+
+    site = serve(app, threads={"views_min": 1, "views_max": 1})
+    first = site.connect().send(head(target=b"/first"))
+    assert seen.wait_for("first")
+    left = [site.connect().send(head(target=b"/left")) for _ in range(3)]
+    # One that changes something is run to its end, whoever waits for the answer.
+    posted = head(b"Content-Length: 0\r\n", method=b"POST", target=b"/posted")
+    left.append(site.connect().send(posted))
+    assert until(lambda: site.call(lambda: site.server.lanes.views.waiting) == 4)
+    for wire in left:
+        wire.reset()
+    assert until(lambda: site.call(lambda: len(site.server.connections)) == 1)
+    gate.set()
+    assert first.read_answer().body == b"first"
+    assert ask(site.address, "/last").body == b"last"
+    assert ran == ["first", *([] if cancels else ["left"] * 3), "posted", "last"]
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize("where", ["inline", "task", "thread"])
+def test_nothing_is_kept_of_an_answered_request_until_its_time_limit(
+    serve: Any, loop: str, where: str
+) -> None:
+    app = App("limited")
+
+    if where == "task":
+
+        @app.get("/", timeout=600)
+        async def view() -> str:
+            return "x"
+
+    else:
+
+        @app.get("/", timeout=600, inline=where == "inline")
+        def view() -> str:
+            return "x"
+
+    wire = serve(app, loop=loop).connect()
+    for _ in range(50):
+        assert wire.send(head()).read_answer().body == b"x"
+    gc.collect()
+    assert sum(isinstance(found, Exchange) for found in gc.get_objects()) < 10

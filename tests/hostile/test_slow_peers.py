@@ -18,7 +18,8 @@ from waterspout import App, request
 
 MIB = 1024 * 1024
 SHORT = {"header": 1.0, "body_idle": 1.0, "body_rate": 500.0, "body_rate_over": 1.0,
-         "write": 1.0, "keep_alive": 1.0, "unread_body": 1.0, "graceful": 2.0}  # fmt: skip
+         "write": 1.0, "keep_alive": 1.0, "unread_body": 1.0, "unread_idle": 1.0,
+         "graceful": 2.0}  # fmt: skip
 
 
 @pytest.fixture
@@ -64,6 +65,10 @@ def app(seen: Seen, gate: threading.Event) -> App:
         seen.note("reading")
         gate.wait(20)
         return str(len(request.stream.read()))
+
+    @app.post("/limited")
+    async def limited() -> str:
+        return str(len(request.get_data()))
 
     @app.get("/large")
     async def large() -> bytes:
@@ -232,6 +237,74 @@ def test_unread_rest_of_a_refused_body_is_not_waited_for_long(site: Any) -> None
     assert wire.read_answer().status == 413
     with dripping(wire, b"x"):
         assert no_connections(site)
+
+
+def test_a_pause_in_a_body_is_judged_by_its_own_limit_not_by_the_rate(serve: Any, app: App) -> None:
+    site = serve(app, timeouts={**SHORT, "body_idle": 30.0})
+    wire = site.connect()
+    wire.send(head(b"Content-Length: 20000\r\n", method=b"POST", target=b"/body"))
+    wire.send(b"x" * 10_000)
+    for _ in range(2):
+        assert site.connect().read_to_end() == b""  # the time of the rate has passed by now
+    wire.send(b"x" * 10_000)
+    assert wire.read_answer().body == b"20000"
+
+
+def test_a_body_that_stops_is_cut_although_there_is_no_rate(serve: Any, app: App) -> None:
+    site = serve(app, timeouts={**SHORT, "body_rate": 0.0, "body_rate_over": 0.2})
+    wire = site.connect()
+    wire.send(head(b"Content-Length: 10\r\n", method=b"POST", target=b"/body") + b"hello")
+    assert wire.read_answer().status == 408
+
+
+def test_a_client_that_waits_for_100_is_not_late_before_it(
+    site: Any, seen: Seen, gate: threading.Event
+) -> None:
+    wire = site.connect()
+    fields = b"Content-Length: 5\r\nExpect: 100-continue\r\n"
+    wire.send(head(fields, method=b"POST", target=b"/stream-held"))
+    assert seen.wait_for("reading")
+    for _ in range(2):
+        assert site.connect().read_to_end() == b""  # the deadlines have passed by now
+    gate.set()
+    assert wire.read_answer(to_head=True).status == 100
+    wire.send(b"hello")
+    assert wire.read_answer().body == b"5"
+
+
+def test_a_client_that_was_sent_100_is_waited_for_in_time(
+    site: Any, seen: Seen, gate: threading.Event
+) -> None:
+    gate.set()
+    wire = site.connect()
+    fields = b"Content-Length: 5\r\nExpect: 100-continue\r\n"
+    wire.send(head(fields, method=b"POST", target=b"/stream"))
+    assert wire.read_answer(to_head=True).status == 100
+    assert wire.read_answer().status == 408
+    assert seen.wait_for("RequestTimeout")
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize("megabytes", [2, 50])
+def test_413_reaches_a_client_that_sends_all_of_its_body_first(
+    serve: Any, app: App, loop: str, megabytes: int
+) -> None:
+    """As nginx does: what it cannot write it answers with 502."""
+    wire = serve(app, loop=loop).connect()
+    fields = b"Content-Length: %d\r\n" % (megabytes * MIB)
+    wire.send(head(fields, method=b"POST", target=b"/limited"))
+    for _ in range(megabytes):
+        wire.sock.sendall(bytes(MIB))  # raises if the server resets the connection
+    assert wire.read_answer().status == 413
+    assert wire.read_to_end() == b""
+
+
+def test_more_than_the_limit_of_an_unread_body_ends_the_connection(serve: Any, app: App) -> None:
+    wire = serve(app, limits={"unread_body": MIB}).connect()
+    wire.send(head(b"Content-Length: 99999999\r\n", method=b"POST", target=b"/limited"))
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        for _ in range(99):
+            wire.sock.sendall(bytes(MIB))
 
 
 # -- readers -----------------------------------------------------------------------------------

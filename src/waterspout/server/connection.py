@@ -195,7 +195,7 @@ class Connection(Receiver):
             self.app.logger.warning("503: %s", error)
             self._fail(exchange, 503)
             return
-        if plan is not None and plan.timeout is not None:
+        if plan is not None and plan.timeout is not None and self.running is exchange:
             exchange.timer = self.loop.call_later(plan.timeout, self._overrun, exchange)
 
     def take_answer(self, exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:

@@ -215,7 +215,11 @@ def run_inline(connection: Connection, exchange: Exchange) -> None:
 
 
 def run_in_thread(connection: Connection, exchange: Exchange) -> None:
-    """Run a request that is all `def` to its end in this worker thread."""
+    """Run a request that is all `def` to its end in this worker thread, unless its client has left
+    while it waited for the thread."""
+    if exchange.abandoned and exchange.ends_with_client():
+        connection.server.lanes.views.answer(exchange.discard_body)
+        return
     exchange.context = context = contextvars.copy_context()
     answered = connection.server.lanes.views.answer
     try:

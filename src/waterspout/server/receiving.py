@@ -36,7 +36,9 @@ class Receiver(Wire):
 
     __slots__ = (
         "_continue_due",
+        "_last_body",
         "_rate_from",
+        "_silence",
         "access_log",
         "app",
         "parser",
@@ -60,6 +62,8 @@ class Receiver(Wire):
         self._continue_due = False
         #: Since when the rate of a body is watched, and what had arrived of it then.
         self._rate_from: tuple[float, int] | None = None
+        #: When bytes of it came last, and the longest pause since then.
+        self._last_body = self._silence = 0.0
 
     # -- what the other half does ----------------------------------------------------
 
@@ -126,12 +130,14 @@ class Receiver(Wire):
 
     def _await_body(self, exchange: Exchange) -> None:
         """Wait for the rest of a body; all that has been read is parsed."""
-        now = self.loop.time()
-        if self._rate_from is None:
-            self._rate_from = (now, 0)
-        self.deadline = min(
-            now + self.timeouts.body_idle, self._rate_from[0] + self.timeouts.body_rate_over
-        )
+        if exchange.received or not self._continue_due:  # else it waits for us
+            now = self.loop.time()
+            if self._rate_from is None:
+                self._watch_rate(now, 0)
+            else:
+                self._silence = max(self._silence, now - self._last_body)
+                self._last_body = now
+            self._set_body_deadline(self._silence)
         if exchange.streams and exchange.channel is None:
             self._begin_stream(exchange)
 
@@ -226,6 +232,8 @@ class Receiver(Wire):
             running = self.running
             if not (self.shut or (running is not None and running.status)):
                 self.send(CONTINUE)
+                self._watch_rate(self.loop.time(), 0)
+                self._set_body_deadline(0.0)
 
     def _decline(self, exchange: Exchange, error: HTTPException) -> None:
         """Answer *error* through the application, without the body or the rest of it."""
@@ -293,17 +301,40 @@ class Receiver(Wire):
             self._go_on()
         self.release_reading()
 
+    def _watch_rate(self, now: float, received: int) -> None:
+        """Begin to average the rate of a body of which so many bytes have been received."""
+        self._rate_from = (now, received)
+        self._last_body = now
+        self._silence = 0.0
+
+    def _set_body_deadline(self, silence: float) -> None:
+        times = self.timeouts
+        assert self._rate_from is not None, "it is watched"
+        judged = self._rate_from[0] + times.body_rate_over + silence
+        self.deadline = min(self._last_body + times.body_idle, judged)
+
     def _keeps_up(self, exchange: Exchange) -> bool:
-        """Whether a body arrives fast enough, or it is we who do not read."""
+        """Whether a body arrives fast enough, or it is we who do not read.
+
+        A pause is for `body_idle` to judge, not for the rate.
+        """
         times = self.timeouts
         assert self._rate_from is not None, "there is a deadline"
-        since, before = self._rate_from
         now = self.loop.time()
-        enough = exchange.received - before >= times.body_rate * times.body_rate_over
-        if not self._holds and not (enough and now >= since + times.body_rate_over):
+        if self._holds:
+            self._watch_rate(now, exchange.received)
+        elif now >= self._last_body + times.body_idle:
             return False
-        self._rate_from = (now, exchange.received)
-        self.deadline = now + min(times.body_idle, times.body_rate_over)
+        since, before = self._rate_from
+        silence = max(self._silence, now - self._last_body)
+        if now >= since + times.body_rate_over + silence:
+            if exchange.received - before < times.body_rate * times.body_rate_over:
+                return False
+            last = self._last_body
+            self._watch_rate(now, exchange.received)
+            self._last_body = last
+            silence = now - last
+        self._set_body_deadline(silence)
         return True
 
 

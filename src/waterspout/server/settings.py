@@ -71,8 +71,9 @@ class Limits:
     turn: float = 0.005
     """Seconds for which the requests or messages of one client, which came in one read, are worked
     off one after the other; then others have their turn."""
-    unread_body: int = 256 * _KIB
-    """Body bytes read and thrown away after an early answer; above it the connection closes."""
+    unread_body: int = 1024 * 1024 * _KIB
+    """Body bytes read and thrown away after an early answer; above it the connection is reset, and
+    a client that still sends may not see the answer. How long: see the timeouts."""
     requests_per_connection: int = 10_000
     """Requests answered on one connection; the last one says ``Connection: close``."""
     connection_age: float = 3600.0
@@ -98,11 +99,15 @@ class Timeouts:
     body_idle: float = 20.0
     """Without any body byte."""
     body_rate: float = 500.0
-    """Bytes a second a body must keep up with, averaged over `body_rate_over`; 0: no rate."""
+    """Bytes a second a body must keep up with, averaged over `body_rate_over` and the longest pause
+    in it; 0: no rate."""
     body_rate_over: float = 10.0
     """Seconds the body rate is averaged over."""
-    unread_body: float = 5.0
-    """Spent on throwing away the rest of a body nobody wants."""
+    unread_body: float = 30.0
+    """Spent on throwing away the rest of a body nobody wants, so that a client which sends all of
+    it first (a proxy) sees the answer."""
+    unread_idle: float = 5.0
+    """The same, without any byte of it."""
     write: float = 30.0
     """Without the peer taking any byte of an answer."""
     keep_alive: float = 75.0

@@ -84,6 +84,7 @@ class Wire(asyncio.Protocol):
         "_holds",
         "_on_lost",
         "_thrown_away",
+        "_throws_until",
         "_unsent",
         "answer",
         "closing",
@@ -128,6 +129,7 @@ class Wire(asyncio.Protocol):
         self._can_write: asyncio.Event | None = None
         self._unsent = 0  # at the last look at a slow reader
         self._thrown_away: int | None = None  # bytes, once the write side is shut
+        self._throws_until = NEVER
         self._on_lost: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -249,7 +251,9 @@ class Wire(asyncio.Protocol):
                 self.transport.abort()
                 return
             self.transport.resume_reading()
-            self.deadline = self.loop.time() + self.timeouts.unread_body
+            now = self.loop.time()
+            self._throws_until = now + self.timeouts.unread_body
+            self.deadline = min(now + self.timeouts.unread_idle, self._throws_until)
         else:
             self.transport.close()
             self.deadline = NEVER
@@ -261,6 +265,9 @@ class Wire(asyncio.Protocol):
             self._thrown_away += count
             if self._thrown_away > self.limits.unread_body:
                 self.transport.abort()
+            else:
+                now = self.loop.time()
+                self.deadline = min(now + self.timeouts.unread_idle, self._throws_until)
 
     def close_if_idle(self) -> None:
         """Close unless a request has begun; also one whose bytes nobody has read yet."""
