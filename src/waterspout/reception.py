@@ -45,13 +45,14 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
                 return None
             incoming.move_below(prefix)
             return receive(inner, incoming)
-    # OPTIONS has an answer of its own, which the view does not know of; a setting or the
-    # program may want the host looked at first.
+    # OPTIONS has an answer of its own, which the view does not know of; the program may want the
+    # host looked at first. A host that is not trusted has no route.
     if (
         incoming.method != "OPTIONS"
         and not incoming.upgrade
         and app.matches_by_path
-        and app.config.get("TRUSTED_HOSTS") is None  # PERF: twice as fast as a subscript
+        # PERF: `get` is twice as fast as a subscript; few applications need the call.
+        and (app.config.get("TRUSTED_HOSTS") is None or takes_message(app, incoming))
     ):
         found = app.route_table.find(incoming.method, incoming.path)
         if found is not None:
