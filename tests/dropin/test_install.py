@@ -229,6 +229,10 @@ class TestPth:
         assert run("-c", tell, WATERSPOUT_DROPIN="1") == "waterspout.flask.app"
         assert run("-c", nested, WATERSPOUT_DROPIN="1") == "waterspout.flask.app"
         assert run("-m", "flask", "--version", WATERSPOUT_DROPIN="1").startswith("Python ")
+        loop = "import asyncio; print(type(asyncio.new_event_loop()).__module__)"
+        assert run("-c", loop, WATERSPOUT_DROPIN="1") == "uvloop"
+        declined = run("-c", loop, WATERSPOUT_DROPIN="1", WATERSPOUT_LOOP="asyncio")
+        assert declined == "asyncio.unix_events"
         assert run("-c", tell) == "flask.app"
         assert run("-c", tell, WATERSPOUT_DROPIN="0") == "flask.app"
         assert switch("disable").startswith("Removed ")

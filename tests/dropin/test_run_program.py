@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from dropin_process import RunPython
+from dropin_process import PROGRAMS, RunPython
 
 PROGRAM = """
 import asyncio, json, sys
@@ -15,7 +15,7 @@ from tornado import gen, web
 
 @gen.coroutine
 def early():
-    return web.__name__
+    return web.__spec__.name
 
 def main():
     future = early()  # on the loop that `get_event_loop` gives, before anything runs
@@ -45,3 +45,53 @@ def test_l5_a_program_is_run_as_python_runs_it(
         "path": str(tmp_path / "below"),
         "module": "waterspout.tornado.web" if launcher else "tornado.web",
     }
+
+
+def test_uvloop_can_be_declined(run_python: RunPython) -> None:
+    """`WATERSPOUT_LOOP=asyncio`: what patches asyncio's loop, or has its own SIGCHLD, works."""
+    program = str(PROGRAMS / "loop_program.py")
+    result = run_python("-m", "waterspout.dropin", program, WATERSPOUT_LOOP="asyncio")
+    assert result.returncode == 0, result.stderr
+    assert "OK" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["asyncio", "auto"])
+def test_the_loop_of_app_run_can_be_declined(run_python: RunPython, name: str) -> None:
+    program = """
+import asyncio, os, signal
+from flask import Flask
+app = Flask(__name__)
+
+@app.on_startup
+async def tell():
+    print(type(asyncio.get_running_loop()).__module__)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+app.run(port=0)
+"""
+    code = f"import waterspout.dropin; waterspout.dropin.begin()\n{program}"
+    result = run_python("-c", code, WATERSPOUT_LOOP=name)
+    assert result.returncode == 0, result.stderr
+    assert (
+        result.stdout.splitlines()[-1]
+        == {
+            "asyncio": "asyncio.unix_events",
+            "auto": "uvloop",
+        }[name]
+    )
+
+
+def test_a_variable_without_effect_is_named(run_python: RunPython, tmp_path: Path) -> None:
+    """`WATERSPOUT_DROPIN=1` in an environment that is not enabled for it."""
+    (tmp_path / "plain.py").write_text(
+        "import os, signal\n"
+        "from waterspout import App\n"
+        "from waterspout.server import serve\n"
+        "app = App(__name__)\n"
+        "app.on_startup(lambda: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "serve(app, port=0)\n"
+    )
+    said = run_python("plain.py", WATERSPOUT_DROPIN="1").stderr
+    assert "WATERSPOUT_DROPIN=1 has no effect" in said
+    assert "python -m waterspout.dropin enable" in said
+    assert "no effect" not in run_python("plain.py").stderr

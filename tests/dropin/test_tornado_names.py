@@ -175,3 +175,18 @@ unittest.main()
     )
     result = run_python("-W", "error", "-c", script)
     assert result.returncode == 0, result.stderr
+
+
+def test_modules_by_attribute_without_the_drop_in(succeeds: Script) -> None:
+    """`from waterspout import tornado`, and all of it as `tornado` has it."""
+    succeeds(
+        """
+from waterspout import tornado
+import tornado.locks as locks, tornado.queues as queues, sys
+assert tornado.web.RequestHandler.__module__.startswith("waterspout.tornado")
+assert tornado.locks.Event is locks.Event
+assert tornado.queues.Queue is queues.Queue
+assert tornado.ioloop.IOLoop and tornado.tcpserver.TCPServer and tornado.tcpclient.TCPClient
+from waterspout.tornado.locks import Lock
+"""
+    )

@@ -26,9 +26,10 @@ import sys
 
 from .aliases import FLASK, alias_table, never_loaded
 from .finder import OLD_EXTENSION_NAMESPACE, DropinFinder
+from .loops import prefer_uvloop
 from .removed import Patches
 
-__all__ = ["ENVIRONMENT_VARIABLE", "install", "installed", "uninstall"]
+__all__ = ["ENVIRONMENT_VARIABLE", "begin", "install", "installed", "uninstall"]
 
 #: Set to `1`, and after `python -m waterspout.dropin enable`: installs the drop-in at start.
 ENVIRONMENT_VARIABLE = "WATERSPOUT_DROPIN"
@@ -59,6 +60,17 @@ def install() -> None:
             patch(sys.modules[name])
     sys.meta_path.insert(0, finder)
     os.environ[ENVIRONMENT_VARIABLE] = "1"
+
+
+def begin() -> None:
+    """Make this process one that runs a program on Waterspout: `install`, and event loops of
+    uvloop. What ``python -m waterspout.dropin`` and ``WATERSPOUT_DROPIN=1`` do first."""
+    install()
+    finder = _installed_finder()
+    if "asyncio" in sys.modules:
+        prefer_uvloop(sys.modules["asyncio"])
+    elif finder is not None:
+        finder.patches["asyncio"] = prefer_uvloop
 
 
 def uninstall() -> None:

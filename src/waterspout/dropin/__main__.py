@@ -30,7 +30,7 @@ from .programs import names_program, run_program
 PTH_NAME = "waterspout_dropin.pth"
 PTH_LINE = (
     f"import os; os.environ.get('{ENVIRONMENT_VARIABLE}') == '1'"
-    " and __import__('importlib').import_module('waterspout.dropin').install()\n"
+    " and __import__('importlib').import_module('waterspout.dropin').begin()\n"
 )
 
 

@@ -9,7 +9,7 @@ is installed its names are divided:
 - `THEIRS` lead to Tornado, *also for Waterspout*: `waterspout.tornado.ioloop` is
   `tornado.ioloop`, so that there is one `IOLoop`, one `gen.Return`, one set of processes. All
   of it stands on asyncio, and so does our server.
-- Every other name (`locks`, `queues`, `platform`, …) is Tornado's, as ever.
+- Every other name (`platform`, `simple_httpclient`, …) is Tornado's, as ever.
 
 Without an installed Tornado the whole package is ours.
 """
@@ -39,8 +39,11 @@ OURS = (
     *("routing", "template", "testing", "util", "web", "websocket", "wsgi"),
 )
 
-#: Modules that we have as well, for programs without Tornado.
-THEIRS = ("concurrent", "gen", "httpclient", "ioloop", "iostream", "netutil", "process")
+#: Modules that we have as well, for programs without the drop-in.
+THEIRS = (
+    *("concurrent", "gen", "httpclient", "ioloop", "iostream", "locks", "netutil", "process"),
+    *("queues", "tcpclient", "tcpserver"),
+)
 
 
 def alias_table() -> dict[str, str]:

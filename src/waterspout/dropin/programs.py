@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import runpy
 import sys
 from collections.abc import Sequence
 
-from . import install
+from . import begin
 
 __all__ = ["names_program", "run_program"]
 
@@ -21,8 +20,7 @@ def names_program(arguments: Sequence[str]) -> bool:
 
 def run_program(arguments: Sequence[str]) -> None:
     """Run the program as Python itself would, with the drop-in installed."""
-    install()
-    _prefer_uvloop()
+    begin()
     if arguments[0] == "-m":
         sys.argv = list(arguments[1:])
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
@@ -32,21 +30,3 @@ def run_program(arguments: Sequence[str]) -> None:
     if os.path.isfile(path):
         sys.path[0] = os.path.dirname(path)
     runpy.run_path(path, run_name="__main__")
-
-
-def _prefer_uvloop() -> None:
-    """Let the loops that the program makes be uvloop's, where it is installed."""
-    if sys.version_info >= (3, 14):
-        return  # the program has to ask for it: policies are deprecated
-    try:
-        import uvloop
-    except ImportError:
-        return
-
-    # uvloop's own policy has no loop until one is set. Programs ask for one before that: a
-    # coroutine function of `tornado.gen` that is called at the top of a file does.
-    class Policy(asyncio.DefaultEventLoopPolicy):
-        def new_event_loop(self) -> asyncio.AbstractEventLoop:
-            return uvloop.new_event_loop()
-
-    asyncio.set_event_loop_policy(Policy())

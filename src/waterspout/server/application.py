@@ -7,6 +7,7 @@ ours is put behind `waterspout.wsgi.ForeignWSGI` or `waterspout.asgi.foreign.For
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import sys
 from typing import Any
@@ -16,6 +17,8 @@ from werkzeug.utils import ImportStringError, import_string
 from ..joining import core_of
 from ..lazy import load
 from ..mounting import is_asgi
+
+_logger = logging.getLogger("waterspout.server")
 
 
 class ApplicationError(RuntimeError):
@@ -27,6 +30,7 @@ def resolve(app: Any) -> Any:
 
     A function that takes no arguments is a factory and is called.
     """
+    _warn_if_not_enabled()
     if isinstance(app, str):
         app = _imported(app)
     if inspect.isfunction(app) and not _required(app):
@@ -41,6 +45,15 @@ def resolve(app: Any) -> Any:
     raise ApplicationError(
         f"Expected an application, its import string 'module:name' or its factory, not {app!r}."
     )
+
+
+def _warn_if_not_enabled() -> None:
+    """Say so if the environment asks for the drop-in and nothing has installed it."""
+    if os.environ.get("WATERSPOUT_DROPIN") == "1" and "waterspout.dropin" not in sys.modules:
+        _logger.warning(
+            "WATERSPOUT_DROPIN=1 has no effect: this Python environment is not enabled for it. Run"
+            " 'python -m waterspout.dropin enable' once."
+        )
 
 
 def _imported(name: str) -> Any:

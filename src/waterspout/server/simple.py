@@ -8,6 +8,7 @@ server is accepted and said to be ignored.
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -89,7 +90,7 @@ _ONE_BY_ONE = Threads(views_min=1, views_max=1)
 
 
 def _settings(hostname: str, port: int, ssl_context: Any) -> ServerSettings:
-    settings = ServerSettings(port=port)
+    settings = ServerSettings(port=port, loop=os.environ.get("WATERSPOUT_LOOP", "auto"))
     if hostname.startswith("unix://"):
         settings = settings.evolve(uds=hostname.removeprefix("unix://"))
     else:
