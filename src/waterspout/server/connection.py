@@ -218,6 +218,20 @@ class Connection(Receiver):
         if exchange is not None and exchange.ctx is ctx:
             await dispatching.answer_early(self, exchange, rv)
 
+    def refuse_running(self, ctx: RequestContext, reason: str) -> bool:
+        """Answer the running request, if it is that of *ctx* and has no answer yet, as one that is
+        malformed, and close; return whether it is. What its endpoint returns is dropped."""
+        exchange = self.running
+        if exchange is None or exchange.ctx is not ctx or exchange.status or self.shut:
+            return False
+        error = ProtocolError(400, reason)
+        exchange.status = error.status
+        exchange.keep_alive = False
+        exchange.abandoned = True
+        self.send(self.server.refuse(self.parser.origin.client, error))
+        self._done(exchange)
+        return True
+
     def when_gone(self, ctx: RequestContext, callback: Callable[[], object]) -> None:
         """Call *callback* if the client goes away before the request of *ctx* is answered."""
         exchange = self.running

@@ -26,7 +26,7 @@ from ..current import request_var
 from ..http.written import SENT, Pieces, Sent, Written, answer_of
 from .client_context import ClientContext
 from .detached import ClientStream, DetachedStream
-from .httputil import HTTPOutputError
+from .httputil import HTTPInputError, HTTPOutputError
 from .httputil.delegates import WholeConnection
 from .iostream import StreamClosedError
 from .legacy_answer import LegacyHead
@@ -365,6 +365,23 @@ class ServerConnection(BodyLimits, WholeConnection):
             drop()
         elif self._pieces is not None:  # ASGI: the server drops an answer that does not end
             self._pieces.fail()
+
+    def refuse_malformed(self, error: HTTPInputError) -> bool:
+        """Answer a request that the program's server finds malformed, as that server does; return
+        whether it has. Else, and among views, it is for the application."""
+        if not getattr(self._ctx.app, "hosts_program", False):
+            return False
+        refuse = getattr(self._peer, "refuse_running", None)
+        return refuse is not None and refuse(self._ctx, str(error))
+
+    def drop_failed(self) -> bool:
+        """Drop the connection because a program that takes requests by itself has failed; return
+        whether there is one."""
+        if getattr(self._peer, "abort", None) is None:
+            return False
+        app_log.error("Uncaught exception", exc_info=True)
+        self.abort()
+        return True
 
     def write_raw(self, data: bytes) -> Future[None]:
         """Write bytes to the client's connection as they are, beside HTTP."""

@@ -18,12 +18,13 @@ from functools import wraps
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, ClientDisconnected
 
 from ..app import App
 from ..config import DEFAULT_CONFIG
 from ..current import request_var
 from ..http.incoming import Incoming
+from ..http.written import SENT
 from ..json.provider import DefaultJSONProvider
 from ..routing import EVERYTHING
 from ..stepping import go_on
@@ -73,6 +74,8 @@ class Host(App):
 
     default_config = {**DEFAULT_CONFIG, "MAX_CONTENT_LENGTH": MAX_BODY_SIZE}
     json_provider_class = DefaultJSONProvider
+    #: All of it is one program, whose server answers for what is malformed.
+    hosts_program = True
     max_body_size = MAX_BODY_SIZE
     body_timeout: float | None = None
     application: Application | None = None
@@ -337,9 +340,12 @@ async def _converse(
     except HTTPInputError as error:
         delegate.on_connection_close()
         raise _malformed(connection, error) from error
-    except BaseException:  # the client has left, the program has failed, or the server stops
+    except BaseException as error:  # the client has left, the program failed, or the server stops
         delegate.on_connection_close()
-        raise
+        failed = isinstance(error, Exception) and not isinstance(error, ClientDisconnected)
+        if not failed or isinstance(delegate, _HandlerDelegate) or not connection.drop_failed():
+            raise
+        return SENT
     return connection.taken() or await connection.result()
 
 
@@ -356,7 +362,8 @@ async def _waited(result: Awaitable[None] | None) -> None:
 
 
 def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadRequest:
-    gen_log.info("Malformed HTTP message from %s: %s", connection.context.remote_ip, error)
+    if not connection.refuse_malformed(error):
+        gen_log.info("Malformed HTTP message from %s: %s", connection.context.remote_ip, error)
     return BadRequest()
 
 

@@ -6,6 +6,7 @@ __all__ = ["tornado_reason"]
 
 #: By a part of what our parser, or llhttp, says; the first one that fits.
 _REASONS = {
+    "Content-Length too long": "Content-Length too long",
     "request line": "Malformed HTTP request line",
     "method": "Malformed HTTP request line",
     "HTTP version": "Malformed HTTP request line",

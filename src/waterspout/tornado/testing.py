@@ -7,7 +7,6 @@ application on a free port of it and has a client on the same loop.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import functools
 import inspect
 import logging
@@ -16,7 +15,6 @@ import re
 import signal
 import socket
 import sys
-import tempfile
 import unittest
 import warnings
 from collections.abc import Callable, Generator
@@ -24,7 +22,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._imported import imported_names
-from ..lazy import load
 from . import gen
 from .httpclient import AsyncHTTPClient, HTTPResponse
 from .httpserver import HTTPServer
@@ -45,6 +42,8 @@ __all__ = [
     "main",
     "setup_with_context_manager",
 ]
+
+_CERTIFICATE = os.path.join(os.path.dirname(__file__), "testing_certificate.pem")
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -274,27 +273,13 @@ class AsyncHTTPSTestCase(AsyncHTTPTestCase):
 
     @staticmethod
     def default_ssl_options() -> dict[str, Any]:
-        """Return options with a throw-away certificate for 127.0.0.1.
-
-        Needs the package ``cryptography``; raises a ValueError that says so.
-        """
-        return {"certfile": _certificate(), "keyfile": _certificate()}
+        """Return options with a certificate for 127.0.0.1 that no authority has signed, and whose
+        key everybody knows."""
+        return {"certfile": _CERTIFICATE, "keyfile": _CERTIFICATE}
 
     def get_protocol(self) -> str:
         """Return the scheme of URLs."""
         return "https"
-
-
-@functools.cache
-def _certificate() -> str:
-    """Return the path of a PEM file with a certificate and its key, for this process."""
-    certificate, key = load("waterspout.server.tls:make_certificate")(("127.0.0.1",))
-    directory = tempfile.TemporaryDirectory(prefix="waterspout-tests-")
-    atexit.register(directory.cleanup)
-    path = os.path.join(directory.name, "test.pem")
-    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(certificate + key)
-    return path
 
 
 def gen_test(func: Any = None, timeout: float | None = None) -> Any:
