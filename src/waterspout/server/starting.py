@@ -107,6 +107,10 @@ class Starter:
             """Run *work* until it waits or ends; return its task, None if it has ended."""
             carrier = self._carrier
             if carrier is None:
+                if hasattr(self._loop, "_nest_patched"):
+                    # nest_asyncio: the loop runs within a first step, and with it the carrier's
+                    # task, whose context is in use.
+                    return self._loop.create_task(work)
                 carrier = self._carrier = _Carrier(self._loop)
             task = carrier.task
             try:

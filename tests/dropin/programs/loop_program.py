@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import unittest
 
 import nest_asyncio
 import tornado.ioloop
@@ -43,4 +44,4 @@ class Case(tornado.testing.AsyncHTTPTestCase):
 
 
 if __name__ == "__main__":
-    tornado.testing.main()
+    unittest.main()
