@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import socket
@@ -13,6 +14,7 @@ import pytest
 from served_app import app
 from server_process import Start
 
+from waterspout import App
 from waterspout.server import ServerSettings, serve_in_thread
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -33,21 +35,56 @@ def ask(sock: socket.socket) -> bytes:
     return sock.recv(4096)
 
 
-def test_connections_above_the_limit_wait_for_room(clients: ExitStack, loop_name: str) -> None:
-    with serve_in_thread(app, limits={"max_connections": 5}, loop=loop_name) as server:
+def test_connections_above_the_limit_wait_for_room(
+    clients: ExitStack, loop_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All that are open are being answered: the next waits, and one line in the log says so."""
+    held = App("held")
+    answer = asyncio.Event()
+
+    @held.get("/")
+    async def view() -> str:
+        await answer.wait()
+        return "held"
+
+    with serve_in_thread(held, limits={"max_connections": 5}, loop=loop_name) as server:
         port = int(server.urls[0].rpartition(":")[2])
         inside = [connect(clients, port) for _ in range(5)]
         for sock in inside:
-            assert b"200 OK" in ask(sock)
+            sock.sendall(ASK)
+        while len(server.connections) < 5:
+            time.sleep(0.01)
         waiting = connect(clients, port)
         waiting.sendall(ASK)
-        waiting.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            waiting.recv(1)
+        while not reported(caplog):
+            time.sleep(0.01)
         assert len(server.connections) == 5
         inside[0].close()
-        waiting.settimeout(15)
+        while len(server.connections) < 5:  # it has left, and the one that waited has come
+            time.sleep(0.01)
+        server.loop.call_soon_threadsafe(answer.set)
         assert b"200 OK" in waiting.recv(4096)
+        for sock in inside[1:]:
+            assert b"200 OK" in sock.recv(4096)
+    assert len(reported(caplog)) == 1
+
+
+def reported(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.message for r in caplog.records if "limit of connections is met" in r.message]
+
+
+def test_idle_connections_are_given_up_for_new_ones(clients: ExitStack, loop_name: str) -> None:
+    """Who opens connections and does not use them keeps nobody out."""
+    with serve_in_thread(app, limits={"max_connections": 5}, loop=loop_name) as server:
+        port = int(server.urls[0].rpartition(":")[2])
+        silent = [connect(clients, port) for _ in range(2)]
+        used = [connect(clients, port) for _ in range(3)]
+        for sock in used:
+            assert b"200 OK" in ask(sock)
+        for _ in range(10):  # more than there is room for, one after the other
+            assert b"200 OK" in ask(connect(clients, port))
+        for sock in [*silent, *used]:
+            assert sock.recv(1) == b""
 
 
 def test_a_full_descriptor_table_pauses_accepting(

@@ -24,6 +24,7 @@ _BATCH = 8  # connections taken in one turn of the loop, so that the others' tur
 # that connect at once: 34 + 30 connections and 68k requests/s; in batches of 32, 64 + 0 and 28k.
 _SHARED_BATCH = 1
 _ROOM_SECONDS = 0.05  # how soon to look again for room below the connection limit
+_EPISODE_SECONDS = 60.0  # without the limit being met, after which it is reported again
 _SHORTAGE_SECONDS = 0.5  # how soon to try again without descriptors or memory
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # The peer left while it was queued, or the network failed: the next one may be fine (accept(2)).
@@ -39,7 +40,7 @@ class Acceptor:
         loop: The loop to wait on.
         listener: What to accept from; `close` closes it.
         take: Called with each accepted, non-blocking socket.
-        room: Returns how many more connections may be open.
+        room: Returns how many more connections may be open; called while one waits.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Acceptor:
         self._reading = False
         self._retry: asyncio.TimerHandle | None = None
         self._short = False  # reported, until a connection is accepted again
+        self._full_at = float("-inf")  # when the limit of connections was met last
 
     def start(self) -> None:
         """Begin, or go on after `pause`."""
@@ -101,6 +103,7 @@ class Acceptor:
     def _on_readable(self) -> None:
         for _ in range(_SHARED_BATCH if self._listener.shared else _BATCH):
             if self._room() <= 0:
+                self._report_full()
                 self.pause(_ROOM_SECONDS)
                 return
             sock = self._accept()
@@ -126,6 +129,15 @@ class Acceptor:
             self._short = False
             sock.setblocking(False)
             return sock
+
+    def _report_full(self) -> None:
+        now = self._loop.time()
+        if now - self._full_at > _EPISODE_SECONDS:
+            _logger.warning(
+                "The limit of connections is met: idle ones are closed for new ones, which wait if"
+                " there are none. Raise limits.max_connections if there is memory for more."
+            )
+        self._full_at = now
 
     def _report_shortage(self, ex: OSError) -> None:
         if not self._short:

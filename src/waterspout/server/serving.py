@@ -24,6 +24,8 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from email.utils import formatdate
 from functools import partial
+from heapq import nsmallest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..background import cancel_spawned, spawned
@@ -61,6 +63,7 @@ _SPARE_DESCRIPTORS = 64  # kept for the application's files, databases and logs
 # How long after it was accepted a connection may take for its first word. A client does not try
 # again when its first request fails, so a stop that closed it then would lose the request.
 _FIRST_WORD = 1.0
+_ROOM_MADE = 16  # idle connections closed at once for new ones, at the limit of connections
 _FAREWELL = 0.5  # seconds after the linger time in which an idle connection has to be gone
 _HOOKS_SHARE = 0.1  # of the grace time, at most a second, is kept for the stop hooks
 
@@ -345,7 +348,16 @@ class Server:
     # -- connections ----------------------------------------------------------------
 
     def _room(self) -> int:
-        return self._max_open - len(self.connections) - len(self._opening)
+        """Return how many more connections may be open. If there is no room, those that have been
+        idle for longest are closed: who keeps connections without using them keeps nobody out."""
+        room = self._max_open - len(self.connections) - len(self._opening)
+        if room <= 0:
+            now = self.loop.time()
+            idle = (c for c in self.connections if c.idle and not c.closing)
+            spare = [c for c in idle if c.idle_since <= now - _FIRST_WORD]
+            for connection in nsmallest(_ROOM_MADE, spare, key=attrgetter("idle_since")):
+                connection.close_if_idle()
+        return room
 
     def _take(self, sock: socket.socket) -> None:
         task = self.loop.create_task(self._open(sock))

@@ -79,7 +79,8 @@ class Limits:
     connection_age: float = 3600.0
     """Seconds a connection may live; the next answer then says ``Connection: close``."""
     max_connections: int = 10_000
-    """Open connections of one process; at the limit accepting pauses."""
+    """Open connections of one process; at the limit idle ones are closed for new ones, and if there
+    are none, accepting pauses."""
     requests_per_worker: int = 0
     """Requests after which a worker process is replaced by a new one; 0: never."""
     requests_per_worker_jitter: int = 0
