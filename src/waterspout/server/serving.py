@@ -39,6 +39,7 @@ from .application import resolve
 from .conduct import OURS
 from .connection import Connection
 from .lifespan import Lifespan
+from .loop_stop import at_stop, forget_stop
 from .proxied import ProxiedConnection, peer_of
 from .proxy_protocol import Preamble, PreambleError
 from .proxy_protocol import receive as receive_preamble
@@ -194,6 +195,7 @@ class Server:
         self.lanes = _make_lanes(loop, self.settings.threads)
         self.driver = LoopDriver(self.lanes)
         self.starter = Starter(loop)
+        at_stop(loop, self._write_all)
         if self.settings.debug or self.app.debug:
             self.debugger = load("waterspout.server.debugger:Debugger")(self.app)
         self._max_open = _connection_limit(self.settings.limits.max_connections)
@@ -280,10 +282,16 @@ class Server:
 
     def release(self) -> None:
         """Give threads and timers back; nothing can be served any more."""
+        forget_stop(self.loop, self._write_all)
         self.lanes.close()
         self.starter.close()
         if self._ticker is not None:
             self._ticker.cancel()
+
+    def _write_all(self) -> None:
+        """Let what was answered leave before the loop stops."""
+        self.outbox.loop_stops(self.loop)
+        self.frame_outbox.loop_stops(self.loop)
 
     def stop_accepting(self, *, drain: bool = True) -> None:
         """End listening; with `drain`, after taking the connections that wait in the queue."""

@@ -226,13 +226,13 @@ class SocketConnection(Wire):
         if self.shut:
             return
         frames = self._frames
-        if not frames:
-            outbox = self.outbox
-            if not outbox.wires:
-                self.loop.call_soon(outbox.flush)
-            outbox.wires.append(self)
         frames.append(frame)
         self._size += len(frame)
+        if len(frames) == 1:
+            outbox = self.outbox
+            outbox.wires.append(self)
+            if len(outbox.wires) == 1:
+                outbox.begin(self.loop)
         if self._size > _AT_ONCE:
             self.flush()
 

@@ -38,10 +38,28 @@ class Outbox:
     together, a small answer costs 2 µs less.
     """
 
-    __slots__ = ("wires",)
+    __slots__ = ("_loop_stops", "wires")
 
     def __init__(self) -> None:
         self.wires: list[Wire] = []
+        self._loop_stops = False
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write everything at the end of the turn; called for the first connection of it."""
+        if self._loop_stops:
+            self.flush()
+        else:
+            loop.call_soon(self.flush)
+
+    def loop_stops(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write everything at once from now on: the loop has been told to stop, and may not come
+        to the end of the turn. If it starts again, as before."""
+        self.flush()
+        self._loop_stops = True
+        loop.call_soon(self._loop_goes_on)
+
+    def _loop_goes_on(self) -> None:
+        self._loop_stops = False
 
     def flush(self) -> None:
         """Write everything."""
@@ -166,9 +184,9 @@ class Wire(asyncio.Protocol):
             return
         self.answer = data
         outbox = self.outbox
-        if not outbox.wires:
-            self.loop.call_soon(outbox.flush)
         outbox.wires.append(self)
+        if len(outbox.wires) == 1:
+            outbox.begin(self.loop)
 
     def flush(self) -> None:
         """Write what `send` was given."""

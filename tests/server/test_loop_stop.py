@@ -1,0 +1,145 @@
+"""What was answered leaves before the loop stops, also where the program stops it itself."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import uvloop
+
+from waterspout import App
+from waterspout.server import Server, ServerSettings
+from waterspout.tornado.httpserver import HTTPServer
+from waterspout.tornado.ioloop import IOLoop
+from waterspout.tornado.web import Application, RequestHandler
+from waterspout.tornado.websocket import WebSocketHandler
+
+ASK = b"GET / HTTP/1.1\r\nHost: a\r\n"
+UPGRADE = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+)
+PATIENCE = 10
+
+
+class Stopping(RequestHandler):
+    def get(self) -> None:
+        self.finish("goodbye")
+        IOLoop.current().stop()
+
+
+class StoppingFirst(RequestHandler):
+    def get(self) -> None:
+        IOLoop.current().stop()
+        self.write("goodbye")
+
+
+class Socket(WebSocketHandler):
+    def open(self, *args: str, **kwargs: str) -> None:
+        self.write_message("goodbye")
+        IOLoop.current().stop()
+
+
+def stopping_app() -> App:
+    app = App("stopping")
+
+    @app.get("/")
+    async def view() -> str:
+        asyncio.get_running_loop().stop()
+        return "goodbye"
+
+    return app
+
+
+def run_forever(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], start: Any, sent: bytes
+) -> bytes:
+    """Run a loop until somebody stops it; return what a client that sent *sent* has got by then."""
+    loop = new_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        port, end = start(loop)
+        client = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        client.sendall(sent)
+        loop.call_later(PATIENCE, loop.stop)
+        loop.run_forever()
+        # What is written later, when the loop is closed, does not count.
+        client.setblocking(False)
+        try:
+            got = client.recv(65536)
+        except BlockingIOError:
+            got = b""
+        client.close()
+        end(loop)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    return got
+
+
+def start_handlers(handler: type[RequestHandler]) -> Any:
+    def start(loop: asyncio.AbstractEventLoop) -> Any:
+        server = HTTPServer(Application([("/", handler)]))
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        sock.setblocking(False)
+        server.add_socket(sock)
+
+        def end(loop: asyncio.AbstractEventLoop) -> None:
+            server.stop()
+            loop.run_until_complete(server.close_all_connections())
+
+        return sock.getsockname()[1], end
+
+    return start
+
+
+def start_app(loop: asyncio.AbstractEventLoop) -> Any:
+    server = Server(stopping_app(), ServerSettings(port=0))
+    loop.run_until_complete(server.start())
+    port = int(server.urls[0].rpartition(":")[2].rstrip("/"))
+    return port, lambda loop: loop.run_until_complete(server.stop(1))
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize(
+    ("start", "sent"),
+    [
+        (start_handlers(Stopping), ASK + b"\r\n"),
+        (start_handlers(StoppingFirst), ASK + b"\r\n"),
+        (start_handlers(Socket), ASK + UPGRADE + b"\r\n"),
+        (start_app, ASK + b"\r\n"),
+    ],
+    ids=["handler", "handler-stops-first", "websocket", "view"],
+)
+def test_an_answer_leaves_before_the_loop_stops(new_loop: Any, start: Any, sent: bytes) -> None:
+    assert run_forever(new_loop, start, sent).endswith(b"goodbye")
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_loop_that_is_started_again_serves_on(new_loop: Any) -> None:
+    loop = new_loop()
+    asyncio.set_event_loop(loop)
+    port, end = start_handlers(Stopping)(loop)
+    answers = []
+
+    def ask() -> None:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+            for _ in range(3):
+                client.sendall(ASK + b"\r\n")
+                answers.append(client.recv(65536).endswith(b"goodbye"))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    for _ in range(3):
+        loop.run_forever()
+    thread.join()
+    assert answers == [True] * 3
+    end(loop)
+    asyncio.set_event_loop(None)
+    loop.close()
