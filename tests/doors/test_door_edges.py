@@ -220,8 +220,10 @@ def test_each_door_has_a_name(cls: type[App]) -> None:
     assert asyncio.iscoroutinefunction(app.asgi)
     events: list[Any] = []
 
+    requests = [{"type": "http.request", "body": b"", "more_body": False}]
+
     async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return requests.pop() if requests else await asyncio.Event().wait()
 
     async def send(event: Any) -> None:
         events.append(event)
