@@ -90,7 +90,7 @@ def test_a9_workers_load_the_application_themselves(hello: Program) -> None:
     """Two processes, each with an application of its own."""
     hello.write(
         "workers.py",
-        "import os\nprint('loaded in', os.getpid(), flush=True)\n"
+        "import os\nos.write(1, b'loaded in %d\\n' % os.getpid())\n"
         "from waterspout import App\napp = App(__name__)\n"
         "app.get('/')(lambda: str(os.getpid()))\n",
     )

@@ -41,5 +41,10 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
     return bool(values)
 
 
+def set_by_file(variable: str) -> bool:
+    """Tell whether *variable* has its value from one of those files."""
+    return variable in _from_files and os.environ.get(variable) == _from_files[variable]
+
+
 #: What files have set so far; a file that is named later, and so wins, may change it.
 _from_files: dict[str, str] = {}

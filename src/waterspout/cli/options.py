@@ -193,7 +193,7 @@ def naming_options() -> list[click.Option]:
     ]
 
 
-def _joined(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[F], F]:
+def joined(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[F], F]:
     """Make one decorator of several, which adds them in the order of writing."""
 
     def decorate(command: F) -> F:
@@ -204,7 +204,7 @@ def _joined(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Cal
     return decorate
 
 
-address_options = _joined(
+address_options = joined(
     click.option(
         "--host", "-h", default="127.0.0.1", show_default=True, envvar="WATERSPOUT_HOST",
         help="The interface to listen on.",
@@ -215,7 +215,7 @@ address_options = _joined(
     ),
 )  # fmt: skip
 
-server_options = _joined(
+server_options = joined(
     address_options,
     click.option(
         "--cert", "--certfile", "cert", type=CertParamType(), is_eager=True,

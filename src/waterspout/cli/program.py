@@ -27,7 +27,7 @@ from .commands import (
 from .discovery import NoAppException, NothingNamedException, ScriptInfo
 from .groups import AppGroup
 from .options import app_option, debug_option, dropin_option, env_file_option
-from .running import demo_command, run_command, serve_command
+from .running import demo_command, run_command, serve_command, settings_command
 
 if TYPE_CHECKING:
     from ..app import App
@@ -161,6 +161,7 @@ class WaterspoutGroup(FlaskGroup):
 
     default_commands = (
         serve_command,
+        settings_command,
         named_behind(shell_command),
         named_behind(routes_command),
         demo_command,

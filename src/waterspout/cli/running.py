@@ -25,6 +25,7 @@ from ..http import Response
 from ..server.application import ApplicationError
 from ..server.reload import Watched, is_reload_child, run_with_reload
 from ..server.settings import ServerSettings, SettingsError
+from ..server.settings_sources import unknown_variables
 from ..server.sockets import ListenError
 from ..server.tls import TlsError
 from .discovery import (
@@ -42,10 +43,12 @@ from .options import (
     address_options,
     debug_option,
     dropin_option,
+    joined,
     naming_options,
     server_options,
     set_app,
 )
+from .settings import RunCommand, print_settings, under_gunicorn
 from .unrun import warn_of_unrun_main
 
 Cert = ssl.SSLContext | tuple[str, str | None] | str | None
@@ -63,31 +66,94 @@ def show_server_banner(debug: bool | None, app_import_path: str | None) -> None:
         click.echo(f" * Debug mode: {'on' if debug else 'off'}")
 
 
-@click.command("run", short_help="Serve the application.")
-@click.argument(
-    "import_path", metavar="[MODULE:APP]", required=False, callback=set_app, expose_value=False
-)
-@server_options
-@click.option(
-    "--workers", "-w", type=click.IntRange(1), default=1, show_default=True,
-    envvar="WATERSPOUT_WORKERS", help="The number of processes.",
+_process_options = joined(
+    click.option(
+        "--workers", "-w", type=click.IntRange(1), default=1, show_default=True,
+        envvar="WATERSPOUT_WORKERS", help="The number of processes.",
+    ),
+    click.option(
+        "--uds", metavar="PATH", envvar="WATERSPOUT_UDS",
+        help="Listen on a UNIX socket instead of host and port.",
+    ),
+    click.option(
+        "--access-log/--no-access-log", default=None,
+        help="Write a line for each request; it does unless told not to.",
+    ),
 )  # fmt: skip
-@click.option("--uds", metavar="PATH", envvar="WATERSPOUT_UDS",
-              help="Listen on a UNIX socket instead of host and port.")  # fmt: skip
-@click.option("--access-log/--no-access-log", default=None,
-              help="Write a line for each request; it does unless told not to.")  # fmt: skip
-@pass_script_info
-def serve_command(
-    info: ScriptInfo,
+
+
+def _run_settings(
     host: str,
     port: int,
     cert: Cert,
     reload: bool | None,
-    extra_files: list[str] | None,
-    exclude_patterns: list[str] | None,
     workers: int,
     uds: str | None,
     access_log: bool | None,
+) -> ServerSettings:
+    """Return what `run` tells the server."""
+    debug = get_debug_flag()
+    if reload is None:
+        reload = debug and workers == 1
+    settings = _settings(host, port, cert, workers=workers, debug=debug, reload=reload)
+    if uds:
+        settings = settings.evolve(uds=uds)
+    if access_log is not None or settings.access_log is None:
+        settings = settings.evolve(access_log=None if access_log is False else "-")
+    return settings
+
+
+@click.command("settings", short_help="Show what a server would be told, and by whom.")
+@server_options
+@_process_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--gunicorn", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+    help="Show what holds under gunicorn with this configuration file (gunicorn.conf.py).",
+)  # fmt: skip
+def settings_command(
+    extra_files: list[str] | None,
+    exclude_patterns: list[str] | None,
+    as_json: bool,
+    gunicorn: str | None,
+    **options: Any,
+) -> None:
+    """Show each setting of the server, its value, and where that comes from: the default, a file
+    of variables ('.env'), the environment, an option, 'run' itself, or gunicorn's settings.
+
+    The options are those of 'run'.
+    """
+    with _errors_in_words():
+        told = ServerSettings.from_env()
+        layers = [("environment", told)]
+        if gunicorn is not None:
+            layers.append((f"gunicorn ({gunicorn})", under_gunicorn(gunicorn)))
+        else:
+            layers += [
+                ("run", _run_settings(told.host, told.port, None, None, told.workers, None, None)),
+                ("option", _run_settings(**options)),
+            ]
+    for text in unknown_variables():
+        click.echo(f"Warning: {text}", err=True)
+    print_settings(layers, as_json)
+
+
+settings_command.params.append(debug_option)
+
+
+@click.command("run", cls=RunCommand, short_help="Serve the application.")
+@click.argument(
+    "import_path", metavar="[MODULE:APP]", required=False, callback=set_app, expose_value=False
+)
+@server_options
+@_process_options
+@pass_script_info
+def serve_command(
+    info: ScriptInfo,
+    /,
+    extra_files: list[str] | None,
+    exclude_patterns: list[str] | None,
+    **options: Any,
 ) -> None:
     """Serve MODULE:APP, or the application that is named or found otherwise.
 
@@ -95,16 +161,9 @@ def serve_command(
     server is the same in development and in production; '--debug' adds the reloader and
     the error page.
     """
-    debug = get_debug_flag()
-    if reload is None:
-        reload = debug and workers == 1
     with _errors_in_words():
-        settings = _settings(host, port, cert, workers=workers, debug=debug, reload=reload)
-        if uds:
-            settings = settings.evolve(uds=uds)
-        if access_log is not None or settings.access_log is None:
-            settings = settings.evolve(access_log=None if access_log is False else "-")
-        if reload and not is_reload_child():
+        settings = _run_settings(**options)
+        if settings.reload and not is_reload_child():
             _supervise(settings, info, extra_files, exclude_patterns)
         if info.app_import_path:
             module, _ = split_import_path(info.app_import_path)
@@ -112,10 +171,11 @@ def serve_command(
             warn_of_unrun_main(module)
         # Each of several workers loads the application itself: threads, loops and connections
         # made while it is imported do not survive a fork.
-        app = _or_its_wrapper(partial(_load_app, info)) if workers == 1 else _factory(info)
+        several = settings.workers > 1 or settings.limits.requests_per_worker
+        app = _factory(info) if several else _or_its_wrapper(partial(_load_app, info))
         if not is_reload_child():
             named = f"'{info.app_import_path}'" if info.app_import_path else "the application"
-            mode = "debug" if debug else "production"
+            mode = "debug" if settings.debug else "production"
             click.echo(f"Serving {named} in {mode} mode. Ctrl+C stops.", err=True)
         server.serve(app, settings)
 
@@ -208,7 +268,13 @@ def run_app(
         app.debug = bool(debug)
 
     named_host, _, named_port = (app.config.get("SERVER_NAME") or "").partition(":")
-    if port is None:
+    with _errors_in_words():
+        operator = ServerSettings.from_env()
+    if host is None and operator.uds is not None:
+        host = UNIX_PREFIX + operator.uds
+    if host is None and "WATERSPOUT_HOST" in os.environ:
+        host = operator.host
+    if port is None and "WATERSPOUT_PORT" not in os.environ:
         port = int(named_port or 5000)
     options.setdefault("use_reloader", app.debug)
     options.setdefault("use_debugger", app.debug)
@@ -216,7 +282,8 @@ def run_app(
     show_server_banner(app.debug, app.name)
     try:
         with _errors_in_words():
-            _run_simple()(host or named_host or "127.0.0.1", int(port), app, **options)
+            address = host or named_host or "127.0.0.1"
+            _run_simple()(address, operator.port if port is None else int(port), app, **options)
     finally:
         # Set-up is open again for a program that goes on (an interactive one).
         app._got_first_request = False

@@ -26,6 +26,7 @@ from .process_signals import LATE_SECONDS, ServerSignals, last_resort
 from .reload import Watched, is_reload_child, run_with_reload
 from .serving import Server
 from .settings import ServerSettings, SettingsError
+from .settings_sources import unknown_variables
 from .sockets import ListenError
 from .tls import TlsError
 
@@ -48,7 +49,7 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
     could not start; the reason is on standard error.
     """
     settings = (settings or ServerSettings()).evolve(**changes)
-    show_log()
+    prepare_log()
     if settings.reload and not is_reload_child():
         status = supervise(settings)
     elif settings.workers > 1 or settings.limits.requests_per_worker:
@@ -177,6 +178,14 @@ def show_log() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))
         _logger.addHandler(handler)
+
+
+def prepare_log() -> None:
+    """Do what `show_log` does, and name the variables of the environment that set nothing."""
+    show_log()
+    if not is_reload_child():
+        for text in unknown_variables():
+            _logger.warning("%s", text)
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:

@@ -8,7 +8,6 @@ server is accepted and said to be ignored.
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +16,7 @@ from ..app import App
 from . import werkzeug_log
 from .access import AccessLog
 from .reload import is_reload_child
-from .running import serve_here, show_log, supervise, watch_sources
+from .running import prepare_log, serve_here, supervise, watch_sources
 from .settings import ServerSettings, Threads
 
 _logger = logging.getLogger("waterspout.server")
@@ -55,7 +54,8 @@ def run_simple(
         static_files: URL prefixes and the folders served below them.
         ssl_context: A context, ``(certfile, keyfile)``, or ``"adhoc"``.
 
-    Requests and the start are logged to the logger "werkzeug" (`werkzeug_log`).
+    Requests and the start are logged to the logger "werkzeug" (`werkzeug_log`).  What the arguments
+    do not say, ``WATERSPOUT_…`` variables do.
 
     `reloader_interval`, `reloader_type`, `request_handler` and `passthrough_errors` belong to
     Werkzeug's server and have no effect.
@@ -64,23 +64,26 @@ def run_simple(
         raise TypeError("port must be an integer")
     if threaded and processes > 1:
         raise ValueError("Cannot have a multi-thread and multi-process server.")
-    show_log()
+    prepare_log()
     if request_handler is not None:
         _logger.info("request_handler is ignored: this server does not use Werkzeug's handlers.")
-    settings = _settings(hostname, port, ssl_context).evolve(
-        debug=use_debugger, workers=processes, threads=Threads() if threaded else _ONE_BY_ONE
-    )
+    settings = _settings(hostname, port, ssl_context).evolve(debug=use_debugger)
+    if processes > 1 or use_reloader:
+        settings = settings.evolve(workers=processes)
+    if not threaded:
+        settings = settings.evolve(threads=_ONE_BY_ONE)
     if use_reloader and not is_reload_child():
         watched = watch_sources(settings, extra_files or (), exclude_patterns or ())
         raise SystemExit(supervise(settings, watched))
     application = _wrapped(application, hostname, static_files, use_debugger, use_evalex)
-    if processes > 1:
+    if settings.workers > 1:
         from .arbiter import run_workers
 
         status = run_workers(application, settings)
     else:
         werkzeug_log.show()
-        log = AccessLog(werkzeug_log.LoggerSink())
+        told = settings.access_log  # by the environment
+        log = AccessLog(werkzeug_log.LoggerSink()) if told is None else None
         status = serve_here(application, settings, log, werkzeug_log.announce)
     if status:
         raise SystemExit(status)
@@ -90,16 +93,17 @@ _ONE_BY_ONE = Threads(views_min=1, views_max=1)
 
 
 def _settings(hostname: str, port: int, ssl_context: Any) -> ServerSettings:
-    settings = ServerSettings(port=port, loop=os.environ.get("WATERSPOUT_LOOP", "auto"))
+    """Put the arguments over what the environment says."""
+    settings = ServerSettings.from_env().evolve(port=port)
     if hostname.startswith("unix://"):
         settings = settings.evolve(uds=hostname.removeprefix("unix://"))
     else:
-        settings = settings.evolve(host=hostname)
+        settings = settings.evolve(host=hostname, uds=None)
     if isinstance(ssl_context, ssl.SSLContext):
         return settings.evolve(ssl_context=ssl_context)
     if isinstance(ssl_context, tuple):
         return settings.evolve(certfile=ssl_context[0], keyfile=ssl_context[1])
-    return settings.evolve(certfile=ssl_context)
+    return settings if ssl_context is None else settings.evolve(certfile=ssl_context)
 
 
 def _wrapped(

@@ -38,6 +38,7 @@ from .process_signals import exit_now
 from .running import EXIT_STARTUP_FAILED, loop_factory, raise_descriptor_limit
 from .serving import Server
 from .settings import ServerSettings, SettingsError
+from .settings_sources import unknown_variables
 from .sockets import Listener
 from .tls import TlsError
 
@@ -62,7 +63,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             self.log.error("%s", ex)
             sys.exit(EXIT_STARTUP_FAILED)
         if not hasattr(self.app, "settings"):
-            for text in warnings(self.cfg):
+            for text in [*warnings(self.cfg), *unknown_variables()]:
                 self.log.warning("%s", text)
         super().load_wsgi()
         try:
