@@ -9,6 +9,7 @@ and a plan of an older revision is made anew. So nothing is looked up per reques
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -17,14 +18,17 @@ T = TypeVar("T")
 class Revision:
     """A number that counts changes. It knows no application, so no cycle can form."""
 
-    __slots__ = ("number",)
+    __slots__ = ("_numbers", "number")
 
     def __init__(self) -> None:
+        self._numbers = count(1)
         self.number = 0
 
     def advance(self) -> None:
-        """Note a change."""
-        self.number += 1
+        """Note a change, after it was made: what is worked out meanwhile, in another thread, has
+        the number before and is made anew."""
+        # Not `+= 1`: of two threads one could set the number back, and it would come twice.
+        self.number = next(self._numbers)
 
 
 def _notifying(base: type, names: tuple[str, ...]) -> Callable[[type[T]], type[T]]:
@@ -32,8 +36,10 @@ def _notifying(base: type, names: tuple[str, ...]) -> Callable[[type[T]], type[T
 
     def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
         def notifying(self: Any, *args: Any, **kwargs: Any) -> Any:
-            self.revision.number += 1
-            return method(self, *args, **kwargs)
+            try:
+                return method(self, *args, **kwargs)
+            finally:
+                self.revision.advance()
 
         notifying.__name__ = method.__name__
         notifying.__doc__ = method.__doc__

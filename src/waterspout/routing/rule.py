@@ -75,6 +75,13 @@ class Rule(werkzeug.routing.Rule):
                 " or make the view 'async def'."
             )
 
+        if inline and timeout is not None:
+            raise ValueError(
+                f"Route '{string}': inline and timeout exclude each other. An inline view runs on"
+                " the event loop's thread, where nothing can end it: leave out inline=True, or"
+                " make the view 'async def'."
+            )
+
         self.timeout = timeout
         self.on_disconnect = on_disconnect
         self.stream = stream

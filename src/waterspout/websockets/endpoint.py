@@ -122,8 +122,14 @@ async def _serve(
     except Exception:
         await _part(socket, 1011, "")
         raise
-    except BaseException:  # cancelled
-        socket.on_stop()
+    except asyncio.CancelledError as error:
+        if socket.closed or overtime.is_cancelled():
+            socket.on_stop()
+            raise
+        socket._leave(1011, "")
+        raise RuntimeError("What the WebSocket function waited for was cancelled") from error
+    except BaseException:  # not to be waited with: the coroutine may be closed from outside
+        socket._leave(1011, "")
         raise
     finally:
         overtime.end()
@@ -166,6 +172,10 @@ class _Overtime:
 
     def _begin(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._limit, self._cancel)
+
+    def is_cancelled(self) -> bool:
+        """Whether somebody has cancelled the function's task, not only what it waits for."""
+        return self._task is not None and self._task.cancelling() > 0
 
     def _cancel(self) -> None:
         if self._task is not None:
