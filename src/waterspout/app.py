@@ -47,8 +47,9 @@ from .last_stage import pass_last_to_wsgi
 from .lazy import load
 from .log import printable
 from .mounting import below, path_of
+from .registries import observe
 from .scaffold import setupmethod, static_view
-from .sessions import SecureCookieSessionInterface
+from .sessions.cookie import is_lazy
 from .templating import fill_context
 from .url_building import build_url
 
@@ -118,7 +119,8 @@ class App(Joining):
         self.startup_funcs: list[Callable[[], Any]] = []
         self.shutdown_funcs: list[Callable[[], Any]] = []
         self.lifespan_funcs: list[Callable[..., Any]] = []
-        self._note_overriding()
+        self.note_change()
+        observe(self)
         self._no_route = Plan(self, None)
         if self.has_static_folder:
             if bool(static_host) != host_matching:
@@ -134,16 +136,19 @@ class App(Joining):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in _OWN:
-            self._note_overriding()
+        if name in _OWN or name == "session_interface":
+            self.note_change()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        if name in _OWN:
-            self._note_overriding()
+        if name in _OWN or name == "session_interface":
+            self.note_change()
 
-    def _note_overriding(self) -> None:
-        self.overridden = self._find_overridden()
+    def note_change(self) -> None:
+        """Look again for what the program has replaced."""
+        self.overridden = frozenset(name for name in SEAMS if self._overrides(name))
+        #: Whether the session may be opened on first use.
+        self.session_is_lazy = is_lazy(self.session_interface)
         #: Whether the path alone decides what a request matches.
         self.matches_by_path = (
             "create_url_adapter" not in self.overridden and not self.subdomain_matching
@@ -153,24 +158,11 @@ class App(Joining):
     def _overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not _OWN[name]
 
-    def _find_overridden(self) -> frozenset[str]:
-        return frozenset(name for name in SEAMS if self._overrides(name))
-
     @property
     def needs_wsgi(self) -> bool:
         """Whether requests must come by the WSGI door, because the program wrapped or
         replaced it (``app.wsgi_app = Middleware(app.wsgi_app)``)."""
         return any(self._overrides(name) for name in _WSGI_SEAMS)
-
-    @property
-    def session_is_lazy(self) -> bool:
-        """Whether the session may be opened on first use: it is read from the request alone,
-        by the interface's original `open_session`."""
-        interface = self.session_interface
-        return (
-            type(interface).open_session is SecureCookieSessionInterface.open_session
-            and "open_session" not in interface.__dict__
-        )
 
     @property
     def matches_early(self) -> bool:

@@ -44,6 +44,7 @@ SEAMS = frozenset(
         "dispatch_request",
         "do_teardown_appcontext",
         "do_teardown_request",
+        "ensure_sync",
         "finalize_request",
         "full_dispatch_request",
         "handle_exception",
@@ -107,13 +108,12 @@ class Plan:
         view = None if endpoint is None else app.view_functions.get(endpoint)
         self.view: Callable[..., Any] | None = None if view is None else loop_view(view)
         self.is_async = self.view is not None and is_async(self.view)
-        self.preprocessors = _collect(app.url_value_preprocessors, names)
-        self.before = _collect(app.before_request_funcs, names)
-        self.after = _collect(app.after_request_funcs, outward, newest_first=True)
-        self.teardown = _collect(app.teardown_request_funcs, outward, newest_first=True)
-
         overridden = app.overridden
-        self.direct = self.view is not None and "dispatch_request" not in overridden
+        self.preprocessors = _collect(app, app.url_value_preprocessors, names)
+        self.before = _collect(app, app.before_request_funcs, names)
+        self.after = _collect(app, app.after_request_funcs, outward, newest_first=True)
+        self.teardown = _collect(app, app.teardown_request_funcs, outward, newest_first=True)
+        self.direct = self.view is not None and not overridden & {"dispatch_request", "ensure_sync"}
         self.closes = bool(
             self.teardown
             or app.teardown_appcontext_funcs
@@ -134,7 +134,7 @@ class Plan:
         front = (*self.preprocessors, *self.before)
         hooks = (*front, *self.after, *self.teardown)
         #: There is async code on the way.
-        self.awaits = self.is_async or any(hook[1] for hook in hooks)
+        self.awaits = self.is_async or any(is_async(hook[0]) for hook in hooks)
         calls = sum(not hook[1] for hook in front) + (self.view is not None and not self.is_async)
         #: How many `def` functions up to the view share a thread when driven on the loop.
         self.shared = 0
@@ -191,14 +191,16 @@ def _aside(app: App) -> list[Callable[..., Any]]:
 
 
 def _collect(
-    registry: Any, names: tuple[str | None, ...], *, newest_first: bool = False
+    app: App, registry: Any, names: tuple[str | None, ...], *, newest_first: bool = False
 ) -> tuple[Hook, ...]:
     found: list[Hook] = []
+    # A program's own `ensure_sync` is asked for every function, as on Flask.
+    all_asked = "ensure_sync" in app.overridden
     for name in names:
         if name in registry:
             hooks = registry[name]
             ordered = reversed(hooks) if newest_first else hooks
-            found.extend((hook, is_async(hook)) for hook in ordered)
+            found.extend((hook, all_asked or is_async(hook)) for hook in ordered)
     return tuple(found)
 
 
@@ -221,11 +223,8 @@ def _plain_heads(app: App) -> Heads | None:
     PERF: a Werkzeug response costs 5 µs to make and serialise, this 0.3 µs.
     """
     cls = app.response_class
-    if cls is not Response and (
-        cls.__init__ is not Response.__init__
-        or cls.get_wsgi_headers is not Response.get_wsgi_headers
-        or cls.default_status != Response.default_status
-        or cls.default_mimetype is None
+    if cls.default_mimetype is None or any(
+        getattr(cls, name) is not own for name, own in _OWN_RESPONSE.items()
     ):
         return None
     text = f"{cls.default_mimetype}"
@@ -248,6 +247,15 @@ def _plain_heads(app: App) -> Heads | None:
         heads[dict] = heads[list] = (json_head, encode)
     return heads
 
+
+#: What makes and sends a response on Flask, as it is before a program replaces it.
+_OWN_RESPONSE = {
+    name: getattr(Response, name)
+    for name in (
+        *("__init__", "__call__", "default_status", "get_app_iter", "get_wsgi_headers"),
+        *("get_wsgi_response", "iter_encoded", "set_data", "close"),
+    )
+}
 
 _known: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 

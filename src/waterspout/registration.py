@@ -56,13 +56,16 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: What registries are made of, whatever a program sets in their place.
+_HOOKS = ("before_request_funcs", "after_request_funcs", "teardown_request_funcs")
+_REGISTRIES: dict[str, Any] = {
+    **{"view_functions": Registry, "url_value_preprocessors": HookRegistry},
+    **dict.fromkeys(_HOOKS, HookRegistry),
+    **dict.fromkeys(("teardown_appcontext_funcs", "before_send_funcs"), HookList),
+}
 #: Attributes on which plans depend: setting one makes the plans anew.
 _PLANNED = frozenset(
-    {
-        *("json", "request_class", "response_class", "session_interface", "url_map"),
-        *("view_functions", "before_request_funcs", "after_request_funcs"),
-        *("teardown_request_funcs", "teardown_appcontext_funcs", "url_value_preprocessors"),
-    }
+    {"json", "request_class", "response_class", "session_interface", "url_map", *_REGISTRIES}
 )
 
 
@@ -156,18 +159,15 @@ class Registration(Scaffold):
         self._got_first_request = False
 
     def _watch_registries(self) -> None:
-        revision = self.revision
-        self.view_functions = Registry(revision)
-        self.before_request_funcs = HookRegistry(revision)
-        self.after_request_funcs = HookRegistry(revision)
-        self.teardown_request_funcs = HookRegistry(revision)
-        self.url_value_preprocessors = HookRegistry(revision)
-        self.teardown_appcontext_funcs = HookList(revision)
+        self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
         #: Functions that see every response last, see `App.before_send`.
-        self.before_send_funcs = HookList(revision)
+        self.before_send_funcs: list[Callable[..., Any]] = []
         self._default_fields: DefaultFields | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
+        kind = _REGISTRIES.get(name)
+        if kind is not None and not isinstance(value, kind):
+            value = kind(self.revision, value)
         object.__setattr__(self, name, value)
         if name in _PLANNED:
             self.revision.advance()

@@ -24,6 +24,7 @@ from .context import app_ctx
 from .files import send_from_directory
 from .lazy import load
 from .paths import get_root_path
+from .registries import ObservedType
 from .templating import _default_template_ctx_processor
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def setupmethod(f: F) -> F:
     return cast("F", update_wrapper(checked, f))
 
 
-class Scaffold:
+class Scaffold(metaclass=ObservedType):
     """The common base of `App` and `Blueprint`.
 
     :param import_name: name of the module it is defined in, usually ``__name__``.

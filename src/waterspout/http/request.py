@@ -25,6 +25,7 @@ from werkzeug.wsgi import LimitedStream
 
 from .. import json
 from ..current import current_config, request_var
+from ..registries import ObservedType
 from .awaitable import awaitable
 from .debugging import attach_enctype_error_multidict
 from .fields import headers_of
@@ -143,7 +144,7 @@ class _Dated:
             return self.nothing()
 
 
-class Request(WerkzeugRequest):
+class Request(WerkzeugRequest, metaclass=ObservedType):
     """A request (Flask's `Request`): Werkzeug's properties, what the URL matched, and
     body values that are plain in `def` and `async def` views alike.
 
@@ -255,7 +256,7 @@ class Request(WerkzeugRequest):
         PERF: to make `headers` for the few fields that a form needs is a tenth of its time.
         """
         incoming = self.incoming
-        made = "headers" in self.__dict__ or type(self).headers is not Request.headers
+        made = "headers" in self.__dict__ or type(self).headers is not _HEADERS
         if made or incoming is None:
             return self.headers.get(name.decode())
         found = incoming.header(name)
@@ -498,3 +499,7 @@ class Request(WerkzeugRequest):
             if config is not None and config["DEBUG"]:
                 raise
             raise BadRequest() from error
+
+
+#: As it is before a program replaces it.
+_HEADERS = Request.headers

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import json
 from ..current import current_config
+from ..registries import ObservedType
 from .awaitable import Ready
 from .conditions import precondition_status, range_applies
 from .cookies import check_cookie, check_prefix
@@ -57,7 +58,7 @@ _CONDITIONS = frozenset(
 _DATE = "\0"
 
 
-class Response(Ready, WerkzeugResponse):
+class Response(Ready, WerkzeugResponse, metaclass=ObservedType):
     """A response (Flask's `Response`): Werkzeug's class with ``text/html`` as the default
     type, and bodies that may be sync or async iterables of str or bytes.
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from werkzeug.http import http_date
 from werkzeug.utils import get_content_type, import_string
 
+from ..registries import Observed
 from .records import note_where, record_fields
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def read_json(s: str | bytes, **kwargs: Any) -> Any:
 _raw_decode = json.JSONDecoder().raw_decode
 
 
-class JSONProvider:
+class JSONProvider(Observed):
     """What an application does with JSON. A subclass must give at least `dumps` and `loads`.
 
     The app is kept in `_app` as a `weakref.proxy`, so that the two make no reference cycle.

@@ -167,3 +167,20 @@ def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -
             " less in the session, or keep sessions on the server. To send it all the same, set"
             " SESSION_COOKIE_OVERSIZE to 'warn'."
         )
+
+
+#: The methods that tell when a session is opened and saved, as they are before a program replaces
+#: one.
+_OWN = {
+    name: getattr(SecureCookieSessionInterface, name)
+    for name in ("open_session", "save_session", "is_null_session", "make_null_session")
+}
+
+
+def is_lazy(interface: SessionInterface) -> bool:
+    """Whether the session may be opened on first use, and saved only then: it is read from the
+    request alone, and neither is done by a program's own method."""
+    own = getattr(interface, "__dict__", {})
+    return not own.keys() & _OWN.keys() and all(
+        getattr(type(interface), name, None) is method for name, method in _OWN.items()
+    )

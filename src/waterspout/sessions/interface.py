@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.datastructures import CallbackDict
 
+from ..registries import Observed
+
 if TYPE_CHECKING:
     from ..app import App
     from ..http import Request, Response
@@ -71,7 +73,7 @@ class NullSession(SecureCookieSession):
     del _fail
 
 
-class SessionInterface:
+class SessionInterface(Observed):
     """Opens the session of a request and saves it with the response.
 
     A subclass gives `open_session` and `save_session`; the rest are the cookie's properties,
