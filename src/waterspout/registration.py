@@ -59,7 +59,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: What registries are made of, whatever a program sets in their place.
 _HOOKS = ("before_request_funcs", "after_request_funcs", "teardown_request_funcs")
 _REGISTRIES: dict[str, Any] = {
-    **{"view_functions": Registry, "url_value_preprocessors": HookRegistry},
+    "view_functions": Registry,
+    "url_value_preprocessors": HookRegistry,
     **dict.fromkeys(_HOOKS, HookRegistry),
     **dict.fromkeys(("teardown_appcontext_funcs", "before_send_funcs"), HookList),
 }

@@ -81,16 +81,16 @@ class ObservedType(ABCMeta):
 
 
 class Observed(metaclass=ObservedType):
-    """An object that tells when one of its class's attributes is replaced on it."""
+    """An object that tells when one of its class's public attributes is replaced on it."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if hasattr(type(self), name):
+        if name[0] != "_" and hasattr(type(self), name):
             announce()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        if hasattr(type(self), name):
+        if name[0] != "_" and hasattr(type(self), name):
             announce()
 
 

@@ -79,7 +79,7 @@ class MsgspecProvider(DefaultJSONProvider):
             except (TypeError, UnicodeEncodeError):
                 return super()._encode_body(obj)
         body = super()._encode_body(obj)
-        own = getattr(self.dumps, "__func__", None) is not MsgspecProvider.dumps
+        own = getattr(self.dumps, "__func__", None) is not _DUMPS
         if self._made is not None and self._is_compact() and not (own or self.ensure_ascii):
             self._direct = self._made[2].encode
         return body
@@ -143,7 +143,11 @@ class MsgspecProvider(DefaultJSONProvider):
     def _body(self, obj: Any) -> str | bytes:
         compact = self._is_compact()
         # PERF: bytes straight from the encoder, unless a program put its own dumps() there.
-        own = getattr(self.dumps, "__func__", None) is not MsgspecProvider.dumps
+        own = getattr(self.dumps, "__func__", None) is not _DUMPS
         if compact and not own and not self.ensure_ascii:
             return self.encode(obj)
         return self.dumps(obj, separators=(",", ":")) if compact else self.dumps(obj, indent=2)
+
+
+#: As it is before a program replaces it.
+_DUMPS = MsgspecProvider.dumps

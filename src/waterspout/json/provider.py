@@ -220,7 +220,7 @@ class DefaultJSONProvider(JSONProvider):
         """For the pipeline, which sends a dict or list without a response object where it can:
         a function that returns the content type and what makes the bytes. None where a
         program has a `response` method of its own."""
-        if getattr(self.response, "__func__", None) is not DefaultJSONProvider.response:
+        if getattr(self.response, "__func__", None) is not _RESPONSE:
             return None
         return lambda: (get_content_type(self.mimetype, "utf-8"), self._encode_body)
 
@@ -228,6 +228,9 @@ class DefaultJSONProvider(JSONProvider):
         body: str | bytes = self._body(obj)
         return body.encode() if isinstance(body, str) else body
 
+
+#: As it is before a program replaces it.
+_RESPONSE = DefaultJSONProvider.response
 
 _known = {
     "stdlib": "waterspout.json.provider:DefaultJSONProvider",

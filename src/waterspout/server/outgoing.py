@@ -35,6 +35,8 @@ _DECIDING = {
     "content-location": _LOCATION,
 }
 _SEQUENCES = (list, tuple)
+#: As it is before a program replaces it.
+_ITER_ENCODED = Response.iter_encoded
 _kinds: dict[str, int] = {}
 _MAX_KINDS = 1000
 
@@ -96,7 +98,7 @@ def encode(
     if isinstance(pieces, _SEQUENCES) and not response.direct_passthrough:
         # PERF: the usual one piece is the body; a generator to join it takes five times as long.
         whole = len(pieces) == 1 and type(pieces[0]) is bytes
-        if whole and getattr(response.iter_encoded, "__func__", None) is Response.iter_encoded:
+        if whole and getattr(response.iter_encoded, "__func__", None) is _ITER_ENCODED:
             body = pieces[0]
         else:
             body = b"".join(response.iter_encoded())
