@@ -9,7 +9,7 @@ for, and Werkzeug's own constructor still works for an environ.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import cache
 from io import BytesIO
@@ -21,7 +21,6 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_content_length, get_host
 from werkzeug.wrappers import Request as WerkzeugRequest
-from werkzeug.wsgi import LimitedStream
 
 from .. import json
 from ..current import current_config, request_var
@@ -32,6 +31,7 @@ from .fields import headers_of
 from .forms import URLENCODED, FormParser, OwnFormParser, multi_dict, parse_fields
 from .incoming import Incoming
 from .once import made_once
+from .request_parts import Bounded, Dated, Limit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -75,75 +75,6 @@ def names_prefix_alone(request: Any) -> bool:
     return not request.environ.get("PATH_INFO")
 
 
-class _Limit:
-    """A limit of one request: the value set on it, else its route's, else the application's
-    setting, else Werkzeug's default."""
-
-    def __init__(self, setting: str, default: int | None) -> None:
-        self.setting = setting
-        self.default = default
-        self.__doc__ = (
-            f"The limit {setting} (see the settings) as it holds for this request. Assign to"
-            " change it for this request; None means the application's setting."
-        )
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-        self.slot = f"_{name}"
-
-    def __get__(self, request: Any, owner: type | None = None) -> Any:
-        if request is None:
-            return self
-        own = request.__dict__.get(self.slot)
-        if own is None:
-            own = getattr(request.url_rule, self.name, None)
-        if own is not None:
-            return own
-        config = current_config()
-        return self.default if config is None else config[self.setting]
-
-    def __set__(self, request: Any, value: int | None) -> None:
-        request.__dict__[self.slot] = value
-
-
-class _Bounded(LimitedStream):
-    """A body in chunks under WSGI: 413 above *maximum* bytes.
-
-    SECURITY: Werkzeug's own stream ends at the limit as if the body did, and a view takes the
-    first part for the whole.
-    """
-
-    def __init__(self, stream: IO[bytes], maximum: int) -> None:
-        super().__init__(stream, maximum + 1, is_max=True)
-
-    def readinto(self, b: Any) -> int | None:
-        """Read on; raises 413 at the first byte too many."""
-        count = super().readinto(b)
-        if self.is_exhausted:
-            raise RequestEntityTooLarge()
-        return count
-
-
-class _Dated:
-    """A property of Werkzeug's request that is read from a date. Without one it is what *nothing*
-    makes; Werkzeug's own fails at a date with too large a number in it."""
-
-    def __init__(self, nothing: Callable[[], Any] = lambda: None) -> None:
-        self.nothing = nothing
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.inherited: Any = getattr(WerkzeugRequest, name)
-        self.__doc__ = self.inherited.__doc__
-
-    def __get__(self, request: Any, owner: type | None = None) -> Any:
-        if request is None:
-            return self
-        try:
-            return self.inherited.__get__(request, owner)
-        except OverflowError:
-            return self.nothing()
-
-
 class Request(WerkzeugRequest, metaclass=ObservedType):
     """A request (Flask's `Request`): Werkzeug's properties, what the URL matched, and
     body values that are plain in `def` and `async def` views alike.
@@ -165,17 +96,17 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     incoming: Incoming | None = None
     shallow = False
 
-    max_content_length: int | None = _Limit("MAX_CONTENT_LENGTH", None)  # type: ignore[assignment]
-    max_form_memory_size: int | None = _Limit(  # type: ignore[assignment]
+    max_content_length: int | None = Limit("MAX_CONTENT_LENGTH", None)  # type: ignore[assignment]
+    max_form_memory_size: int | None = Limit(  # type: ignore[assignment]
         "MAX_FORM_MEMORY_SIZE", 500_000
     )
-    max_form_parts: int | None = _Limit("MAX_FORM_PARTS", 1_000)  # type: ignore[assignment]
-    max_form_size: int | None = _Limit("MAX_FORM_SIZE", None)  # type: ignore[assignment]
+    max_form_parts: int | None = Limit("MAX_FORM_PARTS", 1_000)  # type: ignore[assignment]
+    max_form_size: int | None = Limit("MAX_FORM_SIZE", None)  # type: ignore[assignment]
     form_data_parser_class: type[FormDataParser] = FormParser
-    date: datetime | None = _Dated()  # type: ignore[assignment]
-    if_modified_since: datetime | None = _Dated()  # type: ignore[assignment]
-    if_unmodified_since: datetime | None = _Dated()  # type: ignore[assignment]
-    if_range: IfRange = _Dated(IfRange)  # type: ignore[assignment]
+    date: datetime | None = Dated()  # type: ignore[assignment]
+    if_modified_since: datetime | None = Dated()  # type: ignore[assignment]
+    if_unmodified_since: datetime | None = Dated()  # type: ignore[assignment]
+    if_range: IfRange = Dated(IfRange)  # type: ignore[assignment]
 
     @classmethod
     def from_incoming(cls: type[R], incoming: Incoming) -> R:
@@ -331,7 +262,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             environ = self.environ
             chunked = self.content_length is None and "wsgi.input_terminated" in environ
             if chunked and limit is not None:
-                return cast("IO[bytes]", _Bounded(environ["wsgi.input"], limit))
+                return cast("IO[bytes]", Bounded(environ["wsgi.input"], limit))
             inherited: Any = WerkzeugRequest.stream
             found: IO[bytes] = inherited.__get__(self)
             return found
