@@ -4,6 +4,8 @@ and through every mount; programs that are no browsers are not asked."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 from security_doors import Door
@@ -11,6 +13,7 @@ from security_sites import AROUND, INSIDE
 
 from waterspout import App, request
 from waterspout.flask import Flask
+from waterspout.security.origins import refusal
 
 Open = Callable[[str, str], Door]
 
@@ -168,3 +171,14 @@ def test_hooks_see_that_the_request_is_refused(cls: type[App]) -> None:
     answer = app.test_client().post("/", headers=REFUSED[0])
     assert (answer.status_code, answer.text) == (403, "own page")
     assert trail == ["CrossSiteRequest"]
+
+
+def test_no_text_is_an_error_or_taken_for_this_origin() -> None:
+    chance = Random(7)
+    parts = ["http", "https", "://", ":", "/", "@", "[", "]", "door.test", "evil", ".", "#", "?"]
+    parts += ["\\", "%", "80", "99999999", " ", "\x00", "\xa0", "null", ",", "::1", "ß", "\u2100"]
+    for _ in range(20_000):
+        origin = "".join(chance.choices(parts, k=chance.randrange(8)))
+        reason = refusal(None, origin, "http", "door.test", ())
+        if reason is None:
+            assert urlsplit(origin).hostname == "door.test", origin

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import json
 import socket
+from ipaddress import ip_address
 from pathlib import Path
+from random import Random
 
 import pytest
 from gunicorn.config import Config
 
 from waterspout import App, request
+from waterspout.http.incoming import Incoming, Origin
 from waterspout.server import ServerSettings, SettingsError, serve_in_thread
+from waterspout.server.forwarded import believe
 from waterspout.server.worker import settings_from
 from waterspout.tornado import web
 
@@ -149,6 +153,7 @@ def test_addresses_are_read_as_proxies_write_them(
         "_hidden",
         "203.0.113.7:x",
         "203.0.113.7:123456",
+        "203.0.113.7:65536",
         "[::1",
         "fe80::1%<b>",
         "a.b.c.d",
@@ -188,7 +193,7 @@ def test_the_scheme_is_one_of_ours(sent: str, scheme: str) -> None:
     assert found["scheme"] == scheme
 
 
-@pytest.mark.parametrize("host", ["a/b", "a b", "user@a", "<script>", "a:123456"])
+@pytest.mark.parametrize("host", ["a/b", "a b", "user@a", "<script>", "a:123456", "a:65536"])
 def test_a_forwarded_host_that_is_none_is_not_taken(host: str) -> None:
     found = ask(trusting("127.0.0.1", fields=("host",)), [("X-Forwarded-Host", host)])
     assert found["host"] == "inside"
@@ -215,3 +220,39 @@ def test_gunicorns_default_is_no_wish(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings_from(told).trusted_proxies == ("10.0.0.1", "192.168.0.0/16", "unix")
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
     assert settings_from(Config()).trusted_proxies == ("127.0.0.1", "::1", "unix")
+
+
+def test_no_field_is_an_error_or_makes_a_client_that_is_no_address() -> None:
+    chance = Random(7)
+    parts = [
+        b"1.2.3.4",
+        b"10.0.0.1",
+        b"::1",
+        b"[",
+        b"]",
+        b":",
+        b"80",
+        b",",
+        b" ",
+        b"%eth0",
+        b"\xa0",
+    ]
+    parts += [b"unknown", b"https", b"wss", b"/", b"//", b"a.b", b"@", b"\\", b"99999", b"\xff"]
+    settings = trusting(
+        "127.0.0.1", "10.0.0.0/8", fields=("for", "proto", "host", "port", "prefix")
+    )
+    names = [b"for", b"proto", b"host", b"port", b"prefix"]
+    for _ in range(20_000):
+        fields = [(b"Host", b"inside")] + [
+            (b"X-Forwarded-" + chance.choice(names), b"".join(chance.choices(parts, k=4)))
+            for _ in range(3)
+        ]
+        incoming = Incoming("GET", b"/", fields, origin=Origin(client=("127.0.0.1", 1)))
+        believe(incoming, settings)
+        assert incoming.client is not None
+        ip_address(incoming.client[0])
+        assert 0 <= incoming.client[1] < 65536
+        assert incoming.scheme in ("http", "https")
+        root = incoming.root_path
+        assert root == "" or (root[0] == "/" and "//" not in root and "\\" not in root)
+        assert not set(incoming.header(b"host") or b"") & set(b" /@\\%\xff,")

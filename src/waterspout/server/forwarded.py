@@ -30,8 +30,9 @@ _FIELDS = frozenset(
         *(b"x-forwarded-ssl", b"x-real-ip", b"x-scheme", b"forwarded"),
     }
 )
+_LAST_PORT = 65535
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?").fullmatch
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?").fullmatch
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+").fullmatch
 _PORT = re.compile(r"[0-9]{1,5}").fullmatch
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](?::(?P<p6>\d{1,5}))?|(?P<v4>[\d.]+):(?P<p4>\d{1,5})")
@@ -66,13 +67,13 @@ def _take_proto(incoming: Incoming, values: list[str], settings: ServerSettings)
 
 
 def _take_host(incoming: Incoming, values: list[str], settings: ServerSettings) -> None:
-    if _HOST(values[-1]):
+    if _is_host(values[-1]):
         _set_host(incoming, values[-1])
 
 
 def _take_port(incoming: Incoming, values: list[str], settings: ServerSettings) -> None:
     host = (incoming.header(b"host") or b"").decode("latin-1")
-    if _PORT(values[-1]) and 0 < int(values[-1]) < 65536 and _HOST(host):
+    if _PORT(values[-1]) and 0 < int(values[-1]) <= _LAST_PORT and _is_host(host):
         _set_host(incoming, f"{re.sub(r':[0-9]+$', '', host)}:{values[-1]}")
 
 
@@ -91,6 +92,11 @@ _TAKERS: dict[str, Callable[[Incoming, list[str], ServerSettings], None]] = {
 }
 
 
+def _is_host(text: str) -> bool:
+    found = _HOST(text)
+    return found is not None and int(found[1] or 1) <= _LAST_PORT
+
+
 def _set_host(incoming: Incoming, host: str) -> None:
     others = [field for field in incoming.headers if field[0].lower() != b"host"]
     incoming.headers = [(b"Host", host.encode()), *others]
@@ -107,7 +113,9 @@ def _address(text: str) -> tuple[str, int] | None:
         port = found["p6"] or found["p4"] or "0"
     try:
         # SECURITY: a zone (``%eth0``) may be any text.
-        return None if "%" in text else (str(ip_address(text)), int(port))
+        if "%" in text or int(port) > _LAST_PORT:
+            return None
+        return str(ip_address(text)), int(port)
     except ValueError:
         return None
 

@@ -56,7 +56,7 @@ class Listener:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can connect."""
-        if self.sock.family == socket.AF_UNIX:
+        if self.sock.family not in (socket.AF_INET, socket.AF_INET6):
             return True
         return ip_address(self.sock.getsockname()[0].partition("%")[0]).is_loopback
 
