@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import Any
 
 from ..log import has_level_handler
@@ -53,13 +54,26 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
     if settings.reload and not is_reload_child():
         status = supervise(settings)
     elif settings.workers > 1 or settings.limits.requests_per_worker:
-        from .arbiter import run_workers  # gunicorn is loaded for workers only
-
-        status = run_workers(app, settings)
+        status = run_in_workers(app, settings)
     else:
         status = serve_here(app, settings)
     if status:
         raise SystemExit(status)
+
+
+def run_in_workers(app: Any, settings: ServerSettings) -> int:
+    """Serve `app` in processes of their own, `settings.workers` of them; return the status.
+
+    Raises `SettingsError` without gunicorn, whose arbiter looks after them.
+    """
+    if find_spec("gunicorn") is None:
+        raise SettingsError(
+            "Several workers, or workers that are replaced, need the package gunicorn: pip install"
+            " 'waterspout[workers]'."
+        )
+    from .arbiter import run_workers  # gunicorn is loaded for workers only
+
+    return run_workers(app, settings)
 
 
 def announce(server: Server) -> None:

@@ -16,7 +16,7 @@ from ..app import App
 from . import werkzeug_log
 from .access import AccessLog
 from .reload import is_reload_child
-from .running import prepare_log, serve_here, supervise, watch_sources
+from .running import prepare_log, run_in_workers, serve_here, supervise, watch_sources
 from .settings import ServerSettings, Threads
 
 _logger = logging.getLogger("waterspout.server")
@@ -77,9 +77,7 @@ def run_simple(
         raise SystemExit(supervise(settings, watched))
     application = _wrapped(application, hostname, static_files, use_debugger, use_evalex)
     if settings.workers > 1:
-        from .arbiter import run_workers
-
-        status = run_workers(application, settings)
+        status = run_in_workers(application, settings)
     else:
         werkzeug_log.show()
         told = settings.access_log  # by the environment

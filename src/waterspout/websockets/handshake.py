@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake, InvalidMethod, InvalidUpgrade
+from websockets.exceptions import InvalidHandshake, InvalidUpgrade
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.headers import parse_subprotocol
 from websockets.http11 import Request
@@ -44,18 +44,16 @@ class Handshake:
             state=State.OPEN,  # the opening handshake comes by another way
             logger=_logger,
         )
-        request = Request(
-            incoming.target.decode("latin-1"),
-            headers,
-            incoming.method,
-            f"HTTP/{incoming.version}",
-        )
+        # Method and version are looked at here: older versions of the package do not know them.
+        if incoming.method != "GET":
+            raise MethodNotAllowed(["GET"])
+        if incoming.version == "1.0":
+            raise BadRequest("The opening handshake is not valid: it has to be HTTP/1.1.")
+        request = Request(incoming.target.decode("latin-1"), headers)
         try:
             accept, extensions, _ = self.protocol.process_request(request)
         except InvalidUpgrade:
             raise UpgradeRequired() from None
-        except InvalidMethod:
-            raise MethodNotAllowed(["GET"]) from None
         except InvalidHandshake as error:
             raise BadRequest(f"The opening handshake is not valid: {error}") from None
         self._accept = accept

@@ -22,7 +22,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from websockets.exceptions import ProtocolError
-from websockets.frames import BINARY, CLOSE, CONT, PING, PONG, TEXT, Close, Frame
+from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import CLIENT, SEND_EOF, Protocol
 
 from .errors import ABNORMAL, WebSocketClosed
@@ -33,6 +33,16 @@ if TYPE_CHECKING:
     from .rate import Rate
 
 __all__ = ["Link", "is_sendable"]
+
+#: Versions of the package before 16 have other names for a message's size and its limit.
+_IS_OLD = not hasattr(Protocol(CLIENT), "current_size")
+_LIMIT = "max_size" if _IS_OLD else "max_message_size"
+_CURRENT_SIZE = "cur_size" if _IS_OLD else "current_size"
+
+# PERF: global names; an attribute of an enum takes several times as long. They have names of their
+# own in newer versions of the package alone.
+BINARY, CLOSE, CONT = Opcode.BINARY, Opcode.CLOSE, Opcode.CONT
+PING, PONG, TEXT = Opcode.PING, Opcode.PONG, Opcode.TEXT
 
 _NEVER = float("inf")
 #: Bytes of frames between two looks at the time: at most 170 empty frames.
@@ -110,7 +120,7 @@ class Link:
         self._protocol = protocol
         self._masks = protocol.side is CLIENT
         self._mask_bit = 0 if self._masks else 0x80  # of what the peer sends
-        size = protocol.max_message_size
+        size: int | None = getattr(protocol, _LIMIT)
         self._max_size: float = _NEVER if size is None else size
         self._compress_from: float = least if protocol.extensions else _NEVER
         self._left = 0  # bytes of the frame being received that have not arrived
@@ -227,7 +237,8 @@ class Link:
     def _begin_frame(self, first: int, data: bytes) -> None:
         if self._parts is not None and first & 0x0F == CLOSE:
             # NOTE: one that leaves a message unfinished is as good as any (Autobahn 7.1.5).
-            self._protocol.current_size = self._parts = None
+            setattr(self._protocol, _CURRENT_SIZE, None)
+            self._parts = None
         self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
