@@ -57,7 +57,6 @@ MAY_IMPORT_LATE = {
     ("waterspout.cli.running", "demo"): "an application of its own, for one command",
     ("waterspout.server.reload", "server"): "watchfiles is loaded by the supervisor only",
     ("waterspout.server.running", "server"): "gunicorn is loaded for several workers only",
-    ("waterspout.server.simple", "server"): "gunicorn is loaded for several workers only",
 }
 
 # Modules that name the package itself instead of a relative path: module prefix → why.
