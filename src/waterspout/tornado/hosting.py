@@ -195,21 +195,28 @@ def _rule_options(endpoint: Endpoint, *, stream: bool) -> Endpoint:
 def _application_endpoint(
     application: Application, prefix: str = "", front: Front | None = None
 ) -> Endpoint:
-    starts = None if front is None else front._waterspout_start_request
+    def find(app: App, request: HTTPServerRequest, values: object) -> Found:
+        return found_in(application, request)
+
+    found = find if front is None else _finder_behind(front, application)
+    return _handlers_endpoint(found, prefix, stream=True)
+
+
+def _finder_behind(front: Front, application: Application) -> Finder:
+    """Return what finds who takes a request by way of *front*, the server of *application*."""
+    starts = front._waterspout_start_request
 
     def find(app: App, request: HTTPServerRequest, values: object) -> Found:
-        if front is None:
-            return found_in(application, request)
         program = front.request_callback
         if (
             type(front).start_request is not starts
             or front._waterspout_replaced
-            or not isinstance(program, Application)
+            or (program is not application and not isinstance(program, Application))
         ):
             return front.start_request(request.server_connection, request.connection)
         return found_in(program, request)
 
-    return _handlers_endpoint(find, prefix, stream=True)
+    return find
 
 
 def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpoint:

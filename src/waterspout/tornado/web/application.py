@@ -14,7 +14,7 @@ from ...current import request_var
 from ...joining import core_of
 from ...lazy import load
 from ...registries import Revision
-from ..additions import find_added
+from ..additions import Added
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..replaced import NotesReplaced
@@ -198,9 +198,7 @@ class Application(NotesReplaced, ReversibleRouter):
             For other WSGI programs there are `FallbackHandler` and ``WSGIContainer``.
             """
     else:
-
-        def __getattr__(self, name: str) -> Any:
-            return find_added(Application, _ADDED, self, name)
+        mount = Added(lambda application: partial(_mount, application))
 
     def _waterspout_mounted(self, app: Any, prefix: str) -> Any:
         """Return the endpoint for this application below *prefix* of a core one."""
@@ -259,9 +257,6 @@ def _mount(application: Application, prefix: str, app: Any) -> None:
     application._waterspout_core.mount(prefix, app)
 
 
-_ADDED = {"mount": lambda application: partial(_mount, application)}
-
-
 # PERF: as long as these are what an application's class has, its router may be asked directly.
 _find_handler = Application.find_handler
 _get_handler_delegate = Application.get_handler_delegate
@@ -271,21 +266,15 @@ _start_request = Application.start_request
 def found_in(application: Application, request: HTTPServerRequest) -> Target | HTTPMessageDelegate:
     """Return who takes *request*: a handler that gets it whole, or a delegate."""
     cls = type(application)
-    plain = cls.start_request is _start_request and not application._waterspout_replaced
     if (
-        plain
+        cls.start_request is _start_request
         and cls.find_handler is _find_handler
         and cls.get_handler_delegate is _get_handler_delegate
+        and not application._waterspout_replaced
     ):
         target = application.default_router.match(request)
         if target is not None and not target[1]._stream_request_body:
             return target
-    elif not plain and _begins_elsewhere(application):
+    elif cls.start_request is not _start_request or "start_request" in vars(application):
         return application.start_request(request.server_connection, request.connection)
     return application.find_handler(request)
-
-
-def _begins_elsewhere(application: Application) -> bool:
-    return type(application).start_request is not _start_request or (
-        "start_request" in vars(application)
-    )

@@ -84,7 +84,7 @@ def set_cookie(
 def _outgoing(handler: RequestHandler) -> SimpleCookie:
     """Return the cookies to set. They have no order with the header fields, and may be set
     again until the head is sent."""
-    jar: SimpleCookie | None = handler.__dict__.get("_new_cookie")
+    jar: SimpleCookie | None = getattr(handler, "_new_cookie", None)
     if jar is None:
         jar = handler._new_cookie = SimpleCookie()
     return jar

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..util import ObjectDict
     from .handler import RequestHandler
 
-__all__ = ["ADDED", "get_json", "user_here"]
+__all__ = ["bind_ui", "get_json", "json_getter", "session_of", "user_here"]
 
 
 def get_json(handler: RequestHandler) -> Any:
@@ -54,14 +54,17 @@ def user_here() -> Any:
     return None if ctx is None else ctx.user()
 
 
-def _bind_ui(handler: RequestHandler) -> ObjectDict:
+def session_of(handler: RequestHandler) -> SessionMixin:
+    """Return the session of the request that *handler* answers."""
+    return run_own(handler, session_here)
+
+
+def json_getter(handler: RequestHandler) -> Callable[[], Any]:
+    """Return `get_json` of *handler*."""
+    return partial(get_json, handler)
+
+
+def bind_ui(handler: RequestHandler) -> ObjectDict:
+    """Return the ``ui`` of *handler*, which Tornado's have from the start; once for each."""
     handler.ui = found = ui_names.bound(handler)
     return found
-
-
-#: For `additions.find_added`. ``ui`` is Tornado's, but made when somebody asks.
-ADDED: dict[str, Callable[[Any], Any]] = {
-    "get_json": lambda handler: partial(get_json, handler),
-    "session": lambda handler: run_own(handler, session_here),
-    "ui": _bind_ui,
-}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from ...lazy import load
 from ...templating.tornado import BaseLoader
-from ..additions import find_added
+from ..additions import Added
 from ..httputil import HTTPHeaders, HTTPServerRequest
 from ..locale import Locale
 from ..util import ObjectDict
@@ -37,7 +37,7 @@ from . import (
 )
 from .arguments import Arguments
 from .errors import HTTPError
-from .extras import ADDED, user_here
+from .extras import bind_ui, json_getter, session_of, user_here
 from .own import in_own_context, run_own
 
 if TYPE_CHECKING:
@@ -138,9 +138,9 @@ class RequestHandler(Arguments):
             Raises `HTTPError` 400 if the body is empty or is not JSON.
             """
     else:
-
-        def __getattr__(self, name: str) -> Any:
-            return find_added(RequestHandler, ADDED, self, name)
+        ui = Added(bind_ui)
+        session = Added(session_of)
+        get_json = Added(json_getter)
 
     # -- for subclasses ----------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class RequestHandler(Arguments):
     def current_user(self) -> Any:
         """The user of this request: what was set, else `get_current_user`, which is asked
         once."""
-        if "_current_user" not in self.__dict__:
+        if not hasattr(self, "_current_user"):
             self._current_user = run_own(self, self.get_current_user)
         return self._current_user
 
@@ -223,7 +223,7 @@ class RequestHandler(Arguments):
     def locale(self) -> Locale:
         """The language of the response: what was set, else what the user has chosen, else
         what the browser prefers."""
-        if "_locale" not in self.__dict__:
+        if not hasattr(self, "_locale"):
             self._locale = run_own(self, locales.choose, self)
         return self._locale
 

@@ -69,7 +69,7 @@ def flush(handler: RequestHandler, include_footers: bool = False) -> Future[None
         handler._status_code, handler._headers, chunk = transform.transform_first_chunk(
             handler._status_code, handler._headers, chunk, include_footers
         )
-    if "_new_cookie" in handler.__dict__:
+    if hasattr(handler, "_new_cookie"):
         _add_cookies(handler)
     if request.method == "HEAD":
         chunk = b""
@@ -123,7 +123,7 @@ def send_whole(handler: RequestHandler) -> Future[None]:
     connection: HTTPConnection = request.connection
     if not isinstance(connection, WholeConnection):
         return send_in_parts(handler)
-    if "_new_cookie" in handler.__dict__:
+    if hasattr(handler, "_new_cookie"):
         _add_cookies(handler)
     exact = _complete_head(handler)
     buffer = handler._write_buffer
@@ -140,9 +140,7 @@ def send_usual(handler: RequestHandler) -> Future[None]:
     """Send all of the response at once, 200 with the usual header fields and an entity tag of the
     content; others by `send_whole`, or by `flush` if that is not ours. PERF: half of that, since
     the fields are not made."""
-    cls = type(handler)
-    own = handler.__dict__
-    if cls.flush is not flush or "flush" in own:
+    if not _flushes_as_shipped(handler):
         return send_in_parts(handler)
     request = handler.request
     connection: HTTPConnection = request.connection
@@ -154,8 +152,8 @@ def send_usual(handler: RequestHandler) -> Future[None]:
         or handler._reason != "OK"
         or method == "HEAD"
         or not isinstance(connection, WholeConnection)
-        or "_new_cookie" in own
-        or not tags_as_shipped(cls, own)
+        or hasattr(handler, "_new_cookie")
+        or not tags_as_shipped(handler)
     ):
         return send_whole(handler)
     body = b"".join(handler._write_buffer)
@@ -169,6 +167,13 @@ def send_usual(handler: RequestHandler) -> Future[None]:
     handler._headers_written = True
     handler._write_buffer = []
     return connection.answer(written)
+
+
+def _flushes_as_shipped(handler: Any) -> bool:
+    try:
+        return handler.flush.__func__ is flush
+    except AttributeError:  # no method
+        return False
 
 
 def _add_cookies(handler: RequestHandler) -> None:

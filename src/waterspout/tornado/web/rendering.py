@@ -38,7 +38,7 @@ def render(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> Awa
     if handler._finished:
         raise RuntimeError("Cannot render() after finish()")
     html = handler.render_string(template_name, **kwargs)
-    modules: dict[str, UIModule] | None = handler.__dict__.get("_active_modules")
+    modules: dict[str, UIModule] | None = getattr(handler, "_active_modules", None)
     if modules:
         html = _with_resources(handler, html, modules.values())
     return handler.finish(html)

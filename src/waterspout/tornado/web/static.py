@@ -296,7 +296,7 @@ class StaticFileHandler(RequestHandler):
 
     def _stat(self) -> os.stat_result:
         # A subclass may have validated the path in its own way.
-        if "_stat_result" not in self.__dict__:
+        if not hasattr(self, "_stat_result"):
             assert self.absolute_path is not None
             self._stat_result = os.stat(self.absolute_path)
         return self._stat_result

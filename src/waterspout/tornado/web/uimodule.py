@@ -150,7 +150,7 @@ def _ui_module(handler: RequestHandler, name: str, module: type[UIModule]) -> Ca
     """Return what renders the one instance of *module* in this response."""
 
     def render(*args: Any, **kwargs: Any) -> str:
-        active: dict[str, UIModule] | None = handler.__dict__.get("_active_modules")
+        active: dict[str, UIModule] | None = getattr(handler, "_active_modules", None)
         if active is None:
             active = handler._active_modules = {}
         instance = active.get(name)

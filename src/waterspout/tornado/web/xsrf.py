@@ -27,7 +27,7 @@ def xsrf_token(handler: RequestHandler) -> bytes:
     Settings: ``xsrf_cookie_version`` (2, or 1), ``xsrf_cookie_name`` (``_xsrf``),
     ``xsrf_cookie_kwargs`` (for `set_cookie`).
     """
-    token: bytes | None = handler.__dict__.get("_xsrf_token")
+    token: bytes | None = getattr(handler, "_xsrf_token", None)
     if token is not None:
         return token
     version, secret, timestamp = handler._get_raw_xsrf_token()
@@ -70,7 +70,7 @@ def check_xsrf_cookie(handler: RequestHandler) -> None:
 
 def _get_raw_xsrf_token(handler: RequestHandler) -> RawToken:
     """Return what the cookie of the request holds, or a new secret; the same for one handler."""
-    raw: RawToken | None = handler.__dict__.get("_raw_xsrf_token")
+    raw: RawToken | None = getattr(handler, "_raw_xsrf_token", None)
     if raw is None:
         cookie = handler.get_cookie(_cookie_name(handler.settings))
         version, secret, timestamp = handler._decode_xsrf_token(cookie or "")

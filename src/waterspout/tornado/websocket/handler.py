@@ -145,7 +145,7 @@ class WebSocketHandler(RequestHandler):
 
     def __fields(self) -> list[Header]:
         """Return the header fields of the answer that `set_header` and others have set."""
-        for cookie in self.__dict__.get("_new_cookie", {}).values():
+        for cookie in getattr(self, "_new_cookie", {}).values():
             self.add_header("Set-Cookie", cookie.OutputString(None))
         return [
             (name, value)
