@@ -6,6 +6,7 @@ A site is named ``SETTINGS@KIND``, such as ``hosts@in-tornado``, and made when i
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -183,6 +184,10 @@ def add_views(app: App) -> None:
     @app.get("/cookie")
     def cookie() -> str:
         return str(request.cookies.get("__Host-id"))
+
+    @app.get("/late", timeout=0.05)
+    async def late() -> None:
+        await asyncio.Event().wait()
 
     @app.get("/forbidden")
     async def forbidden() -> None:

@@ -63,6 +63,16 @@ def test_an_error_has_the_fields(open_door: Open, door_kind: str, kind: str) -> 
     assert {name: said.get(name) for name in MODERN} == MODERN
 
 
+@pytest.mark.parametrize("kind", INSIDE[:3])
+def test_an_answer_of_the_server_has_the_fields(open_door: Open, door_kind: str, kind: str) -> None:
+    """504, because the view's time was over."""
+    if door_kind not in ("native", "uvicorn"):
+        pytest.skip("a door that waits for the view")
+    said = open_door("modern", kind).ask("/late")
+    assert said.status == 504
+    assert {name: said.get(name) for name in MODERN} == MODERN
+
+
 @inside
 def test_a_programs_own_field_wins(open_door: Open, kind: str) -> None:
     said = open_door("modern", kind).ask("/own-field")

@@ -24,6 +24,11 @@ DEFAULT_DATABASE = "guestbook.sqlite3"
 
 # SECURITY: everything a page needs is served from here, and no page may be framed.
 CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+SAFE_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
 
 
 def create_app(database: str | None = None) -> App:
@@ -39,6 +44,7 @@ def create_app(database: str | None = None) -> App:
         SECRET_KEY=book.secret_key(),
         SESSION_COOKIE_NAME="guestbook",
         MAX_CONTENT_LENGTH=64 * 1024,
+        DEFAULT_HEADERS=SAFE_HEADERS,
     )
     app.extensions["guestbook"] = book
     for room in (pages.bp, live.bp, api.bp):
@@ -46,16 +52,13 @@ def create_app(database: str | None = None) -> App:
     looks.install(app)
     app.jinja_env.globals["csrf_token"] = guard.csrf_token
     app.before_request(looks.start_clock)
-    app.after_request(_finish_headers)
+    app.after_request(_tell_time)
     app.register_error_handler(HTTPException, _error_page)
     return app
 
 
-def _finish_headers(response: Response) -> Response:
-    """Say what a browser may do with the page, and how long it took to make."""
-    response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+def _tell_time(response: Response) -> Response:
+    """Say how long the page took to make."""
     if (elapsed := looks.elapsed_ms(g)) is not None:
         response.headers["Server-Timing"] = f"view;dur={elapsed:.2f}"
     return response
