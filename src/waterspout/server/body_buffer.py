@@ -8,6 +8,10 @@ times their size (an object of one byte has 34).
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .budget import Budget
 
 __all__ = ["BodyBuffer"]
 
@@ -17,14 +21,25 @@ _JOINED = 64 * 1024
 
 
 class BodyBuffer:
-    """Bytes that are put in at one end and taken at the other, or all at once."""
+    """Bytes that are put in at one end and taken at the other, or all at once.
 
-    __slots__ = ("_pieces", "size")
+    They are counted in *budget*, until they are taken or the buffer is given up.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_budget", "_pieces", "size")
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self._budget = budget
         self._pieces: deque[bytes | bytearray] = deque()
         #: How many bytes wait.
         self.size = 0
+
+    def __del__(self) -> None:
+        self._give_back(self.size)
+
+    def _give_back(self, size: int) -> None:
+        if self._budget is not None:
+            self._budget.used -= size
 
     @property
     def pieces(self) -> int:
@@ -35,6 +50,8 @@ class BodyBuffer:
         """Put *data* behind what waits."""
         size = len(data)
         self.size += size
+        if self._budget is not None:
+            self._budget.used += size
         pieces = self._pieces
         if size < _SMALL and pieces:
             last = pieces[-1]
@@ -49,12 +66,14 @@ class BodyBuffer:
         """Return the first piece, and forget it. Raises `IndexError` if nothing waits."""
         piece = self._pieces.popleft()
         self.size -= len(piece)
+        self._give_back(len(piece))
         return bytes(piece)
 
     def take_all(self) -> bytes:
         """Return everything that waits, and forget it."""
         pieces = self._pieces
         self._pieces = deque()
+        self._give_back(self.size)
         self.size = 0
         # PERF: most bodies are one piece, which is not copied.
         return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)

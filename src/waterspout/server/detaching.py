@@ -30,6 +30,7 @@ def detach(connection: Connection) -> tuple[asyncio.Transport, bytes]:
     if exchange.timer is not None:
         exchange.timer.cancel()
     connection.flush()
+    connection.count_unsent(0)
     connection.running = connection.receiving = None
     connection.lost = connection.shut = connection.closing = True
     connection.deadline = connection.write_deadline = NEVER

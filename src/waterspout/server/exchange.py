@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..http.incoming import Incoming
     from ..lanes import Lane
     from .access import Access
+    from .budget import Budget
     from .http1 import RequestParser
     from .lent_socket import LentSocket
     from .receiving import Receiver
@@ -50,6 +51,8 @@ class Exchange:
     early: asyncio.Task[Any] | None = None
     #: Called when the client goes away before its answer is sent.
     on_gone: Callable[[], object] | None = None
+    #: Where the bytes of its body are counted while they wait in memory.
+    budget: Budget | None = None
     #: How many bytes of a body may arrive, and how many have.
     limit: int | None = None
     received = 0
@@ -125,7 +128,7 @@ class Exchange:
         """Keep a piece of the body; True if so much waits that it should be spooled."""
         buffer = self._buffer
         if buffer is None:
-            buffer = self._buffer = BodyBuffer()
+            buffer = self._buffer = BodyBuffer(self.budget)
         buffer.add(data)
         self.received += len(data)
         return buffer.size > SPOOL_THRESHOLD
@@ -196,7 +199,7 @@ class Channel:
 
     def __init__(self, connection: Receiver) -> None:
         self._connection = connection
-        self._buffer = BodyBuffer()
+        self._buffer = BodyBuffer(connection.budget)
         self._holding = False
         self._ended = False
         self._error: BaseException | None = None

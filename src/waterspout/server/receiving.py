@@ -191,7 +191,9 @@ class Receiver(Wire):
             exchange.ctx = ctx = receive(self.app, incoming)
             if ctx is not None:
                 exchange.plan = ctx.plan
-        if parser.content_length or parser.chunked:
+        if self.budget.used > self.budget.limit:
+            self._decline_for_memory(exchange)
+        elif parser.content_length or parser.chunked:
             self._begin_body(exchange)
         elif incoming.upgrade and _wants_other_protocol(incoming):
             self._await_upgrade(exchange)
@@ -210,6 +212,7 @@ class Receiver(Wire):
         if parser.chunked and exchange.incoming.version == "1.0":
             exchange.keep_alive = False  # see `Conduct.reads_chunks_in_1_0`
         ctx = exchange.ctx  # of a mounted application it may be
+        exchange.budget = self.budget
         exchange.limit = limit = (self.app if ctx is None else ctx.app).body_limit(plan)
         self._rate_from = None
         length = parser.content_length
@@ -258,6 +261,10 @@ class Receiver(Wire):
         else:
             self._enqueue(exchange)
 
+    def _decline_for_memory(self, exchange: Exchange) -> None:
+        self.app.logger.warning("503: bodies and unsent answers hold more than limits.memory")
+        self._decline(exchange, ServiceUnavailable(retry_after=1))
+
     def on_body(self, data: bytes) -> None:
         """A piece of a body arrived."""
         exchange = self.receiving
@@ -265,6 +272,8 @@ class Receiver(Wire):
             return
         if exchange.limit is not None and exchange.received + len(data) > exchange.limit:
             self._decline(exchange, RequestEntityTooLarge())
+        elif self.budget.used > self.budget.limit and exchange.channel is None:
+            self._decline_for_memory(exchange)
         elif exchange.channel is not None:
             exchange.received += len(data)
             exchange.channel.feed(data)

@@ -36,6 +36,7 @@ from . import answers, forwarded
 from .accepting import Acceptor
 from .access import Access, open_log
 from .application import resolve
+from .budget import Budget
 from .conduct import OURS
 from .connection import Connection
 from .lifespan import Lifespan
@@ -140,6 +141,9 @@ class Server:
         """Where it listens, one entry for each address."""
         self.access_log: Access | None = access_log
         self.outbox = Outbox()
+        self.budget = Budget(self.settings.limits.memory)
+        self.websockets = 0
+        """How many WebSockets are open."""
         self.frame_outbox = FrameOutbox()
         self.date_line = b""
         """The ``Date`` header line of now, CRLF included; refreshed every second."""

@@ -81,6 +81,12 @@ class Limits:
     max_connections: int = 10_000
     """Open connections of one process; at the limit idle ones are closed for new ones, and if there
     are none, accepting pauses."""
+    max_websockets: int = 10_000
+    """Open WebSockets of one process; the next is answered 503 with ``Retry-After``."""
+    memory: int = 512 * 1024 * _KIB
+    """Bytes that the clients of one process together may make it hold: bodies that wait in memory,
+    and answers and messages that slow readers have not taken. Above it requests are answered 503
+    with ``Retry-After``, and WebSockets that do not read are dropped at their next message."""
     requests_per_worker: int = 0
     """Requests after which a worker process is replaced by a new one; 0: never."""
     requests_per_worker_jitter: int = 0

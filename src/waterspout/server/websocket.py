@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import BadRequest, ClientDisconnected
+from werkzeug.exceptions import BadRequest, ClientDisconnected, ServiceUnavailable
 
 from ..websockets.caps import Capped, capped
 from ..websockets.ends import Header, Sink
@@ -91,6 +91,7 @@ class SocketConnection(Wire):
         """Take over *transport*: write the answer, and keep what came behind the request."""
         self.transport = transport
         self.server.connections.add(self)
+        self.server.websockets += 1
         transport.set_protocol(self)
         transport.write(head)
         self.link.paused = True
@@ -123,6 +124,7 @@ class SocketConnection(Wire):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by either side."""
         super().connection_lost(exc)
+        self.server.websockets -= 1
         if self.link.paused or self._waits_for_turn:
             # What it has sent is still read, if that does not take too long.
             self.loop.call_later(self._close_timeout, self.link.feed_eof)
@@ -187,7 +189,9 @@ class SocketConnection(Wire):
     def _check_unsent(self) -> None:
         """Drop a client that lets too much wait. SECURITY: it would fill our memory."""
         limit = self.settings.max_unsent
-        if limit is None or self.transport.get_write_buffer_size() + self._size <= limit:
+        unsent = self.transport.get_write_buffer_size() + self._size
+        self.count_unsent(unsent)
+        if (limit is None or unsent <= limit) and not self.budget.is_spent():
             return
         _logger.info("A WebSocket was dropped: its client does not read what it is sent.")
         self._drop()
@@ -311,7 +315,8 @@ class SocketConnection(Wire):
 class Upgrading:
     """A client that asked for a WebSocket (`websockets.ends.Upgrade`).
 
-    Raises 400, 405 or 426 if its opening handshake is not as it should be.
+    Raises 503 at the limit of WebSockets, and 400, 405 or 426 if its opening handshake is not as it
+    should be.
     """
 
     def __init__(
@@ -321,6 +326,8 @@ class Upgrading:
         self._handshake = Handshake(incoming, settings)
         if connection.running is None or not connection.running.held:
             raise BadRequest("An opening handshake has no body.")
+        if connection.server.websockets >= connection.limits.max_websockets:
+            raise ServiceUnavailable("Too many WebSockets are open.", retry_after=1)
         self._connection = connection
         self._incoming = incoming
         self._settings = settings

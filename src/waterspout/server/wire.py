@@ -99,12 +99,14 @@ class Wire(asyncio.Protocol):
 
     __slots__ = (
         "_can_write",
+        "_counted",
         "_holds",
         "_on_lost",
         "_thrown_away",
         "_throws_until",
         "_unsent",
         "answer",
+        "budget",
         "closing",
         "deadline",
         "idle",
@@ -141,6 +143,8 @@ class Wire(asyncio.Protocol):
         #: What is written at the end of the loop's turn.
         self.answer = b""
         self.outbox = server.outbox
+        self.budget = server.budget
+        self._counted = 0  # bytes of what is unsent that stand in the budget
         #: The client does not take what is written.
         self.stalled = False
         self._holds = 0  # reasons not to read
@@ -160,6 +164,7 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by either side."""
         self.lost = self.shut = self.closing = True
+        self.count_unsent(0)
         self.deadline = self.write_deadline = NEVER
         if self._can_write is not None:
             self._can_write.set()
@@ -234,13 +239,21 @@ class Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.stalled = False
+        self.count_unsent(0)
         if self._can_write is not None:
             self._can_write.set()
         self.write_deadline = NEVER
 
     def _watch_reader(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()
+        if self.stalled:
+            self.count_unsent(self._unsent)
         self.write_deadline = self.loop.time() + self.timeouts.write if self._unsent else NEVER
+
+    def count_unsent(self, size: int) -> None:
+        """Note in the process's budget what a slow reader has not taken."""
+        self.budget.used += size - self._counted
+        self._counted = size
 
     async def drain(self) -> None:
         """Wait until more of an answer may be written. Raises `ClientDisconnected`."""
