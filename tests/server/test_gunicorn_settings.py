@@ -142,7 +142,7 @@ def test_a_module_that_cannot_be_imported_ends_gunicorn(start: Start) -> None:
     assert program.output.count("Booting worker") == 1
 
 
-def _test_the_documentation_has_the_table() -> None:
+def test_the_documentation_has_the_table() -> None:
     """docs/deployment.md says of each setting that is not gunicorn's own what it does."""
     for name in ("deployment.md", "deployment.zh-CN.md"):
         text = (DOCS / name).read_text(encoding="utf-8")

@@ -1,0 +1,54 @@
+"""docs/deployment.md says what is so: names of settings and variables, options, both languages.
+
+Its configurations of nginx and haproxy are run by tests/proxies.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from waterspout.cli.running import serve_command, settings_command
+from waterspout.server.settings_sources import described
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = {
+    name: (DOCS / name).read_text(encoding="utf-8")
+    for name in ("deployment.md", "deployment.zh-CN.md")
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_settings_and_variables_are_there(name: str) -> None:
+    text = PAGES[name]
+    settings = {setting.name for setting in described()}
+    variables = {setting.variable for setting in described()}
+    assert set(re.findall(r"\b(?:timeouts|limits|threads)\.\w+", text)) <= settings
+    assert set(re.findall(r"WATERSPOUT_[A-Z_]+", text)) - {"WATERSPOUT_"} <= variables
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_options_are_there(name: str) -> None:
+    """Each command line of `waterspout run` on the page has options that `run` has."""
+    options = {"run": serve_command, "settings": settings_command}
+    lines = re.findall(r"waterspout (run|settings)\b([^`\n]*)", PAGES[name])
+    assert len(lines) > 5
+    for command, rest in lines:
+        known = {option for param in options[command].params for option in param.opts}
+        words = shlex.split(rest.split("`")[0])
+        assert {word for word in words if word.startswith("--")} <= known | {"--help"}
+
+
+def test_both_languages_have_the_same_configurations() -> None:
+    first, second = (
+        [re.sub(r"#.*", "", block) for block in re.findall(r"```\w+\n.*?```", text, re.DOTALL)]
+        for text in PAGES.values()
+    )
+    assert first == second
+    rows = [
+        re.findall(r"^\| `([a-z_]+)` \| \S+ \| (.*) \|$", text, re.M) for text in PAGES.values()
+    ]
+    assert rows[0] == rows[1]
