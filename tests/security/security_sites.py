@@ -243,6 +243,7 @@ def load_container(app: App) -> Any:
 
 def _around(kind: str, app: App) -> App:
     if kind == "handlers":
+        app.route("/hook", methods=["POST"], cross_site=True)(Data)
         app.add_handlers([("/text", Text), ("/data", Data), ("/own-field", OwnField)])
         folder = {"path": str(Path(__file__).parent)}
         app.add_handlers([("/files/(.*)", web.StaticFileHandler, folder)])

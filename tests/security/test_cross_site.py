@@ -103,6 +103,11 @@ def test_a_route_may_be_for_other_sites(open_door: Open, kind: str) -> None:
         assert (said.status, said.body) == (200, b"2")
 
 
+def test_a_handlers_route_may_be_for_other_sites(open_door: Open) -> None:
+    said = open_door("modern", "handlers").ask("/hook", "POST", REFUSED[0], b"12")
+    assert (said.status, said.body) == (200, b"2")
+
+
 @inside
 def test_behind_a_proxy_that_changes_host_the_token_tells(open_door: Open, kind: str) -> None:
     """Without TLS a browser sends no Sec-Fetch-Site."""
