@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +293,52 @@ def test_c1_the_body_is_read_once_and_kept(app: App, way: Way) -> None:
     }
     said = {path: app.json.loads(ask(path, "POST", FORM, b"a=1").body) for path in expected}
     assert said == expected
+
+
+def test_headers_are_a_view_of_the_environ(way: Way) -> None:
+    """As in Werkzeug: what a hook puts into the environ is read by everything after it."""
+    app = Flask("environ")
+
+    @app.before_request
+    @way.fn
+    def sign_on() -> None:
+        assert request.headers["X-First"] == "1"
+        assert request.headers.get("Authorization") is None
+        environ = request.environ
+        environ["HTTP_AUTHORIZATION"] = "Basic dTpw"
+        environ["HTTP_COOKIE"] = "a=b"
+        environ["REMOTE_USER"] = "sso"
+        environ["CONTENT_TYPE"] = "application/json"
+        environ["wsgi.input"] = BytesIO(b"[1]")
+        environ["CONTENT_LENGTH"] = "3"
+        del environ["HTTP_X_FIRST"]
+
+    @app.post("/")
+    @way.fn
+    def view() -> list[Any]:
+        assert request.authorization is not None
+        with pytest.raises(TypeError):
+            request.headers["X"] = "y"  # type: ignore[index]
+        return [
+            request.authorization.username,
+            request.remote_user,
+            request.cookies["a"],
+            request.headers.get("X-First"),
+            request.get_json(),
+        ]
+
+    answer = way.serve(app)("/", "POST", {"X-First": "1"}, b"old")
+    assert json.loads(answer.body) == ["u", "sso", "b", None, [1]]
+
+
+def test_headers_are_read_only_before_there_is_an_environ(way: Way) -> None:
+    app = Flask("environ")
+
+    @app.get("/")
+    @way.fn
+    def view() -> str:
+        with pytest.raises(TypeError):
+            request.headers["X"] = "y"  # type: ignore[index]
+        return "changed" if "X" in request.headers else "same"
+
+    assert way.serve(app)("/").text == "same"

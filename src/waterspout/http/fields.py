@@ -5,19 +5,30 @@ For fields whose values are known to have no line end.
 
 from __future__ import annotations
 
-from werkzeug.datastructures import Headers
+from typing import Any
 
-__all__ = ["add_field", "headers_of"]
+from werkzeug.datastructures import Headers
+from werkzeug.datastructures.mixins import ImmutableHeadersMixin
+
+__all__ = ["ReceivedHeaders", "add_field", "headers_of"]
 
 #: Werkzeug keeps the fields in a list, as in the versions so far.
 _is_known = vars(Headers()) == {"_list": []}
 
 
-def headers_of(fields: list[tuple[str, str]]) -> Headers:
-    """Return headers that keep *fields*."""
+class ReceivedHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]  # as Werkzeug's own
+    """The fields of a request: read-only, as Werkzeug's view of an environ is."""
+
+    def copy(self) -> Any:
+        """Return a copy that can be changed."""
+        return Headers(self)
+
+
+def headers_of(fields: list[tuple[str, str]], cls: type[Headers] = Headers) -> Headers:
+    """Return headers, of the class *cls*, that keep *fields*."""
     if not _is_known:
         return Headers(fields)
-    made = Headers()
+    made = cls()
     made._list = fields
     return made
 

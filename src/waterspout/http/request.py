@@ -15,7 +15,7 @@ from functools import cache
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from werkzeug.datastructures import Headers, IfRange, ImmutableMultiDict
+from werkzeug.datastructures import EnvironHeaders, Headers, IfRange, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.http import parse_cookie
@@ -27,7 +27,7 @@ from ..current import current_config, request_var
 from ..registries import ObservedType
 from .awaitable import awaitable
 from .debugging import attach_enctype_error_multidict
-from .fields import headers_of
+from .fields import ReceivedHeaders, headers_of
 from .forms import URLENCODED, FormParser, OwnFormParser, multi_dict, parse_fields
 from .incoming import Incoming
 from .once import made_once
@@ -95,6 +95,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     #: The message of the native server or ASGI; None for a request from a WSGI environ.
     incoming: Incoming | None = None
     shallow = False
+    _given_input: IO[bytes] | None = None
 
     max_content_length: int | None = Limit("MAX_CONTENT_LENGTH", None)  # type: ignore[assignment]
     max_form_memory_size: int | None = Limit(  # type: ignore[assignment]
@@ -166,7 +167,8 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
 
     @made_once
     def headers(self) -> Headers:  # type: ignore[override]
-        """The header fields; repeated ones are joined as RFC 9110 §5.3 reads them."""
+        """The header fields; repeated ones are joined as RFC 9110 §5.3 reads them. Where the
+        `environ` was made, they are a view of it, and a hook that changes it changes them."""
         fields: dict[str, str] = {}
         for raw, value in self._message().headers:
             if _UNDERSCORE in raw:  # SECURITY: see Incoming.to_environ
@@ -179,7 +181,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         values = "".join(fields.values())
         if "\n" in values or "\r" in values:
             return Headers(fields)  # raises `ValueError`
-        return headers_of(list(fields.items()))  # PERF: looked at all at once
+        return headers_of(list(fields.items()), ReceivedHeaders)  # PERF: looked at all at once
 
     def _field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case), None if it was not sent.
@@ -227,7 +229,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies (RFC 6265); of several with one name the first."""
         incoming = self.incoming
-        if incoming is None:
+        if incoming is None or "headers" in self.__dict__:
             sent = ";".join(self.headers.getlist("Cookie"))
         else:  # PERF: without making all headers
             sent = (incoming.header(b"cookie") or b"").decode("latin-1")
@@ -239,8 +241,10 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     def environ(self) -> WSGIEnvironment:  # type: ignore[override]
         """The WSGI environ, made on demand where a server of ours received the request."""
         environ = self._message().to_environ()
-        environ["wsgi.input"] = self._body_file()
+        environ["wsgi.input"] = self._given_input = self._body_file()
         environ["werkzeug.request"] = self
+        if type(self).headers is _HEADERS:
+            self.__dict__["headers"] = EnvironHeaders(environ)
         return environ
 
     # -- the body --------------------------------------------------------------
@@ -258,7 +262,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         """The body as a binary file. It was received whole (bounded, spooled) before the
         view ran, unless the route streams. Raises 413 above `max_content_length`."""
         limit = self.max_content_length
-        if self.incoming is None:
+        if self.incoming is None or self._has_other_input():
             environ = self.environ
             chunked = self.content_length is None and "wsgi.input_terminated" in environ
             if chunked and limit is not None:
@@ -272,6 +276,11 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             if size > limit:
                 raise RequestEntityTooLarge()
         return self._body_file()
+
+    def _has_other_input(self) -> bool:
+        """Whether a hook has put another body into the environ."""
+        environ = self.__dict__.get("environ")
+        return environ is not None and environ["wsgi.input"] is not self._given_input
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body piece by piece as it arrives, on a route with ``stream=True``;
