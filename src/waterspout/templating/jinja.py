@@ -16,8 +16,10 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import BaseLoader, Template, TemplateNotFound, TemplatesNotFound
+from jinja2 import BaseLoader, BytecodeCache, Template, TemplateNotFound, TemplatesNotFound
 from jinja2 import Environment as BaseEnvironment
+from jinja2.compiler import CodeGenerator
+from jinja2.ext import Extension
 from jinja2.runtime import Context, LoopContext, new_context
 
 from ..bridge import run_async
@@ -30,7 +32,9 @@ from . import blocks, pages
 from .context import fill_context_async, has_async_processors
 from .engines import is_tornado
 from .explain import Source, explain_template_loading_attempts
-from .printing import Joined, PrintingCodeGenerator, printers
+from .folding import calls_program
+from .printing import Joined, PrintingCodeGenerator, is_known, printers
+from .shared_code import MarkedCache
 
 if TYPE_CHECKING:
     from blinker import Signal
@@ -87,7 +91,9 @@ class Environment(BaseEnvironment):
     from the application's and its blueprints' folders."""
 
     template_class = _Template
-    code_generator_class = PrintingCodeGenerator
+    code_generator_class = PrintingCodeGenerator if is_known else CodeGenerator
+    #: Compiled templates of `render_template_string`.
+    compiled_strings: dict[str, Template]
     printers = printers
     joined = Joined
 
@@ -96,7 +102,27 @@ class Environment(BaseEnvironment):
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**options)
         self.app = app
-        self.compiled_strings: dict[str, Template] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # What was compiled before an option was set is not right any more.
+        object.__setattr__(self, name, value)
+        self.__dict__["compiled_strings"] = {}
+
+    def add_extension(self, extension: str | type[Extension]) -> None:
+        """Add an extension."""
+        super().add_extension(extension)
+        self.compiled_strings = {}
+
+    @property
+    def bytecode_cache(self) -> Any:
+        """Where compiled code is kept between processes; the keys of ours are our own."""
+        return self.__dict__["_bytecode_cache"]
+
+    @bytecode_cache.setter
+    def bytecode_cache(self, value: BytecodeCache | MarkedCache | None) -> None:
+        if value is not None and not isinstance(value, MarkedCache):
+            value = MarkedCache(value)
+        self.__dict__["_bytecode_cache"] = value
 
     @property
     def reading(self) -> tuple[type, type, Callable[[Any, str], Any]]:
@@ -266,8 +292,9 @@ def _compile(env: BaseEnvironment, source: str) -> Template:
     """Return the compiled template of *source*.
 
     PERF: compiling costs 0.4 ms even for one line, so the last ones are kept, as Jinja keeps those
-    it loads. An overlay shares the dictionary of its parent: hence the look at whose template it
-    is.
+    it loads; but not where compiling calls functions of the program, which Flask calls for each
+    rendering. An overlay shares the dictionary of its parent: hence the look at whose template
+    it is.
     """
     kept: dict[str, Template] | None = getattr(env, "compiled_strings", None)
     if kept is None or env.cache is None:
@@ -275,9 +302,10 @@ def _compile(env: BaseEnvironment, source: str) -> Template:
     template = kept.get(source)
     if template is None or template.environment is not env:
         template = env.from_string(source)
-        if len(kept) >= _STRINGS_KEPT:
-            kept.clear()
-        kept[source] = template
+        if not calls_program(env, source):
+            if len(kept) >= _STRINGS_KEPT:
+                kept.clear()
+            kept[source] = template
     return template
 
 

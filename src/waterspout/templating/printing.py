@@ -18,6 +18,7 @@ each attribute.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
@@ -27,7 +28,11 @@ from markupsafe import escape
 if TYPE_CHECKING:
     from jinja2.compiler import Frame
 
-__all__ = ["Joined", "PrintingCodeGenerator", "printers"]
+__all__ = ["Joined", "PrintingCodeGenerator", "is_known", "printers"]
+
+#: Whether Jinja's compiler is one that this was written for; with another one templates are
+#: compiled by Jinja alone.
+is_known = version("jinja2").startswith("3.1.")
 
 try:
     from markupsafe import _escape_inner  # type: ignore[attr-defined]  # MarkupSafe >= 3
