@@ -505,3 +505,37 @@ def test_without_gunicorn_the_extra_is_named(start: Start) -> None:
     program = start(source=WITHOUT_GUNICORN + OURS)
     assert program.wait() != 0
     assert "pip install 'waterspout[workers]'" in program.output
+
+
+TORNADO = """
+import os
+import tornado.web
+
+class Pid(tornado.web.RequestHandler):
+    def get(self):
+        self.write(str(os.getpid()))
+
+print("note:", tornado.web.Application.__module__, flush=True)
+app = tornado.web.Application([("/pid", Pid)])
+"""
+
+
+def test_gunicorns_own_tornado_worker_under_the_drop_in(start: Start, tmp_path: Path) -> None:
+    """`gunicorn -k tornado --max-requests`: its worker, our server under Tornado's names."""
+    pytest.importorskip("tornado")
+    (tmp_path / "program_of_tornado.py").write_text(TORNADO)
+    program = start(
+        *("-W", "default", "-m", "waterspout.dropin", "-m", "gunicorn", "-k", "tornado"),
+        *("--no-control-socket", "--max-requests", "30", "-w", "2", "-b", "127.0.0.1:0"),
+        "program_of_tornado:app",
+    )
+    port = program.port()
+    seen: set[str] = set()
+    while len(seen) < 4:
+        with contextlib.suppress(OSError):  # its worker does not wait for what it has accepted
+            seen.add(get(port))
+    program.wait_for_line("Autorestarting worker", 2)
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+    assert set(program.notes()) == {"waterspout.tornado.web.application"}
+    assert "Traceback" not in program.output
