@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -287,6 +289,38 @@ def test_gunicorns_access_log(start: Start) -> None:
     connection.close()
     line = program.wait_for_line('"GET /?a=b HTTP/1.1"')
     assert line == '127.0.0.1 GET "GET /?a=b HTTP/1.1" 200 5 seven tester /\n'
+
+
+ATOMS = (
+    "%(h)s %(l)s %(u)s %(m)s %(U)s %(q)s %(H)s %(s)s %(b)s %(B)s %(f)s %(a)s %({x-tag}i)s"
+    " %({content-type}o)s %({content-length}o)s %({x-none}o)s %({request_method}e)s %({none}i)s"
+    ' "%(r)s"'
+)
+
+
+@pytest.mark.parametrize("path", ["/", "/thread", "/scheme"])
+def test_every_atom_of_gunicorns_access_log(start: Start, path: str) -> None:
+    """Fields of the answer too, whichever way it is written; times are numbers."""
+    times = " %(T)s %(M)s %(D)s %(L)s %(p)s %(t)s"
+    program = gunicorn(start, "--access-logfile", "-", "--access-logformat", ATOMS + times)
+    connection = HTTPConnection("127.0.0.1", program.port(), timeout=15)
+    user = base64.b64encode(b"ann:secret").decode()
+    headers = {
+        "X-Tag": "7",
+        "User-Agent": "me",
+        "Referer": "there",
+        "Authorization": f"Basic {user}",
+    }
+    connection.request("GET", f"{path}?a=b", headers=headers)
+    answer = connection.getresponse()
+    size = len(answer.read())
+    connection.close()
+    line = program.wait_for_line("127.0.0.1 - ann GET")
+    kind = answer.headers["Content-Type"]
+    shown = f"127.0.0.1 - ann GET {path} a=b HTTP/1.1 200 {size} {size} there me 7"
+    assert line.startswith(f'{shown} {kind} {size} - GET - "GET {path}?a=b HTTP/1.1" ')
+    times = line.rpartition('" ')[2]
+    assert re.fullmatch(r"\d+ \d+ \d+ \d+\.\d{6} <\d+> \[.* [+-]\d{4}\]\n", times), times
 
 
 def test_gunicorn_with_tls(start: Start, tmp_path: Path) -> None:

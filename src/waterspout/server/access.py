@@ -52,6 +52,8 @@ class Record(NamedTuple):
     """From the first byte of the request to the last of the answer."""
     headers: Sequence[tuple[bytes, bytes]]
     """The request's header fields."""
+    head: bytes = b""
+    """Status line and header fields of the answer, as far as its maker gave them."""
 
     def header(self, name: bytes) -> str | None:
         """Return the field `name` (lower case) as text, or None."""
@@ -74,6 +76,7 @@ class Access(Protocol):
         sent: int,
         seconds: float,
         headers: Sequence[tuple[bytes, bytes]],
+        head: bytes = b"",
         /,
     ) -> None: ...
 
@@ -114,14 +117,16 @@ class AccessLog:
         sent: int,
         seconds: float,
         headers: Sequence[tuple[bytes, bytes]],
+        head: bytes = b"",
         /,
     ) -> None:
         """Queue one finished request (see `Record` for the fields)."""
         if len(self._records) >= _QUEUE:
             self.dropped += 1
             return
+        now = time.time()
         self._records.append(
-            Record(time.time(), client, method, target, version, status, sent, seconds, headers)
+            Record(now, client, method, target, version, status, sent, seconds, headers, head)
         )
         if not self._awake:
             self._awake = True

@@ -250,7 +250,7 @@ class Connection(Receiver):
         """Write an answer without a response object: *head* ends before the length."""
         incoming = exchange.incoming
         server = self.server
-        exchange.status = status
+        exchange.status, exchange.head = status, head
         if (
             exchange.keep_alive
             and exchange.complete
@@ -284,7 +284,7 @@ class Connection(Receiver):
             and not (self.lost or self.server.stopping)
         ):
             # PERF: most answers; without asking twice, and joined instead of formatted.
-            exchange.status = outgoing.status
+            exchange.status, exchange.head = outgoing.status, outgoing.head
             self.send(b"".join((outgoing.head, self.server.date_line, b"\r\n", body)))
             exchange.sent = length
             self._done(exchange)
@@ -306,7 +306,7 @@ class Connection(Receiver):
 
     def head_bytes(self, exchange: Exchange, outgoing: Outgoing, framing: bytes = b"") -> bytes:
         """Return the complete head of an answer, with the fields of the connection."""
-        exchange.status = outgoing.status
+        exchange.status, exchange.head = outgoing.status, outgoing.head
         return b"%b%b%b%b\r\n" % (
             outgoing.head,
             framing,

@@ -75,6 +75,9 @@ class Exchange:
     #: milliseconds. Set if there is an access log.
     started = 0.0
     status = 0
+    #: Status line and header fields of the answer, but for what the connection adds; the value of
+    #: Content-Length may be missing at the end.
+    head = b""
     sent = 0
     _buffer: BodyBuffer | None = None
     _file: IO[bytes] | None = None
@@ -109,6 +112,7 @@ class Exchange:
             self.sent,
             perf_counter() - self.started,
             incoming.headers,
+            self.head,
         )
 
     def ends_with_client(self) -> bool:

@@ -206,8 +206,6 @@ class GunicornSink:
 
     SECURITY: control and non-ASCII characters are escaped (gunicorn itself sees to quotes), so that
     a client writes no lines and no terminal codes, and no encoding fails.
-
-    Atoms of response headers (``%({name}o)s``) are not known here and print as ``-``.
     """
 
     def __init__(self, log: Any) -> None:
@@ -217,7 +215,7 @@ class GunicornSink:
         """Log each record."""
         for record in records:
             headers = [(_atom(name), _atom(value)) for name, value in record.headers]
-            answer = _Answer(str(record.status), record.sent)
+            answer = _Answer(str(record.status), record.sent, _fields(record))
             took = timedelta(seconds=record.seconds)
             self._log.access(answer, _Question(headers), _environ(record), took)
 
@@ -239,7 +237,16 @@ class _Answer(NamedTuple):
 
     status: str
     sent: int
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: list[tuple[str, str]]
+
+
+def _fields(record: Record) -> list[tuple[str, str]]:
+    """Return the answer's header fields."""
+    lines = (line.partition(b":") for line in record.head.split(b"\r\n")[1:] if line)
+    found = [(_atom(name), _atom(value.strip())) for name, _, value in lines]
+    if found and found[-1] == ("Content-Length", ""):  # the server adds it when it writes
+        found[-1] = ("Content-Length", str(record.sent))
+    return found
 
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
