@@ -171,7 +171,7 @@ def test_a_notebook_serves_in_a_thread(start: Start, loop_name: str) -> None:
 
 
 TORNADO = """
-import asyncio, sys
+import signal, sys
 from waterspout.tornado.ioloop import IOLoop
 from waterspout.tornado.web import Application, RequestHandler
 class Main(RequestHandler):
@@ -180,16 +180,25 @@ class Main(RequestHandler):
 server = Application([("/", Main)]).listen(0, "127.0.0.1")
 port = list(server._sockets.values())[0].getsockname()[1]
 print(f"Listening on http://127.0.0.1:{port}", flush=True)
+def handler(number, frame):
+    sys.exit(7)
+signal.signal(signal.SIGTERM, handler)
 try:
     IOLoop.current().start()
-except KeyboardInterrupt:
-    print("note: interrupted", flush=True)
+except (KeyboardInterrupt, SystemExit) as error:
+    print("note:", type(error).__name__, flush=True)
 """
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_ctrl_c_during_traffic_ends_the_ioloop(start: Start, attempt: int) -> None:
-    """KeyboardInterrupt comes out of `IOLoop.start`, wherever the signal fell."""
+@pytest.mark.parametrize(
+    ("number", "noted"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")]
+)
+def test_a_signal_during_traffic_ends_the_ioloop(
+    start: Start, attempt: int, number: int, noted: str
+) -> None:
+    """What Ctrl-C, or the program's own handler, raises comes out of `IOLoop.start`, wherever the
+    signal fell."""
     program = start(source=TORNADO)
     port = program.port()
     ended = threading.Event()
@@ -210,11 +219,11 @@ def test_ctrl_c_during_traffic_ends_the_ioloop(start: Start, attempt: int) -> No
         client.start()
     for _ in range(200):
         served.acquire(timeout=15)
-    program.signal(signal.SIGINT)
+    program.signal(number)
     status = program.wait()
     ended.set()
     for client in clients:
         client.join()
     assert status == 0, program.output
-    assert program.notes() == ["interrupted"]
+    assert program.notes() == [noted]
     assert "Traceback" not in program.output

@@ -1,50 +1,58 @@
-"""Ctrl-C while a loop runs: KeyboardInterrupt comes out of the loop, whatever it interrupts."""
+"""Signal handlers that raise while a loop runs: it comes out of the loop, whatever they interrupt.
+
+uvloop keeps to itself what is raised while one of its transports calls a protocol, and there most
+signals fall under load: Ctrl-C, or a handler that says `sys.exit()`, would be lost.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
+from typing import Any
 
 __all__ = ["interruptible"]
+
+#: Signals whose handlers may end a program by raising.
+_ENDING = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
+)  # fmt: skip
 
 
 @contextmanager
 def interruptible(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Let the first SIGINT raise KeyboardInterrupt between two callbacks of *loop*, the second one
-    at once, unless the program handles the signal.
-
-    NOTE: uvloop keeps to itself what is raised while a protocol of its own takes bytes, where
-    Python's handler raises most often under load.
-    """
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
+    """Raise here what a handler of a signal raises for the first time, Python's KeyboardInterrupt
+    too, when *loop* has ended its turn; what one raises after that, at once."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    interrupt: asyncio.Handle | None = None
+    raised: list[BaseException] = []
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupt
-        if interrupt is not None:
-            signal.default_int_handler(number, frame)
-        interrupt = loop.call_soon_threadsafe(_raise_interrupt)
+    def call(handler: Callable[..., Any], number: int, frame: FrameType | None) -> None:
+        try:
+            handler(number, frame)
+        except BaseException as error:
+            if raised:
+                raise
+            raised.append(error)
+            with suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(loop.stop)
 
-    signal.signal(signal.SIGINT, handle)
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    ours = {
+        number: partial(call, handler) for number, handler in before.items() if callable(handler)
+    }
+    for number, handler in ours.items():
+        signal.signal(number, handler)
     try:
         yield
-        if interrupt is not None:  # the loop was stopped before its turn
-            raise KeyboardInterrupt
     finally:
-        if interrupt is not None:
-            interrupt.cancel()
-        if signal.getsignal(signal.SIGINT) is handle:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _raise_interrupt() -> None:
-    raise KeyboardInterrupt
+        for number, handler in ours.items():
+            if signal.getsignal(number) is handler:
+                signal.signal(number, before[number])
+    if raised:
+        raise raised[0]
