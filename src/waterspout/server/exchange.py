@@ -79,7 +79,8 @@ class Exchange:
     #: Content-Length may be missing at the end.
     head = b""
     sent = 0
-    _buffer: BodyBuffer | None = None
+    #: What waits in memory of its body; a single piece as it is.
+    _buffer: BodyBuffer | bytes | None = None
     _file: IO[bytes] | None = None
 
     #: The message, which whoever makes the exchange sets.
@@ -130,17 +131,34 @@ class Exchange:
 
     def collect(self, data: bytes) -> bool:
         """Keep a piece of the body; True if so much waits that it should be spooled."""
+        size = len(data)
+        self.received += size
         buffer = self._buffer
         if buffer is None:
+            # PERF: most bodies are one piece, for which a buffer would cost 2 µs.
+            self._buffer = data
+            if self.budget is not None:
+                self.budget.used += size
+            return size > SPOOL_THRESHOLD
+        if isinstance(buffer, bytes):
+            first = self._take_waiting()
             buffer = self._buffer = BodyBuffer(self.budget)
+            buffer.add(first)
         buffer.add(data)
-        self.received += len(data)
         return buffer.size > SPOOL_THRESHOLD
+
+    def _take_waiting(self) -> bytes:
+        """Return what waits in memory, and forget it."""
+        buffer, self._buffer = self._buffer, None
+        if not isinstance(buffer, bytes):
+            return b"" if buffer is None else buffer.take_all()
+        if self.budget is not None:
+            self.budget.used -= len(buffer)
+        return buffer
 
     async def spool(self, files: Lane) -> None:
         """Write what waits to the temporary file, in the lane *files*. Raises `OSError`."""
-        waiting = b"" if self._buffer is None else self._buffer.take_all()
-        await files.run(self._write, waiting)
+        await files.run(self._write, self._take_waiting())
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
@@ -154,27 +172,27 @@ class Exchange:
             self._file.seek(0)
             self.incoming.body = self._file
         elif self._buffer is not None:
-            self.incoming.body = self._buffer.take_all()
-            self._buffer = None
+            self.incoming.body = self._take_waiting()
 
     def open_channel(self, connection: Receiver) -> Channel:
         """Let what has arrived of the body, and what follows, go through a channel."""
         self.channel = channel = Channel(connection)
         self.incoming.channel = channel
         self.incoming.body = ChannelReader(channel, connection.loop)  # type: ignore[assignment]
-        buffer, self._buffer = self._buffer, None
-        while buffer is not None and buffer.size:
-            channel.feed(buffer.take_piece())
+        waiting = self._take_waiting()
+        if waiting:
+            channel.feed(waiting)
         return channel
 
     @property
     def unwritten(self) -> bool:
         """Whether a part of the body belongs into the temporary file and is not there yet."""
-        buffer = self._buffer
-        return self._file is not None and bool(buffer and buffer.size) and not self.spooling
+        return self._file is not None and self._buffer is not None and not self.spooling
 
     def discard_body(self) -> None:
         """Free what was received of the body; again after spooling, if that is under way."""
+        if isinstance(self._buffer, bytes):
+            self._take_waiting()
         self._buffer = None
         if self._file is not None and not self.spooling:
             with suppress(OSError):  # of a full disk, on which something was to be written yet
