@@ -152,6 +152,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "MAX_CONTENT_LENGTH": Setting(
             None, "Largest request body, above it 413; None: no limit.", "bytes", modern=1024 * 1024
         ),
+        "VIEW_BEFORE_BODY": Setting(
+            True,
+            "Run a `def` view while its body still arrives, if that is chunked or above"
+            " MAX_CONTENT_LENGTH: it reads the body as it comes, and may raise its limit first.",
+            modern=False,
+        ),
         "MAX_FORM_MEMORY_SIZE": Setting(
             500_000, "Largest form field that is not a file, above it 413; None: no limit.", "bytes"
         ),

@@ -80,6 +80,7 @@ class Plan:
         "awaits",
         "bare",
         "before",
+        "before_body",
         "closes",
         "default_fields",
         "direct",
@@ -148,6 +149,9 @@ class Plan:
         self.on_disconnect: str | None = getattr(rule, "on_disconnect", None)
         self.max_content_length: int | None = getattr(rule, "max_content_length", None)
         self.where = self._place(app, getattr(rule, "inline", False))
+        #: It may run while its body arrives. NOTE: on the loop, a view that reads it would wait
+        #: for itself.
+        self.before_body: bool = app.config["VIEW_BEFORE_BODY"] and self.where is THREAD
         #: Bare, the view is `async def`, nothing follows the answer, nobody watches over it.
         self.lone = (
             self.bare
@@ -256,6 +260,13 @@ _OWN_RESPONSE = {
         *("get_wsgi_response", "iter_encoded", "set_data", "close"),
     )
 }
+
+
+def has_async_code(app: App) -> bool:
+    """Tell whether any view of *app*, or any hook before one, is `async def`."""
+    hooks = [hook for hooks in app.before_request_funcs.values() for hook in hooks]
+    return any(map(is_async, (*app.view_functions.values(), *hooks)))
+
 
 _known: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 

@@ -260,7 +260,8 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     @made_once
     def stream(self) -> IO[bytes]:
         """The body as a binary file. It was received whole (bounded, spooled) before the
-        view ran, unless the route streams. Raises 413 above `max_content_length`."""
+        view ran, unless the route streams or VIEW_BEFORE_BODY says otherwise. Raises 413 above
+        `max_content_length`."""
         limit = self.max_content_length
         if self.incoming is None or self._has_other_input():
             environ = self.environ
@@ -271,10 +272,18 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             found: IO[bytes] = inherited.__get__(self)
             return found
         body = self._message().body
-        if limit is not None and (isinstance(body, bytes) or body.seekable()):
-            size = len(body) if isinstance(body, bytes) else body.seek(0, 2)
-            if size > limit:
-                raise RequestEntityTooLarge()
+        if limit is None:
+            return self._body_file()
+        if isinstance(body, bytes):
+            size: int | None = len(body)
+        elif body.seekable():
+            size = body.seek(0, 2)
+        else:  # it arrives while it is read
+            size = self.content_length
+            if size is None:
+                return cast("IO[bytes]", _Bounded(body, limit))
+        if size is not None and size > limit:
+            raise RequestEntityTooLarge()
         return self._body_file()
 
     def _has_other_input(self) -> bool:

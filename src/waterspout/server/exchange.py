@@ -292,6 +292,11 @@ class ChannelReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read the next bytes, waiting for them."""
         if self._read >= len(self._piece):
+            if asyncio._get_running_loop() is self._loop:
+                raise RuntimeError(
+                    "This body arrives while the view runs, and an async view would wait for itself"
+                    " here. Read it with 'async for chunk in request.chunks()'."
+                )
             future = asyncio.run_coroutine_threadsafe(self._channel.receive(), self._loop)
             self._piece, self._read = future.result(), 0
         # The rest is not cut off: that would copy the piece as often as it is read from.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, ServiceUnavailable
 
+from ..endpoint import has_async_code
 from ..http.incoming import Origin
 from ..lanes import LaneFull
 from ..reception import receive
@@ -24,6 +25,7 @@ from .lent_socket import LentSocket
 from .wire import NEVER, Wire
 
 if TYPE_CHECKING:
+    from ..endpoint import Plan
     from ..http.incoming import Incoming
     from .exchange import Channel
     from .serving import Server
@@ -216,16 +218,27 @@ class Receiver(Wire):
         exchange.limit = limit = (self.app if ctx is None else ctx.app).body_limit(plan)
         self._rate_from = None
         length = parser.content_length
-        if limit is not None and length is not None and length > limit:
+        too_large = limit is not None and length is not None and length > limit
+        if (too_large or parser.chunked) and self._runs_before_body(plan):
+            exchange.limit = None  # the view's own is asked when it reads (`Request.stream`)
+            exchange.streams = True
+        elif too_large:
             self._decline(exchange, RequestEntityTooLarge())
             return
-        if plan is not None and plan.stream:
+        if exchange.streams or (plan is not None and plan.stream):
             exchange.streams = True
             self._continue_due = parser.expects_continue
         elif parser.expects_continue:
             self._continue_due = True
             if self.running is None:
                 self.send_continue()
+
+    def _runs_before_body(self, plan: Plan | None) -> bool:
+        """Whether the view runs while a body arrives that is chunked or too large."""
+        if plan is None:  # behind the program's own WSGI door, in a thread
+            app = self.app
+            return self.wsgi and app.config["VIEW_BEFORE_BODY"] and not has_async_code(app)
+        return bool(plan.before_body)
 
     def send_continue(self) -> None:
         """Send 100 once, when the body is wanted and no earlier answer is due; not within or
