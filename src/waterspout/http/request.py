@@ -281,7 +281,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         else:  # it arrives while it is read
             size = self.content_length
             if size is None:
-                return cast("IO[bytes]", _Bounded(body, limit))
+                return cast("IO[bytes]", Bounded(body, limit))
         if size is not None and size > limit:
             raise RequestEntityTooLarge()
         return self._body_file()
