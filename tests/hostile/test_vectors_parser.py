@@ -143,3 +143,32 @@ def test_f14_an_unfinished_body_is_never_a_request(tail: bytes) -> None:
     ):
         if not raw.endswith(b"0\r\n\r\n"):
             assert verdict([raw])[0] == []
+
+
+_REQUESTS = {
+    "plain": b"GET /plain HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n",
+    "length": b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+    "chunked": _CHUNKED.replace(b"/", b"/chunked", 1) + b"3\r\nabc\r\n0\r\nT: v\r\n\r\n",
+    "upgrade": b"GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    "upgrade-body": b"POST /upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    b"Content-Length: 2\r\n\r\nhi",
+}
+
+
+@pytest.mark.parametrize("third", [*_REQUESTS, "bad"])
+@pytest.mark.parametrize("second", _REQUESTS)
+@pytest.mark.parametrize("first", _REQUESTS)
+def test_pipelined_requests_are_the_same_however_they_are_cut(
+    first: str, second: str, third: str
+) -> None:
+    """A request behind others of every framing, or a bad one; cut anywhere, once and twice."""
+    bad = b"GET /bad HTTP/1.1\r\n\r\n"
+    raw = _REQUESTS[first] + _REQUESTS[second] + _REQUESTS.get(third, bad)
+    whole = verdict([raw])
+    assert len(whole[0]) == (2 if third == "bad" else 3)
+    assert whole[1] == (400 if third == "bad" else None)
+    for pieces in cuts(raw):
+        assert verdict(pieces) == whole, pieces[:2]
+    for at in range(1, len(raw) - 7):
+        pieces = [raw[:at], raw[at : at + 7], raw[at + 7 :]]
+        assert verdict(pieces) == whole, pieces

@@ -749,6 +749,23 @@ def test_a_dead_client_is_found_by_pings() -> None:
     run(main())
 
 
+def test_pings_follow_their_interval_however_long_an_answer_may_take() -> None:
+    app = App("pinging")
+
+    @app.websocket("/", ping_interval=0.2, ping_timeout=3600)
+    async def wait(ws: WebSocket) -> None:
+        async for _ in ws:
+            pass
+
+    async def main() -> None:
+        async with serving(app) as site:
+            wire = await site.open()
+            for _ in range(3):  # the second would come in an hour
+                assert await wire.frame() == (PING, b"")
+
+    run(main())
+
+
 def test_a_client_that_we_do_not_read_is_not_dead() -> None:
     """L2: a slow function does not make its client look dead, whose answers to pings lie unread."""
     app = App("busy")
