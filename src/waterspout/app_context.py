@@ -143,4 +143,8 @@ class AppContext:
     ) -> None:
         if isinstance(exc_value, RuntimeError):
             load("waterspout.dropin.hints:note_peer")(exc_value)
-        self.pop(exc_value)
+        try:
+            self.pop(exc_value)
+        except RuntimeError as error:  # of a teardown function: an extension's has the same trouble
+            load("waterspout.dropin.hints:note_peer")(error)
+            raise
