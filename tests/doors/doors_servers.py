@@ -13,21 +13,21 @@ from pathlib import Path
 HERE = Path(__file__).parent
 _SECONDS = 30.0  # for a server to come up or to end; reached only by a failing test
 
-#: How each server is started: {name} of the application in doors_app, {port}, {fd} of a socket
+#: How each server is started: {name} of the application with its module, {port}, {fd} of a socket
 #: that listens on it already.
 COMMANDS = {
-    "native": "-c 'from waterspout.server import serve; serve(\"doors_app:{name}\", fds=({fd},))'",
-    "gunicorn": "-m gunicorn -k gthread --threads 8 --bind fd://{fd} doors_app:{name}",
-    "uvicorn": "-m uvicorn --fd {fd} --lifespan on --log-level warning doors_app:{name}",
-    "hypercorn": "-m hypercorn --bind fd://{fd} doors_app:{name}.asgi",
-    "granian": "-m granian --interface asgi --host 127.0.0.1 --port {port} doors_app:{name}",
+    "native": "-c 'from waterspout.server import serve; serve(\"{name}\", fds=({fd},))'",
+    "gunicorn": "-m gunicorn -k gthread --threads 8 --bind fd://{fd} {name}",
+    "uvicorn": "-m uvicorn --fd {fd} --lifespan on --log-level warning {name}",
+    "hypercorn": "-m hypercorn --bind fd://{fd} {name}.asgi",
+    "granian": "-m granian --interface asgi --host 127.0.0.1 --port {port} {name}",
 }
 
 
 class ServerProcess:
     """A server, its port, and what it wrote."""
 
-    def __init__(self, kind: str, name: str, folder: Path) -> None:
+    def __init__(self, kind: str, name: str, folder: Path, module: str = "doors_app") -> None:
         self.log = folder / f"{kind}-{name}.log"
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -39,7 +39,7 @@ class ServerProcess:
             else:
                 listener.close()
                 fd = -1
-            command = COMMANDS[kind].format(name=name, fd=fd, port=self.port)
+            command = COMMANDS[kind].format(name=f"{module}:{name}", fd=fd, port=self.port)
             self._process = self._start(command, (fd,) if fd >= 0 else ())
         if fd < 0:
             self._wait_for_port()

@@ -42,6 +42,11 @@ Work = Coroutine[Any, Any, None]
 _IDLE = object()
 
 
+@coroutine
+def _begin() -> Generator[None, None, None]:
+    yield
+
+
 class _Carrier:
     """A sleeping task, and the context that first steps run in."""
 
@@ -52,7 +57,11 @@ class _Carrier:
         self.size = len(self.context)
         self._awaited: Any = _IDLE
         self._wake: asyncio.Future[None] = loop.create_future()
-        self.task = loop.create_task(self._carry(), context=self.context)
+        carrying = self._carry()
+        # Begun by hand: into what has not begun, a task that the first request cancels would not
+        # throw anything, and the request would be lost with it.
+        carrying.send(None)
+        self.task = loop.create_task(carrying, context=self.context)
         self._steps = self._take_steps()
         self._steps.send(None)
         self.step = self._steps.send
@@ -78,6 +87,7 @@ class _Carrier:
     async def _carry(self) -> None:
         error: BaseException | None = None
         try:
+            await _begin()
             await self._wake
         except asyncio.CancelledError as cancelled:
             if self._awaited is _IDLE:
