@@ -368,6 +368,30 @@ def test_an_error_in_a_handler_drops_the_connection(caplog: pytest.LogCaptureFix
     assert "secret" in caplog.text
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_on_close_is_for_those_that_were_opened(waits: bool) -> None:
+    """An `open` that fails drops the connection, and nothing more is called, as in Tornado."""
+
+    class Failing(Recorder):
+        async def _fail_later(self) -> None:
+            await asyncio.sleep(0)
+            raise KeyError("secret")
+
+        def open(self, *args: str, **kwargs: str) -> Any:
+            if waits:
+                return self._fail_later()
+            raise KeyError("secret")
+
+    async def main() -> None:
+        life: list[Any] = []
+        async with serving([("/", Failing, {"life": life})]) as site:
+            client = await site.connect("/")
+            assert await read(client) is None
+        assert life == ["prepare", ("on_finish", 101)]
+
+    run(main())
+
+
 def test_the_stream_of_a_connection() -> None:
     """L2: programs look at the socket, and drop a client by closing it."""
 

@@ -169,6 +169,7 @@ class WebSocketHandler(RequestHandler):
                 await opening
         except Exception:
             self.log_exception(*sys.exc_info())
+            self._on_close_called = True  # as in Tornado: it has never been open
             protocol._abort()
         protocol.begin()
         await protocol.until_closed()
