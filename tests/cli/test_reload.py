@@ -326,7 +326,16 @@ def test_a3_a_client_that_is_slow_to_speak_is_answered(program: Program, served:
     assert served.asks_until(lambda answer: answer != (200, "one")) == (200, "two")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_sighup_restarts(program: Program) -> None:
+    """As for a server of several workers; a closed terminal ends it."""
+    program.write("pid.py", PID)
+    served = program.start("run", "pid:app", "--debug", "--port", "0")
+    before = served.ask()
+    served.process.send_signal(signal.SIGHUP)
+    assert served.asks_until(lambda answer: answer != before)[0] == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a3_a_signal_ends_both_processes(
     program: Program, served: Served, number: signal.Signals
 ) -> None:
@@ -337,6 +346,13 @@ def test_a3_a_signal_ends_both_processes(
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+PID = """
+    import os
+    from waterspout import App
+
+    app = App(__name__)
+    app.get("/")(lambda: str(os.getpid()))
+"""
 SCRIPT = """
     import sys
     from waterspout.flask import Flask

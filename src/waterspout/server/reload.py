@@ -12,7 +12,7 @@ signal handlers on one queue; the supervisor takes from it, one event at a time:
     changed  stop the child, forget the compiled form of what changed, start a child
     ended    before the first change, or with status 0: end, with the child's status;
              later: a `Placeholder` answers 500 until the next save
-    signal   pass it on, wait for the child, end
+    signal   pass it on, wait for the child, end; SIGHUP is a change, unless the terminal was closed
 
 A child whose application cannot be imported does not end: it shows the error itself
 (`cli/running.py`). The placeholder is for the ones that could not even do that.
@@ -34,6 +34,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .placeholder import Placeholder
+from .process_signals import has_terminal
 from .settings import ServerSettings
 from .sockets import FD_VARIABLE, open_listeners
 from .tls import make_context
@@ -160,7 +161,7 @@ class Supervisor:
             match event:
                 case ("changed", paths):
                     changed_before = True
-                    _say(f"Changed: {_names(paths)}. Restarting.")
+                    _say(f"Changed: {_names(paths)}. Restarting." if paths else "Restarting.")
                     self._clear()
                     child.stop(PATIENCE_SECONDS)
                     self._forget_compiled(paths | self._changed_meanwhile())
@@ -232,8 +233,13 @@ class Supervisor:
     def _signals(self) -> Iterator[None]:
         """Turn the signals that end a server into events."""
 
+        terminal = has_terminal()
+
         def note(number: int, _frame: object) -> None:
-            self._events.put(("signal", number))
+            if number == signal.SIGHUP and (not terminal or has_terminal()):
+                self._events.put(("changed", frozenset()))
+            else:
+                self._events.put(("signal", number))
 
         before = {
             number: signal.signal(number, note)
