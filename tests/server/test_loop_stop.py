@@ -38,6 +38,28 @@ class StoppingFirst(RequestHandler):
         self.write("goodbye")
 
 
+class StoppingLater(RequestHandler):
+    """Is finished by a timer, while it waits."""
+
+    async def get(self) -> None:
+        IOLoop.current().call_later(0.001, self.end)
+        await asyncio.Event().wait()
+
+    def end(self) -> None:
+        self.finish("goodbye")
+        IOLoop.current().stop()
+
+
+class StoppingStream(StoppingLater):
+    """The same, when a part of its answer is sent."""
+
+    async def get(self) -> None:
+        self.set_header("Content-Length", len("well, goodbye"))
+        self.write("well, ")
+        await self.flush()
+        await super().get()
+
+
 class Socket(WebSocketHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         self.write_message("goodbye")
@@ -69,10 +91,12 @@ def run_forever(
         loop.run_forever()
         # What is written later, when the loop is closed, does not count.
         client.setblocking(False)
+        got = b""
         try:
-            got = client.recv(65536)
+            while piece := client.recv(65536):
+                got += piece
         except BlockingIOError:
-            got = b""
+            pass
         client.close()
         end(loop)
     finally:
@@ -112,10 +136,12 @@ def start_app(loop: asyncio.AbstractEventLoop) -> Any:
     [
         (start_handlers(Stopping), ASK + b"\r\n"),
         (start_handlers(StoppingFirst), ASK + b"\r\n"),
+        (start_handlers(StoppingLater), ASK + b"\r\n"),
+        (start_handlers(StoppingStream), ASK + b"\r\n"),
         (start_handlers(Socket), ASK + UPGRADE + b"\r\n"),
         (start_app, ASK + b"\r\n"),
     ],
-    ids=["handler", "handler-stops-first", "websocket", "view"],
+    ids=["handler", "handler-stops-first", "timer", "stream", "websocket", "view"],
 )
 def test_an_answer_leaves_before_the_loop_stops(new_loop: Any, start: Any, sent: bytes) -> None:
     assert run_forever(new_loop, start, sent).endswith(b"goodbye")

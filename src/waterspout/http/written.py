@@ -163,6 +163,11 @@ class Pieces:
         self._chunks.append((chunk, taken))
         self._wake()
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something that nobody has taken yet."""
+        return bool(self._chunks) or bool(self._sending)
+
     def end(self) -> None:
         """Say that the body is complete."""
         self._ended = True

@@ -12,7 +12,11 @@ from contextlib import suppress
 
 __all__ = ["at_stop", "forget_stop"]
 
+#: Returns True if the loop is to go on for a turn, because something is on its way.
 Action = Callable[[], object]
+
+#: Turns that a loop goes on for at the most; who needs more waits for its client.
+_MAX_TURNS = 100
 
 
 class _Stop:
@@ -22,12 +26,17 @@ class _Stop:
         self.actions: list[Action] = []
         self._loop = loop
         self._stop = loop.stop
+        self._turns = 0
 
     def __call__(self) -> None:
         with suppress(RuntimeError):  # no loop runs in this thread
             if asyncio.get_running_loop() is self._loop:
-                for action in tuple(self.actions):
-                    action()
+                waits = [action() is True for action in tuple(self.actions)]
+                if any(waits) and self._turns < _MAX_TURNS:
+                    self._turns += 1
+                    self._loop.call_soon(self)
+                    return
+        self._turns = 0
         self._stop()
 
 

@@ -23,7 +23,7 @@ from werkzeug.exceptions import BadRequest, MethodNotAllowed, default_exceptions
 
 from .. import signals
 from ..current import request_var
-from ..http.written import SENT, Pieces, Sent, Written, answer_of
+from ..http.written import SENT, Sent, Written, answer_of
 from .client_context import ClientContext
 from .detached import ClientStream, DetachedStream
 from .httputil import HTTPInputError, HTTPOutputError
@@ -33,6 +33,7 @@ from .legacy_answer import LegacyHead
 from .log import app_log
 from .own_context import OwnContext
 from .receiving import BodyLimits
+from .sending_beside import SendsBeside, release
 from .web.errors import HTTPError
 
 if TYPE_CHECKING:
@@ -62,12 +63,6 @@ def _new_done(loop: asyncio.AbstractEventLoop) -> Future[None]:
     return future
 
 
-def _release(future: Future[None] | None) -> None:
-    """Let who waits for *future* go on, if there is one and nobody has done so."""
-    if future is not None and not future.done():
-        future.set_result(None)
-
-
 def _refuse(future: Future[None]) -> None:
     """Let *future* tell who waits for it, if anybody does, that the client has left."""
     future.set_exception(StreamClosedError())
@@ -77,7 +72,7 @@ def _refuse(future: Future[None]) -> None:
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-class ServerConnection(BodyLimits, WholeConnection):
+class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
     """Where the answer to one request is written. Made by `connected`.
 
     A subclass of Tornado's interface, with what programs use of its implementation:
@@ -85,17 +80,10 @@ class ServerConnection(BodyLimits, WholeConnection):
     """
 
     # PERF: set for few requests; a class's default costs nothing.
-    _head_sent: Future[None] | None = None
-    _pieces: Pieces | None = None
-    _sender: asyncio.Task[None] | None = None
     _waiting: Future[None] | None = None
     #: False: nobody has said yet who is to be told.
     _close_callback: Callable[[], object] | Literal[False] | None = False
-    _own: OwnContext | None = None
     _missing: int | None = None  # bytes of the declared length that are not written yet
-    finished = False
-    _taken = False
-    _beside = False
     _error: Exception | None = None
     _gone = False  # the client; what is written from now on nobody gets
     _lost = False  # the answer: nobody waits for it any more
@@ -106,10 +94,6 @@ class ServerConnection(BodyLimits, WholeConnection):
     #: As Tornado's has it.
     is_client = False
 
-    _ctx: RequestContext
-    incoming: Incoming
-    _peer: Any
-    _written: Written | None
     _waits: bool
     #: The answer, if it is whole and the endpoint has not come to wait.
     whole: Written | None
@@ -146,7 +130,7 @@ class ServerConnection(BodyLimits, WholeConnection):
         elif self._gone:
             _refuse(future)
         elif self._beside:
-            loop.call_soon(self._send_beside)
+            self._send_soon(loop)
         return future
 
     def answer(self, written: Written) -> Future[None]:
@@ -161,12 +145,12 @@ class ServerConnection(BodyLimits, WholeConnection):
         if not self._waits:
             self.whole = written
         else:
-            _release(self._waiting)
+            release(self._waiting)
             if self._beside:
                 self._head_sent = future = loop.create_future()
                 if self._gone:
                     _refuse(future)
-                loop.call_soon(self._send_beside)  # its hooks are run even if nobody gets it
+                self._send_soon(loop)  # its hooks are run even if nobody gets it
                 return future
         known, done = _done
         return done if known is loop else _new_done(loop)
@@ -198,6 +182,7 @@ class ServerConnection(BodyLimits, WholeConnection):
         if getattr(self._peer, "lost", False):  # before anybody could be told
             get_running_loop().call_soon(self._note_gone)
         if self._written is not None:
+            self._note_under_way()
             self._send_beside()
 
     def is_own(self) -> bool:
@@ -248,8 +233,8 @@ class ServerConnection(BodyLimits, WholeConnection):
         if self._pieces is not None:
             self._pieces.end()
         elif self._gone and self._beside:
-            get_running_loop().call_soon(self._send_beside)  # its hooks are run all the same
-        _release(self._waiting)
+            self._send_soon(get_running_loop())  # its hooks are run all the same
+        release(self._waiting)
 
     def cut(self) -> None:
         written = self._written
@@ -263,7 +248,7 @@ class ServerConnection(BodyLimits, WholeConnection):
             self._pieces.fail()
         elif not self._gone:
             self._begin_pieces(written).fail()
-        _release(self._waiting)
+        release(self._waiting)
 
     def _refuse_short(self) -> None:
         missing, self._missing = self._missing, None
@@ -278,46 +263,12 @@ class ServerConnection(BodyLimits, WholeConnection):
                 self.abort()
                 raise HTTPOutputError("Tried to write more data than Content-Length")
 
-    def _send_beside(self) -> None:
-        """At the end of a turn: send what is written while the endpoint is at work."""
-        written = self._written
-        if self._taken or written is None or self._sender is not None:
-            return
-        if not self.finished:
-            self._begin_pieces(written)
-        assert self._own is not None
-        sending = self._peer.answer_early(self._ctx, written)
-        self._sender = asyncio.create_task(sending, context=self._own.copy())
-        self._sender.add_done_callback(self._note_sent)
-
-    def _begin_pieces(self, written: Written) -> Pieces:
-        """Let the body be what is *written* of it, and what will be."""
-        first = written.body
-        assert isinstance(first, bytes)
-        written.body = pieces = self._pieces = Pieces(StreamClosedError)
-        pieces.put(first, self._head_sent)
-        return pieces
-
-    def _note_sent(self, _: object) -> None:
-        if self._pieces is not None:
-            self._pieces.close()
-        _release(self._head_sent)
-        end_body = getattr(self.incoming.channel, "end", None)
-        if end_body is not None:
-            end_body()  # what has not arrived of it is not waited for
-
-    async def begin_sending(self) -> None:
-        """Have what is written sent, for an endpoint that is being cancelled and goes."""
-        if self._beside:
-            self._send_beside()
-            await asyncio.sleep(0)  # the first step of what sends
-
     def taken(self) -> Written | None:
         """Return the answer if it is whole and nobody sends it yet."""
         if not self.finished or self._sender is not None or self._error is not None:
             return None
         self._taken = True
-        _release(self._head_sent)
+        release(self._head_sent)
         return self._written
 
     async def result(self) -> Written | Sent:
@@ -338,7 +289,7 @@ class ServerConnection(BodyLimits, WholeConnection):
             raise self._error
         if self._lost or self._written is None:
             return SENT
-        _release(self._head_sent)
+        release(self._head_sent)
         return self._written
 
     # -- the client --------------------------------------------------------------------------------
@@ -355,7 +306,7 @@ class ServerConnection(BodyLimits, WholeConnection):
                 self.run(callback)
         except Exception:
             app_log.error("Error in a close callback", exc_info=True)
-        _release(self._waiting)
+        release(self._waiting)
 
     def abort(self) -> None:
         """Drop the connection to the client at once."""
@@ -423,7 +374,7 @@ class ServerConnection(BodyLimits, WholeConnection):
     def give_up(self) -> None:
         """Have no answer of the handler's: its client has left, or gets another answer."""
         self._lost = True
-        _release(self._waiting)
+        release(self._waiting)
 
     def escalate(self, error: Exception) -> bool:
         """Tell the core of a handler's *error*; True if the application takes it, and answers in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from functools import partial
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...server import answers
 from ...server.conduct import Conduct
 from ...server.connection import Connection
+from ...server.loop_stop import at_stop, forget_stop
 from ...server.serving import Server
 from ..log import app_log, gen_log
 from ..malformed import tornado_reason
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ...server.http1 import ProtocolError
     from ...server.serving import Served
     from ...server.settings import ServerSettings
+    from ..answering import ServerConnection
     from ..hosting import Host
     from .server import HTTPServer
 
@@ -42,8 +45,23 @@ class TornadoServer(Server):
         self._front = front
         self.conduct = _CONDUCT
         self.connections = _Connections(front)
+        #: Answers that are sent while their handlers are at work.
+        self.under_way: set[ServerConnection] = set()
         self.trusted_downstream = frozenset(front.trusted_downstream or ())
         self.asks_proxies = bool(front.xheaders or front.protocol)
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be on *loop*, which goes on for what handlers have written when it is told to stop."""
+        super().attach(loop)
+        at_stop(loop, self._waits_for_answers)
+
+    def release(self) -> None:
+        """Let go of the loop."""
+        forget_stop(self.loop, self._waits_for_answers)
+        super().release()
+
+    def _waits_for_answers(self) -> bool:
+        return any(answer.is_under_way() for answer in self.under_way)
 
     @property
     def is_connected(self) -> bool:
