@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from dropin_process import PROGRAMS, RunPython
 
-EXTENSIONS = ["login", "mail", "migrate", "session", "sqlalchemy", "wtf"]
+EXTENSIONS = [
+    *("csrf", "login", "mail", "migrate", "openapi3", "session", "smorest", "sqlalchemy", "wtf"),
+]
 
 
 def check(run_python: RunPython, world: str, *files: str) -> subprocess.CompletedProcess[str]:
