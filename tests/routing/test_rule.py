@@ -79,3 +79,9 @@ def test_what_werkzeug_refuses_is_refused() -> None:
         Rule("a")
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         Rule("/a", colour="red")
+
+
+def test_inline_and_timeout_exclude_each_other() -> None:
+    """Nothing can end a view that runs on the loop's thread."""
+    with pytest.raises(ValueError, match="inline and timeout exclude each other"):
+        Rule("/", inline=True, timeout=1)

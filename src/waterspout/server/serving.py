@@ -39,6 +39,7 @@ from .application import resolve
 from .budget import Budget
 from .conduct import OURS
 from .connection import Connection
+from .green import refuse_green_threads
 from .lifespan import Lifespan
 from .loop_stop import at_stop, forget_stop
 from .proxied import ProxiedConnection, peer_of
@@ -128,6 +129,7 @@ class Server:
         listeners: Sequence[Listener] | None = None,
         access_log: Access | None = None,
     ) -> None:
+        refuse_green_threads()
         self.app = resolve(app)
         self.settings = settings or ServerSettings()
         self.asks_proxies = bool(self.settings.trusted_proxies)
