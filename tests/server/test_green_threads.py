@@ -17,9 +17,8 @@ app.run(port=0)
 
 
 def test_app_run_refuses_green_threads() -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=30
-    )
+    command = [sys.executable, "-c", PROGRAM]
+    said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
     assert said.returncode == 1
     assert "RuntimeError: gevent has replaced the threads of this process" in said.stderr
     assert "gevent.pywsgi.WSGIServer" in said.stderr
