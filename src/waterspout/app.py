@@ -153,7 +153,7 @@ class App(Joining):
         self.matches_by_path = (
             "create_url_adapter" not in self.overridden and not self.subdomain_matching
         )
-        self.revision.advance()
+        self._waterspout_revision.advance()
 
     def _overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not _OWN[name]
@@ -173,7 +173,7 @@ class App(Joining):
     def plan_for(self, rule: Any) -> Plan:
         """Return what a request that matched *rule* (None: no rule) needs."""
         plan: Plan | None = self._no_route if rule is None else getattr(rule, "plan", None)
-        if plan is None or plan.revision != self.revision.number:
+        if plan is None or plan.revision != self._waterspout_revision.number:
             plan = Plan(self, rule)
             if rule is None:
                 self._no_route = plan

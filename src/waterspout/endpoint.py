@@ -102,7 +102,7 @@ class Plan:
     )
 
     def __init__(self, app: App, rule: Rule | None) -> None:
-        self.revision = app.revision.number
+        self.revision = app._waterspout_revision.number
         endpoint = None if rule is None else rule.endpoint
         names = _scope(endpoint)
         outward = tuple(reversed(names))

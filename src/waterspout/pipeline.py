@@ -194,7 +194,7 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
             await drv.call(ctx.app, func)
     finally:
         ctx.app.before_first_request_funcs.clear()
-        ctx.app.revision.advance()
+        ctx.app._waterspout_revision.advance()
         done.set_result(None)
 
 

@@ -66,7 +66,7 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
             ctx._request = ctx._live_session = ctx._after = None
             # PERF: what `plan_for` does, without the call.
             plan = rule.plan  # type: ignore[union-attr]  # `Leaf` sees to it
-            if plan is None or plan.revision != app.revision.number:
+            if plan is None or plan.revision != app._waterspout_revision.number:
                 plan = app.plan_for(rule)
             ctx.plan = plan
             if (

@@ -123,7 +123,7 @@ class Registration(Scaffold):
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
-        self.revision = Revision()
+        self._waterspout_revision = Revision()
         super().__init__(
             import_name=import_name,
             static_folder=static_folder,
@@ -168,10 +168,10 @@ class Registration(Scaffold):
     def __setattr__(self, name: str, value: Any) -> None:
         kind = _REGISTRIES.get(name)
         if kind is not None and not isinstance(value, kind):
-            value = kind(self.revision, value)
+            value = kind(self._waterspout_revision, value)
         object.__setattr__(self, name, value)
         if name in _PLANNED:
-            self.revision.advance()
+            self._waterspout_revision.advance()
             if name == "url_map":
                 before = self.__dict__.get("route_table")
                 patterns = Patterns() if before is None else before.patterns
@@ -180,7 +180,7 @@ class Registration(Scaffold):
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         if name in _PLANNED:  # the class's own is back
-            self.revision.advance()
+            self._waterspout_revision.advance()
 
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_first_request:
@@ -194,7 +194,7 @@ class Registration(Scaffold):
     def close_setup(self) -> None:
         """Note that the first request is being handled: nothing may be registered any more."""
         self._got_first_request = True
-        self.revision.advance()
+        self._waterspout_revision.advance()
 
     # -- made once, replaceable ------------------------------------------------
 
@@ -266,7 +266,7 @@ class Registration(Scaffold):
     @debug.setter
     def debug(self, value: bool) -> None:
         self.config["DEBUG"] = value
-        self.revision.advance()
+        self._waterspout_revision.advance()
         if self.config["TEMPLATES_AUTO_RELOAD"] is None:
             self.jinja_env.auto_reload = value
 
