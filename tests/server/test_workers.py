@@ -41,8 +41,8 @@ def gunicorn(start: Start, *options: str, app: str = "served_app:app", **environ
 def two_workers(request: pytest.FixtureRequest, start: Start) -> Workers:
     """Start two workers, both ways."""
     if request.param == "gunicorn":
-        return lambda: gunicorn(start, "-w", "2")
-    return lambda: start(source=OURS)
+        return lambda app="served_app:app": gunicorn(start, "-w", "2", app=app)
+    return lambda app="served_app:app": start(source=OURS.replace("served_app:app", app))
 
 
 def get(port: int, path: str = "/pid") -> str:
@@ -165,6 +165,29 @@ def test_a_hung_worker_is_found_with_its_stack_and_replaced(start: Start) -> Non
         assert asyncio.run(pids(port, 1, besides=frozenset(before)))
 
 
+OWN_HANDLER = """
+import signal, sys
+from served_app import app
+
+def handler(number, frame):
+    print("note: own handler", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, handler)
+"""
+
+
+def test_a_handler_of_the_application_is_called(two_workers: Workers, tmp_path: Path) -> None:
+    """Set by a module that workers import: it is called in each, and the stop hooks run."""
+    (tmp_path / "with_handler.py").write_text(OWN_HANDLER)
+    program = two_workers("with_handler:app")
+    asyncio.run(pids(program.port(), 2))
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+    assert program.notes().count("own handler") == 2
+    assert program.notes().count("lifespan out") == 2
+    assert "Traceback" not in program.output
+
+
 RECYCLING = """
 from waterspout.server import serve
 serve("served_app:app", port=0, workers={workers},
@@ -198,9 +221,13 @@ def test_workers_are_replaced_after_so_many_requests_without_a_loss(
     assert "Traceback" not in program.output
 
 
-def test_a_worker_that_is_told_again_and_again_stops_quietly(two_workers: Workers) -> None:
+@pytest.mark.parametrize("app", ["served_app:app", "with_handler:app"])
+def test_a_worker_that_is_told_again_and_again_stops_quietly(
+    two_workers: Workers, tmp_path: Path, app: str
+) -> None:
     """gunicorn repeats SIGTERM each tenth of a second until the worker has gone."""
-    program = two_workers()
+    (tmp_path / "with_handler.py").write_text(OWN_HANDLER)
+    program = two_workers(app)
     port = program.port()
     victim = int(sorted(asyncio.run(pids(port, 2)))[0])
     with contextlib.suppress(ProcessLookupError):

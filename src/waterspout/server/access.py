@@ -267,6 +267,12 @@ def _shortened(record: Record) -> Record:
     )
 
 
+def bounded(record: Record) -> Record:
+    """Return a record that no format makes a line above PIPE_BUF of; see `_shortened`."""
+    size = len(record.target) + sum(len(value) for _, value in record.headers)
+    return record if size * 4 < select.PIPE_BUF else _shortened(record)
+
+
 def _cut(text: bytes, most: int) -> bytes:
     return text if len(text) <= most else text[:most] + b"..."
 

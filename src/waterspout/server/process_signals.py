@@ -46,8 +46,9 @@ class ServerSignals:
     loop, and a Python signal handler runs then too.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, second_ends: bool = True) -> None:
         self._server = server
+        self._second_ends = second_ends  # gunicorn repeats SIGTERM until a worker has gone
         self._told: set[int] = set()
         self._raised: BaseException | None = None
         self._terminal = has_terminal()
@@ -98,10 +99,11 @@ class ServerSignals:
         try:
             handler(number, frame)
         except BaseException as error:
-            if self._raised is not None:
+            if self._raised is None:
+                self._raised = error
+                self._request_stop()
+            elif self._second_ends:
                 leave(128 + number, self._server)
-            self._raised = error
-            self._request_stop()
 
     def _request_stop(self) -> None:
         server = self._server

@@ -30,11 +30,11 @@ from gunicorn.errors import AppImportError
 from gunicorn.workers.base import Worker as BaseWorker
 
 from ..log import reopen_files
-from .access import Access, AccessLog, Record, escape_word, open_log
+from .access import Access, AccessLog, Record, bounded, escape_word, open_log
 from .application import ApplicationError, resolve
 from .gunicorn_settings import settings_from, warnings
 from .lifespan import StartupError
-from .process_signals import exit_now
+from .process_signals import ServerSignals, exit_now
 from .running import EXIT_STARTUP_FAILED, loop_factory, raise_descriptor_limit
 from .serving import Server
 from .settings import ServerSettings, SettingsError
@@ -121,7 +121,11 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.wsgi, settings, listeners=listeners, access_log=self._access_log(settings)
             )
             raise_descriptor_limit(settings.limits.max_connections)
-            with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+            # The application may have set handlers of its own when it was imported.
+            with (
+                ServerSignals(self.server, second_ends=False),
+                asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner,
+            ):
                 runner.run(self._serve(self.server))
         except Exception as ex:
             if self._has_served:
@@ -169,7 +173,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _access_log(self, settings: ServerSettings) -> Access | None:
         if _logs_access(self.cfg):
-            log: AccessLog | None = AccessLog(GunicornSink(self.log))
+            log: AccessLog | None = AccessLog(GunicornSink(self.log, self.cfg.accesslog == "-"))
         else:
             log = open_log(settings)
         self._log = log
@@ -208,12 +212,15 @@ class GunicornSink:
     a client writes no lines and no terminal codes, and no encoding fails.
     """
 
-    def __init__(self, log: Any) -> None:
+    def __init__(self, log: Any, on_stream: bool) -> None:
         self._log = log
+        self._on_stream = on_stream  # which workers share, and may be a pipe
 
     def write(self, records: Iterable[Record], /) -> None:
         """Log each record."""
         for record in records:
+            if self._on_stream:
+                record = bounded(record)
             headers = [(_atom(name), _atom(value)) for name, value in record.headers]
             answer = _Answer(str(record.status), record.sent, _fields(record))
             took = timedelta(seconds=record.seconds)
