@@ -213,7 +213,7 @@ def test_a_queued_request_of_a_client_that_has_left_is_not_run(
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-@pytest.mark.parametrize("where", ["inline", "task", "thread"])
+@pytest.mark.parametrize("where", ["task", "thread"])
 def test_nothing_is_kept_of_an_answered_request_until_its_time_limit(
     serve: Any, loop: str, where: str
 ) -> None:
@@ -227,7 +227,7 @@ def test_nothing_is_kept_of_an_answered_request_until_its_time_limit(
 
     else:
 
-        @app.get("/", timeout=600, inline=where == "inline")
+        @app.get("/", timeout=600)
         def view() -> str:
             return "x"
 
