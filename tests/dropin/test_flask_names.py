@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
+import pickle
 import uuid
 import warnings
 from collections.abc import Callable
@@ -343,6 +345,14 @@ class TestOldApplication:
         response = app.test_client().get("/")
         assert response.text == '{\n  "b": "ü",\n  "a": 1\n}\n'
         assert response.mimetype == "application/vnd.api+json"
+
+
+def test_settings_can_be_copied_and_pickled() -> None:
+    app = flask.Flask(__name__)
+    for made in (pickle.loads(pickle.dumps(app.config)), copy.deepcopy(app.config)):
+        assert made == app.config
+        made["JSON_SORT_KEYS"] = False  # of nobody: without a warning
+    assert app.json.sort_keys is True  # type: ignore[attr-defined]
 
 
 def test_old_steps_of_the_command_line() -> None:

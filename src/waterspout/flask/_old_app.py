@@ -52,6 +52,10 @@ class FlaskConfig(Config):
         """Pass removed settings of JSON on to ``app.json`` from now on."""
         self._app = ref(app)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, in this process or another, belongs to no application.
+        return {name: value for name, value in vars(self).items() if name != "_app"}
+
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
         app = None if self._app is None else self._app()

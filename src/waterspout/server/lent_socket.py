@@ -98,7 +98,13 @@ class Relay(Wire):
 
     async def _open(self, end: socket.socket) -> None:
         """Begin to pass bytes. Until now nothing is read from the client (`Exchange.held`)."""
-        program, _ = await self.loop.create_connection(lambda: _ProgramEnd(self), sock=end)
+        try:
+            program, _ = await self.loop.create_connection(lambda: _ProgramEnd(self), sock=end)
+        except BaseException:  # the program reads the end
+            end.close()
+            self.server.connections.discard(self)
+            self.abort()
+            raise
         self._program = program
         program.set_write_buffer_limits(high=_HIGH_WATER)
         if self._early:
@@ -107,6 +113,8 @@ class Relay(Wire):
             program.write_eof()
         elif not self.lost:
             self.transport.resume_reading()
+        if self.server.stopping:
+            self.begin_stop()
 
     # -- the client ------------------------------------------------------------------
 
