@@ -14,6 +14,7 @@ from tornado_served import exchange, run, serving
 from waterspout.tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
+    HTTPOutputError,
     HTTPServerConnectionDelegate,
     HTTPServerRequest,
     ResponseStartLine,
@@ -165,6 +166,59 @@ def test_a_handler_whose_task_is_cancelled_answers_500_without_a_log() -> None:
     with ExpectLog("tornado.access", "500 GET /", level=40):
         assert run(test).startswith(b"HTTP/1.1 500 ")
     assert tasks[0].cancelled()
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_download_of_declared_length_ends_without_an_error(pieces: int) -> None:
+    """Its last `flush` is like the others, and what is behind it is run."""
+    done: list[str] = []
+
+    class Download(RequestHandler):
+        async def get(self) -> None:
+            self.set_header("Content-Length", 2 * pieces)
+            for _ in range(pieces):
+                self.write(b"ab")
+                await self.flush()
+            done.append("sent")
+
+        def on_finish(self) -> None:
+            done.append("finished")
+
+        def on_connection_close(self) -> None:
+            done.append("closed")
+
+    async def test() -> bytes:
+        async with serving(Application([("/", Download)])) as port:
+            return await exchange(port, ASK, ASK[:-2] + b"Connection: close\r\n\r\n")
+
+    received = run(test)
+    assert received.count(b"HTTP/1.1 200 ") == 2
+    assert received.count(b"\r\n\r\n" + b"ab" * pieces) == 2
+    assert done == ["sent", "finished"] * 2
+
+
+def test_more_than_the_declared_length_is_an_error() -> None:
+    seen: list[str] = []
+
+    class Longer(RequestHandler):
+        async def get(self) -> None:
+            self.set_header("Content-Length", 2)
+            self.write(b"ab")
+            await self.flush()
+            self.write(b"c")
+            try:
+                await self.flush()
+            except HTTPOutputError as error:
+                seen.append(str(error))
+                raise
+
+    async def test() -> bytes:
+        async with serving(Application([("/", Longer)])) as port:
+            with ExpectLog("tornado.application", "Uncaught exception GET /"):
+                return await exchange(port, ASK)
+
+    assert run(test).endswith(b"\r\n\r\nab")
+    assert seen == ["Tried to write more data than Content-Length"]
 
 
 class OverTLS(AsyncHTTPSTestCase):

@@ -145,6 +145,7 @@ class Pieces:
         self._gone = gone
         self._chunks: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
         self._ended = False
+        self._is_all = False
         self._arrived: asyncio.Future[None] | None = None
         self._sending: list[asyncio.Future[None]] = []
         self._failed = False
@@ -173,6 +174,11 @@ class Pieces:
         self._ended = True
         self._wake()
 
+    def is_all(self) -> None:
+        """Say that what was put in is the whole of a body whose length was declared: who sends it
+        takes no more then, though the writer may still be at work."""
+        self._is_all = True
+
     def fail(self) -> None:
         """Say that the body breaks off: who sends it gets `BrokenOff` behind the last piece, and
         must not let it look complete."""
@@ -185,7 +191,7 @@ class Pieces:
 
     async def aclose(self) -> None:
         """Take no more: everything is sent, or the client has gone."""
-        self._left = not self._ended or bool(self._chunks)
+        self._left = not (self._ended or self._is_all) or bool(self._chunks)
         self._close(self._gone if self._left else None)
 
     def __aiter__(self) -> Pieces:

@@ -83,7 +83,6 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
     _waiting: Future[None] | None = None
     #: False: nobody has said yet who is to be told.
     _close_callback: Callable[[], object] | Literal[False] | None = False
-    _missing: int | None = None  # bytes of the declared length that are not written yet
     _error: Exception | None = None
     _gone = False  # the client; what is written from now on nobody gets
     _lost = False  # the answer: nobody waits for it any more
@@ -207,6 +206,8 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
             _refuse(future)
         elif self._pieces is not None:
             self._pieces.put(chunk, future)
+            if self._missing == 0:
+                self._pieces.is_all()
         else:
             self._written.body += chunk  # type: ignore[operator]  # bytes, as there are no pieces
             future.set_result(None)  # it goes with the head, whose future tells

@@ -30,6 +30,7 @@ class SendsBeside:
 
     # PERF: set for few requests; a class's default costs nothing.
     _head_sent: Future[None] | None = None
+    _missing: int | None = None  # bytes of the declared length that are not written yet
     _pieces: Pieces | None = None
     _sender: asyncio.Task[None] | None = None
     _own: OwnContext | None = None
@@ -81,6 +82,8 @@ class SendsBeside:
         assert isinstance(first, bytes)
         written.body = pieces = self._pieces = Pieces(StreamClosedError)
         pieces.put(first, self._head_sent)
+        if self._missing == 0:
+            pieces.is_all()
         return pieces
 
     def _note_sent(self, _: object) -> None:
