@@ -18,6 +18,9 @@ EXTENSIONS = [
     *("csrf", "login", "mail", "migrate", "openapi3", "session", "smorest", "sqlalchemy", "wtf"),
 ]
 
+#: Packages that follow a request by context variables; each changes its process for good.
+TRACERS = ["elasticapm", "opentelemetry", "sentry", "structlog"]
+
 
 def check(run_python: RunPython, world: str, *files: str) -> subprocess.CompletedProcess[str]:
     plugin = ["-p", "waterspout.dropin.pytest_plugin"] if world == "waterspout" else []
@@ -37,6 +40,16 @@ def test_checks_hold_on_real_flask(run_python: RunPython) -> None:
 def test_l5_program_with_extension(run_python: RunPython, extension: str) -> None:
     """L5: the extension works as on Flask."""
     result = check(run_python, "waterspout", f"check_{extension}.py")
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("tracer", TRACERS)
+@pytest.mark.parametrize("world", ["flask", "waterspout"])
+def test_what_follows_requests_does_not_mix_them(
+    run_python: RunPython, world: str, tracer: str
+) -> None:
+    """`def` and `async def` views, streams and errors, asked for by a crowd at once."""
+    result = check(run_python, world, f"check_{tracer}.py")
     assert result.returncode == 0, result.stdout
 
 
