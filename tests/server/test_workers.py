@@ -23,6 +23,8 @@ from server_process import Program, Start, wait_until
 from waterspout.server.tls import make_certificate
 
 Workers = Callable[..., Program]
+#: gunicorn would put a socket into the home directory.
+NEWER = ("--no-control-socket",) if version("gunicorn") >= "24" else ()
 OURS = "from waterspout.server import serve\nserve('served_app:app', port=0, workers=2)\n"
 
 
@@ -33,8 +35,7 @@ def gunicorn(start: Start, *options: str, app: str = "served_app:app", **environ
     """
     command = ("-W", "default", "-m", "gunicorn", "-k", "waterspout.server.Worker")
     bind = () if "-b" in options else ("-b", "127.0.0.1:0")
-    newer = ("--no-control-socket",) if version("gunicorn") >= "24" else ()
-    return start(*command, *bind, *newer, *options, app, **environ)
+    return start(*command, *bind, *NEWER, *options, app, **environ)
 
 
 @pytest.fixture(params=["gunicorn", "waterspout"])
@@ -587,7 +588,7 @@ def test_gunicorns_own_tornado_worker_under_the_drop_in(start: Start, tmp_path: 
     (tmp_path / "program_of_tornado.py").write_text(TORNADO)
     program = start(
         *("-W", "default", "-m", "waterspout.dropin", "-m", "gunicorn", "-k", "tornado"),
-        *("--no-control-socket", "--max-requests", "30", "-w", "2", "-b", "127.0.0.1:0"),
+        *(*NEWER, "--max-requests", "30", "-w", "2", "-b", "127.0.0.1:0"),
         "program_of_tornado:app",
     )
     port = program.port()
