@@ -73,9 +73,13 @@ def under_gunicorn(path: str) -> ServerSettings:
     """Return the settings of our worker under gunicorn with the configuration file *path*, and
     GUNICORN_CMD_ARGS.
 
-    Raises `click.UsageError` for what gunicorn does not understand, `SettingsError`.
+    Raises `click.UsageError` for what gunicorn does not understand, or where it is not installed,
+    and `SettingsError`.
     """
-    config = load("gunicorn.config:Config")()
+    try:
+        config = load("gunicorn.config:Config")()
+    except ImportError:
+        raise click.UsageError("gunicorn is not installed: pip install gunicorn.") from None
     names: dict[str, Any] = {"__file__": path, "__name__": "__config__"}
     with open(path, "rb") as file:
         exec(compile(file.read(), path, "exec"), names)
