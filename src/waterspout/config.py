@@ -17,6 +17,7 @@ from datetime import timedelta
 from types import MappingProxyType, ModuleType
 from typing import IO, Any, Generic, NamedTuple, Self, TypeVar, overload
 
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.utils import import_string
 
 __all__ = ["DEFAULT_CONFIG", "MODERN_DEFAULTS", "SETTINGS", "Config", "ConfigAttribute", "Setting"]
@@ -25,9 +26,10 @@ T = TypeVar("T")
 
 _same: Any = object()
 
-_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
+# NOTE: not MappingProxyType: programs copy and pickle their settings.
+_NO_FIELDS: Mapping[str, str] = ImmutableDict()
 #: SECURITY: no guessing of types (nosniff), no full URLs for other sites, no frames in their pages.
-_SAFE_FIELDS: Mapping[str, str] = MappingProxyType(
+_SAFE_FIELDS: Mapping[str, str] = ImmutableDict(
     {
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "strict-origin-when-cross-origin",

@@ -175,7 +175,10 @@ def warn(text: str) -> None:
     """Warn at the line of the program."""
     stacklevel, frame = 1, sys._getframe()
     # By the package: the drop-in calls modules by the names that programs import.
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__package__")):
+    # Between a program's class statement and us there may be `abc`.
+    while frame.f_back is not None and (
+        _is_ours(frame.f_globals.get("__package__")) or frame.f_globals.get("__name__") == "abc"
+    ):
         stacklevel, frame = stacklevel + 1, frame.f_back
     warnings.warn(text, DeprecationWarning, stacklevel=stacklevel)
 

@@ -21,11 +21,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..log import reopen_files
 from .access import AccessLog
-from .serving import Server
+
+if TYPE_CHECKING:
+    from .serving import Server
 
 _logger = logging.getLogger("waterspout.server")
 

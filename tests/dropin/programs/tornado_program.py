@@ -17,7 +17,7 @@ class Hello(tornado.web.RequestHandler):
     @gen.coroutine
     def get(self):
         yield gen.with_timeout(tornado.ioloop.IOLoop.current().time() + 5, self.ready.wait())
-        self.write(f"Hello from {tornado.web.__name__} at {self.get_argument('q', '-')}")
+        self.write(f"Hello from {tornado.web.__spec__.name} at {self.get_argument('q', '-')}")
 
 
 class Relay(tornado.web.RequestHandler):
