@@ -25,15 +25,16 @@ PACKAGE = SOURCE / "waterspout"
 GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
 FLOORS = {
     GROUND: (
-        "config current escaping flags http job_queue json lazy locale log paths registries"
-        " security signals tracebacks typing"
+        "config current escaping flags http job_queue json lazy locale log paths private_loop"
+        " registries security signals tracebacks typing"
     ),
     MIDDLE: (
-        "admission app_context bridge carry context proxies routing sessions stepping templating"
+        "admission app_context bridge carry context lanes proxies request_thread routing sessions"
+        " stepping templating"
     ),
     UPPER: (
         "_imported _removed app asgi_program background blueprints conversion csrf drivers endpoint"
-        " errors files flashing joining lanes last_stage mounting pipeline reception registration"
+        " errors files flashing joining last_stage mounting pipeline reception registration"
         " responding scaffold streaming url_building urls views websockets"
     ),
     WINGS: "flask tornado",

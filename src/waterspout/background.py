@@ -31,6 +31,7 @@ from .current import app_var, request_var
 from .drivers import SYNC, Driver, LoopDriver, drive
 from .endpoint import is_async
 from .lanes import lanes_of
+from .request_thread import RequestThread, see_through
 
 __all__ = ["cancel_spawned", "finish_spawned", "run_in_thread", "spawn", "spawned"]
 
@@ -88,7 +89,7 @@ def spawn(work: Any, /, *args: Any, **kwargs: Any) -> Any:
     loop = bridge.loop_here()
     if loop is None:
         return _start_thread(running, name, context, ctx)
-    live = _live(running, name, ctx)
+    live = _live(running, name, context, ctx)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -113,25 +114,30 @@ def _make(work: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 # -- on an event loop ----------------------------------------------------------------
 
 
-async def _live(running: Any, name: str, ctx: AppContext | None) -> Any:
-    """Run work to its end on the loop, a function in a thread; log its error, end its
-    context."""
+async def _live(
+    running: Any, name: str, context: contextvars.Context, ctx: AppContext | None
+) -> Any:
+    """Run work to its end as a task in *context*, a function in a thread; log its error, end its
+    application context, `def` functions in the same thread."""
     task = asyncio.current_task()
     assert task is not None
     task.set_name(f"spawned {name}")
     _tasks.add(task)
     task.add_done_callback(_note_end)
     error: BaseException | None = None
+    driver = LoopDriver(RequestThread(lanes_of(task.get_loop()).work, context))
     try:
-        return await (running if iscoroutine(running) else run_in_thread(running))
+        return await (running if iscoroutine(running) else driver.thread.run(running))
     except BaseException as raised:
         error = raised
         _log(name, raised, ctx)
         raise
     finally:
+        driver.begin()
         if ctx is not None:
-            lanes = lanes_of(asyncio.get_running_loop())
-            await asyncio.shield(_end(ctx, LoopDriver(lanes), error))
+            ending = _end(ctx, driver, error)
+            await see_through(task.get_loop().create_task(ending, context=context))
+        driver.end()
 
 
 def _note_end(task: asyncio.Task[Any]) -> None:

@@ -4,7 +4,8 @@ In a worker thread of our server or of the ASGI door, the coroutine runs on that
 server's own loop, so that clients and tasks made there are shared with `async def`
 views. In a plain thread (WSGI, scripts, tests) it runs on a private loop that is
 closed afterwards. Context variables are the caller's, and what the coroutine sets
-is seen by the caller.
+is seen by the caller. NOTE: in a worker thread the coroutine runs in a copy of the
+context, which the thread is in: a token of a `ContextVar` belongs to one of the two.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial, wraps
 from typing import Any, TypeVar
+
+from .private_loop import PrivateLoop
 
 T = TypeVar("T")
 
@@ -64,13 +67,12 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
             "You cannot call async code synchronously from the thread of a running event"
             " loop: it would wait for itself. Use 'await' instead."
         )
-    context = contextvars.copy_context()
     loop = loop_here()
     if loop is None:
-        with asyncio.Runner() as runner:
-            result = runner.run(coroutine, context=context)
-    else:
-        result = start_on(loop, coroutine, context).result()
+        with PrivateLoop() as private:
+            return private.run(coroutine)
+    context = contextvars.copy_context()
+    result = start_on(loop, coroutine, context).result()
     adopt(context)
     return result
 

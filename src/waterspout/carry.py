@@ -1,47 +1,79 @@
-"""Take the running context along into iterators that outlive the call.
+"""Take the request's context along into iterators that outlive the call.
 
-Theory of operation. A context variable set inside a generator stays set in whoever advances it,
-also while the generator is suspended: pushing the request's context in the generator's body, as
-Flask does, leaves it current on a worker thread when the generator is abandoned, and it cannot be
-popped from another thread. Here nothing is pushed. The variables of the moment are copied once
-(`contextvars.copy_context`, a constant-time copy that holds the live request context), and each
-step of the iterator runs inside that copy. Between two steps, and after a `close` from any thread,
-the outer context is as it was; and no step can run teardown functions a second time. They run once,
-where the request ends: `RequestContext.keep_context` asks the pipeline to end it after the body.
+Theory of operation. A body is made while it is sent: behind a WSGI server after the request has
+left its context, and a context that was pushed inside a generator would stay current in whoever
+advances it. So each step of the iterator makes the request's context current and puts back what
+was there before (`Entered`). Nothing is copied: other context variables are those of whoever
+advances the iterator, which on our server and the ASGI door is the request's own
+`contextvars.Context`, and behind a WSGI server the thread that has run the request.
+
+No step runs teardown functions. They run once, where the request ends:
+`RequestContext.keep_context` asks the pipeline to end it after the body.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
-from contextvars import Context, copy_context
+from contextvars import Context
 from functools import wraps
 from typing import Any, Generic, TypeVar, overload
 
-from .current import request_var
+from .current import pushed_var, request_var
 
-__all__ = ["AsyncContextStream", "ContextStream", "capture", "carry", "stream_with_context"]
+__all__ = ["AsyncContextStream", "ContextStream", "Entered", "carry", "stream_with_context"]
 
 T = TypeVar("T")
 
 
-class ContextStream(Iterator[T]):
-    """An iterator whose steps run in a captured context. Closing it closes what it wraps."""
+class Entered:
+    """The contexts that are current when this is made: those of the request, which is asked to be
+    ended only after its body was sent, and of the application."""
 
-    def __init__(self, items: Iterable[T], context: Context) -> None:
-        self._items: Iterator[T] | None = context.run(iter, items)
-        self._context = context
+    __slots__ = ("_application", "_request")
+
+    def __init__(self) -> None:
+        self._request = request_var.get(None)
+        self._application = pushed_var.get(None)
+        if self._request is not None:
+            self._request.keep_context = True
+
+    @property
+    def variables(self) -> Context | None:
+        """The `contextvars.Context` that belongs to the request alone, if it has one."""
+        found: Context | None = getattr(self._request, "variables", None)
+        return found
+
+    def run(self, function: Callable[..., T], /, *args: Any) -> T:
+        """Call *function* with the contexts current, and put back what was current before."""
+        of_request = request_var.set(self._request)
+        of_application = pushed_var.set(self._application)
+        try:
+            return function(*args)
+        finally:
+            pushed_var.reset(of_application)
+            request_var.reset(of_request)
+
+
+class ContextStream(Iterator[T]):
+    """An iterator whose steps run in the context it was made in. Closing it closes what it
+    wraps."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self._context = Entered()
+        self._items: Iterator[T] | None = iter(items)
 
     def __next__(self) -> T:
         if self._items is None:
             raise StopIteration
         try:
-            return self._context.run(next, self._items)
+            item: T = self._context.run(next, self._items)
+            return item
         except BaseException:  # the end included: a generator that has raised is finished
             self.close()
             raise
 
     def close(self) -> None:
-        """Close the wrapped iterator, on whatever thread; later calls do nothing."""
+        """Close the wrapped iterator; later calls do nothing."""
         items, self._items = self._items, None
         close = getattr(items, "close", None)
         if close is not None:
@@ -54,11 +86,11 @@ class ContextStream(Iterator[T]):
 
 
 class AsyncContextStream(AsyncIterator[T]):
-    """An async iterator whose steps run in a captured context."""
+    """An async iterator whose steps run in the context it was made in."""
 
-    def __init__(self, items: AsyncIterable[T], context: Context) -> None:
-        self._items: AsyncIterator[T] = context.run(items.__aiter__)
-        self._context = context
+    def __init__(self, items: AsyncIterable[T]) -> None:
+        self._context = Entered()
+        self._items: AsyncIterator[T] = items.__aiter__()
 
     def __anext__(self) -> _InContext[T]:
         return _InContext(self._context, self._items.__anext__)
@@ -75,7 +107,7 @@ class _InContext(Generic[T]):
 
     __slots__ = ("_context", "_function")
 
-    def __init__(self, context: Context, function: Callable[[], Any]) -> None:
+    def __init__(self, context: Entered, function: Callable[[], Any]) -> None:
         self._context = context
         self._function = function
 
@@ -102,15 +134,6 @@ async def _awaited(function: Callable[[], Any]) -> Any:
     return await function()
 
 
-def capture() -> Context:
-    """Copy the context variables for the steps of a body, and ask for the request, if there is one,
-    to be ended only after its body was sent."""
-    ctx = request_var.get(None)
-    if ctx is not None:
-        ctx.keep_context = True
-    return copy_context()
-
-
 @overload
 def carry(items: AsyncIterable[T]) -> AsyncContextStream[T]: ...
 
@@ -121,10 +144,7 @@ def carry(items: Iterable[T]) -> ContextStream[T]: ...
 
 def carry(items: Any) -> Any:
     """Wrap an iterable, sync or async, so that the context of now is current in its steps."""
-    context = capture()
-    if hasattr(items, "__aiter__"):
-        return AsyncContextStream(items, context)
-    return ContextStream(items, context)
+    return AsyncContextStream(items) if hasattr(items, "__aiter__") else ContextStream(items)
 
 
 @overload

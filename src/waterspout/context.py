@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar, Token, copy_context
+from contextvars import Context, ContextVar, Token
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +26,7 @@ from .admission import check_host, check_sender
 from .app_context import AppContext as AppContext
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
 from .app_context import _unset
+from .carry import Entered
 from .current import NO_APP, app_var, enter, request_var
 from .http.upgrade import UpgradeRequired
 from .proxies import LocalProxy
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from .app import App
+    from .drivers import LoopDriver
     from .endpoint import Plan
     from .http import Incoming, Request
     from .sessions import SessionMixin
@@ -66,6 +68,10 @@ class RequestContext(AppContext):
     _after: list[Callable[..., Any]] | None = None
     _opened = False
     _tokens: Any = None
+    #: The `contextvars.Context` that all code of this request runs in, on our server and ASGI.
+    variables: Context | None = None
+    #: What calls the program's functions for this request, where an event loop runs it.
+    driver: LoopDriver | None = None
 
     def __init__(
         self,
@@ -337,7 +343,9 @@ class RequestContext(AppContext):
     def outlive(self, body: Iterable[bytes], error: BaseException | None = None) -> Iterable[bytes]:
         """Return *body*, with this context's teardown, told of *error*, after its end or
         close, once."""
-        context = copy_context()
+        # NOTE: in the context variables of whoever closes the body, which is the thread that ran
+        # the request: what hooks have set there is reset there.
+        entered = Entered()
         owns = self._tokens[-1][1] is not None
 
         def finish() -> None:
@@ -349,7 +357,7 @@ class RequestContext(AppContext):
                 if owns:
                     self.app.do_teardown_appcontext(error)
 
-        return _Outliving(body, partial(context.run, finish))
+        return _Outliving(body, partial(entered.run, finish))
 
     def _pop_app(self, token: Token[AppContext], exc: BaseException | None, last: bool) -> None:
         try:

@@ -6,27 +6,20 @@ called, and so where synchronous code runs:
 - `SYNC`: WSGI, the synchronous test client, and worker threads of the native server
   drive the coroutine with ``send(None)``. Nothing suspends: `async def` code is run
   to its end by the app's `ensure_sync`.
-- a `LoopDriver`: native server and ASGI on the event loop. `async def` code is awaited,
-  each `def` function hops to a worker thread.
-
-A request that goes to and fro may keep something scarce until its teardown, such as a database
-connection, and must not wait for a thread behind requests whose threads all wait for that very
-thing. So its hooks and view have one thread from the first `def` function to the last
-(`LoopDriver.staying`; all at once where they are all `def`), and what makes the response and what
-ends the request have threads of their own (`lanes.Lanes`).
+- a `LoopDriver`, one for each request: native server and ASGI on the event loop. `async def` code
+  is awaited, `def` functions run in the request's thread (`request_thread`), and a stage that is
+  all `def` goes there as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .endpoint import Hook, is_async
-from .lanes import KeptThread, Lane, Lanes
+from .request_thread import RequestThread
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
@@ -41,14 +34,6 @@ class Driver(Protocol):
 
     on_loop: bool
 
-    @property
-    def finishing(self) -> Driver:
-        """The driver of error handlers and what comes after them."""
-
-    @property
-    def ending(self) -> Driver:
-        """The driver of teardown functions."""
-
     async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
         """Call a function of the program, `def` or `async def`, and return its result."""
 
@@ -58,17 +43,24 @@ class Driver(Protocol):
     async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
         """Call a synchronous function that may wait for a file or a store."""
 
+    async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
+        """Drive a stage whose functions are all `def`, and which was given the `SYNC` driver."""
+
     async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
         """Send a signal for *app*."""
+
+    async def take_thread(self) -> None:
+        """Wait for the thread that later `def` functions run in, before any code has run. Raises
+        `NoThread`."""
+
+    def begin(self) -> None:
+        """Note that code of the program runs for the request."""
 
 
 class SyncDriver:
     """Calls everything at once, in the current thread."""
 
     on_loop = False
-
-    def __init__(self) -> None:
-        self.finishing = self.ending = self
 
     async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
         result = app.ensure_sync(func)(*args, **kw)
@@ -86,59 +78,70 @@ class SyncDriver:
     async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
         return func(*args)
 
+    async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
+        return drive(stage)
+
+    async def take_thread(self) -> None:
+        """There is one."""
+
+    def begin(self) -> None:
+        """Nothing follows from it."""
+
     async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
         signal.send(app, _async_wrapper=app.ensure_sync, **kw)
 
 
 class LoopDriver:
-    """Awaits coroutines on the running loop and sends `def` functions to *lanes*."""
+    """Awaits coroutines on the running loop, and runs the `def` functions of one request in its
+    *thread*."""
 
     on_loop = True
-    finishing: LoopDriver
-    ending: LoopDriver
 
-    def __init__(self, lanes: Lanes) -> None:
-        self.lanes = lanes
-        self.lane: Lane | KeptThread = lanes.views
-        self.io = lanes.files
-        self.finishing = self._beside(lanes.answers, lanes.answers)
-        self.ending = self.finishing.ending = self._beside(lanes.ends, lanes.ends)
-        self.finishing.finishing = self.finishing
-        self.ending.finishing = self.ending.ending = self.ending
-
-    def _beside(self, lane: Lane | KeptThread, io: Lane) -> LoopDriver:
-        driver = copy(self)
-        driver.lane = lane
-        driver.io = io
-        return driver
-
-    @contextmanager
-    def staying(self, calls: int) -> Iterator[LoopDriver]:
-        """Give a driver that makes the next *calls* calls of `def` functions in one thread."""
-        thread = KeptThread(self.lanes.views, calls)
-        try:
-            yield self._beside(thread, self.io)
-        finally:
-            thread.end()
+    def __init__(self, thread: RequestThread) -> None:
+        self.thread = thread
 
     async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
         if is_async(func):
+            self.begin()
             return await func(*args, **kw)
-        result = await self.lane.run(func, *args, **kw)
+        result = await self.thread.run(func, *args, **kw)
         return await result if isawaitable(result) else result
 
     async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
         func, asynchronous = hook
         if asynchronous:
+            self.begin()
             return await func(*args)
-        result = await self.lane.run(func, *args)
+        result = await self.thread.run(func, *args)
         return await result if isawaitable(result) else result
 
     async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
-        return await self.io.run(func, *args)
+        return await self.thread.run(func, *args)
+
+    async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await self.thread.run(drive, stage)
+        finally:
+            stage.close()  # it may not have begun
+
+    async def take_thread(self) -> None:
+        await self.thread.take()
+
+    def begin(self) -> None:
+        self.thread.must_not_queue = True
 
     async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
-        await signal.send_async(app, _sync_wrapper=_as_async, **kw)
+        await signal.send_async(app, _sync_wrapper=self._as_async, **kw)
+
+    def _as_async(self, func: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
+        async def call(*args: Any, **kwargs: Any) -> T:
+            return await self.thread.run(func, *args, **kwargs)
+
+        return call
+
+    def end(self) -> None:
+        """Give the request's thread back; no further call may follow."""
+        self.thread.end()
 
 
 SYNC = SyncDriver()
@@ -146,13 +149,6 @@ SYNC = SyncDriver()
 
 async def settle(value: Awaitable[T]) -> T:
     return await value
-
-
-def _as_async(func: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
-    async def call(*args: Any, **kwargs: Any) -> T:
-        return func(*args, **kwargs)
-
-    return call
 
 
 def drive(stage: Coroutine[Any, Any, T]) -> T:

@@ -77,6 +77,7 @@ class Plan:
 
     __slots__ = (
         "after",
+        "afters_are_def",
         "awaits",
         "bare",
         "before",
@@ -84,6 +85,7 @@ class Plan:
         "closes",
         "default_fields",
         "direct",
+        "ends_are_def",
         "is_async",
         "lone",
         "max_content_length",
@@ -92,8 +94,8 @@ class Plan:
         "opens_session",
         "plain_heads",
         "preprocessors",
+        "queues_first",
         "revision",
-        "shared",
         "stream",
         "teardown",
         "timeout",
@@ -136,13 +138,24 @@ class Plan:
         hooks = (*front, *self.after, *self.teardown)
         #: There is async code on the way.
         self.awaits = self.is_async or any(is_async(hook[0]) for hook in hooks)
-        calls = sum(not hook[1] for hook in front) + (self.view is not None and not self.is_async)
-        #: How many `def` functions up to the view share a thread when driven on the loop.
-        self.shared = 0
-        if calls > 1 and not overridden & {"preprocess_request", "dispatch_request"}:
-            self.shared = calls
-        #: They are all there is up to the view, and it: one visit to a thread.
-        self.one_hop = self.shared == len(front) + 1
+        approach = [hook[1] for hook in front]
+        if self.view is not None:
+            approach.append(self.is_async)
+        is_staged = not overridden & {"preprocess_request", "dispatch_request"}
+        #: Driven on the loop, all up to the view's end is one visit to the request's thread.
+        self.one_hop = is_staged and self.view is not None and bool(front) and not any(approach)
+        #: The first function is `async def` and a later one needs a thread: the request waits for
+        #: it before it begins (see `lanes`).
+        self.queues_first = bool(approach) and approach[0] and not all(approach)
+        #: What follows the view, or ends the request, is one visit to the thread.
+        self.afters_are_def = bool(self.after) and not any(hook[1] for hook in self.after)
+        ends = [hook[1] for hook in self.teardown]
+        ends += map(is_async, app.teardown_appcontext_funcs)
+        self.ends_are_def = (
+            bool(ends)
+            and not any(ends)
+            and not overridden & {"do_teardown_request", "do_teardown_appcontext"}
+        )
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
         self.stream: bool = getattr(rule, "stream", False)
         self.timeout: float | None = getattr(rule, "timeout", None)

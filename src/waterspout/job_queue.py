@@ -76,13 +76,13 @@ class JobQueue:
             try:
                 job = (self._urgent or self._jobs).popleft()
             except IndexError:  # there is none, or another thread was quicker
-                if self:
+                if self._urgent or self._jobs:
                     continue
                 if self._closed:
                     return None
                 self._sleep(timeout)
             else:
-                if self:
+                if self._urgent or self._jobs:
                     self.rouse()
                 return job
 
@@ -98,7 +98,7 @@ class JobQueue:
         lock = Lock()
         lock.acquire()
         self._asleep.append(lock)
-        ready = bool(self) or self._closed
+        ready = self._urgent or self._jobs or self._closed
         patience = 0.0 if ready else -1 if timeout is None else timeout
         if not lock.acquire(timeout=patience):
             try:
@@ -106,7 +106,7 @@ class JobQueue:
             except ValueError:  # it is being woken
                 lock.acquire()
             else:
-                if not (ready or self):
+                if not (ready or self._urgent or self._jobs):
                     raise Empty
                 return
         self._roused = False

@@ -1,10 +1,17 @@
-"""Lanes: the threads that synchronous code runs in, beside an event loop.
+"""Pools of threads beside an event loop (lanes), and what each is for.
 
-`def` views have an elastic, bounded pool; file reads, session stores and form
-parsing have a small lane of their own and never queue behind views. A lane starts
-with a few threads, because Python threads cost each other time while none of them
-waits; it grows only while jobs lie untouched, that is, when its threads are
-blocked, and shrinks again when they idle.
+*views* runs the `def` code of requests; *files* the server's own file operations; *work* what a
+program hands to `run_in_thread` and `spawn`. A pool starts with a few threads, because Python
+threads cost each other time while none of them waits; it grows only while jobs lie untouched, that
+is, when its threads are blocked, and shrinks again when they idle.
+
+Theory of operation. A request keeps the thread of its first `def` step to its end
+(`request_thread`). So that no request waits for a thread while it holds what another waits for,
+there is one rule: **a request waits for a thread only before any of the program's code has run for
+it.** Then it holds nothing. Later steps run in the thread it has, and a request that has run
+`async def` code without needing a thread gets one at once when it does (`submit_urgent`), above the
+limit if need be. A thread whose request waits in async code, streams its answer, or serves a
+WebSocket is *kept*: it does not count against the views, but against a limit of its own.
 
 PERF: jobs and answers change hands in batches, with one wake-up for many (`job_queue`; a
 deque that the loop drains): measured 1.6 times `run_in_executor`.
@@ -19,8 +26,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from werkzeug.exceptions import ServiceUnavailable
@@ -33,11 +39,10 @@ T = TypeVar("T")
 _GROW_AFTER = 0.005  # seconds that a job may lie untouched before a thread is added
 _SATURATED = 0.8  # share of a processor: so much, and the threads wait for each other
 _RETRY_AFTER = 1  # seconds, for who was refused
-_MAX_SOCKETS = 500  # `def` WebSocket functions at once; each has a thread
 
 
 class LaneFull(ServiceUnavailable):
-    """Raised by `Lane.submit` when the queue is at its limit: 503 with ``Retry-After``."""
+    """Raised when no thread may be waited for or kept any more: 503 with ``Retry-After``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(retry_after=_RETRY_AFTER)
@@ -59,6 +64,8 @@ class LaneSettings:
     queue_length: int = 1000
     #: Seconds after which an idle thread above *threads* ends.
     idle: float = 30.0
+    #: Threads that requests may keep beside those at work: streams, sockets, waiting requests.
+    max_kept: int = 1000
 
 
 class Lane:
@@ -72,7 +79,13 @@ class Lane:
         self.settings = settings or LaneSettings()
         self.threads = 0
         self.busy = 0
+        #: Threads that belong to a request and do not work on a view. Changed on the loop only.
+        self.kept = 0
+        #: Threads promised to requests whose first `def` step is yet to come; likewise.
+        self.reserved = 0
         self._jobs = JobQueue()
+        self._deferred: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._next_calls: asyncio.Handle
         self._will_rouse = False
         self._done: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._draining = False
@@ -93,23 +106,82 @@ class Lane:
 
         Raises `LaneFull` when the queue is at its limit.
         """
-        jobs = self._jobs
-        waiting = len(jobs)
-        limit = self.settings.queue_length
+        self.check_queue()
+        self._jobs.put((job, args))
+        self._see_to_jobs()
+
+    def submit_after_step(self, job: Callable[..., Any], urgent: bool) -> None:
+        """Queue *job* when the running step of the loop has ended; an urgent one goes before the
+        others, and gets a thread above the limit if those there are blocked."""
+        self.defer(self._put_late, job, urgent)
+
+    def _put_late(self, job: Callable[..., Any], urgent: bool) -> None:
+        if urgent:
+            self._jobs.put_urgent((job, ()))
+        else:
+            self._jobs.put((job, ()))
+        self._see_to_jobs()
+
+    def defer(self, call: Callable[..., object], *args: Any) -> None:
+        """Call ``call(*args)`` on the loop when the running step has ended: a task has left its
+        context by then, and a thread can enter it."""
+        if not self._deferred:
+            self._next_calls = self.loop.call_soon(self._call_deferred)
+        self._deferred.append((call, args))
+
+    def put_off(self) -> None:
+        """Make the deferred calls after what is due on the loop now."""
+        if self._deferred:
+            self._next_calls.cancel()
+            self._next_calls = self.loop.call_soon(self._call_deferred)
+
+    def _call_deferred(self) -> None:
+        deferred, self._deferred = self._deferred, []
+        for call, args in deferred:
+            call(*args)
+
+    def check_queue(self) -> None:
+        """Raise `LaneFull` when so many jobs wait that one more would be too many."""
+        waiting = len(self._jobs)
+        settings = self.settings
+        limit = settings.queue_length
+        if waiting < limit:
+            return
         # What lies in the queue for a thread that is free does not wait.
-        if waiting >= limit and waiting >= limit + self.settings.max_threads - self.busy:
+        if waiting >= limit + settings.max_threads - (self.busy - self.kept):
             raise LaneFull(
-                f"the lane {self.name!r} has {waiting} jobs waiting, its queue length is"
-                f" {limit}; raise the lane's queue_length or max_threads"
+                f"{waiting} jobs wait for a thread of the pool {self.name!r}, whose queue holds"
+                f" {limit}; raise the settings threads.queue or threads.views_max"
             )
-        jobs.put((job, args))
-        if self.threads < self.settings.threads and waiting + self.busy >= self.threads:
+
+    def check_kept(self) -> None:
+        """Raise `LaneFull` when requests keep so many threads that one more would be too many."""
+        if self.kept >= self.settings.max_kept:
+            raise LaneFull(
+                f"{self.kept} threads of the pool {self.name!r} are kept by streams, WebSockets and"
+                " waiting requests; raise the setting threads.kept"
+            )
+
+    def reserve(self) -> bool:
+        """Promise a thread to a request that needs one later; False if it must queue for it."""
+        at_work = self.busy - self.kept
+        if len(self._jobs) or at_work + self.reserved >= self.settings.max_threads:
+            return False
+        self.reserved += 1
+        return True
+
+    def _see_to_jobs(self) -> None:
+        """Let a job that was just put be taken: by a new thread, or one that is woken."""
+        settings = self.settings
+        threads = self.threads - self.kept
+        at_work = self.busy - self.kept
+        if threads < settings.threads and len(self._jobs) + at_work > threads:
             self._start_thread()
         else:
             if not self._will_rouse:
                 self._will_rouse = True
                 self.loop.call_soon(self._rouse)
-            if not self._growing and self.threads < self.settings.max_threads:
+            if not self._growing and (threads < settings.max_threads or self._jobs.urgent):
                 self._grow_later()
 
     def answer(self, callback: Callable[..., Any], *args: Any) -> None:
@@ -154,7 +226,7 @@ class Lane:
             try:
                 result = context.run(func, *args, **kwargs)
             except BaseException as error:
-                self.answer(_fail, future, _for_a_task(error))
+                self.answer(_fail, future, for_a_task(error))
             else:
                 self.answer(_succeed, future, result)
 
@@ -200,11 +272,12 @@ class Lane:
         waiting = len(self._jobs)
         if self._closed or not waiting:
             return
+        room = self.settings.max_threads - (self.threads - self.kept)
         if self._is_blocked():
-            room = self.settings.max_threads - self.threads
-            for _ in range(min(waiting, room, max(self.threads, 1))):
+            urgent = self._jobs.urgent
+            for _ in range(max(min(waiting, room, max(self.threads, 1)), urgent)):
                 self._start_thread()
-        if self.threads < self.settings.max_threads:
+        if room > 0 or self._jobs.urgent:
             self._grow_later()
 
     def _is_blocked(self) -> bool:
@@ -226,12 +299,10 @@ class Lane:
         settings = self.settings
         while True:
             try:
-                job = take(settings.idle if self.threads > settings.threads else None)
+                job = take(settings.idle if self.threads - self.kept > settings.threads else None)
             except Empty:
-                with self._lock:
-                    if self.threads > settings.threads:
-                        self.threads -= 1
-                        return
+                if self._leave(settings.threads):
+                    return
                 continue
             if job is None:
                 with self._lock:
@@ -245,44 +316,21 @@ class Lane:
             finally:
                 self.busy -= 1
             del job, function, args
-
-
-class KeptThread:
-    """One thread of a lane for several calls, from the first to the last of *calls* or to `end`.
-
-    Whoever holds something scarce between two calls does not wait for a thread again, behind
-    others whose threads wait for that very thing.
-    """
-
-    def __init__(self, lane: Lane, calls: int) -> None:
-        self._lane = lane
-        self._calls = calls
-        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._begun = False
-
-    async def run(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Do as `Lane.run`, in the thread that is kept."""
-        return await self._lane._run(self._submit, True, func, args, kwargs)
-
-    def end(self) -> None:
-        """Give the thread back; calls that were not made are not waited for."""
-        self._jobs.put(None)
-
-    def _submit(self, job: Callable[[], object]) -> None:
-        if not self._begun:
-            self._lane.submit(self._work)
-            self._begun = True
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        for _ in range(self._calls):
-            job = self._jobs.get()
-            if job is None:
+            if self.threads - self.kept > settings.max_threads and self._leave(
+                settings.max_threads
+            ):
                 return
-            job()
+
+    def _leave(self, enough: int) -> bool:
+        """Count the current thread out if there are more than *enough*."""
+        with self._lock:
+            if self.threads - self.kept <= enough:
+                return False
+            self.threads -= 1
+            return True
 
 
-def _for_a_task(error: BaseException) -> Exception:
+def for_a_task(error: BaseException) -> Exception:
     """Return what a task may raise: `StopIteration` it cannot, `SystemExit` ends the loop."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
@@ -302,28 +350,18 @@ def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
 
 
 class Lanes:
-    """The lanes of one event loop; their threads start with the first jobs.
-
-    *views* runs `def` views and the hooks before them, and on a route that is all `def` the
-    rest of the way too. On other routes *answers* runs what comes after the view, and saves
-    sessions. *files* reads files and opens sessions. *ends* runs what ends requests: it must not
-    wait for those who want what a request gives back at its end. *work* runs what may take long:
-    `def` generators that are streamed, and what a program hands to `run_in_thread` and `spawn`.
-    *sockets* runs `def` WebSocket functions, which keep their thread until they end.
-    """
+    """The pools of one event loop; their threads start with the first jobs."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         views: LaneSettings | None = None,
         files: LaneSettings | None = None,
+        work: LaneSettings | None = None,
     ) -> None:
         self.views = Lane("views", loop, views)
-        self.answers = Lane("answers", loop, replace(self.views.settings, threads=1))
         self.files = Lane("files", loop, files or LaneSettings(threads=2, max_threads=8))
-        self.ends = Lane("ends", loop, self.files.settings)
-        self.work = Lane("work", loop, LaneSettings(threads=1))
-        self.sockets = Lane("sockets", loop, LaneSettings(1, _MAX_SOCKETS, queue_length=0))
+        self.work = Lane("work", loop, work or LaneSettings(threads=1))
         self._loop = loop
         self._users = 0
         _of_loops[loop] = self
@@ -340,8 +378,7 @@ class Lanes:
 
     def close(self) -> None:
         """End all threads once the queued jobs are done."""
-        beside = (self.files, self.ends, self.work, self.sockets)
-        for lane in (self.views, self.answers, *beside):
+        for lane in (self.views, self.files, self.work):
             lane.close()
         if _of_loops.get(self._loop) is self:
             _of_loops.pop(self._loop, None)

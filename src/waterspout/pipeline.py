@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,12 @@ from . import signals
 from .admission import CrossSiteRequest
 from .conversion import as_response, check_status
 from .csrf import repeats_token
-from .drivers import SYNC, Driver, drive, settle
+from .drivers import SYNC, Driver, settle
 from .endpoint import Plan
 from .http import Response
 from .http.written import Sent, Written
 from .lazy import load
+from .request_thread import NoThread
 
 if TYPE_CHECKING:
     from .app import App
@@ -65,6 +67,7 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
         elif plan.bare and plan.is_async is drv.on_loop and ctx.is_lone():
             # PERF: `full_dispatch` for a route that has nothing but its view; it saves a
             # third of the time a request takes in the pipeline.
+            drv.begin()
             try:
                 rv: Any = plan.view(**ctx._view_args)  # type: ignore[misc,arg-type]  # bare: set
                 if type(rv) is CoroutineType:
@@ -75,6 +78,8 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
         elif plan.opens_session:
             await drv.call_io(ctx.app, ctx.open_session)
         return await full_dispatch(ctx, drv, plan)
+    except NoThread:
+        raise
     except Exception as error:
         ctx.error = error
         return await stage_handle_exception(ctx, drv, error)
@@ -139,29 +144,32 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
         return await _call_for_response(ctx, drv, app.full_dispatch_request)
     if not app._got_first_request:
         app.close_setup()
+    if plan.queues_first:
+        await drv.take_thread()
     if app.before_first_request_funcs:
         await first_request(ctx, drv)
     try:
         if signals.request_started.receivers:
             await drv.send(app, signals.request_started)
-        shared = plan.shared and drv.on_loop
-        if shared:
-            rv = await approach_in_one_thread(ctx, drv, plan)
+        one_hop = plan.one_hop and drv.on_loop
+        if one_hop:
+            rv = await drv.call_stage(approach(ctx, SYNC, plan))
         elif "preprocess_request" in app.overridden:
             rv = await drv.call(app, app.preprocess_request)
         elif plan.before or plan.preprocessors:
             rv = await preprocess(ctx, drv, plan)
         else:
             rv = None
-        if rv is None and not shared:
+        if rv is None and not one_hop:
             if plan.direct and ctx.is_direct():
                 # PERF: the same as `dispatch`, without a coroutine of its own.
                 view: Any = plan.view
                 if drv.on_loop and not plan.is_async:
-                    rv = await drv.lanes.views.run(view, **ctx.view_args)  # type: ignore[attr-defined]
+                    rv = await drv.call_io(app, partial(view, **ctx.view_args))
                 else:
                     if plan.is_async and not drv.on_loop:
                         view = app.ensure_sync(view)
+                    drv.begin()
                     rv = view(**ctx.view_args)
                 if type(rv) is CoroutineType:
                     rv = await rv if drv.on_loop else app.async_to_sync(settle)(rv)
@@ -169,6 +177,8 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
                 rv = await drv.call(app, app.dispatch_request)
             else:
                 rv = await dispatch(ctx, drv)
+    except NoThread:
+        raise
     except Exception as error:
         rv = await stage_handle_user_exception(ctx, drv, error)
     if given is not None:
@@ -176,7 +186,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
         if short is not None:
             return short
     if "finalize_request" in app.overridden:
-        return await _call_for_response(ctx, drv.finishing, app.finalize_request, rv)
+        return await _call_for_response(ctx, drv, app.finalize_request, rv)
     return await finalize(ctx, drv, rv)
 
 
@@ -196,14 +206,6 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
         ctx.app.before_first_request_funcs.clear()
         ctx.app._waterspout_revision.advance()
         done.set_result(None)
-
-
-async def approach_in_one_thread(ctx: RequestContext, drv: Any, plan: Plan) -> Any:
-    """Do what `approach` does, on the loop, all `def` functions in the same thread."""
-    if plan.one_hop:
-        return await drv.lanes.views.run(drive, approach(ctx, SYNC, plan))
-    with drv.staying(plan.shared) as there:
-        return await approach(ctx, there, plan)
 
 
 async def approach(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
@@ -253,7 +255,7 @@ async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
     """Make the response of an answer whose endpoint goes on working."""
     try:
         if "finalize_request" in ctx.app.overridden:
-            return await _call_for_response(ctx, drv.finishing, ctx.app.finalize_request, rv)
+            return await _call_for_response(ctx, drv, ctx.app.finalize_request, rv)
         return await finalize(ctx, drv, rv)
     except Exception as error:
         ctx.error = error
@@ -265,7 +267,6 @@ async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
 
 async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
     """Run `handle_user_exception`, the program's own if it has one."""
-    drv = drv.finishing
     if "handle_user_exception" in ctx.app.overridden:
         return await drv.call(ctx.app, ctx.app.handle_user_exception, error)
     return await handle_user_exception(ctx, drv, error)
@@ -273,7 +274,6 @@ async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: E
 
 async def stage_handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Response:
     """Run `handle_exception`, the program's own if it has one."""
-    drv = drv.finishing
     if "handle_exception" in ctx.app.overridden:
         return await _call_for_response(ctx, drv, ctx.app.handle_exception, error)
     return await handle_exception(ctx, drv, error)
@@ -339,7 +339,6 @@ async def finalize(
 ) -> Response:
     """Turn a view's value into a response and run the after-request functions (Flask's
     `finalize_request`). With *from_error_handler*, errors of these are only logged."""
-    drv = drv.finishing
     app = ctx.app
     response = app.make_response(rv)
     try:
@@ -372,12 +371,14 @@ async def process_response(ctx: RequestContext, drv: Driver, response: Response)
     """Run after-this-request and after-request functions, then save the session (Flask's
     `process_response`)."""
     app = ctx.app
-    if ctx._after is not None:
-        for func in ctx._after:
-            response = await _call_for_response(ctx, drv, func, response)
     plan = ctx.plan
     if plan is None:
         plan = app.plan_for(ctx.request.url_rule)
+    if ctx._after is not None:
+        for func in ctx._after:
+            response = await _call_for_response(ctx, drv, func, response)
+    elif drv.on_loop and plan.afters_are_def:
+        return await drv.call_stage(process_response(ctx, SYNC, response))
     for hook in plan.after:
         value = await drv.call_hook(app, hook, response)
         if not isinstance(value, WerkzeugResponse):
@@ -400,10 +401,18 @@ async def close(ctx: RequestContext, drv: Driver) -> None:
     application context; runs exactly once, also after errors and cancellation."""
     if not ctx.must_close():
         return
+    plan = ctx.plan
+    if drv.on_loop and plan is not None and plan.ends_are_def:
+        await drv.call_stage(end(ctx, SYNC))
+    else:
+        await end(ctx, drv)
+
+
+async def end(ctx: RequestContext, drv: Driver) -> None:
+    """Run the teardown functions and what belongs to them."""
     app = ctx.app
     plan = ctx.plan
     error = ctx.error
-    drv = drv.ending
     if error is not None and app.should_ignore_error(error):
         error = None
     try:

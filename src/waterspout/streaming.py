@@ -14,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextvars import Context
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from .carry import capture, carry, stream_with_context
+from .carry import Entered, carry, stream_with_context
 from .context import request
 from .current import app_var
 from .http import Response
@@ -67,7 +67,7 @@ def sse(
     events: Any = generator
     body: Any
     if hasattr(events, "__aiter__"):
-        body = _Events(events, capture(), heartbeat, opening, dumps)
+        body = _Events(events, heartbeat, opening, dumps)
     elif hasattr(events, "__iter__"):
         body = carry(_frames(events, opening, dumps))
     else:
@@ -104,13 +104,12 @@ class _Events(AsyncIterator[bytes]):
     def __init__(
         self,
         events: AsyncIterable[Any],
-        context: Context,
         heartbeat: float | None,
         opening: bytes,
         dumps: wire.Dumps,
     ) -> None:
         self._events = events
-        self._context = context
+        self._context = Entered()
         self._heartbeat = heartbeat
         self._opening: bytes | None = opening
         self._dumps = dumps
@@ -139,14 +138,17 @@ class _Events(AsyncIterator[bytes]):
 class _Source:
     """Runs an async generator in one task, one step each time an event is asked for."""
 
-    def __init__(self, events: AsyncIterable[Any], context: Context) -> None:
+    def __init__(self, events: AsyncIterable[Any], context: Entered) -> None:
         self._loop = asyncio.get_running_loop()
         self._asked = asyncio.Event()
         self._owed = False  # an event was asked for and has not been handed over
         self._kept: Any = _IDLE  # an event that came when nobody waited any more
         self._answer: asyncio.Future[Any] | None = None
         self._stopping = False
-        self._task = self._loop.create_task(self._run(events), context=context)
+        # In the request's own context, where no other task runs while this one is asked. Where
+        # another server has the request, nobody knows it, and a copy has the same variables.
+        variables = context.variables or context.run(copy_context)
+        self._task = self._loop.create_task(self._run(events), context=variables)
         self._task.add_done_callback(lambda task: self._hand_over(_END))
 
     async def next(self, seconds: float | None) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 import pytest
@@ -223,16 +223,22 @@ def test_demand7_interleaved_streams_see_their_own_request(app: App) -> None:
     assert asyncio.run(read_all()) == [{f"/{n}-{n}"} for n in range(50)]
 
 
-def test_what_a_body_sets_stays_in_the_body(app: App) -> None:
-    def body() -> Iterator[str]:
-        colour.set("red")
+def test_what_a_body_sets_is_seen_by_who_advances_it(app: App) -> None:
+    """So a variable that a body binds and resets, or that a hook binds and a body resets, is
+    unbound afterwards; as in Flask, where all this happens in one thread."""
+
+    def body(outer: Token[str]) -> Iterator[str]:
+        inner = colour.set("red")
         yield colour.get()
         yield colour.get()
+        colour.reset(inner)
+        colour.reset(outer)
 
     with app.test_request_context():
-        stream = stream_with_context(body())
-        assert [next(stream), colour.get(), next(stream)] == ["red", "none", "red"]
-        stream.close()  # type: ignore[attr-defined]
+        outer = colour.set("blue")
+        stream = stream_with_context(body(outer))
+        assert [next(stream), colour.get(), next(stream), list(stream)] == ["red", "red", "red", []]
+        assert colour.get() == "none"
 
 
 def test_an_async_body_may_wait_and_be_cancelled(app: App) -> None:

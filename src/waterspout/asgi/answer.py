@@ -26,9 +26,10 @@ from ..lanes import LaneFull, lanes_of
 from ..log import printable
 from ..pipeline import Plain
 from ..reception import receive as receive_message
+from ..request_thread import NoThread, RequestThread, run_beside, see_through
 from ..server.answers import (
+    close_in_thread,
     close_quietly,
-    close_response,
     encoded,
     ends_from_outside,
     error_response,
@@ -38,7 +39,7 @@ from ..server.answers import (
 )
 from ..server.dispatching import wsgi_response
 from ..server.exchange import ChannelReader, Exchange, RefusedBody
-from ..server.sending import AsyncPieces, SyncPieces, first_piece, pieces
+from ..server.pieces import AsyncPieces, SyncPieces, first_piece, pieces
 from .body import RequestBody
 from .scopes import Receive, Scope, Send, header_pairs, message_of
 
@@ -79,7 +80,12 @@ class Answer:
         except ClientDisconnected:
             exchange.discard_body()
             return
-        work = exchange.task = self.loop.create_task(self._work())
+        exchange.context = context = contextvars.copy_context()
+        exchange.driver = LoopDriver(RequestThread(self.lanes.views, context))
+        if exchange.ctx is not None:
+            exchange.ctx.driver = exchange.driver
+            exchange.ctx.variables = context
+        work = exchange.task = self.loop.create_task(self._work(), context=context)
         watch = self.loop.create_task(self._watch(work))
         timer = None
         if exchange.plan is not None and exchange.plan.timeout is not None:
@@ -161,6 +167,9 @@ class Answer:
         of becomes a 500, or after the head goes to the server, which cuts the connection."""
         try:
             await self._run()
+        except NoThread as error:
+            self.app.logger.warning("503: %s", error)
+            await self._send_whole(own_answer(self.app, self.exchange, 503))
         except BaseException as error:
             if ends_from_outside(self.exchange, error):
                 raise
@@ -173,75 +182,79 @@ class Answer:
                 raise
             else:  # a task may not raise it
                 raise RuntimeError(f"{type(error).__name__} has ended an answer") from error
+        finally:
+            self.driver.end()
+
+    @property
+    def driver(self) -> LoopDriver:
+        """What calls the functions of the request, in its context and in one thread."""
+        driver = self.exchange.driver
+        assert driver is not None
+        return driver
 
     async def _run(self) -> None:
         exchange = self.exchange
         plan = exchange.plan
         if exchange.ctx is None:
             environ = exchange.incoming.to_environ()
-            await self._run_in_thread(self._run_wsgi, environ)
+            await self._run_in_thread(partial(self._run_wsgi, environ))
         elif plan is None or plan.where == Where.LOOP:
-            await self._run_on_loop()
+            await self._run_on_loop(exchange.ctx)
         elif plan.where == Where.INLINE and not signals.has_listeners():
             response, outgoing = self._run_sync()
-            await self._deliver(response, outgoing, contextvars.copy_context())
+            self.driver.begin()
+            await self._deliver(response, outgoing)
         else:
             await self._run_in_thread(self._run_sync)
 
-    async def _run_on_loop(self) -> None:
-        ctx = self.exchange.ctx
-        assert ctx is not None
+    async def _run_on_loop(self, ctx: RequestContext) -> None:
         ctx.enter()
         try:
             try:
-                result: Any = await pipeline.respond(ctx, LoopDriver(self.lanes))
+                result: Any = await pipeline.respond(ctx, self.driver)
+            except NoThread:
+                raise
             except BaseException as error:
                 if ends_from_outside(self.exchange, error):
                     raise
                 result = self._let_out(error)
             if result is not SENT:
                 response, outgoing = self._encoded(result)
+        except NoThread:
+            raise
         except BaseException:
-            await self._shielded(self._end(None))
+            await self._through(self._end())
             raise
         if result is SENT:
-            await self._shielded(self._end(None))
-        else:
-            await self._deliver(response, outgoing, None)
+            await self._through(self._end())
+            return
+        if not self._keeps(outgoing):
+            await self._through(self._end())
+        await self._deliver(response, outgoing)
 
     async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
         """Send the answer of an endpoint that goes on working."""
         exchange = self.exchange
         exchange.early = asyncio.current_task()
-        response = await pipeline.finish_early(ctx, LoopDriver(self.lanes), rv)
-        outgoing = encoded(self.app, exchange, response)
-        body = pieces(self.lanes, response, None) if self._streams(outgoing) else None
+        self.driver.begin()
+        thread = self.driver.thread
+        thread.shares_context = True
         try:
-            if not exchange.abandoned:
-                await self._send(outgoing, body)
+            response = await pipeline.finish_early(ctx, self.driver, rv)
+            await self._send_and_close(response, encoded(self.app, exchange, response))
         finally:
-            await self._shielded(self._conclude(response, body, False, None))
+            thread.shares_context = False
 
-    async def _run_in_thread(self, run: Callable[..., tuple[Any, Outgoing]], *args: Any) -> None:
-        context = contextvars.copy_context()
-        thread = asyncio.ensure_future(self.lanes.views.run(context.run, run, *args))
+    async def _run_in_thread(self, run: Callable[[], tuple[Any, Outgoing]]) -> None:
+        step = self.driver.thread.start(run)
         try:
-            response, outgoing = await asyncio.shield(thread)
-        except LaneFull as error:
-            self.app.logger.warning("503: %s", error)
-            await self._send_whole(own_answer(self.app, self.exchange, 503))
-            return
+            response, outgoing = await step
         except asyncio.CancelledError:
-            # The thread goes on; what it makes is closed when it is there.
-            self.exchange.abandoned = True
-            thread.add_done_callback(partial(self._drop, context))
+            if step.done() and not step.cancelled() and step.exception() is None:
+                self.exchange.abandoned = True  # what it has made is closed, not sent
+                await self._through(self._deliver(*step.result()))
             raise
-        await self._deliver(response, outgoing, context)
-
-    def _drop(self, context: contextvars.Context, thread: asyncio.Future[Any]) -> None:
-        if not thread.cancelled() and thread.exception() is None:
-            response, outgoing = thread.result()
-            self.loop.create_task(self._deliver(response, outgoing, context))
+        await self._deliver(response, outgoing)
 
     def _run_sync(self) -> tuple[Any, Outgoing]:
         app = self.app
@@ -286,53 +299,53 @@ class Answer:
             return False
         return ctx.outlasts_body()
 
-    async def _deliver(
-        self, response: Any, outgoing: Outgoing, context: contextvars.Context | None
-    ) -> None:
-        """Send an answer, unless nobody wants it any more, close it, and end the request.
-        *context* is that of a request which ran in a thread."""
+    async def _deliver(self, response: Any, outgoing: Outgoing) -> None:
+        """Send an answer, unless nobody wants it any more, close it, and end the request if it was
+        kept for its body."""
         keeps = self._keeps(outgoing)
-        body = pieces(self.lanes, response, context) if self._streams(outgoing) else None
         try:
-            if context is None and not keeps:
-                await self._shielded(self._end(None))
-            if not self.exchange.abandoned:
-                await self._send(outgoing, body)
-        finally:
-            await self._shielded(self._conclude(response, body, keeps, context))
-
-    async def _conclude(
-        self, response: Any, body: Any, keeps: bool, context: contextvars.Context | None
-    ) -> None:
-        """Close an answer, then end a request that was kept for its body."""
-        try:
-            if body is None:
-                close_response(response)
-            else:
-                await body.aclose()
+            await self._send_and_close(response, outgoing)
         finally:
             if keeps:
-                await self._end(context)
+                await self._through(self._end())
 
-    async def _end(self, context: contextvars.Context | None) -> None:
+    async def _send_and_close(self, response: Any, outgoing: Outgoing) -> None:
+        thread = self.driver.thread
+        if not self._streams(outgoing):
+            try:
+                if not self.exchange.abandoned:
+                    await self._send_whole(outgoing)
+            finally:
+                await self._through(close_in_thread(response, thread))
+            return
+        try:
+            body = pieces(response, thread)
+        except LaneFull as error:
+            await self._through(close_in_thread(response, thread))
+            raise NoThread(str(error)) from None
+        sending = self._send_body(outgoing, body)
+        if isinstance(body, AsyncPieces):
+            await sending
+        else:  # the thread is in the request's context: who sends is in another one
+            await run_beside(sending, body.context)
+
+    async def _send_body(self, outgoing: Outgoing, body: AsyncPieces | SyncPieces) -> None:
+        try:
+            if not self.exchange.abandoned:
+                await self._send_stream(outgoing, body)
+        finally:
+            await see_through(self.loop.create_task(body.aclose(), context=body.context))
+
+    async def _end(self) -> None:
         """Run the teardown functions."""
         ctx = self.exchange.ctx
-        assert ctx is not None
-        if context is None:
-            await close_quietly(self.app, ctx, LoopDriver(self.lanes))
-        else:
-            ending = close_quietly(self.app, ctx, SYNC)
-            await self.lanes.ends.run(context.run, drive, ending)
+        if ctx is not None:
+            await close_quietly(self.app, ctx, self.driver)
 
-    async def _shielded(self, ending: Coroutine[Any, Any, None]) -> None:
+    async def _through(self, ending: Coroutine[Any, Any, None]) -> None:
         """Await what must be done to its end, whoever cancels us meanwhile."""
-        await asyncio.shield(self.loop.create_task(ending))
-
-    async def _send(self, outgoing: Outgoing, body: AsyncPieces | SyncPieces | None) -> None:
-        if body is None:
-            await self._send_whole(outgoing)
-        else:
-            await self._send_stream(outgoing, body)
+        context = self.driver.thread.context
+        await see_through(self.loop.create_task(ending, context=context))
 
     async def _send_head(self, outgoing: Outgoing) -> None:
         self.started = True

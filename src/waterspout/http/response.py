@@ -6,8 +6,6 @@ loop, WSGI reads it through a private loop.
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,6 +17,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import json
 from ..current import current_config
+from ..private_loop import PrivateLoop
 from ..registries import ObservedType
 from .awaitable import Ready
 from .conditions import precondition_status, range_applies
@@ -283,22 +282,21 @@ def _encoded(items: Iterator[Any]) -> Iterator[bytes]:
 
 def blocking_iterator(source: Any) -> Iterator[Any]:
     """Read an async iterable from synchronous code, on an event loop of its own that is
-    closed with the iterator. Context variables are the caller's, and stay changed."""
-    context = contextvars.copy_context()
+    closed with the iterator. Context variables are those of whoever reads, and stay changed."""
     iterator = source.__aiter__()
 
     async def step() -> Any:
         return await iterator.__anext__()
 
-    with asyncio.Runner() as runner:
+    with PrivateLoop() as private:
         try:
             while True:
                 try:
-                    item = runner.run(step(), context=context)
+                    item = private.run(step())
                 except StopAsyncIteration:
                     return
                 yield item
         finally:
             aclose = getattr(iterator, "aclose", None)
             if aclose is not None:
-                runner.run(aclose(), context=context)
+                private.run(aclose())

@@ -8,11 +8,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import InternalServerError
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import pipeline
 from ..drivers import Driver
+from ..http.written import Written
 from ..last_stage import default_fields, pass_last, pass_last_aside
 from ..log import printable
+from ..request_thread import RequestThread
 from .outgoing import BadResponse, Outgoing, encode, has_body
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["has_body"]
 
 _logger = logging.getLogger("waterspout.server")
+
+#: Methods that close nothing but a body and call what was registered.
+_OWN_CLOSES = (WerkzeugResponse.close, Written.close)
 
 
 # -- results -----------------------------------------------------------------------
@@ -65,6 +71,25 @@ def close_response(response: Any) -> None:
         response.close()
     except BaseException:
         _logger.exception("Error while closing a response")
+
+
+def closes_by_code(response: Any) -> bool:
+    """Tell whether closing *response* runs code that may block, or wants its request's thread:
+    functions of the program, or the closing of a body or file."""
+    return bool(
+        getattr(response, "_on_close", None)
+        or hasattr(getattr(response, "response", None), "close")
+        or getattr(type(response), "close", None) not in _OWN_CLOSES
+    )
+
+
+async def close_in_thread(response: Any, thread: RequestThread) -> None:
+    """Run a response's close functions in the request's thread, if there are any."""
+    if closes_by_code(response):
+        thread.must_not_queue = True
+        await thread.run(close_response, response)
+    else:
+        close_response(response)
 
 
 async def close_quietly(

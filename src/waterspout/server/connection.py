@@ -26,7 +26,6 @@ from . import answers, detaching, dispatching, half_closed
 from .exchange import Exchange, gone, log_refused
 from .http1 import ProtocolError
 from .receiving import Receiver
-from .sending import send_stream
 from .wire import NEVER
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..context import RequestContext
     from ..http.incoming import Incoming
+    from ..request_thread import RequestThread
     from ..websockets.ends import Upgrade
     from ..websockets.settings import SocketSettings
     from .outgoing import Outgoing
@@ -56,7 +56,6 @@ class Connection(Receiver):
         "_pipelined",
         "_will_go_on",
         "debugger",
-        "driver",
         "served",
         "starter",
     )
@@ -64,7 +63,6 @@ class Connection(Receiver):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.debugger = server.debugger
-        self.driver = server.driver
         self.starter = server.starter
         self.served = 0
         self._last_request = self.limits.requests_per_connection
@@ -180,26 +178,34 @@ class Connection(Receiver):
         if (
             plan is not None and plan.lone and not signals.watched and exchange.ctx._request is None  # type: ignore[union-attr]  # there with a plan
         ):
-            exchange.task = self.starter.start(dispatching.run_lone(self, exchange))
+            exchange.task = self.starter.start(dispatching.run_lone(self, exchange), exchange)
             return
         try:
             if exchange.ctx is None or (self.debugger and self.debugger.wants(exchange.incoming)):
                 self.server.lanes.views.submit(dispatching.run_wsgi, self, exchange)
             elif plan is None or plan.where is LOOP:
-                exchange.task = self.starter.start(dispatching.run_on_loop(self, exchange))
+                exchange.task = self.starter.start(
+                    dispatching.run_on_loop(self, exchange), exchange
+                )
             elif plan.where is THREAD:
                 self.server.lanes.views.submit(dispatching.run_in_thread, self, exchange)
             else:
                 dispatching.run_inline(self, exchange)
         except LaneFull as error:
-            self.app.logger.warning("503: %s", error)
-            self._fail(exchange, 503)
+            self.refuse_busy(exchange, error)
             return
         if plan is not None and plan.timeout is not None and self.running is exchange:
             exchange.timer = self.loop.call_later(plan.timeout, self._overrun, exchange)
 
-    def take_answer(self, exchange: Exchange, result: Any, outgoing: Outgoing | None) -> None:
-        """Send what `dispatching.answer_sync` made; on the loop."""
+    def take_answer(
+        self,
+        exchange: Exchange,
+        result: Any,
+        outgoing: Outgoing | None,
+        thread: RequestThread | None,
+    ) -> None:
+        """Send what a request has answered that ran in a thread; on the loop. *thread* is there
+        if it is still needed."""
         if exchange.abandoned:
             exchange.discard_body()
             if exchange.lent is not None:
@@ -207,10 +213,23 @@ class Connection(Receiver):
         if outgoing is None:
             if not (result is SENT or exchange.abandoned):
                 self.write_plain(exchange, *result)
-        elif outgoing.body is not None or exchange.is_head:
-            self.deliver(exchange, result, outgoing)
+            return
+        if thread is None:
+            if outgoing.body is not None and not answers.closes_by_code(result):
+                self.deliver(exchange, outgoing)
+                answers.close_response(result)
+                return
+            thread = dispatching.driver_of(self, exchange).thread  # it ran on this one, the loop's
+            thread.must_not_queue = True
         else:
-            exchange.task = self.loop.create_task(send_stream(self, exchange, result, outgoing))
+            thread.keep()
+        work = dispatching.finish_in_thread(self, exchange, result, outgoing, thread)
+        self.server.keep(self.loop.create_task(work, context=thread.context))
+
+    def refuse_busy(self, exchange: Exchange, error: Exception) -> None:
+        """Answer 503 to a request that cannot have a thread."""
+        self.app.logger.warning("503: %s", error)
+        self._fail(exchange, 503)
 
     async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
         """Send the answer of the request of *ctx*, whose endpoint goes on working."""
@@ -238,11 +257,10 @@ class Connection(Receiver):
         if exchange is not None and exchange.ctx is ctx:
             exchange.on_gone = callback
 
-    def deliver(self, exchange: Exchange, response: Any, outgoing: Outgoing) -> None:
-        """Send an answer whose body is at hand, unless nobody waits for it; close it."""
+    def deliver(self, exchange: Exchange, outgoing: Outgoing) -> None:
+        """Send an answer whose body is at hand, unless nobody waits for it."""
         if not exchange.abandoned:
             self.write(exchange, outgoing)
-        answers.close_response(response)
 
     # -- writing -----------------------------------------------------------------------
 

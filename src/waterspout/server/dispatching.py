@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from .. import pipeline, signals
 from ..current import enter
-from ..drivers import SYNC, drive
+from ..drivers import SYNC, LoopDriver, drive
 from ..http.written import SENT, Written
 from ..log import printable
 from ..pipeline import Answer, Plain
+from ..request_thread import NoThread, RequestThread, see_through
 from .answers import (
+    close_in_thread,
     close_quietly,
+    close_response,
+    closes_by_code,
     encoded,
     ends_from_outside,
     error_response,
@@ -83,11 +87,14 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
                     connection.write_plain(exchange, plain[0], plain[1](rv))
                     return
     except Exception as error:
-        await _answer(connection, exchange, pipeline.recover(ctx, connection.driver, error))
+        stage = pipeline.recover(ctx, driver_of(connection, exchange), error)
     except BaseException as error:
-        await _answer(connection, exchange, _raise(error))
+        stage = _raise(error)
     else:
-        await _answer(connection, exchange, pipeline.conclude(ctx, connection.driver, rv))
+        stage = pipeline.conclude(ctx, driver_of(connection, exchange), rv)
+    driver = driver_of(connection, exchange)
+    driver.begin()
+    await _answer(connection, exchange, stage, driver)
 
 
 async def _raise(error: BaseException) -> Answer:
@@ -99,13 +106,34 @@ async def run_on_loop(connection: Connection, exchange: Exchange) -> None:
     ctx = exchange.ctx
     assert ctx is not None
     ctx.enter()
-    await _answer(connection, exchange, pipeline.respond(ctx, connection.driver))
+    driver = driver_of(connection, exchange)
+    await _answer(connection, exchange, pipeline.respond(ctx, driver), driver)
+
+
+def driver_of(connection: Connection, exchange: Exchange) -> LoopDriver:
+    """Return what calls the functions of a request, made on first use: in the request's context,
+    and in one thread."""
+    driver = exchange.driver
+    if driver is None:
+        context = exchange.context
+        assert context is not None
+        thread = RequestThread(connection.server.lanes.views, context)
+        driver = exchange.driver = LoopDriver(thread)
+        ctx = exchange.ctx
+        if ctx is not None:
+            ctx.driver = driver
+            ctx.variables = context
+    return driver
 
 
 async def _answer(
-    connection: Connection, exchange: Exchange, stage: Coroutine[Any, Any, Answer]
+    connection: Connection,
+    exchange: Exchange,
+    stage: Coroutine[Any, Any, Answer],
+    driver: LoopDriver,
 ) -> None:
-    """Await the stage that makes the answer, send it, and end the request's context.
+    """Await the stage that makes the answer, send it, end the request's context, and give its
+    thread back.
 
     The guard of a request's work on the loop: what the stage raises is answered, and what fails
     besides cuts the connection, unless somebody else ends the work.
@@ -117,10 +145,13 @@ async def _answer(
     try:
         try:
             result: Any = await stage
+        except NoThread as error:
+            connection.refuse_busy(exchange, error)
+            return
         except BaseException as error:
             if ends_from_outside(exchange, error):
                 if isinstance(error, asyncio.CancelledError):
-                    await _end_anyway(connection, ctx)
+                    await _close_through(connection, ctx, driver)
                 raise
             if server.ends_by(error):
                 return
@@ -131,18 +162,14 @@ async def _answer(
             outgoing = encoded(app, exchange, result)
             if _outlives(ctx, exchange, outgoing):
                 try:
-                    await _deliver(connection, exchange, result, outgoing)
+                    await _deliver(connection, exchange, result, outgoing, driver.thread)
                 finally:
-                    await _end_anyway(connection, ctx)
+                    await _close_through(connection, ctx, driver)
                 return
-        if outgoing is not None or ctx.must_close():
-            try:
-                await close_quietly(app, ctx, connection.driver, server)
-            except asyncio.CancelledError:
-                await _end_anyway(connection, ctx)
-                raise
+        if ctx.must_close():
+            await _close_through(connection, ctx, driver)
         if outgoing is not None:
-            await _deliver(connection, exchange, result, outgoing)
+            await _deliver(connection, exchange, result, outgoing, driver.thread)
         elif not (result is SENT or exchange.abandoned):
             # PERF: the plain answer of a view that touched nothing.
             connection.write_plain(exchange, *result)
@@ -150,12 +177,15 @@ async def _answer(
         if ends_from_outside(exchange, error):
             raise
         cut(connection, exchange, error)
+    finally:
+        driver.end()
 
 
-async def _end_anyway(connection: Connection, ctx: RequestContext) -> None:
-    """End the request's context, also while this task is being cancelled."""
-    ending = close_quietly(connection.app, ctx, connection.driver)
-    await asyncio.shield(connection.server.keep(ending))
+async def _close_through(connection: Connection, ctx: RequestContext, driver: LoopDriver) -> None:
+    """End the request's context, whoever cancels this task meanwhile; a stop waits for it."""
+    closing = close_quietly(connection.app, ctx, driver, connection.server)
+    task = connection.loop.create_task(closing, context=driver.thread.context)
+    await see_through(connection.server.keep(task))
 
 
 def cut(connection: Connection, exchange: Exchange, error: BaseException) -> None:
@@ -178,17 +208,38 @@ async def answer_early(connection: Connection, exchange: Exchange, rv: Any) -> N
     ctx = exchange.ctx
     assert ctx is not None
     exchange.early = asyncio.current_task()
-    response = await pipeline.finish_early(ctx, connection.driver, rv)
-    await _deliver(connection, exchange, response, encoded(connection.app, exchange, response))
+    driver = driver_of(connection, exchange)
+    driver.begin()
+    # The endpoint's task may run in the context at any time.
+    driver.thread.shares_context = True
+    try:
+        response = await pipeline.finish_early(ctx, driver, rv)
+        outgoing = encoded(connection.app, exchange, response)
+        await _deliver(connection, exchange, response, outgoing, driver.thread)
+    finally:
+        driver.thread.shares_context = False
 
 
 async def _deliver(
-    connection: Connection, exchange: Exchange, result: Any, outgoing: Outgoing
+    connection: Connection,
+    exchange: Exchange,
+    result: Any,
+    outgoing: Outgoing,
+    thread: RequestThread,
 ) -> None:
+    """Send an answer and close it."""
     if outgoing.body is None and not exchange.is_head:
-        await send_stream(connection, exchange, result, outgoing)
+        await send_stream(connection, exchange, result, outgoing, thread)
+        return
+    connection.deliver(exchange, outgoing)
+    if closes_by_code(result):
+        # The client has its answer, and may be served the next one; a stop waits for this.
+        closing = connection.loop.create_task(
+            close_in_thread(result, thread), context=thread.context
+        )
+        await see_through(connection.server.keep(closing))
     else:
-        connection.deliver(exchange, result, outgoing)
+        close_response(result)
 
 
 def _outlives(ctx: RequestContext, exchange: Exchange, outgoing: Outgoing) -> bool:
@@ -209,25 +260,63 @@ def run_inline(connection: Connection, exchange: Exchange) -> None:
     exchange.context = context = contextvars.copy_context()
     try:
         answer = context.run(answer_sync, connection.app, exchange, connection.server)
-        connection.take_answer(exchange, *answer)
+        connection.take_answer(exchange, *answer, None)
     except BaseException as error:
         cut(connection, exchange, error)
 
 
 def run_in_thread(connection: Connection, exchange: Exchange) -> None:
-    """Run a request that is all `def` to its end in this worker thread, unless its client has left
-    while it waited for the thread."""
+    """Run a request that is all `def` in this worker thread, to its end: what closes its answer,
+    and a streamed body, too. Nothing is run if its client has left while it waited."""
     if exchange.abandoned and exchange.ends_with_client():
         connection.server.lanes.views.answer(exchange.discard_body)
         return
     exchange.context = context = contextvars.copy_context()
-    answered = connection.server.lanes.views.answer
+    lane = connection.server.lanes.views
     try:
-        answer = context.run(answer_sync, connection.app, exchange, connection.server)
+        result, outgoing = context.run(answer_sync, connection.app, exchange, connection.server)
     except BaseException as error:
-        answered(cut, connection, exchange, error)
-    else:
-        answered(connection.take_answer, exchange, *answer)
+        lane.answer(cut, connection, exchange, error)
+        return
+    _hand_over(connection, exchange, result, outgoing, context)
+
+
+def _hand_over(
+    connection: Connection,
+    exchange: Exchange,
+    result: Any,
+    outgoing: Outgoing | None,
+    context: contextvars.Context,
+) -> None:
+    """Give an answer to the loop, and stay with the request while it needs this thread."""
+    lane = connection.server.lanes.views
+    if outgoing is None or not (outgoing.body is None or closes_by_code(result)):
+        if outgoing is not None:
+            close_response(result)
+        lane.answer(connection.take_answer, exchange, result, outgoing, None)
+        return
+    thread = RequestThread.of_here(lane, context)
+    lane.answer(connection.take_answer, exchange, result, outgoing, thread)
+    thread.work()
+
+
+async def finish_in_thread(
+    connection: Connection,
+    exchange: Exchange,
+    result: Any,
+    outgoing: Outgoing,
+    thread: RequestThread,
+) -> None:
+    """Send what a request has answered that ran in *thread*, and end it there."""
+    exchange.task = asyncio.current_task()  # now it can be cancelled
+    try:
+        await _deliver(connection, exchange, result, outgoing, thread)
+    finally:
+        ctx = exchange.ctx
+        driver = LoopDriver(thread)
+        if ctx is not None and _outlives(ctx, exchange, outgoing):
+            await _close_through(connection, ctx, driver)
+        driver.end()
 
 
 def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[Any, Outgoing | None]:
@@ -242,12 +331,29 @@ def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[An
         result = internal_error(app, exchange, error, server)
     outgoing = None
     if not (type(result) is Plain or result is SENT):
+        take_small_file(result)
         outgoing = encoded(app, exchange, result)
         if _outlives(ctx, exchange, outgoing):
             return result, outgoing
     if ctx.must_close():
         drive(close_quietly(app, ctx, SYNC))
     return result, outgoing
+
+
+def take_small_file(response: Any) -> None:
+    """Read the file of a response if it is small: its thread is there, and need not stay."""
+    if not getattr(response, "direct_passthrough", False) or hasattr(
+        response.response, "__aiter__"
+    ):
+        return
+    length = response.content_length
+    if length is not None and length <= _TAKEN_AT_ONCE:
+        file = response.response
+        response.response = list(response.iter_encoded())
+        response.direct_passthrough = False
+        close = getattr(file, "close", None)
+        if close is not None:
+            close()
 
 
 # -- behind the WSGI door --------------------------------------------------------------
@@ -261,15 +367,14 @@ def run_wsgi(connection: Connection, exchange: Exchange) -> None:
     app = connection.app
     debugger = server.debugger
     door = app if debugger is None or not debugger.wants(incoming) else debugger.door
-    answered = server.lanes.views.answer
     try:
         environ = incoming.to_environ()
         response = context.run(wsgi_response, app, incoming, environ, server, door)
-        outgoing = encoded(app, exchange, response)
+        outgoing = context.run(encoded, app, exchange, response)
     except BaseException as error:
-        answered(cut, connection, exchange, error)
+        server.lanes.views.answer(cut, connection, exchange, error)
     else:
-        answered(connection.take_answer, exchange, response, outgoing)
+        _hand_over(connection, exchange, response, outgoing, context)
 
 
 def wsgi_response(

@@ -23,6 +23,7 @@ from .body_buffer import BodyBuffer
 
 if TYPE_CHECKING:
     from ..context import RequestContext
+    from ..drivers import LoopDriver
     from ..endpoint import Plan
     from ..http.incoming import Incoming
     from ..lanes import Lane
@@ -45,7 +46,9 @@ class Exchange:
 
     ctx: RequestContext | None = None
     plan: Plan | None = None
+    #: The `contextvars.Context` that all code of the request runs in.
     context: Context | None = None
+    driver: LoopDriver | None = None
     task: asyncio.Task[Any] | None = None
     #: What sends the answer, where the endpoint is still working (`task`).
     early: asyncio.Task[Any] | None = None
@@ -100,9 +103,9 @@ class Exchange:
     def log(self, access_log: Access) -> None:
         """Write the answer to the log."""
         log: Any = access_log
-        if self.context is not None and not self.abandoned:
-            # What a `def` view has set is seen by the log; if abandoned, its thread is there yet.
-            log = partial(self.context.run, log)
+        if self.context is not None:
+            # What the program has set is seen by the log. A copy: the thread may be in it yet.
+            log = partial(self.context.copy().run, log)
         incoming = self.incoming
         log(
             incoming.client[0] if incoming.client else "",

@@ -22,6 +22,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import copy_context
 from inspect import isasyncgen, isawaitable, isgenerator
 from typing import Any
 
@@ -31,6 +32,7 @@ from ..endpoint import is_async
 from ..lanes import Lanes
 from ..mounting import family
 from ..pipeline import teardown_appcontext
+from ..request_thread import RequestThread
 
 _logger = logging.getLogger("waterspout.server")
 
@@ -147,9 +149,11 @@ class Lifespan:
             error = ex
             raise
         finally:
+            driver = LoopDriver(RequestThread(self._lanes.files, copy_context()))
             try:
-                await teardown_appcontext(app, LoopDriver(self._lanes), error)
+                await teardown_appcontext(app, driver, error)
             finally:
+                driver.end()
                 app_var.reset(token)
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ The life of a `Server`:
             and spawned work finish → what is left is aborted → hooks.  All within
             ``timeouts.graceful`` seconds
 
-What connections rely on: `app`, `settings`, `loop`, `lanes`, `driver`, `keep`, `access_log`,
+What connections rely on: `app`, `settings`, `loop`, `lanes`, `keep`, `access_log`,
 `date_line`, `stopping`, and `connections`, which each adds itself to and removes itself from.
 What a connection offers in return is `Served`.
 """
@@ -29,7 +29,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..background import cancel_spawned, spawned
-from ..drivers import LoopDriver
 from ..lanes import Lanes, LaneSettings
 from ..lazy import load
 from . import answers, forwarded
@@ -117,9 +116,8 @@ class Server:
     """
 
     loop: asyncio.AbstractEventLoop
-    """The loop it runs on; this and the next two are there from `start` on."""
+    """The loop it runs on; this and the next are there from `start` on."""
     lanes: Lanes
-    driver: LoopDriver
 
     def __init__(
         self,
@@ -199,8 +197,7 @@ class Server:
         """
         self.loop = loop
         self.lanes = _make_lanes(loop, self.settings.threads)
-        self.driver = LoopDriver(self.lanes)
-        self.starter = Starter(loop)
+        self.starter = Starter(loop, self.lanes)
         at_stop(loop, self._write_all)
         if self.settings.debug or self.app.debug:
             self.debugger = load("waterspout.server.debugger:Debugger")(self.app)

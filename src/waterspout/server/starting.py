@@ -28,10 +28,14 @@ import sys
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..current import enter, request_var
+from ..lanes import Lanes
 from ..stepping import go_on
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
 
 __all__ = ["Starter"]
 
@@ -85,36 +89,41 @@ class _Carrier:
             yield from work  # `await`, in a generator
 
     async def _carry(self) -> None:
-        error: BaseException | None = None
         try:
             await _begin()
             await self._wake
-        except asyncio.CancelledError as cancelled:
+        except asyncio.CancelledError:
             if self._awaited is _IDLE:
                 return
-            error = cancelled  # cancelled before it has woken
-        await go_on(self._steps, self._awaited, error)
+            # Cancelled before it has woken: what is awaited is to be cancelled, or to refuse.
+            self.task.uncancel()
+            self.task.cancel()
+        await go_on(self._steps, self._awaited)
 
 
 class Starter:
     """Starts the coroutines of one server."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, lanes: Lanes) -> None:
         self._loop = loop
+        self._lane = lanes.views
         self._carrier: _Carrier | None = None
         self._will_forget = False
 
     if sys.version_info >= (3, 12):
 
-        def start(self, work: Work) -> asyncio.Task[None] | None:
-            """Run *work* until it waits or ends; return its task, None if it has ended."""
-            task = asyncio.Task(work, loop=self._loop, eager_start=True)
+        def start(self, work: Work, exchange: Exchange) -> asyncio.Task[None] | None:
+            """Run *work* until it waits or ends; return its task, None if it has ended. Its
+            context is that of *exchange*."""
+            exchange.context = context = contextvars.copy_context()
+            task = asyncio.Task(work, loop=self._loop, context=context, eager_start=True)
             return None if task.done() else task
 
     else:
 
-        def start(self, work: Work) -> asyncio.Task[None] | None:
-            """Run *work* until it waits or ends; return its task, None if it has ended."""
+        def start(self, work: Work, exchange: Exchange) -> asyncio.Task[None] | None:
+            """Run *work* until it waits or ends; return its task, None if it has ended. Its
+            context is that of *exchange*."""
             carrier = self._carrier
             if carrier is None:
                 if hasattr(self._loop, "_nest_patched"):
@@ -123,10 +132,12 @@ class Starter:
                     return self._loop.create_task(work)
                 carrier = self._carrier = _Carrier(self._loop)
             task = carrier.task
+            exchange.context = carrier.context
             try:
                 _enter_task(self._loop, task)
             except RuntimeError:  # within another task, or another first step
-                return self._loop.create_task(work)
+                exchange.context = context = contextvars.copy_context()
+                return self._loop.create_task(work, context=context)
             try:
                 awaited = carrier.run(carrier.step, work)
             except BaseException:  # it has ended the carrier's generator too
@@ -137,6 +148,8 @@ class Starter:
             if awaited is not _IDLE:
                 self._carrier = None
                 carrier.hand_over(awaited)
+                # The task has a step to make before a thread may enter its context.
+                self._lane.put_off()
                 return task
             if len(carrier.context) != carrier.size or (carrier.before and not carrier.is_clean()):
                 self.close()

@@ -23,7 +23,7 @@ from jinja2.ext import Extension
 from jinja2.runtime import Context, LoopContext, new_context
 
 from ..bridge import run_async
-from ..carry import AsyncContextStream, ContextStream, capture, carry
+from ..carry import AsyncContextStream, ContextStream, carry
 from ..context import after_this_request, app_ctx, request
 from ..current import app_var
 from ..http.awaitable import AwaitableStr, Ready
@@ -368,11 +368,11 @@ def _stream(app: App, template: Template, context: dict[str, Any]) -> Iterator[s
     on_loop = _get_running_loop() is not None
     if on_loop and _must_wait(app, template, on_loop):
         later = _pieces_async(app, template, context)
-        return _AsyncStream(later, capture())  # type: ignore[return-value]  # a body all the same
+        return _AsyncStream(later)  # type: ignore[return-value]  # a body all the same
     app.update_template_context(context)
     _announce(before_render_template, app, template, context)
     pieces = _pieces(app, template, context)
-    return _Stream(pieces, capture()) if on_loop else carry(pieces)
+    return _Stream(pieces) if on_loop else carry(pieces)
 
 
 def _pieces(app: App, template: Template, context: dict[str, Any]) -> Iterator[str]:

@@ -22,7 +22,6 @@ from ..current import request_var
 from ..endpoint import is_async
 from ..http.upgrade import UpgradeRequired
 from ..http.written import SENT
-from ..lanes import lanes_of
 from ..security.origins import refusal, sender
 from .blocking import BlockingWebSocket
 from .errors import WebSocketClosed
@@ -98,8 +97,8 @@ async def _save_session(ctx: RequestContext) -> list[Header]:
     if app.session_is_lazy:
         interface.save_session(app, session, response)
     else:
-        lanes = lanes_of(asyncio.get_running_loop())
-        await lanes.files.run(interface.save_session, app, session, response)
+        assert ctx.driver is not None
+        await ctx.driver.call_io(app, interface.save_session, app, session, response)
     return [("Set-Cookie", value) for value in response.headers.getlist("Set-Cookie")]
 
 
@@ -109,7 +108,7 @@ async def _serve(
     """Run the function to its end, then the socket to its own."""
     overtime = _Overtime(ctx, socket)
     try:
-        result = await _call(func, socket, view_args)
+        result = await _call(ctx, func, socket, view_args)
     except WebSocketClosed:
         if not socket.closed:
             raise  # of another connection
@@ -142,12 +141,19 @@ async def _serve(
     return result
 
 
-async def _call(func: Function, socket: WebSocket, view_args: dict[str, Any]) -> Any:
+async def _call(
+    ctx: RequestContext, func: Function, socket: WebSocket, view_args: dict[str, Any]
+) -> Any:
+    """Call the function, a `def` one in the request's thread, which it keeps until it ends."""
     if is_async(func):
         return await func(socket, **view_args)
-    loop = asyncio.get_running_loop()
-    blocking = BlockingWebSocket(socket, loop)
-    return await lanes_of(loop).sockets.run_or_abandon(func, blocking, **view_args)
+    assert ctx.driver is not None
+    thread = ctx.driver.thread
+    thread.lane.check_kept()
+    blocking = BlockingWebSocket(socket, asyncio.get_running_loop())
+    step = thread.start_long(func, blocking, **view_args)
+    step.on_cancel = socket.on_stop  # what the thread waits for ends
+    return await step
 
 
 async def _part(socket: WebSocket, code: int, reason: str) -> None:

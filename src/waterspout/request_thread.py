@@ -1,0 +1,282 @@
+"""The one thread that a request's `def` code runs in, and the one context it runs under.
+
+Theory of operation. Much code belongs to the thread it began in (`threading.local`, connections of
+sqlite3, scoped sessions), and a token of a `ContextVar` to the very `contextvars.Context` it was
+made in. So all `def` code of a request, from its first hook to the last function that closes its
+answer, runs in one thread, which is taken from a pool at the first step and given back at the end,
+and in the request's one context, the object that its task runs in.
+
+Two threads cannot be inside one context at once, and they never are: a task leaves its context
+while it waits. A step is handed to the thread when the loop's running step has ended
+(`Lane.defer`), and the task is woken when the thread has left the context (`Lane.answer`). Between
+the two nothing else may wake it. Cancelling a task cancels what it waits for; a step that has begun
+refuses that (`Step.cancel`), and the task is cancelled when the step has ended. So a thread that
+runs is always waited for, and what follows, such as teardown, never runs beside it.
+
+Where another task of the same request may run at the same time (a handler that sends one piece
+while it prepares the next), the steps run in a copy of the context, and what they set is taken over
+(`RequestThread.shares_context`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from .bridge import adopt
+from .lanes import Lane, LaneFull, for_a_task
+
+__all__ = ["NoThread", "RequestThread", "Step", "run_beside", "see_through"]
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("waterspout")
+
+
+class NoThread(Exception):
+    """Raised when a request cannot have a thread: none of the program's code has run, and the
+    server answers 503 with ``Retry-After``."""
+
+
+class Step(asyncio.Future[Any]):
+    """One call in the thread of a request: a future of its result."""
+
+    def __init__(
+        self, thread: RequestThread, call: Callable[[Context], Any], is_long: bool
+    ) -> None:
+        super().__init__(loop=thread.lane.loop)
+        self._thread = thread
+        self._call: Callable[[Context], Any] | None = call
+        #: The thread counts as kept during the step, and not only after it.
+        self._is_long = is_long
+        #: Whoever takes the one item runs the step, or cancels it.
+        self._chance = [True]
+        #: Called on the loop when somebody cancels a step that has begun.
+        self.on_cancel: Callable[[], object] | None = None
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel a step that has not begun; False for one that has: who waits for it is
+        cancelled when it has ended."""
+        if self.done():
+            return False
+        try:
+            self._chance.pop()
+        except IndexError:
+            if self.on_cancel is not None:
+                self.on_cancel()
+            return False
+        self._call = None
+        self._note_end()
+        return super().cancel(msg)
+
+    def perform(self) -> None:
+        """Make the call, unless it was cancelled; in the request's thread."""
+        try:
+            self._chance.pop()
+        except IndexError:
+            return
+        call, self._call = self._call, None
+        thread = self._thread
+        answer = thread.lane.answer
+        assert call is not None
+        try:
+            result = call(thread.context)
+        except BaseException as error:
+            del call
+            answer(self._fail, for_a_task(error))
+        else:
+            del call
+            answer(self._succeed, result)
+
+    def _succeed(self, result: Any) -> None:
+        self._note_end()
+        self.set_result(result)
+
+    def _fail(self, error: Exception) -> None:
+        self._note_end()
+        self.set_exception(error)
+
+    def _note_end(self) -> None:
+        if not self._is_long:
+            self._thread.lane.kept += 1
+
+
+class RequestThread:
+    """The thread of one request, of the pool *lane*; its steps run in *context*.
+
+    All methods but `work` are called on the loop's thread.
+    """
+
+    def __init__(self, lane: Lane, context: Context) -> None:
+        self.lane = lane
+        self.context = context
+        #: Another task of the request may run in the context at any time.
+        self.shares_context = False
+        #: Code of the program has run: the request may hold something, and must not queue.
+        self.must_not_queue = False
+        self._steps: SimpleQueue[Step | None] = SimpleQueue()
+        self._taken = False
+        self._reserved = False
+
+    @classmethod
+    def of_here(cls, lane: Lane, context: Context) -> RequestThread:
+        """Return the current thread, which is working on a job of *lane*, as a request's; it has
+        to call `work`, and the loop `keep`."""
+        thread = cls(lane, context)
+        thread._taken = True
+        return thread
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether there was a step."""
+        return self._taken
+
+    def keep(self) -> None:
+        """Count a thread of `of_here` as kept."""
+        self.lane.kept += 1
+
+    async def take(self) -> None:
+        """Wait for a thread before any of the program's code runs. Raises `NoThread`."""
+        if self._taken or self._reserved:
+            return
+        if self.lane.reserve():
+            self._reserved = True
+        else:
+            await self.run(_nothing)
+
+    async def run(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Call *func* in the thread and return its result; what it sets in context variables is
+        seen afterwards.
+
+        Raises what *func* raises; `NoThread` if there is no thread to be had. If we are cancelled,
+        a call that has not begun is left out, and one that runs is waited for.
+        """
+        step = self.start(func, *args, **kwargs)
+        try:
+            result: T = await step
+        except asyncio.CancelledError:
+            if step.cancelled() or step.cancel():
+                raise
+            if (error := step.exception()) is not None:
+                _logger.error("Error in a request that was cancelled", exc_info=error)
+            raise
+        return result
+
+    def start(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Step:
+        """Do as `run`, and return the `Step` to wait for."""
+        return self._start(partial(func, *args, **kwargs), False)
+
+    def start_long(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Step:
+        """Do as `start`, for a call that may take as long as a client stays: the thread counts
+        as kept. The caller has asked `Lane.check_kept`."""
+        return self._start(partial(func, *args, **kwargs), True)
+
+    def _start(self, func: Callable[[], Any], is_long: bool) -> Step:
+        copied = self.context.copy() if self.shares_context else None
+
+        def call(context: Context) -> Any:
+            return (copied or context).run(func)
+
+        step = Step(self, call, is_long)
+        if copied is not None:
+            step.add_done_callback(lambda _: _adopt_into(self.context, copied))
+        lane = self.lane
+        if self._taken:
+            if not is_long:
+                lane.kept -= 1
+            lane.defer(self._steps.put, step)
+            return step
+        urgent = self._reserved or self.must_not_queue
+        if not urgent:
+            try:
+                lane.check_queue()
+                lane.check_kept()
+            except LaneFull as full:
+                raise NoThread(str(full)) from None
+        if self._reserved:
+            self._reserved = False
+            lane.reserved -= 1
+        if is_long:
+            lane.kept += 1
+        self._taken = True
+        self._steps.put(step)
+        lane.submit_after_step(self.work, urgent)
+        return step
+
+    def work(self) -> None:
+        """Make the calls of the request, one after the other, until `end`; in the thread."""
+        steps = self._steps
+        while (step := steps.get()) is not None:
+            step.perform()
+            del step
+
+    def end(self) -> None:
+        """Give the thread back. Does nothing if there is none."""
+        if self._taken:
+            self._taken = False
+            self.lane.kept -= 1
+            self._steps.put(None)
+        elif self._reserved:
+            self._reserved = False
+            self.lane.reserved -= 1
+
+
+class _Ending(asyncio.Future[None]):
+    """Done when a task is. Who waits for it is not woken before, whoever cancels it: the
+    cancellation is passed on, or put off until the end."""
+
+    def __init__(self, task: asyncio.Future[Any], pass_on: Callable[[], object] | None) -> None:
+        super().__init__(loop=task.get_loop())
+        self._pass_on = pass_on
+        task.add_done_callback(lambda _: self.set_result(None))
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Return whether the cancellation was passed on."""
+        if self._pass_on is None or self.done():
+            return False
+        self._pass_on()
+        return True
+
+
+async def see_through(task: asyncio.Future[T]) -> T:
+    """Wait for the end of *task*: if the running task is cancelled meanwhile, the cancellation is
+    raised when *task* has ended. *task* may run in the same context, or in a thread that does."""
+    await _Ending(task, None)
+    return task.result()
+
+
+async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:
+    """Run *work* as a task of its own in *context*, and wait for its end. A cancellation of the
+    running task is one of *work*, which begins in any case: what it cleans up is cleaned up."""
+    begun = cancelled = False
+
+    async def begin() -> T:
+        nonlocal begun
+        begun = True
+        if cancelled:
+            task.cancel()
+        return await work
+
+    def pass_on() -> None:
+        nonlocal cancelled
+        cancelled = True
+        if begun:
+            task.cancel()
+
+    task = asyncio.get_running_loop().create_task(begin(), context=context)
+    await _Ending(task, pass_on)
+    return task.result()
+
+
+def _adopt_into(context: Context, copied: Context) -> None:
+    """Take over into *context* what was set in its copy."""
+    context.run(adopt, copied)
+
+
+def _nothing() -> None:
+    pass
