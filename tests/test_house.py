@@ -224,11 +224,11 @@ def test_modules_inside_use_relative_imports() -> None:
 
 
 def test_files_and_functions_stay_small() -> None:
-    """No file passes 500 lines, no function 60 (docstring apart); no name says nothing."""
+    """No file passes 600 lines, no function 60 (docstring apart); no name says nothing."""
     long = []
     for path in modules().values():
         text = path.read_text(encoding="utf-8")
-        if (count := len(text.splitlines())) > 500:
+        if (count := len(text.splitlines())) > 600:
             long.append(f"{path.relative_to(ROOT)}: {count} lines")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
