@@ -138,24 +138,7 @@ class Plan:
         hooks = (*front, *self.after, *self.teardown)
         #: There is async code on the way.
         self.awaits = self.is_async or any(is_async(hook[0]) for hook in hooks)
-        approach = [hook[1] for hook in front]
-        if self.view is not None:
-            approach.append(self.is_async)
-        is_staged = not overridden & {"preprocess_request", "dispatch_request"}
-        #: Driven on the loop, all up to the view's end is one visit to the request's thread.
-        self.one_hop = is_staged and self.view is not None and bool(front) and not any(approach)
-        #: The first function is `async def` and a later one needs a thread: the request waits for
-        #: it before it begins (see `lanes`).
-        self.queues_first = bool(approach) and approach[0] and not all(approach)
-        #: What follows the view, or ends the request, is one visit to the thread.
-        self.afters_are_def = bool(self.after) and not any(hook[1] for hook in self.after)
-        ends = [hook[1] for hook in self.teardown]
-        ends += map(is_async, app.teardown_appcontext_funcs)
-        self.ends_are_def = (
-            bool(ends)
-            and not any(ends)
-            and not overridden & {"do_teardown_request", "do_teardown_appcontext"}
-        )
+        self._note_stages(app)
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
         self.stream: bool = getattr(rule, "stream", False)
         self.timeout: float | None = getattr(rule, "timeout", None)
@@ -172,6 +155,26 @@ class Plan:
             and not (self.closes or app.needs_wsgi or app.debug)
             and self.timeout is None
         )
+
+    def _note_stages(self, app: App) -> None:
+        """Note which stages are all `def`: on the loop, each is one visit to the request's
+        thread."""
+        overridden = app.overridden
+        front = [hook[1] for hook in (*self.preprocessors, *self.before)]
+        approach = front if self.view is None else [*front, self.is_async]
+        staged = not overridden & {"preprocess_request", "dispatch_request"}
+        #: All up to the view's end.
+        self.one_hop = staged and self.view is not None and bool(front) and not any(approach)
+        #: The first function is `async def` and a later one needs a thread: the request waits for
+        #: it before it begins (see `lanes`).
+        self.queues_first = bool(approach) and approach[0] and not all(approach)
+        #: The functions that see the response.
+        self.afters_are_def = bool(self.after) and not any(hook[1] for hook in self.after)
+        ends = [hook[1] for hook in self.teardown]
+        ends += map(is_async, app.teardown_appcontext_funcs)
+        torn = not overridden & {"do_teardown_request", "do_teardown_appcontext"}
+        #: Those that end the request.
+        self.ends_are_def = torn and bool(ends) and not any(ends)
 
     def _place(self, app: App, inline: bool) -> Where:
         if any(not is_async(getattr(app, name)) for name in app.overridden):
