@@ -64,7 +64,11 @@ def test(version: str, folder: Path, arguments: list[str], output: int) -> int:
                 return 3
             stack.enter_context(mounted(system))
             prefix = ["chroot", str(system)]
-            python, place, tree = f"/usr/bin/python{version}", Path("/venv"), Path("/work")
+            python, place, tree = (
+                f"/usr/bin/python{version}",
+                Path(f"/venv-{version}"),
+                Path("/work"),
+            )
 
         def run(*command: str) -> int:
             environ = dict(os.environ)
