@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .http import Response as Response
     from .http.sse import ServerSentEvent as ServerSentEvent
     from .json import jsonify as jsonify
+    from .lanes import thread_stats as thread_stats
     from .responding import make_response as make_response
     from .streaming import sse as sse
     from .streaming import stream_with_context as stream_with_context
@@ -73,6 +74,7 @@ _HOME = {
     "http": ("Request", "Response"),
     "http.sse": ("ServerSentEvent",),
     "json": ("jsonify",),
+    "lanes": ("thread_stats",),
     "responding": ("make_response",),
     "streaming": ("sse", "stream_with_context"),
     "templating": (

@@ -27,7 +27,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -100,6 +100,19 @@ class Lane:
     def waiting(self) -> int:
         """The number of jobs that no thread has taken yet."""
         return len(self._jobs)
+
+    def stats(self) -> PoolStats:
+        """Return what the pool is doing."""
+        limits = self.settings
+        return PoolStats(
+            threads=self.threads,
+            at_work=max(self.busy - self.kept, 0),
+            kept=self.kept,
+            waiting=len(self._jobs),
+            max_threads=limits.max_threads,
+            max_waiting=limits.queue_length,
+            max_kept=limits.max_kept,
+        )
 
     def submit(self, job: Callable[..., Any], *args: Any) -> None:
         """Queue ``job(*args)``, on the loop's thread. The job must not raise.
@@ -349,6 +362,40 @@ def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
         future.set_exception(error)
 
 
+class CallersLane(Lane):
+    """A pool of one thread, which is not started here: the one that calls `work_here`.
+
+    For programs that want all their code in the thread that has started the server.
+    """
+
+    def _start_thread(self) -> None:
+        """Nothing to start."""
+
+    def work_here(self) -> None:
+        """Work on the jobs in the current thread until the pool is closed."""
+        self.threads = 1
+        self._work()
+
+
+class PoolStats(NamedTuple):
+    """What a pool of threads is doing, and its limits."""
+
+    threads: int
+    """Threads there are."""
+    at_work: int
+    """Those that run the program's code."""
+    kept: int
+    """Those that a stream, a WebSocket or a waiting request keeps."""
+    waiting: int
+    """Jobs that no thread has taken yet."""
+    max_threads: int
+    """Threads at the most, besides those kept."""
+    max_waiting: int
+    """Jobs that may wait; one more is refused."""
+    max_kept: int
+    """Threads that may be kept; one more is refused."""
+
+
 class Lanes:
     """The pools of one event loop; their threads start with the first jobs."""
 
@@ -358,13 +405,20 @@ class Lanes:
         views: LaneSettings | None = None,
         files: LaneSettings | None = None,
         work: LaneSettings | None = None,
+        *,
+        callers_thread: bool = False,
     ) -> None:
-        self.views = Lane("views", loop, views)
+        kind = CallersLane if callers_thread else Lane
+        self.views = kind("views", loop, views)
         self.files = Lane("files", loop, files or LaneSettings(threads=2, max_threads=8))
         self.work = Lane("work", loop, work or LaneSettings(threads=1))
         self._loop = loop
         self._users = 0
         _of_loops[loop] = self
+
+    def stats(self) -> dict[str, PoolStats]:
+        """Return what each pool is doing, by its name."""
+        return {lane.name: lane.stats() for lane in (self.views, self.files, self.work)}
 
     def hold(self) -> None:
         """Keep the lanes open until `release`, for one more application on the loop."""
@@ -385,6 +439,20 @@ class Lanes:
 
 
 _of_loops: dict[asyncio.AbstractEventLoop, Lanes] = {}
+
+
+def thread_stats() -> dict[str, PoolStats]:
+    """Return what the pools of threads of the server that runs here are doing: ``views`` for the
+    `def` code of requests, ``files`` for the server's own file operations, ``work`` for
+    `run_in_thread` and `spawn`.
+
+    Raises `RuntimeError` where no server of ours and no ASGI server runs.
+    """
+    loop = bridge.loop_here()
+    found = None if loop is None else _of_loops.get(loop)
+    if found is None:
+        raise RuntimeError("No server of Waterspout's, and no ASGI server, runs in this thread.")
+    return found.stats()
 
 
 def lanes_of(loop: asyncio.AbstractEventLoop) -> Lanes:

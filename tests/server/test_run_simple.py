@@ -37,6 +37,51 @@ def test_serves_until_stopped_and_logs_requests(start: Start) -> None:
     assert program.wait() == 0
 
 
+ONE_THREAD = """
+import sqlite3, threading
+from waterspout import App, Response
+from waterspout.server import run_simple
+
+app = App("one")
+here = sqlite3.connect(":memory:")  # refuses to be used in another thread
+here.execute("create table t (n)")
+here.executemany("insert into t values (?)", [(n,) for n in range(5)])
+
+@app.before_request
+async def note(): ...
+
+@app.get("/rows")
+def rows():
+    cursor = here.execute("select n from t order by n")
+    return Response(f"{n} " for (n,) in cursor)
+
+@app.get("/same")
+def same():
+    return str(threading.current_thread() is threading.main_thread())
+
+@app.teardown_request
+def end(error):
+    here.execute("select 1")
+
+run_simple("127.0.0.1", 0, app)
+print("ended", flush=True)
+"""
+
+
+def test_without_threads_all_def_code_runs_in_the_calling_thread(start: Start) -> None:
+    """A3: as on Werkzeug's server with ``threaded=False``; what the program has made before it
+    serves belongs to that thread."""
+    program = start(source=ONE_THREAD)
+    address = f"http://127.0.0.1:{program.port()}"
+    for _ in range(3):
+        assert get(f"{address}/rows") == "0 1 2 3 4 "
+        assert get(f"{address}/same") == "True"
+    program.signal(signal.SIGTERM)
+    program.wait_for_line("ended")
+    assert program.wait() == 0
+    assert "ProgrammingError" not in program.output
+
+
 LOGGED = """
 import logging, sys
 from waterspout.server import run_simple

@@ -265,6 +265,7 @@ def program(environ: Any, start_response: Any) -> list[bytes]:
         (b"Transfer-Encoding: chunked\r\n", b"1f4\r\n" + b"x" * 500 + b"\r\n0\r\n\r\n"),
         (b"Content-Encoding: gzip\r\n", gzip.compress(b"x" * 500)),
     ],
+    ids=["length", "chunked", "gzip"],
 )
 def test_a_wsgi_program_is_told_the_length_that_it_reads(fields: bytes, sent: bytes) -> None:
     if b"gzip" in fields:

@@ -6,7 +6,8 @@ socket pair, and the loop passes bytes between the other end and the client: it 
 whether the client is behind TLS, or what kind of loop this is.
 
 The connection is given up (`Connection.detach`) when the program first uses the socket. Until
-then the request is like any other, and its answer is sent.
+then the request is like any other, and its answer is sent. From then on its thread counts as kept
+(see `lanes`): it stays as long as the client.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _ASKING = ("getpeername", "getsockname")
 class LentSocket:
     """Stands for the client's socket; from its first use on, a connected, blocking one.
 
-    Raises `ConnectionResetError` when it is used and the client has gone.
+    Raises `ConnectionResetError` when it is used and the client has gone, and 503 (`LaneFull`) if
+    requests keep too many threads.
     """
 
     def __init__(self, connection: Receiver) -> None:
@@ -47,6 +49,7 @@ class LentSocket:
     def finish(self) -> None:
         """End the connection when the client has what the program wrote; on the loop."""
         if self._relay is not None:
+            self._connection.server.lanes.views.kept -= 1
             self._relay.finish()
 
     def _lent(self) -> socket.socket:
@@ -56,19 +59,26 @@ class LentSocket:
             return self._relay.lent
 
     def _lend(self) -> Relay:
-        connection = self._connection
-        if connection.loop is asyncio._get_running_loop():
-            return Relay(connection)
+        loop = self._connection.loop
+        if loop is asyncio._get_running_loop():
+            return self._open_relay()
         lent: Future[Relay] = Future()
 
         def lend() -> None:
             try:
-                lent.set_result(Relay(connection))
+                lent.set_result(self._open_relay())
             except Exception as error:
                 lent.set_exception(error)
 
-        connection.loop.call_soon_threadsafe(lend)
+        loop.call_soon_threadsafe(lend)
         return lent.result()
+
+    def _open_relay(self) -> Relay:
+        views = self._connection.server.lanes.views
+        views.check_kept()
+        relay = Relay(self._connection)
+        views.kept += 1
+        return relay
 
 
 class Relay(Wire):

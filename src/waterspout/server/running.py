@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
+from ..lanes import CallersLane
 from ..log import has_level_handler
 from .access import Access
 from .application import ApplicationError
@@ -87,10 +88,13 @@ def serve_here(
     settings: ServerSettings,
     access_log: Access | None = None,
     ready: Callable[[Server], object] = announce,
+    *,
+    views_here: bool = False,
 ) -> int:
     """Serve in this process and thread until told to stop; return the exit status.
 
-    *ready* is called when the server accepts connections.
+    *ready* is called when the server accepts connections. With *views_here* the loop has a thread
+    of its own, and all `def` code of requests runs in this one, a request at a time.
     """
     if is_reload_child():  # a saved file is to be seen at once, whatever a browser holds open
         linger = min(settings.timeouts.linger, _RELOAD_LINGER)
@@ -101,6 +105,9 @@ def serve_here(
         with last_resort(server), ServerSignals(server):
             if _runs_a_loop():
                 _run_in_thread(server, ready)
+            elif views_here:
+                server.callers_thread = True
+                _run_in_thread(server, ready, _work_on_views)
             else:
                 _run(server, ready)
     return outcome.status
@@ -121,21 +128,43 @@ def _runs_a_loop() -> bool:
     return True
 
 
-def _run_in_thread(server: Server, ready: Callable[[Server], object]) -> None:
-    """Do what `_run` does in a thread, and wait for it; signals come to this one."""
+def _run_in_thread(
+    server: Server,
+    ready: Callable[[Server], object],
+    meanwhile: Callable[[Server], object] = lambda server: None,
+) -> None:
+    """Do what `_run` does in a thread, call *meanwhile* when it has begun, and wait for it; signals
+    come to this one."""
     failure: list[BaseException] = []
+    begun = threading.Event()
+
+    def tell(server: Server) -> None:
+        begun.set()
+        ready(server)
 
     def run() -> None:
         try:
-            _run(server, ready)
+            _run(server, tell)
         except BaseException as ex:
             failure.append(ex)
+        finally:
+            begun.set()
 
     thread = threading.Thread(target=run, name="waterspout-server", daemon=True)
     thread.start()
+    begun.wait()
+    if not failure:
+        meanwhile(server)
     thread.join()
     if failure:
         raise failure[0]
+
+
+def _work_on_views(server: Server) -> None:
+    """Run the `def` code of requests in this thread until the server has stopped."""
+    views = server.lanes.views
+    assert isinstance(views, CallersLane)
+    views.work_here()
 
 
 def supervise(settings: ServerSettings, watched: Watched | None = None) -> int:

@@ -154,6 +154,8 @@ class Server:
         self._kept: set[asyncio.Future[Any]] = set()
         self._ticker: asyncio.TimerHandle | None = None
         self._lifespan: Lifespan | None = None
+        self.callers_thread = False
+        """Whether `def` code runs in a thread that is not the server's own: `CallersLane`."""
         self.told_to_stop = threading.Event()
         """Set when a stop begins; for other threads."""
         self._stop_requested = asyncio.Event()
@@ -196,7 +198,7 @@ class Server:
         `stop_accepting`, `close_connections` and `release`.
         """
         self.loop = loop
-        self.lanes = _make_lanes(loop, self.settings.threads)
+        self.lanes = _make_lanes(loop, self.settings.threads, self.callers_thread)
         self.starter = Starter(loop, self.lanes)
         at_stop(loop, self._write_all)
         if self.settings.debug or self.app.debug:
@@ -453,7 +455,7 @@ class Server:
                 _logger.exception("A connection failed at its deadline.")
 
 
-def _make_lanes(loop: asyncio.AbstractEventLoop, threads: Threads) -> Lanes:
+def _make_lanes(loop: asyncio.AbstractEventLoop, threads: Threads, callers: bool) -> Lanes:
     return Lanes(
         loop,
         LaneSettings(
@@ -461,8 +463,11 @@ def _make_lanes(loop: asyncio.AbstractEventLoop, threads: Threads) -> Lanes:
             max_threads=threads.views_max,
             queue_length=threads.queue,
             idle=threads.idle,
+            max_kept=threads.kept,
         ),
         LaneSettings(threads=min(2, threads.side), max_threads=threads.side),
+        LaneSettings(threads=1, max_threads=threads.background),
+        callers_thread=callers,
     )
 
 

@@ -135,18 +135,24 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """The lanes for ``def`` code (see `waterspout.server.lanes`)."""
+    """The threads for ``def`` code. What they do: `waterspout.thread_stats`."""
 
     views_min: int = 4
-    """Threads for views that are kept when idle."""
+    """Threads for requests that stay when idle."""
     views_max: int = 40
-    """Threads for views at the most."""
+    """Threads at work on requests at the most; each request keeps its thread to its end."""
+    kept: int = 1000
+    """Threads besides, of requests that stream, serve a WebSocket or wait in ``async def`` code;
+    the next one is answered 503 with ``Retry-After``."""
     queue: int = 1000
     """Requests waiting for a thread; the next one is answered 503 with ``Retry-After``."""
     idle: float = 30.0
     """Seconds after which a thread above the minimum ends."""
     side: int = 4
-    """Threads for file reads and session stores, and as many for teardown."""
+    """Threads for the server's own file operations: bodies on disk, files of request handlers."""
+    background: int = 40
+    """Threads for what a program hands to ``run_in_thread`` and ``spawn``; a thousand jobs may wait
+    for them."""
 
     def __post_init__(self) -> None:
         _check_positive(self, allow_zero={"queue"})

@@ -17,7 +17,7 @@ from . import werkzeug_log
 from .access import AccessLog
 from .reload import is_reload_child
 from .running import prepare_log, run_in_workers, serve_here, supervise, watch_sources
-from .settings import ServerSettings, Threads
+from .settings import ServerSettings
 
 _logger = logging.getLogger("waterspout.server")
 
@@ -49,7 +49,7 @@ def run_simple(
         use_reloader: Restart on changed files; `extra_files` are watched too, those that match
             one of `exclude_patterns` (`fnmatch`) are not.
         use_debugger: Show errors in the browser; with `use_evalex`, a console in each frame.
-        threaded: Run several views at a time.
+        threaded: Run several views at a time, in threads; else one at a time, in this thread.
         processes: Run that many workers; not together with `threaded`.
         static_files: URL prefixes and the folders served below them.
         ssl_context: A context, ``(certfile, keyfile)``, or ``"adhoc"``.
@@ -71,7 +71,7 @@ def run_simple(
     if processes > 1 or use_reloader:
         settings = settings.evolve(workers=processes)
     if not threaded:
-        settings = settings.evolve(threads=_ONE_BY_ONE)
+        settings = settings.evolve(threads={"views_min": 1, "views_max": 1})
     if use_reloader and not is_reload_child():
         watched = watch_sources(settings, extra_files or (), exclude_patterns or ())
         raise SystemExit(supervise(settings, watched))
@@ -82,12 +82,10 @@ def run_simple(
         werkzeug_log.show()
         told = settings.access_log  # by the environment
         log = AccessLog(werkzeug_log.LoggerSink()) if told is None else None
-        status = serve_here(application, settings, log, werkzeug_log.announce)
+        ready = werkzeug_log.announce
+        status = serve_here(application, settings, log, ready, views_here=not threaded)
     if status:
         raise SystemExit(status)
-
-
-_ONE_BY_ONE = Threads(views_min=1, views_max=1)
 
 
 def _settings(hostname: str, port: int, ssl_context: Any) -> ServerSettings:
