@@ -167,11 +167,13 @@ class Lane:
                 f" {limit}; raise the settings threads.queue or threads.views_max"
             )
 
-    def check_kept(self) -> None:
-        """Raise `LaneFull` when requests keep so many threads that one more would be too many."""
-        if self.kept >= self.settings.max_kept:
+    def check_kept(self, own: int = 0) -> None:
+        """Raise `LaneFull` when requests keep so many threads that one more would be too many;
+        *own* of them are the asking request's."""
+        kept = self.kept - own
+        if kept >= self.settings.max_kept:
             raise LaneFull(
-                f"{self.kept} threads of the pool {self.name!r} are kept by streams, WebSockets and"
+                f"{kept} threads of the pool {self.name!r} are kept by streams, WebSockets and"
                 " waiting requests; raise the setting threads.kept"
             )
 

@@ -173,7 +173,8 @@ class RequestThread:
 
     def start_long(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Step:
         """Do as `start`, for a call that may take as long as a client stays: the thread counts
-        as kept. The caller has asked `Lane.check_kept`."""
+        as kept. Raises `LaneFull` if too many are."""
+        self.lane.check_kept(own=int(self._taken))
         return self._start(partial(func, *args, **kwargs), True)
 
     def _start(self, func: Callable[[], Any], is_long: bool) -> Step:

@@ -56,7 +56,7 @@ def app(gate: threading.Event) -> App:
 
 
 def test_it_counts_what_works_and_what_is_kept(app: App, gate: threading.Event) -> None:
-    with serve_in_thread(app, threads=Threads(views_max=3, kept=2, queue=5)) as server:
+    with serve_in_thread(app, threads=Threads(views_min=2, views_max=3, kept=2, queue=5)) as server:
         streams = [connect(server) for _ in range(2)]
         for connection in streams:
             connection.request("GET", "/stream")

@@ -77,7 +77,6 @@ class SyncPieces:
     """Has a `def` body advanced in the request's thread, which it keeps meanwhile."""
 
     def __init__(self, response: Any, thread: RequestThread) -> None:
-        thread.lane.check_kept()
         self.response = response
         #: In which the pieces are to be taken: the thread is in the request's own meanwhile.
         self.context = thread.context.copy()

@@ -149,7 +149,6 @@ async def _call(
         return await func(socket, **view_args)
     assert ctx.driver is not None
     thread = ctx.driver.thread
-    thread.lane.check_kept()
     blocking = BlockingWebSocket(socket, asyncio.get_running_loop())
     step = thread.start_long(func, blocking, **view_args)
     step.on_cancel = socket.on_stop  # what the thread waits for ends
