@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from queue import SimpleQueue
 from typing import Any
 
+from ..lanes import for_a_task
 from ..request_thread import RequestThread
 from . import answers
 
@@ -92,7 +93,7 @@ class SyncPieces:
         self._waits = False
         self._closed = False
         self._ended = False
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._step = thread.start_long(self._make)
 
     def __aiter__(self) -> SyncPieces:
@@ -144,7 +145,7 @@ class SyncPieces:
                     if self._is_closed():
                         break
         except BaseException as error:
-            self._error = error
+            self._error = for_a_task(error)
         finally:
             answers.close_response(self.response)
             self._ended = True
