@@ -31,7 +31,7 @@ VALID = tuple(piece for piece in BYTES if piece not in (b"\xff", b"\xc3"))
 
 HEADERS = [
     [(b"Content-Type", TYPE)],
-    [(b"CONTENT-TYPE", b" \tApplication/x-www-form-URLencoded; charset=latin-1 ")],
+    [(b"CONTENT-TYPE", b"Application/x-www-form-URLencoded; charset=latin-1")],
     [(b"content-type", TYPE), (b"Content_Type", b"text/plain")],
     [(b"Content-Type", TYPE), (b"Content-Type", b"text/plain")],
     [(b"Content-Type", b"text/plain"), (b"Content-Type", TYPE)],
