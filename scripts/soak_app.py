@@ -8,9 +8,26 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
-from waterspout import App, Response, abort, render_template_string, request, session, sse
+from waterspout import (
+    App,
+    Blueprint,
+    RequestHandler,
+    Response,
+    WebSocket,
+    WebSocketClosed,
+    WebSocketHandler,
+    abort,
+    g,
+    render_template_string,
+    request,
+    session,
+    sse,
+)
+from waterspout.tornado.ioloop import PeriodicCallback
+from waterspout.tornado.websocket import WebSocketClosedError
 
 MIB = 1024 * 1024
 PIECE = b"x" * 16_384
@@ -100,6 +117,39 @@ async def events() -> Response:
     return sse(ticks())
 
 
+@app.get("/large-def")
+def large_from_a_thread() -> Iterator[bytes]:
+    return (PIECE for _ in range(6400))
+
+
+@app.get("/events-def")
+def events_from_a_thread() -> Response:
+    def ticks() -> Iterator[str]:
+        while True:
+            yield "tick"
+            time.sleep(0.05)
+
+    return sse(ticks())
+
+
+@app.get("/late")
+async def late() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.2)
+        yield PIECE
+
+    return pieces()
+
+
+@app.get("/late-def")
+def late_from_a_thread() -> Iterator[bytes]:
+    def pieces() -> Iterator[bytes]:
+        time.sleep(0.1)
+        yield PIECE
+
+    return pieces()
+
+
 @app.get("/wait")
 async def wait() -> str:
     await asyncio.sleep(0.2)
@@ -120,6 +170,128 @@ async def error() -> str:
 @app.get("/teapot")
 def teapot() -> str:
     abort(418)
+
+
+# -- a `def` view between async hooks ----------------------------------------------------
+
+hooked = Blueprint("hooked", __name__, url_prefix="/hooked")
+
+
+@hooked.before_request
+async def before() -> None:
+    await asyncio.sleep(0)
+    g.number = (request.view_args or {}).get("number", 0)
+
+
+@hooked.after_request
+async def after(response: Response) -> Response:
+    await asyncio.sleep(0)
+    response.headers["X-After"] = str(g.number)
+    return response
+
+
+@hooked.get("/<int:number>")
+def between_hooks(number: int) -> str:
+    return f"{number} {g.number}"
+
+
+@hooked.get("/wait")
+def wait_between_hooks() -> str:
+    time.sleep(0.05)
+    return "slept"
+
+
+@hooked.post("/form", max_content_length=8 * MIB)
+def form_between_hooks() -> str:
+    return str(len(request.files))
+
+
+app.register_blueprint(hooked)
+
+
+# -- a handler that a timer writes to ----------------------------------------------------
+
+readers: set[Feed] = set()
+
+
+@app.route("/feed")
+class Feed(RequestHandler):
+    async def get(self) -> None:
+        self.gone = asyncio.Event()
+        self.set_header("Content-Type", "text/event-stream")
+        readers.add(self)
+        if len(readers) == 1:
+            timer.start()
+        try:
+            await self.gone.wait()
+        finally:
+            readers.discard(self)
+            if not readers:
+                timer.stop()
+
+    def on_connection_close(self) -> None:
+        self.gone.set()
+
+
+def write_to_all() -> None:
+    for reader in readers:
+        if not reader.gone.is_set():
+            reader.write("data: tick\n\n")
+            reader.flush()
+
+
+timer = PeriodicCallback(write_to_all, 50)
+
+
+# -- WebSockets --------------------------------------------------------------------------
+
+
+@app.websocket("/socket")
+async def socket(ws: WebSocket) -> None:
+    async for message in ws:
+        await ws.send(message)
+
+
+@app.websocket("/socket-def")
+def socket_in_a_thread(ws: Any) -> None:
+    for message in ws:
+        ws.send(message)
+
+
+@app.websocket("/socket-late")
+async def late_socket(ws: WebSocket) -> None:
+    await asyncio.sleep(0.05)
+    await ws.accept()
+
+
+@app.websocket("/socket-late-def")
+def late_socket_in_a_thread(ws: Any) -> None:
+    time.sleep(0.05)
+    ws.accept()
+
+
+@app.websocket("/socket-news")
+async def news(ws: WebSocket) -> None:
+    while True:
+        await ws.send("news")
+        await asyncio.sleep(0.02)
+
+
+@app.websocket("/socket-news-def")
+def news_from_a_thread(ws: Any) -> None:
+    try:
+        while True:
+            ws.send("news")
+            time.sleep(0.02)
+    except WebSocketClosed:
+        return
+
+
+@app.route("/socket-handler")
+class Socket(WebSocketHandler):
+    async def on_message(self, message: str | bytes) -> None:
+        with suppress(WebSocketClosedError):  # as in Tornado, it would be logged
+            await self.write_message(message)
 
 
 @app.teardown_request

@@ -1,4 +1,5 @@
 """Visitors of the soak: polite ones, rude ones, slow ones; each is one coroutine on a raw socket.
+Those who leave too early are in `soak_leaving`, those with WebSockets in `soak_sockets`.
 
 A visitor returns when it has seen what it should, and raises otherwise. What a rude one gets is
 not looked at beyond that it is an answer or the end of the connection.
@@ -9,16 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import socket
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
-Address = tuple[str, int]
-Visitor = Callable[[Address], Awaitable[None]]
+import soak_leaving as leaving
+import soak_sockets as sockets
+from soak_wire import MIB, Address, Unexpected, Visitor, connected
 
-SECONDS = 30.0  # longest wait for anything
-MIB = 1024 * 1024
 BAD_REQUESTS = (
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"GET / HTTP/1.1\r\n\r\n",
@@ -30,74 +26,6 @@ BAD_REQUESTS = (
     b"GET / HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\n",
     b"\0\0\0\0",
 )
-
-
-class Unexpected(Exception):
-    """The server did not do what it should."""
-
-
-class Wire:
-    """One connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    def send(self, method: str, target: str, body: bytes | None = None, *fields: str) -> None:
-        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *fields]
-        if body is not None:
-            lines.append(f"Content-Length: {len(body)}")
-        self.writer.write("\r\n".join([*lines, "", ""]).encode() + (body or b""))
-
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        status, *lines = head.rstrip().split("\r\n")
-        fields = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
-        if fields.get("transfer-encoding") == "chunked":
-            body = b""
-            while size := int(await self.reader.readline(), 16):
-                body += (await self.reader.readexactly(size + 2))[:-2]
-            await self.reader.readline()
-        else:
-            body = await self.reader.readexactly(int(fields.get("content-length", "0")))
-        return int(status.split()[1]), fields, body
-
-    async def expect(self, status: int, body: bytes | None = None) -> dict[str, str]:
-        found, fields, content = await self.answer()
-        if found != status or (body is not None and content != body):
-            raise Unexpected(f"{found} {content[:80]!r} in place of {status} {body!r}")
-        return fields
-
-    async def to_end(self) -> bytes:
-        """Read what comes until the server closes or resets the connection."""
-        seen = b""
-        try:
-            while piece := await self.reader.read(65_536):
-                seen = piece
-        except ConnectionError:
-            pass
-        return seen
-
-    def reset(self) -> None:
-        """Leave without a goodbye: RST."""
-        sock = self.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
-
-@asynccontextmanager
-async def connected(address: Address, *, small_buffer: bool = False) -> AsyncIterator[Wire]:
-    sock = socket.socket()
-    if small_buffer:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, address)
-    reader, writer = await asyncio.open_connection(sock=sock, limit=16_384)
-    try:
-        async with asyncio.timeout(SECONDS):
-            yield Wire(reader, writer)
-    finally:
-        writer.close()
 
 
 # -- polite ones ---------------------------------------------------------------------
@@ -174,6 +102,16 @@ async def read_streams(address: Address) -> None:
             await wire.expect(200, b"x" * MIB)
 
 
+async def meet_async_hooks(address: Address) -> None:
+    """Each goes from the loop to the request's thread and back several times."""
+    async with connected(address) as wire:
+        for number in range(20):
+            wire.send("GET", f"/hooked/{number}")
+            fields = await wire.expect(200, b"%d %d" % (number, number))
+            if fields.get("x-after") != str(number):
+                raise Unexpected(f"X-After: {fields.get('x-after')} in place of {number}")
+
+
 async def meet_errors(address: Address) -> None:
     async with connected(address) as wire:
         for method, target, status in (
@@ -200,43 +138,28 @@ async def send_too_much(address: Address) -> None:
         await wire.expect(413)
 
 
-async def break_an_upload_off(address: Address) -> None:
-    for target in ("/upload", "/files", "/stream-in"):
-        async with connected(address) as wire:
-            wire.send("POST", target, None, f"Content-Length: {4 * MIB}",
-                      "Content-Type: multipart/form-data; boundary=b")  # fmt: skip
-            wire.writer.write(b"x" * (2 * MIB))
-            await wire.writer.drain()
-            wire.reset()
-
-
-async def leave_a_stream(address: Address) -> None:
-    for target in ("/stream", "/stream-def", "/large", "/events"):
-        async with connected(address) as wire:
-            wire.send("GET", target)
-            await wire.reader.readexactly(200)
-            wire.reset()
-
-
-async def leave_a_view(address: Address) -> None:
-    for target in ("/wait", "/sleep"):
-        async with connected(address) as wire:
-            wire.send("GET", target)
-            await asyncio.sleep(0.05)
-            wire.reset()
-
-
 async def watch_events(address: Address) -> None:
-    async with connected(address) as wire:
-        wire.send("GET", "/events")
-        for _ in range(20):
-            await wire.reader.readuntil(b"data: tick\n\n")
+    for target in ("/events", "/events-def", "/feed"):
+        async with connected(address) as wire:
+            wire.send("GET", target)
+            for _ in range(20):
+                await wire.reader.readuntil(b"data: tick\n\n")
+
+
+async def read_to_the_end_half_closed(address: Address) -> None:
+    for target, length in (("/wait", 6), ("/sleep", 5), ("/stream", MIB), ("/stream-def", MIB)):
+        async with connected(address) as wire:
+            wire.send("GET", target)
+            wire.half_close()
+            status, _, body = await wire.answer()
+            if (status, len(body)) != (200, length):
+                raise Unexpected(f"{status} and {len(body)} bytes for {target}, half-closed")
 
 
 async def read_slowly(address: Address) -> None:
     """100 MB for a client that takes a few bytes; the server's write deadline ends it."""
     async with connected(address, small_buffer=True) as wire:
-        wire.send("GET", "/large")
+        wire.send("GET", random.choice(("/large", "/large-def")))
         await wire.reader.readexactly(100)
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]  # both directions
         await asyncio.sleep(8)
@@ -269,14 +192,26 @@ VISITORS: dict[Visitor, int] = {
     read_pages: 2,
     keep_a_session: 1,
     read_streams: 1,
+    meet_async_hooks: 2,
     meet_errors: 1,
+    watch_events: 4,
+    read_to_the_end_half_closed: 1,
     send_nonsense: 2,
     send_too_much: 1,
-    break_an_upload_off: 2,
-    leave_a_stream: 2,
-    leave_a_view: 2,
-    watch_events: 2,
     read_slowly: 5,
     send_slowly: 5,
     say_nothing: 5,
+    leaving.leave_before_the_head_is_sent: 1,
+    leaving.leave_an_upload: 2,
+    leaving.leave_before_the_answer: 2,
+    leaving.leave_before_the_first_piece: 2,
+    leaving.leave_between_pieces: 2,
+    leaving.leave_half_closed: 1,
+    sockets.talk: 2,
+    sockets.leave_a_handshake: 1,
+    sockets.leave_without_a_goodbye: 2,
+    sockets.leave_in_a_frame: 1,
+    sockets.leave_it_half_closed: 1,
+    sockets.break_the_protocol: 1,
+    sockets.read_nothing: 2,
 }

@@ -371,6 +371,41 @@ def test_an_error_is_logged_and_closes_with_1011(caplog: pytest.LogCaptureFixtur
     assert [type(error) for error in told] == [KeyError]
 
 
+def test_a_client_that_leaves_unread_and_not_reading_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A send that waits ends with `WebSocketClosed`, though messages of the client still wait."""
+    app = App("left")
+
+    async def main() -> None:
+        stalled = asyncio.Event()
+        gone = Gone()
+
+        @app.websocket("/", queue=1)
+        async def flood(ws: WebSocket) -> None:
+            try:
+                while True:
+                    sending = asyncio.ensure_future(ws.send(b"x" * 65_536))
+                    for _ in range(3):
+                        await asyncio.sleep(0)
+                    if not sending.done():
+                        stalled.set()
+                    await sending
+            except WebSocketClosed:
+                gone.future.set_result(ws.closed)
+                raise
+
+        async with serving(app) as site:
+            wire = await site.open(then=frame(TEXT, b"unread") * 20)
+            await asyncio.wait_for(stalled.wait(), PATIENCE)
+            wire.writer.transport.abort()
+            assert await asyncio.wait_for(gone.future, PATIENCE) is True
+
+    with caplog.at_level(logging.WARNING):
+        run(main())
+    assert not caplog.records
+
+
 def test_an_error_before_accepting_is_an_ordinary_error(caplog: pytest.LogCaptureFixture) -> None:
     """L2: error handlers answer it over HTTP."""
     app = App("failing")

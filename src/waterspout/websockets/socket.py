@@ -58,6 +58,7 @@ class WebSocket:
         self._over: asyncio.Future[None] | None = None
         self._taken = 0  # messages, without waiting for one
         self._leaving = False  # we have said goodbye: what still arrives is not wanted
+        self._broken = False  # nothing can be sent, though what has arrived may not be read yet
         self.before_accept: Callable[[], Awaitable[list[Header]]] | None = None
         """Called before the handshake is accepted; gives header fields for the answer."""
         self.when_closed: Callable[[], object] | None = None
@@ -149,6 +150,7 @@ class WebSocket:
             if waiting is not None:
                 await waiting
         except WebSocketClosed:
+            self._broken = True
             raise self._closed() from None
 
     async def receive_json(self) -> Any:
@@ -186,7 +188,7 @@ class WebSocket:
     @property
     def closed(self) -> bool:
         """Whether it is closed, or closing: nothing can be sent any more."""
-        return self._leaving or self.close_code is not None
+        return self._leaving or self._broken or self.close_code is not None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye, and wait until the client has done so, or its time is over.
@@ -212,7 +214,7 @@ class WebSocket:
             self._end.finished()
 
     def _leave(self, code: int, reason: str) -> None:
-        if self.closed:
+        if self._leaving or self.close_code is not None:
             return
         self._end.leave(code, reason)
         self._leaving = True
