@@ -103,3 +103,83 @@ def test_the_server_writes_on(new_loop: Any, how: str) -> None:
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main())
     assert ends == [WebSocketClosedError.__name__]
+
+
+@pytest.mark.parametrize("new_loop", LOOPS)
+@pytest.mark.parametrize("size", [10, 500_000])
+@pytest.mark.parametrize("how", ["open", "on_message", "after close", "stream"])
+def test_what_was_written_before_an_error_arrives(new_loop: Any, how: str, size: int) -> None:
+    """A handler writes and then fails, or closes the stream: the client gets what was written."""
+
+    class Fails(WebSocketHandler):
+        def open(self, *args: str, **kwargs: str) -> None:
+            if how == "open":
+                self.speak()
+
+        def on_message(self, message: str | bytes) -> None:
+            self.speak()
+
+        def speak(self) -> None:
+            self.write_message("a")
+            self.write_message("b" * size)
+            if how == "stream":
+                assert self.ws_connection is not None
+                self.ws_connection.stream.close()
+                return
+            if how == "after close":
+                self.close(4000, "why")
+            raise KeyError
+
+    async def main() -> tuple[list[Any], int | None]:
+        sock, port = bind_unused_port()
+        server = HTTPServer(Application([("/", Fails)]))
+        server.add_sockets([sock])
+        client = await websocket_connect(f"ws://127.0.0.1:{port}/")
+        if how != "open":
+            await client.write_message("go")
+        async with asyncio.timeout(10):
+            read = [await client.read_message() for _ in range(3)]
+        client.close()
+        server.stop()
+        await server.close_all_connections()
+        return read, client.close_code
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        read, code = runner.run(main())
+    assert read == ["a", "b" * size, None]
+    assert code == (4000 if how == "after close" else None)
+
+
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_a_client_that_takes_nothing_does_not_keep_a_failed_handler(new_loop: Any) -> None:
+    """It has as long as for a closing handshake, then the connection is dropped."""
+    closed = asyncio.Event()
+
+    class Fails(WebSocketHandler):
+        def open(self, *args: str, **kwargs: str) -> None:
+            assert self.ws_connection is not None
+            self.ws_connection._end._close_timeout = 0.1  # type: ignore[attr-defined]
+
+        def on_message(self, message: str | bytes) -> None:
+            self.write_message("b" * 10_000_000)
+            raise KeyError
+
+        def on_close(self) -> None:
+            closed.set()
+
+    async def main() -> None:
+        sock, port = bind_unused_port()
+        server = HTTPServer(Application([("/", Fails)]))
+        server.add_sockets([sock])
+        client = await websocket_connect(f"ws://127.0.0.1:{port}/")
+        await client.write_message("go")
+        client.stream._end.pause()
+        async with asyncio.timeout(10):
+            await closed.wait()
+        client.stream._end.abort()
+        client.close()
+        server.stop()
+        await server.close_all_connections()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())

@@ -172,6 +172,8 @@ class AsgiEnd:
         """Close: ASGI has nothing harder."""
         self.leave(1011, "")
 
+    close_written = abort  # behind what was sent
+
     def leave(self, code: int | None, reason: str) -> None:
         """Say goodbye; the server waits for the client's. `ValueError` for a code that may not be
         sent: servers then drop the connection, or send it."""

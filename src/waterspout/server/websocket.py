@@ -276,7 +276,7 @@ class SocketConnection(Wire):
         """A ping is due, or what was waited for has not come."""
         if self.overdue():
             return
-        if not self.link.open:
+        if self.shut or not self.link.open:
             self._drop()
             return
         now = self.loop.time()
@@ -294,6 +294,14 @@ class SocketConnection(Wire):
                 self._answer_due = now + self.settings.ping_timeout
             self.send_control(_PING, b"")
         self.deadline = min(self._next_ping, self._answer_due)
+
+    def close_written(self) -> None:
+        """Close without a closing handshake, when the client has taken what was sent, for which
+        it has as long as for one."""
+        if self.shut:
+            return
+        self.close(read_on=False)
+        self.deadline = self.loop.time() + self._close_timeout
 
     def begin_stop(self) -> None:
         """Let the user say goodbye; half of the grace time is for the client's answer."""

@@ -242,6 +242,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         if not isinstance(found, tuple):
             if type(found) is not _HandlerDelegate or found.stream_request_body:
                 start_line = RequestStartLine(request.method, request.uri, request.version)
+                request.body = b""  # it goes to the delegate in pieces
                 return await _converse(connection, found, start_line, request.headers)
             found = found.target
         application, handler_class, arguments, path_args, path_kwargs = found

@@ -49,6 +49,9 @@ class End(Protocol):
     def abort(self) -> None:
         """Drop the connection at once."""
 
+    def close_written(self) -> None:
+        """Close without a closing handshake, when what was sent is written."""
+
     def leave(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake, unless it has begun; `Sink.on_close` tells its end.
 

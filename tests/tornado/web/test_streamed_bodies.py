@@ -89,6 +89,26 @@ def test_arguments_come_from_the_query_alone() -> None:
         assert client.post("/?a=1", data={"a": "2"}).json() == {"a": ["1"]}
 
 
+def test_the_request_has_no_body() -> None:
+    """C6: `request.body` is empty from the start to the end, however the body comes."""
+
+    @stream_request_body
+    class Looks(RequestHandler):
+        def prepare(self) -> None:
+            self.seen = [self.request.body]
+
+        def data_received(self, chunk: bytes) -> None:
+            self.seen.append(self.request.body)
+
+        def post(self) -> None:
+            self.write({"empty": {*self.seen, self.request.body} == {b""}})
+
+    with served(("/", Looks)) as client:
+        for content in (b"", b"abc", pieces(), b"x" * 1_000_000):
+            assert client.post("/", content=content).json() == {"empty": True}
+    assert client_of(("/", Looks)).post("/", data=b"abc").json == {"empty": True}
+
+
 @pytest.mark.parametrize("stage", ["prepare", "data_received", "post"])
 def test_errors_at_each_stage(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     """C6: the client is answered and the server goes on, whenever the handler fails."""

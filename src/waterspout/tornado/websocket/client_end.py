@@ -144,6 +144,11 @@ class ClientEnd(asyncio.Protocol):
         """Close when everything is written, without a closing handshake."""
         self.transport.close()
 
+    def close_written(self) -> None:
+        """Close without a closing handshake, when what was sent is written."""
+        self.transport.close()
+        self._await_goodbye()
+
     def abort(self) -> None:
         """Drop the connection at once."""
         self.transport.abort()

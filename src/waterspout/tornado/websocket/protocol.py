@@ -87,8 +87,8 @@ class _Stream:
         return self._end.closed()
 
     def close(self) -> None:
-        """Drop the connection, without a closing handshake."""
-        self._end.abort()
+        """Close behind what was written, without a closing handshake."""
+        self._end.close_written()
 
     def set_nodelay(self, value: bool) -> None:
         """Send small messages at once, as is the default, or let the system join them."""
@@ -372,11 +372,14 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         self.server_terminated = True
 
     def _abort(self) -> None:
-        """Drop the connection at once."""
+        """Close the connection, without a closing handshake; nothing more is told or taken.
+
+        What the program has written before goes out, as from Tornado, which writes at once.
+        """
         self.client_terminated = self.server_terminated = True
         self.stop_pinging()
         if self._end is not None:
-            self._end.abort()
+            self._end.close_written()
 
     def on_connection_close(self) -> None:
         """The delegate says that the connection is closed."""
