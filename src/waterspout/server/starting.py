@@ -129,15 +129,14 @@ class Starter:
                 if hasattr(self._loop, "_nest_patched"):
                     # nest_asyncio: the loop runs within a first step, and with it the carrier's
                     # task, whose context is in use.
-                    return self._loop.create_task(work)
+                    return self._start_later(work, exchange)
                 carrier = self._carrier = _Carrier(self._loop)
             task = carrier.task
             exchange.context = carrier.context
             try:
                 _enter_task(self._loop, task)
             except RuntimeError:  # within another task, or another first step
-                exchange.context = context = contextvars.copy_context()
-                return self._loop.create_task(work, context=context)
+                return self._start_later(work, exchange)
             try:
                 awaited = carrier.run(carrier.step, work)
             except BaseException:  # it has ended the carrier's generator too
@@ -157,6 +156,10 @@ class Starter:
                 self._will_forget = True
                 self._loop.call_soon(self._forget)
             return None
+
+    def _start_later(self, work: Work, exchange: Exchange) -> asyncio.Task[None]:
+        exchange.context = context = contextvars.copy_context()
+        return self._loop.create_task(work, context=context)
 
     def _forget(self) -> None:
         self._will_forget = False
