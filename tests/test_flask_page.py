@@ -49,10 +49,27 @@ def test_the_drop_in_has_one_name_in_chinese(page: str) -> None:
 
 def test_the_extensions_are_those_of_the_tests() -> None:
     table = dict(re.findall(r"^\| (Flask-\w+) \| (\S+) \|$", PAGE, re.MULTILINE))
-    checks = {path.stem for path in (ROOT / "tests/dropin/programs").glob("check_*.py")}
-    assert {f"check_{name.partition('-')[2].lower()}" for name in table} == checks
+    programs = (ROOT / "tests/dropin/programs").glob("check_*.py")
+    checks = {path.stem.removeprefix("check_") for path in programs}
+    listed = {name.partition("-")[2].lower() for name in table}
+    assert listed | TRACERS.keys() | {"csrf"} == checks  # which is another of Flask-WTF
     for name, tested in table.items():
-        assert version(name) >= tested
+        assert numbers(version(name)) >= numbers(tested)
+    for page in (PAGE, CHINESE):
+        assert [name for name in TRACERS.values() if f"`{name}`" not in page] == []
+
+
+#: Packages that follow requests, by the names of their programs.
+TRACERS = {
+    "elasticapm": "elastic-apm",
+    "opentelemetry": "opentelemetry-instrumentation-flask",
+    "sentry": "sentry-sdk",
+    "structlog": "structlog",
+}
+
+
+def numbers(release: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", release)]
 
 
 @contextmanager
