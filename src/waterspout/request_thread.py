@@ -47,10 +47,16 @@ class Step(asyncio.Future[Any]):
     """One call in the thread of a request: a future of its result."""
 
     def __init__(
-        self, thread: RequestThread, call: Callable[[Context], Any], is_long: bool
+        self,
+        thread: RequestThread,
+        call: Callable[[Context], Any],
+        is_long: bool,
+        enters: bool,
     ) -> None:
         super().__init__(loop=thread.lane.loop)
         self._thread = thread
+        #: The call is made in the request's context, and not in a copy.
+        self.enters = enters
         self._call: Callable[[Context], Any] | None = call
         #: The thread counts as kept during the step, and not only after it.
         self._is_long = is_long
@@ -104,6 +110,8 @@ class Step(asyncio.Future[Any]):
     def _note_end(self) -> None:
         if not self._is_long:
             self._thread.lane.kept += 1
+        if self.enters:
+            self._thread.steps_inside -= 1
 
 
 class RequestThread:
@@ -119,6 +127,8 @@ class RequestThread:
         self.shares_context = False
         #: Code of the program has run: the request may hold something, and must not queue.
         self.must_not_queue = False
+        #: Calls that the thread is making in the context, or will make: nobody else may enter it.
+        self.steps_inside = 0
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
         self._taken = False
         self._reserved = False
@@ -183,13 +193,14 @@ class RequestThread:
         def call(context: Context) -> Any:
             return (copied or context).run(func)
 
-        step = Step(self, call, is_long)
+        step = Step(self, call, is_long, copied is None)
         if copied is not None:
             step.add_done_callback(lambda _: _adopt_into(self.context, copied))
         lane = self.lane
         if self._taken:
             if not is_long:
                 lane.kept -= 1
+            self.steps_inside += step.enters
             lane.defer(self._steps.put, step)
             return step
         urgent = self._reserved or self.must_not_queue
@@ -205,6 +216,7 @@ class RequestThread:
         if is_long:
             lane.kept += 1
         self._taken = True
+        self.steps_inside += step.enters
         self._steps.put(step)
         lane.submit_after_step(self.work, urgent)
         return step

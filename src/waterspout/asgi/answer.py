@@ -147,6 +147,10 @@ class Answer:
         """Call *callback* if the client goes away before the request is answered."""
         self.exchange.on_gone = callback
 
+    def thread_of(self, ctx: RequestContext) -> RequestThread | None:
+        """Return the thread and the context of the request of *ctx*, if it is still the one."""
+        return self.driver.thread if self.exchange.ctx is ctx else None
+
     def _overrun(self, work: asyncio.Task[None]) -> None:
         """The route's time limit has passed: 504, and the view's answer is not wanted."""
         exchange = self.exchange

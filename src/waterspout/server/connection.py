@@ -257,6 +257,13 @@ class Connection(Receiver):
         if exchange is not None and exchange.ctx is ctx:
             exchange.on_gone = callback
 
+    def thread_of(self, ctx: RequestContext) -> RequestThread | None:
+        """Return the thread and the context of the running request, if it is that of *ctx*."""
+        exchange = self.running
+        if exchange is None or exchange.ctx is not ctx:
+            return None
+        return dispatching.driver_of(self, exchange).thread
+
     def deliver(self, exchange: Exchange, outgoing: Outgoing) -> None:
         """Send an answer whose body is at hand, unless nobody waits for it."""
         if not exchange.abandoned:

@@ -176,7 +176,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         if self._peer is None:
             return
         self._beside = True
-        self._own = OwnContext(self._ctx)
+        self._own = OwnContext(self._ctx, self._peer.thread_of(self._ctx))
         self._peer.when_gone(self._ctx, self._note_gone)
         if getattr(self._peer, "lost", False):  # before anybody could be told
             get_running_loop().call_soon(self._note_gone)

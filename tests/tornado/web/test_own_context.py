@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from contextvars import Context, ContextVar
 from typing import Any
 
 import httpx
@@ -337,3 +338,77 @@ def test_the_loop_of_a_visitor_who_has_left_ends(serve: Serve) -> None:
         assert both.acquire(timeout=LIMIT)
         assert both.acquire(timeout=LIMIT)
     assert ended == ["StreamClosedError"] * 2
+
+
+def test_who_touches_a_handler_is_in_its_very_context(serve: Serve) -> None:
+    """Between a stranger's timer and the handler, variables go both ways, and so do tokens."""
+    mood: ContextVar[str] = ContextVar("mood", default="none")
+    app = App(__name__)
+    seen: list[str] = []
+
+    class Waits(RequestHandler):
+        async def get(self) -> None:
+            await asyncio.sleep(0)
+            of_handler = mood.set("waiting")
+            done = asyncio.Event()
+            Context().run(IOLoop.current().call_later, 0.01, self.touch, done)
+            await done.wait()
+            seen.append(mood.get())
+            mood.reset(self.of_stranger)
+            seen.append(mood.get())
+            mood.reset(of_handler)
+            self.write(mood.get())
+
+        def touch(self, done: asyncio.Event) -> None:
+            seen.append(mood.get())
+            assert self.current_user == "somebody"
+            seen.append(mood.get())
+            done.set()
+
+        def get_current_user(self) -> str:
+            seen.append(mood.get())
+            self.of_stranger = mood.set("asked")
+            return "somebody"
+
+    app.route("/")(Waits)
+    with serve(app) as base:
+        answer = httpx.get(base)
+    assert (answer.status_code, answer.text) == (200, "none")
+    assert seen == ["none", "waiting", "none", "asked", "waiting"]
+
+
+def test_nobody_enters_where_a_thread_is_at_work(serve: Serve) -> None:
+    """While a `def` hook of a handler's request runs in its thread, a timer asks the handler."""
+    app = App(__name__)
+    app.config["CANCEL_ON_DISCONNECT"] = False
+    at_work, asked = threading.Event(), threading.Event()
+    kept: list[Any] = []
+    users: list[Any] = []
+
+    class Waits(RequestHandler):
+        async def get(self) -> None:
+            kept.append(self)
+            loop = IOLoop.current()
+            threading.Thread(target=self.ask_meanwhile, args=(loop,)).start()
+            await asyncio.sleep(0)
+            self.write("done")
+
+        @staticmethod
+        def ask_meanwhile(loop: IOLoop) -> None:
+            at_work.wait(LIMIT)
+            loop.add_callback(lambda: (users.append(kept[0].current_user), asked.set()))
+
+        def get_current_user(self) -> str:
+            return request.path
+
+    def after(response: Any) -> Any:
+        at_work.set()
+        assert asked.wait(LIMIT)
+        return response
+
+    app.route("/here")(Waits)
+    app.after_request(after)
+    with serve(app) as base:
+        answer = httpx.get(f"{base}/here")
+    assert (answer.status_code, answer.text) == (200, "done")
+    assert users == ["/here"]
