@@ -162,6 +162,53 @@ def test_d7_a_client_that_leaves_ends_the_stream() -> None:
     assert isinstance(seen[1], StreamClosedError)
 
 
+@pytest.mark.parametrize("awaits", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize(
+    ("how", "body"),
+    [
+        ("finish", b"x" * 3_000_000),
+        ("connection", b"x" * 3_000_000),
+        ("flush", b"%x\r\n" % 300_000 + b"x" * 300_000 + b"\r\n"),
+        ("flushes", b"%x\r\n" % 300_000 + b"x" * 300_000 + b"\r\n1\r\ny\r\n"),
+        ("write", None),
+    ],
+    ids=["finish", "connection", "flush", "flushes", "write"],
+)
+def test_d5_what_was_written_before_a_close_is_sent(
+    how: str, body: bytes | None, awaits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """D5: a program closes the stream; what it has written by then arrives, and nothing more."""
+
+    class Closes(RequestHandler):
+        async def get(self) -> None:
+            if awaits:
+                await asyncio.sleep(0)
+            stream = self.request.connection.stream
+            if how in ("finish", "connection"):
+                self.finish(b"x" * 3_000_000)
+            else:
+                self.write(b"x" * 300_000)
+            if how == "flushes":
+                await self.flush()
+                self.write("y")
+            if how.startswith("flush"):
+                self.flush()
+            (self.request.connection if how == "connection" else stream).close()
+            assert stream.closed()
+            if not self._finished:
+                self.write("too late")
+
+    with talking_to(Application([("/", Closes)])) as client:
+        ask(client)
+        data = b""
+        while piece := client.recv(1 << 20):
+            data += piece
+    head, _, found = data.partition(b"\r\n\r\n")
+    assert bool(head) == (body is not None)
+    assert found == (body or b"")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_d5_detach_gives_the_stream_of_bytes() -> None:
     """D5: after `detach` the connection is the program's."""
 

@@ -426,6 +426,16 @@ class Connection(Receiver):
         """Give up the transport, see `detaching.detach`."""
         return detaching.detach(self)
 
+    def close_answered(self, ctx: RequestContext) -> None:
+        """Close the connection when the answer to the request of *ctx* is written."""
+        exchange = self.running
+        if exchange is not None and exchange.ctx is ctx:
+            exchange.keep_alive = False
+        elif self.idle:
+            self.close(read_on=False)
+        else:
+            self.abort()
+
     def upgrade(self, incoming: Incoming, settings: SocketSettings) -> Upgrade:
         """Return the WebSocket that the running request asks for; raises 400 or 426."""
         made: Upgrade = load("waterspout.server.websocket:Upgrading")(self, incoming, settings)

@@ -90,6 +90,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
     _context: ClientContext | None = None
     _stream: ClientStream | None = None
     _detached = False
+    _closes = False  # behind the answer, because the program says so
     #: As Tornado's has it.
     is_client = False
 
@@ -429,11 +430,24 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
 
     def closed(self) -> bool:
         """Whether the client has gone, or nobody waits for the answer."""
-        return self._lost or self._gone or bool(getattr(self._peer, "lost", False))
+        return self._lost or self._gone or self._closes or bool(getattr(self._peer, "lost", False))
 
     def close(self) -> None:
-        """Drop the connection."""
-        self.abort()
+        """Close the connection; what was written before goes out, as from Tornado, which writes at
+        once."""
+        if self._written is None or self._peer is None or self._lost or self._gone:
+            self.abort()
+        elif not self.finished:
+            pieces = self._pieces or self._begin_pieces(self._written)
+            pieces.fail()
+            if self._beside:
+                self._send_beside()
+            self.give_up()
+        else:
+            self._closes = True
+            close = getattr(self._peer, "close_answered", None)
+            if close is not None:  # ASGI: the server decides
+                close(self._ctx)
 
 
 def connected(ctx: RequestContext, incoming: Incoming) -> ServerConnection:

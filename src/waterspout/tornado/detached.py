@@ -114,7 +114,9 @@ class DetachedStream:
         `StreamClosedError`."""
         if not self.closed():
             self._writer.write(data)
-        return asyncio.ensure_future(self._drain())
+        written = asyncio.ensure_future(self._drain())
+        written.add_done_callback(_retrieve)  # as in Tornado: nobody has to wait for it
+        return written
 
     async def _drain(self) -> None:
         if self.closed():
@@ -127,7 +129,7 @@ class DetachedStream:
     async def read_bytes(self, num_bytes: int, partial: bool = False) -> bytes:
         """Return *num_bytes*, or with *partial* as many as are there, at least one."""
         if partial:
-            data = await self._reader.read(num_bytes)
+            data = await self._complete(self._reader.read(num_bytes))
             if data:
                 return data
             raise StreamClosedError
@@ -136,11 +138,9 @@ class DetachedStream:
     async def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> bytes:
         """Return what comes up to and with *delimiter*. What is longer than *max_bytes*, or
         64 KiB, closes the stream."""
-        data = await self._complete(self._reader.readuntil(delimiter))
-        if max_bytes is not None and len(data) > max_bytes:
-            self.close()
-            raise StreamClosedError
-        return data
+        if max_bytes is not None:
+            return await self.read_until_regex(re.escape(delimiter), max_bytes)
+        return await self._complete(self._reader.readuntil(delimiter))
 
     async def read_into(self, buf: bytearray | memoryview, partial: bool = False) -> int:
         """Fill *buf*, or with *partial* as much of it as is there; return how many bytes."""
@@ -161,12 +161,12 @@ class DetachedStream:
 
     async def read_until_close(self) -> bytes:
         """Return all that comes."""
-        return await self._reader.read()
+        return await self._complete(self._reader.read())
 
     async def _complete(self, reading: Any) -> bytes:
         try:
             data: bytes = await reading
-        except asyncio.IncompleteReadError as error:
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise StreamClosedError(error) from error
         except asyncio.LimitOverrunError as error:
             self.close()
@@ -192,6 +192,11 @@ class DetachedStream:
     def close(self) -> None:
         """Close when everything is written."""
         self._transport.close()
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 #: Those of detached streams. uvloop ends the process if one is freed before it is closed.

@@ -69,7 +69,7 @@ class SendsBeside:
             if self._taken and self._others is not None:
                 self._others.discard(self)
             return
-        if not self.finished:
+        if not self.finished and self._pieces is None:
             self._begin_pieces(written)
         assert self._own is not None
         sending = self._peer.answer_early(self._ctx, written)
