@@ -33,13 +33,23 @@ class Child(tornado.web.RequestHandler):
         self.write(str(await child.wait_for_exit()))
 
 
+class Flushed(tornado.web.RequestHandler):
+    async def get(self):
+        self.write("begun")
+        await self.flush()
+        self.write(asyncio.get_running_loop().run_until_complete(answer()))
+
+
 class Case(tornado.testing.AsyncHTTPTestCase):
     def get_app(self):
-        return tornado.web.Application([("/nested", Nested), ("/child", Child)])
+        return tornado.web.Application(
+            [("/nested", Nested), ("/child", Child), ("/flushed", Flushed)]
+        )
 
     def test(self):
         assert tornado.web.__spec__.name == "waterspout.tornado.web"
         assert self.fetch("/nested").body == b"nested"
+        assert self.fetch("/flushed").body == b"begunnested"
         assert self.fetch("/child").body == b"child\n0"
 
 
