@@ -18,6 +18,7 @@ from demand_servers import Serve
 
 from waterspout import (
     App,
+    Response,
     after_this_request,
     current_app,
     g,
@@ -263,6 +264,43 @@ def test_demand7_an_abandoned_stream_is_torn_down_once(app: App, serve: Serve, k
             visitor.read_until(b"x" * 1000)
         assert ended.wait(SECONDS)
         assert said == [f"closed /{kind} 1", f"teardown /{kind}", "teardown app"]
+
+
+def test_demand7_an_answer_is_closed_whose_client_leaves_at_the_teardown(
+    app: App, serve: Serve
+) -> None:
+    """Nobody gets the answer any more, but what it holds is given back."""
+    said: list[str] = []
+    at_teardown, client_left, ended = threading.Event(), threading.Event(), threading.Event()
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        if request.path == "/answer":
+            at_teardown.set()
+            assert client_left.wait(SECONDS)
+            said.append("teardown")
+
+    @app.get("/answer")
+    async def view() -> Response:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda _: ended.set())
+        spawn(leave(task))
+        response = Response("x")
+        response.call_on_close(lambda: said.append("closed"))
+        return response
+
+    async def leave(task: asyncio.Task[Any]) -> None:
+        await asyncio.to_thread(at_teardown.wait)
+        visitor.leave()
+        while not task.cancelling():
+            await asyncio.sleep(0)
+        client_left.set()
+
+    with serve(app) as port, Visitor(port) as visitor:
+        visitor.send("/answer")
+        assert ended.wait(SECONDS)
+    assert said == ["teardown", "closed"]
 
 
 def test_demand7_threads_are_clean_between_requests(app: App, native: Serve) -> None:

@@ -232,9 +232,11 @@ class Answer:
         if result is SENT:
             await self._through(self._end())
             return
-        if not self._keeps(outgoing):
-            await self._through(self._end())
-        await self._deliver(response, outgoing)
+        try:
+            if not self._keeps(outgoing):
+                await self._through(self._end())
+        finally:  # if the client has left meanwhile, the answer is only closed
+            await self._deliver(response, outgoing)
 
     async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
         """Send the answer of an endpoint that goes on working."""

@@ -157,22 +157,25 @@ async def _answer(
                 return
             # NOTE: a view that says sys.exit() ends its request, not the server.
             result = internal_error(app, exchange, error, server)
-        outgoing = None
-        if not (type(result) is Plain or result is SENT):
-            outgoing = encoded(app, exchange, result)
-            if _outlives(ctx, exchange, outgoing):
-                try:
-                    await _deliver(connection, exchange, result, outgoing, driver.thread)
-                finally:
-                    await _close_through(connection, ctx, driver)
-                return
-        if ctx.must_close():
-            await _close_through(connection, ctx, driver)
-        if outgoing is not None:
+        if type(result) is Plain or result is SENT:
+            if ctx.must_close():
+                await _close_through(connection, ctx, driver)
+            if type(result) is Plain and not exchange.abandoned:
+                # PERF: the plain answer of a view that touched nothing.
+                connection.write_plain(exchange, *result)
+            return
+        outgoing = encoded(app, exchange, result)
+        if _outlives(ctx, exchange, outgoing):
+            try:
+                await _deliver(connection, exchange, result, outgoing, driver.thread)
+            finally:
+                await _close_through(connection, ctx, driver)
+            return
+        try:
+            if ctx.must_close():
+                await _close_through(connection, ctx, driver)
+        finally:  # if the client has left meanwhile, the answer is only closed
             await _deliver(connection, exchange, result, outgoing, driver.thread)
-        elif not (result is SENT or exchange.abandoned):
-            # PERF: the plain answer of a view that touched nothing.
-            connection.write_plain(exchange, *result)
     except BaseException as error:
         if ends_from_outside(exchange, error):
             raise
