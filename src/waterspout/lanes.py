@@ -205,7 +205,8 @@ class Lane:
         if not self._draining:
             self._draining = True
             try:
-                self.loop.call_soon_threadsafe(self._drain)
+                # NOTE: not in a copy of what the thread is in, which is one of many requests'.
+                self.loop.call_soon_threadsafe(self._drain, context=contextvars.Context())
             except RuntimeError:
                 self._draining = False  # the loop has closed: nobody waits for the answer
 

@@ -41,9 +41,12 @@ def pass_last(app: App, response: Response) -> None:
             app.logger.exception("Error in the before-send function %r", func)
 
 
-def pass_last_aside(app: App, ctx: RequestContext, response: Response) -> None:
-    """Do the same for an answer that is made beside the request, wherever its own code is."""
-    context = contextvars.copy_context()
+def pass_last_aside(
+    app: App, ctx: RequestContext, response: Response, known: contextvars.Context | None
+) -> None:
+    """Do the same for an answer that is made beside the request, wherever its own code is, whose
+    context is *known* if it has begun."""
+    context = contextvars.Context() if known is None else known.copy()
     context.run(app_var.set, ctx)
     context.run(request_var.set, ctx)
     context.run(pass_last, app, response)

@@ -179,7 +179,7 @@ def own_answer(app: App, exchange: Exchange, status: int) -> Outgoing:
     response = app.response_class(_text(status, _phrase(status)), status, mimetype="text/plain")
     if status == 503:
         response.retry_after = 1
-    pass_last_aside(app, ctx, response)
+    pass_last_aside(app, ctx, response, exchange.context)
     try:
         return encode(response, exchange.incoming, defaults)
     except BadResponse:

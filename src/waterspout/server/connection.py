@@ -195,7 +195,9 @@ class Connection(Receiver):
             self.refuse_busy(exchange, error)
             return
         if plan is not None and plan.timeout is not None and self.running is exchange:
-            exchange.timer = self.loop.call_later(plan.timeout, self._overrun, exchange)
+            exchange.timer = self.loop.call_later(
+                plan.timeout, self._overrun, exchange, context=self.starter.fresh()
+            )
 
     def take_answer(
         self,

@@ -260,7 +260,7 @@ def run_inline(connection: Connection, exchange: Exchange) -> None:
     if signals.has_listeners():
         connection.server.lanes.views.submit(run_in_thread, connection, exchange)
         return
-    exchange.context = context = contextvars.copy_context()
+    exchange.context = context = connection.starter.fresh()
     try:
         answer = context.run(answer_sync, connection.app, exchange, connection.server)
         connection.take_answer(exchange, *answer, None)
