@@ -31,7 +31,7 @@ from .current import app_var, request_var
 from .drivers import SYNC, Driver, LoopDriver, drive
 from .endpoint import is_async
 from .lanes import lanes_of
-from .request_thread import RequestThread, see_through
+from .request_thread import RequestThread, see_through, task_in
 
 __all__ = ["cancel_spawned", "finish_spawned", "run_in_thread", "spawn", "spawned"]
 
@@ -135,8 +135,8 @@ async def _live(
     finally:
         driver.begin()
         if ctx is not None:
-            ending = _end(ctx, driver, error)
-            await see_through(task.get_loop().create_task(ending, context=context))
+            driver.thread.must_finish = True
+            await see_through(task_in(context, _end(ctx, driver, error)))
         driver.end()
 
 

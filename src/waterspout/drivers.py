@@ -131,6 +131,11 @@ class LoopDriver:
         self.thread.must_not_queue = True
 
     async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
+        asynchronous = [is_async(receiver) for receiver in signal.receivers_for(app)]
+        if any(asynchronous):
+            if not all(asynchronous):
+                await self.take_thread()
+            self.begin()
         await signal.send_async(app, _sync_wrapper=self._as_async, **kw)
 
     def _as_async(self, func: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:

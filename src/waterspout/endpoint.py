@@ -133,6 +133,7 @@ class Plan:
             and not (self.opens_session or self.preprocessors or self.before)
             and not overridden & {"full_dispatch_request", "preprocess_request"}
             and app._got_first_request  # the first one also closes the set-up
+            and not app.before_first_request_funcs
         )
         front = (*self.preprocessors, *self.before)
         hooks = (*front, *self.after, *self.teardown)

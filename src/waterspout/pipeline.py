@@ -11,7 +11,6 @@ program that overrides one has its own called here instead (`App.overridden`).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from types import CoroutineType
@@ -191,13 +190,17 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
 
 
 async def first_request(ctx: RequestContext, drv: Driver) -> None:
-    """Run the classic once-hooks before the first request; requests beside it wait."""
+    """Run the classic once-hooks before the first request; requests beside it wait.
+
+    In a thread in any case: whoever takes them there runs them at once, so that no thread waits
+    for one who waits for a thread.
+    """
+    if drv.on_loop:
+        await drv.call_stage(first_request(ctx, SYNC))
+        return
     done, funcs = ctx.app.take_first_request()
     if not funcs:
-        if drv.on_loop:
-            await asyncio.wrap_future(done)
-        else:
-            done.result()
+        done.result()
         return
     try:
         for func in funcs:

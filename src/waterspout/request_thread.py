@@ -11,7 +11,12 @@ while it waits. A step is handed to the thread when the loop's running step has 
 (`Lane.defer`), and the task is woken when the thread has left the context (`Lane.answer`). Between
 the two nothing else may wake it. Cancelling a task cancels what it waits for; a step that has begun
 refuses that (`Step.cancel`), and the task is cancelled when the step has ended. So a thread that
-runs is always waited for, and what follows, such as teardown, never runs beside it.
+runs is always waited for, and what follows, such as teardown, never runs beside it. At the end of
+a request (`RequestThread.must_finish`) a step that has not begun refuses, too: what gives back is
+run, whoever cancels whom.
+
+What runs beside a request's task for its sake, in the same context, are tasks made by `task_in`
+that the first one waits for (`until_done`), so that one of them runs at a time.
 
 Where another task of the same request may run at the same time (a handler that sends one piece
 while it prepares the next), the steps run in a copy of the context, and what they set is taken over
@@ -22,7 +27,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from queue import SimpleQueue
@@ -31,7 +37,15 @@ from typing import Any, TypeVar
 from .bridge import adopt
 from .lanes import Lane, LaneFull, for_a_task
 
-__all__ = ["NoThread", "RequestThread", "Step", "run_beside", "see_through"]
+__all__ = [
+    "NoThread",
+    "RequestThread",
+    "Step",
+    "run_beside",
+    "see_through",
+    "task_in",
+    "until_done",
+]
 
 T = TypeVar("T")
 
@@ -68,7 +82,7 @@ class Step(asyncio.Future[Any]):
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel a step that has not begun; False for one that has: who waits for it is
         cancelled when it has ended."""
-        if self.done():
+        if self.done() or self._thread.must_finish:
             return False
         try:
             self._chance.pop()
@@ -125,6 +139,8 @@ class RequestThread:
         self.context = context
         #: Another task of the request may run in the context at any time.
         self.shares_context = False
+        #: The request is at its end: no step is left out, not even one that has not begun.
+        self.must_finish = False
         #: Code of the program has run: the request may hold something, and must not queue.
         self.must_not_queue = False
         #: Calls that the thread is making in the context, or will make: nobody else may enter it.
@@ -132,6 +148,7 @@ class RequestThread:
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
         self._taken = False
         self._reserved = False
+        self._is_over = False
 
     @classmethod
     def of_here(cls, lane: Lane, context: Context) -> RequestThread:
@@ -228,8 +245,23 @@ class RequestThread:
             step.perform()
             del step
 
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Let another task of the request use the thread, at the same time as the first one; it
+        keeps the thread until it leaves the block."""
+        self.shares_context = True
+        try:
+            yield
+        finally:
+            self.shares_context = False
+            if self._is_over:
+                self.end()
+
     def end(self) -> None:
         """Give the thread back. Does nothing if there is none."""
+        self._is_over = True
+        if self.shares_context:
+            return
         if self._taken:
             self._taken = False
             self.lane.kept -= 1
@@ -256,11 +288,27 @@ class _Ending(asyncio.Future[None]):
         return True
 
 
+async def until_done(task: asyncio.Future[Any]) -> None:
+    """Wait for the end of *task*, whatever it is: if the running task is cancelled meanwhile, the
+    cancellation is raised when *task* has ended. *task* may run in the same context, or in a thread
+    that does."""
+    if not task.done():
+        await _Ending(task, None)
+
+
 async def see_through(task: asyncio.Future[T]) -> T:
-    """Wait for the end of *task*: if the running task is cancelled meanwhile, the cancellation is
-    raised when *task* has ended. *task* may run in the same context, or in a thread that does."""
-    await _Ending(task, None)
+    """Do as `until_done`, and return what *task* does."""
+    await until_done(task)
     return task.result()
+
+
+def task_in(context: Context, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Run *work* as a task in *context*, on the running loop, from its next turn on.
+
+    NOTE: not by the loop's task factory. One that begins at once (`asyncio.eager_task_factory`)
+    would enter the context that the caller is in.
+    """
+    return asyncio.Task(work, loop=asyncio.get_running_loop(), context=context)
 
 
 async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:
@@ -281,7 +329,7 @@ async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:
         if begun:
             task.cancel()
 
-    task = asyncio.get_running_loop().create_task(begin(), context=context)
+    task = task_in(context, begin())
     await _Ending(task, pass_on)
     return task.result()
 

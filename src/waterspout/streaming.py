@@ -23,6 +23,7 @@ from .current import app_var
 from .http import Response
 from .http import sse as wire
 from .http.sse import ServerSentEvent
+from .request_thread import task_in, until_done
 
 if TYPE_CHECKING:
     from .app import App
@@ -148,7 +149,7 @@ class _Source:
         # In the request's own context, where no other task runs while this one is asked. Where
         # another server has the request, nobody knows it, and a copy has the same variables.
         variables = context.variables or context.run(copy_context)
-        self._task = self._loop.create_task(self._run(events), context=variables)
+        self._task = task_in(variables, self._run(events))
         self._task.add_done_callback(lambda task: self._hand_over(_END))
 
     async def next(self, seconds: float | None) -> Any:
@@ -171,7 +172,7 @@ class _Source:
         if not self._task.done():
             self._stopping = True
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await until_done(self._task)  # it runs in the request's context
             self._raise_error()
 
     async def _run(self, events: AsyncIterable[Any]) -> None:

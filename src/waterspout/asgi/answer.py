@@ -26,7 +26,7 @@ from ..lanes import LaneFull, lanes_of
 from ..log import printable
 from ..pipeline import Plain
 from ..reception import receive as receive_message
-from ..request_thread import NoThread, RequestThread, run_beside, see_through
+from ..request_thread import NoThread, RequestThread, run_beside, see_through, task_in
 from ..server.answers import (
     close_in_thread,
     close_quietly,
@@ -85,7 +85,7 @@ class Answer:
         if exchange.ctx is not None:
             exchange.ctx.driver = exchange.driver
             exchange.ctx.variables = context
-        work = exchange.task = self.loop.create_task(self._work(), context=context)
+        work = exchange.task = task_in(context, self._work())
         watch = self.loop.create_task(self._watch(work))
         timer = None
         if exchange.plan is not None and exchange.plan.timeout is not None:
@@ -243,13 +243,9 @@ class Answer:
         exchange = self.exchange
         exchange.early = asyncio.current_task()
         self.driver.begin()
-        thread = self.driver.thread
-        thread.shares_context = True
-        try:
+        with self.driver.thread.shared():
             response = await pipeline.finish_early(ctx, self.driver, rv)
             await self._send_and_close(response, encoded(self.app, exchange, response))
-        finally:
-            thread.shares_context = False
 
     async def _run_in_thread(self, run: Callable[[], tuple[Any, Outgoing]]) -> None:
         step = self.driver.thread.start(run)
@@ -340,7 +336,7 @@ class Answer:
             if not self.exchange.abandoned:
                 await self._send_stream(outgoing, body)
         finally:
-            await see_through(self.loop.create_task(body.aclose(), context=body.context))
+            await see_through(task_in(body.context, body.aclose()))
 
     async def _end(self) -> None:
         """Run the teardown functions."""
@@ -350,8 +346,9 @@ class Answer:
 
     async def _through(self, ending: Coroutine[Any, Any, None]) -> None:
         """Await what must be done to its end, whoever cancels us meanwhile."""
-        context = self.driver.thread.context
-        await see_through(self.loop.create_task(ending, context=context))
+        thread = self.driver.thread
+        thread.must_finish = True
+        await see_through(task_in(thread.context, ending))
 
     async def _send_head(self, outgoing: Outgoing) -> None:
         self.started = True

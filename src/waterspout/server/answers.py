@@ -86,7 +86,7 @@ def closes_by_code(response: Any) -> bool:
 async def close_in_thread(response: Any, thread: RequestThread) -> None:
     """Run a response's close functions in the request's thread, if there are any."""
     if closes_by_code(response):
-        thread.must_not_queue = True
+        thread.must_not_queue = thread.must_finish = True
         await thread.run(close_response, response)
     else:
         close_response(response)

@@ -22,6 +22,7 @@ from ..http.written import SENT
 from ..lanes import LaneFull
 from ..lazy import load
 from ..log import printable
+from ..request_thread import task_in
 from . import answers, detaching, dispatching, half_closed
 from .exchange import Exchange, gone, log_refused
 from .http1 import ProtocolError
@@ -226,7 +227,7 @@ class Connection(Receiver):
         else:
             thread.keep()
         work = dispatching.finish_in_thread(self, exchange, result, outgoing, thread)
-        self.server.keep(self.loop.create_task(work, context=thread.context))
+        self.server.keep(task_in(thread.context, work))
 
     def refuse_busy(self, exchange: Exchange, error: Exception) -> None:
         """Answer 503 to a request that cannot have a thread."""

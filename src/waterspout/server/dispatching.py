@@ -17,7 +17,7 @@ from ..drivers import SYNC, LoopDriver, drive
 from ..http.written import SENT, Written
 from ..log import printable
 from ..pipeline import Answer, Plain
-from ..request_thread import NoThread, RequestThread, see_through
+from ..request_thread import NoThread, RequestThread, see_through, task_in
 from .answers import (
     close_in_thread,
     close_quietly,
@@ -186,9 +186,9 @@ async def _answer(
 
 async def _close_through(connection: Connection, ctx: RequestContext, driver: LoopDriver) -> None:
     """End the request's context, whoever cancels this task meanwhile; a stop waits for it."""
+    driver.thread.must_finish = True
     closing = close_quietly(connection.app, ctx, driver, connection.server)
-    task = connection.loop.create_task(closing, context=driver.thread.context)
-    await see_through(connection.server.keep(task))
+    await see_through(connection.server.keep(task_in(driver.thread.context, closing)))
 
 
 def cut(connection: Connection, exchange: Exchange, error: BaseException) -> None:
@@ -213,14 +213,10 @@ async def answer_early(connection: Connection, exchange: Exchange, rv: Any) -> N
     exchange.early = asyncio.current_task()
     driver = driver_of(connection, exchange)
     driver.begin()
-    # The endpoint's task may run in the context at any time.
-    driver.thread.shares_context = True
-    try:
+    with driver.thread.shared():  # the endpoint's task may run in the context at any time
         response = await pipeline.finish_early(ctx, driver, rv)
         outgoing = encoded(connection.app, exchange, response)
         await _deliver(connection, exchange, response, outgoing, driver.thread)
-    finally:
-        driver.thread.shares_context = False
 
 
 async def _deliver(
@@ -237,9 +233,7 @@ async def _deliver(
     connection.deliver(exchange, outgoing)
     if closes_by_code(result):
         # The client has its answer, and may be served the next one; a stop waits for this.
-        closing = connection.loop.create_task(
-            close_in_thread(result, thread), context=thread.context
-        )
+        closing = task_in(thread.context, close_in_thread(result, thread))
         await see_through(connection.server.keep(closing))
     else:
         close_response(result)

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from ..lanes import for_a_task
-from ..request_thread import RequestThread
+from ..request_thread import RequestThread, until_done
 from . import answers
 
 __all__ = ["AsyncPieces", "SyncPieces", "first_piece", "pieces"]
@@ -69,9 +69,11 @@ class AsyncPieces:
     async def aclose(self) -> None:
         """Close the body, and call the response's close functions in the request's thread."""
         close = getattr(self._iterator, "aclose", None)
-        if close is not None:
-            await close()
-        await answers.close_in_thread(self.response, self._thread)
+        try:
+            if close is not None:
+                await close()
+        finally:
+            await answers.close_in_thread(self.response, self._thread)
 
 
 class SyncPieces:
@@ -122,7 +124,7 @@ class SyncPieces:
         """Have the body closed at its next piece, with the response, and wait for the thread."""
         self._closed = True
         self._room.put(None)
-        await self._step
+        await until_done(self._step)
 
     async def _next_arrival(self) -> None:
         self._arrival = arrival = self._lane.loop.create_future()

@@ -15,7 +15,7 @@ from werkzeug.exceptions import ClientDisconnected
 from ..http.written import BrokenOff
 from ..lanes import LaneFull
 from ..log import printable
-from ..request_thread import RequestThread, run_beside, see_through
+from ..request_thread import RequestThread, run_beside, see_through, task_in
 from . import answers
 from .pieces import AsyncPieces, SyncPieces, first_piece, pieces
 
@@ -65,7 +65,7 @@ async def _send(
         if _is_fault(connection, exchange, error) and not connection.server.ends_by(error):
             _fail(connection, exchange, error)
     finally:
-        ending = connection.loop.create_task(_end(body), context=body.context)
+        ending = task_in(body.context, _end(body))
         await see_through(connection.server.keep(ending))
         if connection.running is exchange:  # it was cut short
             connection.close(read_on=False)

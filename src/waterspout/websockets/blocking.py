@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import WebSocketClosed
 from .socket import Headers, WebSocket
 
 __all__ = ["BlockingWebSocket"]
+
+if TYPE_CHECKING:
+    from .ends import Header
 
 T = TypeVar("T")
 
@@ -17,12 +20,20 @@ T = TypeVar("T")
 class BlockingWebSocket:
     """What a ``def`` function gets in place of a `WebSocket`: the same, without ``await``.
 
-    It belongs to the function's thread, which it keeps until the function returns.
+    It belongs to the function's thread, which it keeps until the function returns. So
+    *before_accept* is called in that thread, before the handshake is accepted, and gives header
+    fields for the answer: the loop would wait for the thread, which waits here for the loop.
     """
 
-    def __init__(self, socket: WebSocket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        loop: asyncio.AbstractEventLoop,
+        before_accept: Callable[[], list[Header]],
+    ) -> None:
         self._socket = socket
         self._loop = loop
+        self._before_accept = before_accept
 
     def _wait(self, call: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         future = asyncio.run_coroutine_threadsafe(call, self._loop)
@@ -34,32 +45,48 @@ class BlockingWebSocket:
 
     def accept(self, subprotocol: str | None = None, headers: Headers | None = None) -> None:
         """See `WebSocket.accept`."""
+        if not self._socket.accepted:
+            fields = self._before_accept()
+
+            async def made() -> list[Header]:
+                return fields
+
+            self._socket.before_accept = made
         self._wait(self._socket.accept(subprotocol, headers))
 
     def receive(self, timeout: float | None = None) -> str | bytes:
         """Return the next message. Raises `WebSocketClosed`; `TimeoutError` after *timeout*
         seconds without one."""
+        self._open()
         return self._wait(self._socket.receive(), timeout)
 
     def send(self, message: str | bytes | bytearray | memoryview) -> None:
         """Send a message. Raises `WebSocketClosed`."""
+        self._open()
         self._wait(self._socket.send(message))
 
     def receive_json(self, timeout: float | None = None) -> Any:
         """Return the next message, read as JSON."""
+        self._open()
         return self._wait(self._socket.receive_json(), timeout)
 
     def send_json(self, value: Any) -> None:
         """Send *value* as JSON text."""
+        self._open()
         self._wait(self._socket.send_json(value))
 
     def ping(self, data: bytes = b"") -> None:
         """Send a ping."""
+        self._open()
         self._wait(self._socket.ping(data))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye and wait for the client's."""
         self._wait(self._socket.close(code, reason))
+
+    def _open(self) -> None:
+        if not self._socket.accepted:
+            self.accept()
 
     def __iter__(self) -> Iterator[str | bytes]:
         while True:

@@ -19,6 +19,7 @@ from werkzeug.exceptions import Forbidden, HTTPException
 
 from ..context import RequestContext
 from ..current import request_var
+from ..drivers import SYNC, Driver, drive
 from ..endpoint import is_async
 from ..http.upgrade import UpgradeRequired
 from ..http.written import SENT
@@ -54,7 +55,8 @@ def socket_view(
         upgrade = _upgrade_of(ctx, settings)
         _check_origin(ctx, origins)
         socket = WebSocket(upgrade, settings, subprotocols, ctx.app.json)
-        socket.before_accept = partial(_save_session, ctx)
+        assert ctx.driver is not None
+        socket.before_accept = partial(_save_session, ctx, ctx.driver)
         return await _serve(ctx, func, socket, view_args)
 
     return update_wrapper(view, func)
@@ -86,7 +88,7 @@ def _check_origin(ctx: RequestContext, origins: Collection[str] | None) -> None:
         raise Forbidden("A page of another origin may not open this WebSocket.")
 
 
-async def _save_session(ctx: RequestContext) -> list[Header]:
+async def _save_session(ctx: RequestContext, drv: Driver) -> list[Header]:
     """Save the session as an answer would, and return its cookies."""
     app = ctx.app
     session = ctx.session_to_save()
@@ -97,9 +99,13 @@ async def _save_session(ctx: RequestContext) -> list[Header]:
     if app.session_is_lazy:
         interface.save_session(app, session, response)
     else:
-        assert ctx.driver is not None
-        await ctx.driver.call_io(app, interface.save_session, app, session, response)
+        await drv.call_io(app, interface.save_session, app, session, response)
     return [("Set-Cookie", value) for value in response.headers.getlist("Set-Cookie")]
+
+
+def _save_session_here(ctx: RequestContext) -> list[Header]:
+    """Do the same in the request's thread, which is the current one."""
+    return drive(_save_session(ctx, SYNC))
 
 
 async def _serve(
@@ -149,7 +155,8 @@ async def _call(
         return await func(socket, **view_args)
     assert ctx.driver is not None
     thread = ctx.driver.thread
-    blocking = BlockingWebSocket(socket, asyncio.get_running_loop())
+    save = partial(_save_session_here, ctx)
+    blocking = BlockingWebSocket(socket, asyncio.get_running_loop(), save)
     step = thread.start_long(func, blocking, **view_args)
     step.on_cancel = socket.on_stop  # what the thread waits for ends
     return await step
