@@ -90,7 +90,7 @@ def test(version: str, folder: Path, arguments: list[str], output: int) -> int:
         return (
             run(python, "-m", "venv", str(place))
             or run(own, *install)
-            or run(own, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
+            or run(own, "-m", "pytest", "-o", f"cache_dir={place}/pytest-cache", *arguments)
         )
 
 
