@@ -48,11 +48,22 @@ def test_l5_a_program_is_run_as_python_runs_it(
 
 
 def test_uvloop_can_be_declined(run_python: RunPython) -> None:
-    """`WATERSPOUT_LOOP=asyncio`: what patches asyncio's loop, or has its own SIGCHLD, works."""
+    """`WATERSPOUT_LOOP=asyncio`: what patches asyncio's loop works."""
     program = str(PROGRAMS / "loop_program.py")
     result = run_python("-m", "waterspout.dropin", program, WATERSPOUT_LOOP="asyncio")
     assert result.returncode == 0, result.stderr
     assert "OK" in result.stderr
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_children_of_tornado_are_waited_for(run_python: RunPython, loop: str) -> None:
+    """On either loop; uvloop keeps SIGCHLD to itself."""
+    program = str(PROGRAMS / "child_program.py")
+    result = run_python("-m", "waterspout.dropin", program, WATERSPOUT_LOOP=loop)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        *("out 0", "[0, 1, 2, 3, 4] [0, 1, 2, 3, 4]", "-9", "error 3", "4"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["asyncio", "auto"])

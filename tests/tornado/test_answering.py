@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -227,6 +229,55 @@ def test_d5_detach_gives_the_stream_of_bytes() -> None:
         client.sendall(b"line\nabc")
         assert read_until(client, b"abc\n") == b"line\nabc\n"
         assert client.recv(10) == b""
+
+
+def test_d5_the_ends_of_a_detached_stream(caplog: pytest.LogCaptureFixture) -> None:
+    """D5: too long a line, a client that resets and a close behind a write: StreamClosedError for
+    who waits, and no error in the log for who does not."""
+    ends: list[str] = []
+    ended = threading.Event()
+
+    class Raw(RequestHandler):
+        async def get(self, how: str) -> None:
+            stream = self.detach()
+            stream.write(b"raw\n")
+            if how == "close":
+                stream.close()
+                return
+            reading = {
+                "long": lambda: stream.read_until(b"\n", max_bytes=100),
+                "until": lambda: stream.read_until(b"\n"),
+                "bytes": lambda: stream.read_bytes(10),
+                "partial": lambda: stream.read_bytes(10, partial=True),
+            }
+            try:
+                await reading[how]()
+            except Exception as error:
+                ends.append(type(error).__name__)
+            ended.set()
+
+    program = Application([("/(.*)", Raw)])
+    with talking_to(program) as client:
+        ask(client, "/close")
+        assert read_until(client, b"raw\n") == b"raw\n"
+        assert client.recv(10) == b""
+    with talking_to(program) as client:
+        ask(client, "/long")
+        read_until(client, b"raw\n")
+        client.sendall(b"x" * 200)
+        assert client.recv(10) == b""
+        assert ended.wait(LIMIT)
+    for how in ("until", "bytes", "partial"):
+        ended.clear()
+        with talking_to(program) as client:
+            ask(client, f"/{how}")
+            read_until(client, b"raw\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()  # by a reset
+            assert ended.wait(LIMIT)
+    assert ends == ["StreamClosedError"] * 4
+    gc.collect()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def _plain(self: RequestHandler) -> None:

@@ -25,6 +25,7 @@ import os
 import sys
 
 from .aliases import FLASK, alias_table, never_loaded
+from .children import wait_in_threads
 from .finder import OLD_EXTENSION_NAMESPACE, DropinFinder
 from .loops import prefer_uvloop
 from .removed import Patches
@@ -67,10 +68,11 @@ def begin() -> None:
     uvloop. What ``python -m waterspout.dropin`` and ``WATERSPOUT_DROPIN=1`` do first."""
     install()
     finder = _installed_finder()
-    if "asyncio" in sys.modules:
-        prefer_uvloop(sys.modules["asyncio"])
-    elif finder is not None:
-        finder.patches["asyncio"] = prefer_uvloop
+    for name, patch in {"asyncio": prefer_uvloop, "tornado.process": wait_in_threads}.items():
+        if name in sys.modules:
+            patch(sys.modules[name])
+        elif finder is not None:
+            finder.patches[name] = patch
 
 
 def uninstall() -> None:

@@ -1,7 +1,7 @@
 """Which event loop the programs of a drop-in process make: uvloop's, where it is installed.
 
-``WATERSPOUT_LOOP=asyncio`` declines it, for programs that need asyncio's own: `nest_asyncio`,
-and what handles SIGCHLD itself, such as ``tornado.process.Subprocess``.
+``WATERSPOUT_LOOP=asyncio`` declines it, for programs that need asyncio's own: `nest_asyncio`, and
+what handles SIGCHLD itself (for ``tornado.process.Subprocess`` see `children`).
 """
 
 from __future__ import annotations

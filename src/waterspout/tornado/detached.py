@@ -138,9 +138,17 @@ class DetachedStream:
     async def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> bytes:
         """Return what comes up to and with *delimiter*. What is longer than *max_bytes*, or
         64 KiB, closes the stream."""
-        if max_bytes is not None:
-            return await self.read_until_regex(re.escape(delimiter), max_bytes)
-        return await self._complete(self._reader.readuntil(delimiter))
+        reader: Any = self._reader
+        usual = reader._limit  # asyncio's StreamReader takes it only for all that it reads
+        reader._limit = usual if max_bytes is None else max_bytes
+        try:
+            data = await self._complete(reader.readuntil(delimiter))
+        finally:
+            reader._limit = usual
+        if max_bytes is not None and len(data) > max_bytes:
+            self.close()
+            raise StreamClosedError
+        return data
 
     async def read_into(self, buf: bytearray | memoryview, partial: bool = False) -> int:
         """Fill *buf*, or with *partial* as much of it as is there; return how many bytes."""
