@@ -111,17 +111,17 @@ class App(Joining):
         )
         #: Functions called once, before the first request is handled.
         self.before_first_request_funcs: list[Callable[[], Any]] = []
-        self._first_request: Future[None] | None = None
-        self._kept_heads: Heads | None = None
-        self._first_request_lock = threading.Lock()
+        self._waterspout_first_request: Future[None] | None = None
+        self._waterspout_kept_heads: Heads | None = None
+        self._waterspout_first_request_lock = threading.Lock()
         #: Functions called when a server starts and stops with the app, and contexts that
         #: are entered and left around both.
-        self.startup_funcs: list[Callable[[], Any]] = []
-        self.shutdown_funcs: list[Callable[[], Any]] = []
-        self.lifespan_funcs: list[Callable[..., Any]] = []
-        self.note_change()
+        self._waterspout_startup_funcs: list[Callable[[], Any]] = []
+        self._waterspout_shutdown_funcs: list[Callable[[], Any]] = []
+        self._waterspout_lifespan_funcs: list[Callable[..., Any]] = []
+        self._waterspout_note_change()
         observe(self)
-        self._no_route = Plan(self, None)
+        self._waterspout_no_route = Plan(self, None)
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError("Invalid static_host/host_matching combination")
@@ -137,46 +137,53 @@ class App(Joining):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _OWN or name == "session_interface":
-            self.note_change()
+            self._waterspout_note_change()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in _OWN or name == "session_interface":
-            self.note_change()
+            self._waterspout_note_change()
 
-    def note_change(self) -> None:
+    def _waterspout_note_change(self) -> None:
         """Look again for what the program has replaced."""
-        self.overridden = frozenset(name for name in SEAMS if self._overrides(name))
+        self._waterspout_overridden = frozenset(
+            name for name in SEAMS if self._waterspout_overrides(name)
+        )
         #: Whether the session may be opened on first use.
-        self.session_is_lazy = is_lazy(self.session_interface)
+        self._waterspout_session_is_lazy = is_lazy(self.session_interface)
         #: Whether the path alone decides what a request matches.
-        self.matches_by_path = (
-            "create_url_adapter" not in self.overridden and not self.subdomain_matching
+        self._waterspout_matches_by_path = (
+            "create_url_adapter" not in self._waterspout_overridden and not self.subdomain_matching
         )
         self._waterspout_revision.advance()
 
-    def _overrides(self, name: str) -> bool:
+    def _waterspout_overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not _OWN[name]
 
     @property
-    def needs_wsgi(self) -> bool:
+    def _waterspout_needs_wsgi(self) -> bool:
         """Whether requests must come by the WSGI door, because the program wrapped or
         replaced it (``app.wsgi_app = Middleware(app.wsgi_app)``)."""
-        return any(self._overrides(name) for name in _WSGI_SEAMS)
+        return any(self._waterspout_overrides(name) for name in _WSGI_SEAMS)
 
     @property
-    def matches_early(self) -> bool:
+    def _waterspout_matches_early(self) -> bool:
         """Whether a request may be matched before its context is current: no converter and
         no adapter of the program's own runs for it."""
-        return "create_url_adapter" not in self.overridden and self.route_table.stock_converters
+        return (
+            "create_url_adapter" not in self._waterspout_overridden
+            and self._waterspout_route_table.stock_converters
+        )
 
-    def plan_for(self, rule: Any) -> Plan:
+    def _waterspout_plan_for(self, rule: Any) -> Plan:
         """Return what a request that matched *rule* (None: no rule) needs."""
-        plan: Plan | None = self._no_route if rule is None else getattr(rule, "plan", None)
+        plan: Plan | None = (
+            self._waterspout_no_route if rule is None else getattr(rule, "plan", None)
+        )
         if plan is None or plan.revision != self._waterspout_revision.number:
             plan = Plan(self, rule)
             if rule is None:
-                self._no_route = plan
+                self._waterspout_no_route = plan
             else:
                 rule.plan = plan
         return plan
@@ -196,35 +203,35 @@ class App(Joining):
         and never waits, see `last_stage`."""
         if is_async(f):
             raise TypeError("A before-send function is called at once; it cannot be 'async def'.")
-        self.before_send_funcs.append(f)
+        self._waterspout_before_send_funcs.append(f)
         return f
 
     @setupmethod
     def on_startup(self, f: F) -> F:
         """Call *f*, `def` or `async def`, when a server starts with the app."""
-        self.startup_funcs.append(f)
+        self._waterspout_startup_funcs.append(f)
         return f
 
     @setupmethod
     def on_shutdown(self, f: F) -> F:
         """Call *f*, `def` or `async def`, when the server stops, last registered first."""
-        self.shutdown_funcs.append(f)
+        self._waterspout_shutdown_funcs.append(f)
         return f
 
     @setupmethod
     def lifespan(self, f: F) -> F:
         """Enter ``f(app)``, an async (or sync) context manager or generator function of one,
         when a server starts, and leave it when the server stops."""
-        self.lifespan_funcs.append(f)
+        self._waterspout_lifespan_funcs.append(f)
         return f
 
-    def take_first_request(self) -> tuple[Future[None], list[Callable[[], Any]]]:
+    def _waterspout_take_first_request(self) -> tuple[Future[None], list[Callable[[], Any]]]:
         """Return a future of the once-hooks' end, and the hooks if it is the caller's turn."""
-        with self._first_request_lock:
-            if self._first_request is not None:
-                return self._first_request, []
-            self._first_request = Future()
-            return self._first_request, list(self.before_first_request_funcs)
+        with self._waterspout_first_request_lock:
+            if self._waterspout_first_request is not None:
+                return self._waterspout_first_request, []
+            self._waterspout_first_request = Future()
+            return self._waterspout_first_request, list(self.before_first_request_funcs)
 
     # -- templates -----------------------------------------------------------------
 
@@ -264,7 +271,7 @@ class App(Joining):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Bind the URL map to a request, or to SERVER_NAME outside one (None without it)."""
         if request is not None:
-            return self.make_adapter(request)
+            return self._waterspout_make_adapter(request)
         config = self.config
         if config["SERVER_NAME"] is None:
             return None
@@ -305,7 +312,9 @@ class App(Joining):
     def preprocess_request(self) -> Any:
         """Run the before-request functions; a value other than None ends the dispatching."""
         ctx = current_context()
-        return drive(pipeline.preprocess(ctx, SYNC, self.plan_for(ctx.request.url_rule)))
+        return drive(
+            pipeline.preprocess(ctx, SYNC, self._waterspout_plan_for(ctx.request.url_rule))
+        )
 
     def dispatch_request(self) -> Any:
         """Call the view that matched and return its value."""
@@ -411,8 +420,8 @@ class App(Joining):
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request. Wrap this with middleware, not the app itself:
         ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
-        mounts = self.mounts and takes_environ(self, environ)
-        mount = self.mounted_at(path_of(environ)) if mounts else None
+        mounts = self._waterspout_mounts and takes_environ(self, environ)
+        mount = self._waterspout_mounted_at(path_of(environ)) if mounts else None
         if mount is not None:
             return mount[1].wsgi_app(below(environ, mount[0]), start_response)
         ctx = self.request_context(environ)

@@ -105,7 +105,7 @@ class AppContext:
     def user(self) -> Any:
         """Return the user of this request, as `App.identify` says; None: nobody. Asked once."""
         if self._user is _unset:
-            identify = self.app.user_func
+            identify = self.app._waterspout_user_func
             self._user = None if identify is None else self.app.ensure_sync(identify)()
         return self._user
 

@@ -45,7 +45,7 @@ _logger = logging.getLogger("waterspout.asgi")
 def mounted(app: App, prefix: str, program: Program) -> Callable[..., Any]:
     """Return the endpoint for *program* below *prefix* of *app*, whose lifespan it joins."""
     state: dict[str, Any] = {}
-    app.lifespan_funcs.append(lambda _: _lifespan(program, state))
+    app._waterspout_lifespan_funcs.append(lambda _: _lifespan(program, state))
 
     async def converse(socket: WebSocket) -> None:
         await _Conversation(socket, program).run(_scope(request_var.get(), prefix, state))

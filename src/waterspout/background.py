@@ -247,7 +247,7 @@ def _continued(ctx: Any) -> Any:
 async def _end(ctx: AppContext, drv: Driver, error: BaseException | None) -> None:
     app = ctx.app
     try:
-        if "do_teardown_appcontext" in app.overridden:
+        if "do_teardown_appcontext" in app._waterspout_overridden:
             await drv.call(app, app.do_teardown_appcontext, error)
         else:
             await pipeline.teardown_appcontext(app, drv, error)

@@ -205,7 +205,7 @@ class Blueprint(Scaffold):
         self._merge_blueprint_funcs(app, name)
         for deferred in self.deferred_functions:
             deferred(state)
-        self._add_commands(app, name, options.get("cli_group", self.cli_group))
+        self._waterspout_add_commands(app, name, options.get("cli_group", self.cli_group))
         for nested, nested_options in self._blueprints:
             nested.register(app, _nested_options(state, name, nested, nested_options))
 
@@ -229,7 +229,7 @@ class Blueprint(Scaffold):
             for scope, functions in own.items():
                 apps[_scoped(name, scope)].extend(functions)
 
-    def _add_commands(self, app: App, name: str, group_name: str | None) -> None:
+    def _waterspout_add_commands(self, app: App, name: str, group_name: str | None) -> None:
         # Asking for the group would import click: most blueprints have no commands.
         untouched = "cli" not in vars(self) and type(self).cli is Scaffold.cli
         if untouched or not self.cli.commands:
@@ -275,7 +275,7 @@ class Blueprint(Scaffold):
     @setupmethod
     def app_template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter by decorator, under *name* or the function's."""
-        return self._template_decorator(self.add_app_template_filter, name)
+        return self._waterspout_template_decorator(self.add_app_template_filter, name)
 
     @setupmethod
     def add_app_template_filter(
@@ -291,7 +291,7 @@ class Blueprint(Scaffold):
     @setupmethod
     def app_template_test(self, name: Any = None) -> Any:
         """Register a Jinja test by decorator, under *name* or the function's."""
-        return self._template_decorator(self.add_app_template_test, name)
+        return self._waterspout_template_decorator(self.add_app_template_test, name)
 
     @setupmethod
     def add_app_template_test(self, f: ft.TemplateTestCallable, name: str | None = None) -> None:
@@ -305,7 +305,7 @@ class Blueprint(Scaffold):
     @setupmethod
     def app_template_global(self, name: Any = None) -> Any:
         """Register a function that templates can call by decorator, under *name* or its own."""
-        return self._template_decorator(self.add_app_template_global, name)
+        return self._waterspout_template_decorator(self.add_app_template_global, name)
 
     @setupmethod
     def add_app_template_global(

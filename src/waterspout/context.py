@@ -101,7 +101,7 @@ class RequestContext(AppContext):
         if found is None:
             incoming = self._incoming
             assert incoming is not None
-            found = self._request = self.app.request_class.from_incoming(incoming)
+            found = self._request = self.app.request_class._waterspout_from(incoming)
             found.json_module = self.app.json
             found.url_rule = self._rule
             found.view_args = self._view_args
@@ -216,7 +216,7 @@ class RequestContext(AppContext):
         if signals.watched or plan is None or plan.closes:
             return True
         request = self._request
-        return request is not None and request.must_close()
+        return request is not None and request._waterspout_must_close()
 
     def outlasts_body(self) -> bool:
         """Whether a streamed body still needs this context: it was made to, or the setting
@@ -261,11 +261,11 @@ class RequestContext(AppContext):
         request = self.request
         try:
             check_host(self.app, request)
-            found: Any = self.app.find_route(request)
+            found: Any = self.app._waterspout_find_route(request)
             if found is None:
                 adapter = self.url_adapter
                 assert adapter is not None
-                found = self.app.match_by(adapter, request.path)
+                found = self.app._waterspout_match_by(adapter, request.path)
             request.url_rule, request.view_args = found
             check_sender(self.app, request, found[0])
         except WebsocketMismatch as error:
@@ -298,7 +298,7 @@ class RequestContext(AppContext):
         self._tokens.append((_cv_request.set(self), app_token))
         # Opened before matching, so that URL converters may use the session.
         self._opened = True
-        if self._live_session is None and not self.app.session_is_lazy:
+        if self._live_session is None and not self.app._waterspout_session_is_lazy:
             self.open_session()
         if self._url_adapter is not None and (
             self._request is None or self._request.routing_exception is None

@@ -37,7 +37,7 @@ Heads = dict[type, tuple[bytes, Callable[[Any], bytes]]]
 Content-Length, and what makes the body."""
 
 #: Methods of `App` that programs override in a subclass or replace on the instance. The
-#: pipeline runs its own stage unless the name is in `App.overridden`.
+#: pipeline runs its own stage unless the name is in `App._waterspout_overridden`.
 SEAMS = frozenset(
     {
         "create_url_adapter",
@@ -111,7 +111,7 @@ class Plan:
         view = None if endpoint is None else app.view_functions.get(endpoint)
         self.view: Callable[..., Any] | None = None if view is None else loop_view(view)
         self.is_async = self.view is not None and is_async(self.view)
-        overridden = app.overridden
+        overridden = app._waterspout_overridden
         self.preprocessors = _collect(app, app.url_value_preprocessors, names)
         self.before = _collect(app, app.before_request_funcs, names)
         self.after = _collect(app, app.after_request_funcs, outward, newest_first=True)
@@ -122,8 +122,8 @@ class Plan:
             or app.teardown_appcontext_funcs
             or overridden & {"do_teardown_request", "do_teardown_appcontext"}
         )
-        self.opens_session = not app.session_is_lazy
-        seen = self.after or app.before_send_funcs or overridden & _FINISHING
+        self.opens_session = not app._waterspout_session_is_lazy
+        seen = self.after or app._waterspout_before_send_funcs or overridden & _FINISHING
         self.default_fields = default_fields(app)
         self.plain_heads = None if seen else _shared_heads(app)
         #: There is nothing on the way but the view, and its answer may be a plain one.
@@ -153,14 +153,14 @@ class Plan:
         self.lone = (
             self.bare
             and self.is_async
-            and not (self.closes or app.needs_wsgi or app.debug)
+            and not (self.closes or app._waterspout_needs_wsgi or app.debug)
             and self.timeout is None
         )
 
     def _note_stages(self, app: App) -> None:
         """Note which stages are all `def`: on the loop, each is one visit to the request's
         thread."""
-        overridden = app.overridden
+        overridden = app._waterspout_overridden
         front = [hook[1] for hook in (*self.preprocessors, *self.before)]
         approach = front if self.view is None else [*front, self.is_async]
         staged = not overridden & {"preprocess_request", "dispatch_request"}
@@ -178,7 +178,7 @@ class Plan:
         self.ends_are_def = torn and bool(ends) and not any(ends)
 
     def _place(self, app: App, inline: bool) -> Where:
-        if any(not is_async(getattr(app, name)) for name in app.overridden):
+        if any(not is_async(getattr(app, name)) for name in app._waterspout_overridden):
             return THREAD  # a `def` stage of the program's own calls the rest
         if self.awaits:
             return LOOP
@@ -216,7 +216,7 @@ def _collect(
 ) -> tuple[Hook, ...]:
     found: list[Hook] = []
     # A program's own `ensure_sync` is asked for every function, as on Flask.
-    all_asked = "ensure_sync" in app.overridden
+    all_asked = "ensure_sync" in app._waterspout_overridden
     for name in names:
         if name in registry:
             hooks = registry[name]
@@ -231,9 +231,9 @@ def _shared_heads(app: App) -> Heads | None:
     PERF: one of its own for each of 1,000 routes took a tenth of the time from the caches.
     """
     heads = _plain_heads(app)
-    if heads == app._kept_heads:
-        return app._kept_heads
-    app._kept_heads = heads
+    if heads == app._waterspout_kept_heads:
+        return app._waterspout_kept_heads
+    app._waterspout_kept_heads = heads
     return heads
 
 

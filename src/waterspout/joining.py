@@ -39,20 +39,20 @@ class Joining(Registration):
     """Registers what is not a view of this application."""
 
     #: Says who the user of a request is, see `identify`.
-    user_func: Callable[[], Any] | None = None
+    _waterspout_user_func: Callable[[], Any] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: Prefixes, and the applications below them.
-        self.mounts: list[tuple[str, App]] = []
+        self._waterspout_mounts: list[tuple[str, App]] = []
         #: Where this one is mounted: prefixes, and the applications that have them.
-        self.mounted_in: list[tuple[str, App]] = []
+        self._waterspout_mounted_in: list[tuple[str, App]] = []
         #: Tornado's application settings for the request handlers of this one, such as
         #: ``ui_modules`` or ``login_url``; see `waterspout.tornado.hosting.application_of`.
         self.handler_settings: dict[str, Any] = {}
         #: Make the path of an endpoint that no rule of the table has, out of its values; None:
         #: not mine. The paths are this application's, without what it is mounted at.
-        self.path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
+        self._waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
 
     def handle_url_build_error(
         self, error: BuildError, endpoint: str, values: dict[str, Any]
@@ -71,7 +71,7 @@ class Joining(Registration):
         It is called once a request, when somebody asks: `RequestHandler.current_user` does.
         An ``async def`` function is called before each request handler.
         """
-        self.user_func = f
+        self._waterspout_user_func = f
         return f
 
     @setupmethod
@@ -92,14 +92,14 @@ class Joining(Registration):
             super().add_url_rule(rule, endpoint, None, False, **options)
 
     @setupmethod
-    def add_pattern(
+    def _waterspout_add_pattern(
         self, pattern: str, endpoint: str, view_func: Callable[..., Any], **options: Any
     ) -> None:
         """Add a route whose rule is a regular expression over the whole path, see
         `routing.PatternRule`, which also takes the *options*."""
         options = {**getattr(view_func, "rule_options", {}), **options}
-        self._add_view_function(endpoint, view_func)
-        self.route_table.add_pattern(PatternRule(pattern, endpoint, **options))
+        self._waterspout_add_view_function(endpoint, view_func)
+        self._waterspout_route_table.add_pattern(PatternRule(pattern, endpoint, **options))
 
     @setupmethod
     def add_handlers(self, *arguments: Any) -> None:
@@ -129,12 +129,12 @@ class Joining(Registration):
                 f" got {prefix!r}."
             )
         if isinstance(program, Joining):
-            self.mounts.append((prefix, program))  # type: ignore[arg-type]  # an App, always
-            program.mounted_in.append((prefix, self))  # type: ignore[arg-type]  # as above
+            self._waterspout_mounts.append((prefix, program))  # type: ignore[arg-type]  # an App, always
+            program._waterspout_mounted_in.append((prefix, self))  # type: ignore[arg-type]  # as above
             return
         view = endpoint_for(self, prefix, program)
         pattern = f"{re.escape(prefix)}(?:/.*)?"
-        self.add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
+        self._waterspout_add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer as an ASGI application, for servers that would take the application itself for
@@ -147,7 +147,7 @@ class Joining(Registration):
         answer: Iterable[bytes] = self.wsgi_app(environ, start_response)  # type: ignore[attr-defined]
         return answer
 
-    def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
+    def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Tell whether this application answers an endpoint's *error* in a way of its own: by an
         error handler, or by letting it through (PROPAGATE_EXCEPTIONS, TESTING, DEBUG)."""
         if self._find_error_handler(error, blueprints) is not None:
@@ -160,20 +160,20 @@ class Joining(Registration):
             or self._find_error_handler(InternalServerError(), blueprints) is not None
         )
 
-    def mounted_at(self, path: str) -> tuple[str, App] | None:
+    def _waterspout_mounted_at(self, path: str) -> tuple[str, App] | None:
         """Return the prefix and the mounted application that *path* belongs to."""
         found: tuple[str, App] | None = None
-        for mount in self.mounts:
+        for mount in self._waterspout_mounts:
             longest = found is None or len(mount[0]) > len(found[0])
             if longest and is_below(path, mount[0]):
                 found = mount
         if found is None:
             return None
         # A program of another kind may be mounted below this one's prefix.
-        at = self.route_table.patterns.mounted_at(path)
+        at = self._waterspout_route_table.patterns.mounted_at(path)
         return found if at is None or len(at) <= len(found[0]) else None
 
-    def _own_keys(self) -> tuple[str | bytes | None, Any]:
+    def _waterspout_own_keys(self) -> tuple[str | bytes | None, Any]:
         """Return SECRET_KEY and SECRET_KEY_FALLBACKS."""
         return self.config["SECRET_KEY"], self.config["SECRET_KEY_FALLBACKS"]
 

@@ -1,6 +1,6 @@
 """Programs below a prefix of an application: how each kind is told of a request.
 
-An `App` is asked in place of the outer one (`Joining.mounted_at`), a Tornado ``Application`` is
+An `App` is asked in place of the outer one (`reception`), a Tornado ``Application`` is
 an endpoint of the Tornado wing. Every other program is one of WSGI (PEP 3333) or of ASGI 3.0 and
 becomes an endpoint here, so that the outer application's hooks, limits and errors are around it.
 """
@@ -100,5 +100,5 @@ def family(app: Any) -> list[Any]:
 def _add_family(app: Any, found: list[Any]) -> None:
     if not any(app is known for known in found):
         found.append(app)
-        for _, inner in getattr(app, "mounts", ()):
+        for _, inner in getattr(app, "_waterspout_mounts", ()):
             _add_family(inner, found)

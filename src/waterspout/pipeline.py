@@ -6,7 +6,7 @@ Each stage is a coroutine over an explicit context and a driver (`drivers`), whi
 how user code is called, and so where synchronous code runs.
 
 Flask's methods of the same names on `App` are these stages driven with `SYNC`; a
-program that overrides one has its own called here instead (`App.overridden`).
+program that overrides one has its own called here instead (`App._waterspout_overridden`).
 """
 
 from __future__ import annotations
@@ -125,11 +125,11 @@ async def recover(ctx: RequestContext, drv: Driver, error: Exception) -> Answer:
 async def find_plan(ctx: RequestContext, drv: Driver) -> Plan:
     """Match the request in its context, session first, and return the plan."""
     app = ctx.app
-    if not app.session_is_lazy:
+    if not app._waterspout_session_is_lazy:
         await drv.call_io(app, ctx.open_session)
     if ctx.request.routing_exception is None:
         ctx.match_request()
-    return app.plan_for(ctx.request.url_rule)
+    return app._waterspout_plan_for(ctx.request.url_rule)
 
 
 async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = None) -> Answer:
@@ -138,11 +138,11 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
     app = ctx.app
     given = plan
     if plan is None:
-        plan = app.plan_for(ctx.request.url_rule)
-    elif "full_dispatch_request" in app.overridden:
+        plan = app._waterspout_plan_for(ctx.request.url_rule)
+    elif "full_dispatch_request" in app._waterspout_overridden:
         return await _call_for_response(ctx, drv, app.full_dispatch_request)
     if not app._got_first_request:
-        app.close_setup()
+        app._waterspout_close_setup()
     if plan.queues_first:
         await drv.take_thread()
     if app.before_first_request_funcs:
@@ -153,7 +153,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
         one_hop = plan.one_hop and drv.on_loop
         if one_hop:
             rv = await drv.call_stage(approach(ctx, SYNC, plan))
-        elif "preprocess_request" in app.overridden:
+        elif "preprocess_request" in app._waterspout_overridden:
             rv = await drv.call(app, app.preprocess_request)
         elif plan.before or plan.preprocessors:
             rv = await preprocess(ctx, drv, plan)
@@ -172,7 +172,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
                     rv = view(**ctx.view_args)
                 if type(rv) is CoroutineType:
                     rv = await rv if drv.on_loop else app.async_to_sync(settle)(rv)
-            elif "dispatch_request" in app.overridden:
+            elif "dispatch_request" in app._waterspout_overridden:
                 rv = await drv.call(app, app.dispatch_request)
             else:
                 rv = await dispatch(ctx, drv)
@@ -184,7 +184,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
         short = as_it_is(ctx, plan, rv)
         if short is not None:
             return short
-    if "finalize_request" in app.overridden:
+    if "finalize_request" in app._waterspout_overridden:
         return await _call_for_response(ctx, drv, app.finalize_request, rv)
     return await finalize(ctx, drv, rv)
 
@@ -198,7 +198,7 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
     if drv.on_loop:
         await drv.call_stage(first_request(ctx, SYNC))
         return
-    done, funcs = ctx.app.take_first_request()
+    done, funcs = ctx.app._waterspout_take_first_request()
     if not funcs:
         done.result()
         return
@@ -257,7 +257,7 @@ async def _is_excused(ctx: RequestContext, drv: Driver, refused: Exception) -> b
 async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
     """Make the response of an answer whose endpoint goes on working."""
     try:
-        if "finalize_request" in ctx.app.overridden:
+        if "finalize_request" in ctx.app._waterspout_overridden:
             return await _call_for_response(ctx, drv, ctx.app.finalize_request, rv)
         return await finalize(ctx, drv, rv)
     except Exception as error:
@@ -270,14 +270,14 @@ async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
 
 async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
     """Run `handle_user_exception`, the program's own if it has one."""
-    if "handle_user_exception" in ctx.app.overridden:
+    if "handle_user_exception" in ctx.app._waterspout_overridden:
         return await drv.call(ctx.app, ctx.app.handle_user_exception, error)
     return await handle_user_exception(ctx, drv, error)
 
 
 async def stage_handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Response:
     """Run `handle_exception`, the program's own if it has one."""
-    if "handle_exception" in ctx.app.overridden:
+    if "handle_exception" in ctx.app._waterspout_overridden:
         return await _call_for_response(ctx, drv, ctx.app.handle_exception, error)
     return await handle_exception(ctx, drv, error)
 
@@ -291,7 +291,7 @@ async def handle_user_exception(ctx: RequestContext, drv: Driver, error: Excepti
     ):
         error.show_exception = True
     if isinstance(error, HTTPException) and not app.trap_http_exception(error):
-        if "handle_http_exception" in app.overridden:
+        if "handle_http_exception" in app._waterspout_overridden:
             return await drv.call(app, app.handle_http_exception, error)
         return await handle_http_exception(ctx, drv, error)
     handler = app._find_error_handler(error, ctx.request.blueprints)
@@ -327,7 +327,7 @@ async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -
     handler = app._find_error_handler(server_error, ctx.request.blueprints)
     if handler is not None:
         server_error = await drv.call(app, handler, server_error)
-    if "finalize_request" in app.overridden:
+    if "finalize_request" in app._waterspout_overridden:
         return await _call_for_response(
             ctx, drv, app.finalize_request, server_error, from_error_handler=True
         )
@@ -345,7 +345,7 @@ async def finalize(
     app = ctx.app
     response = app.make_response(rv)
     try:
-        if "process_response" in app.overridden:
+        if "process_response" in app._waterspout_overridden:
             response = await _call_for_response(ctx, drv, app.process_response, response)
         else:
             response = await process_response(ctx, drv, response)
@@ -376,7 +376,7 @@ async def process_response(ctx: RequestContext, drv: Driver, response: Response)
     app = ctx.app
     plan = ctx.plan
     if plan is None:
-        plan = app.plan_for(ctx.request.url_rule)
+        plan = app._waterspout_plan_for(ctx.request.url_rule)
     if ctx._after is not None:
         for func in ctx._after:
             response = await _call_for_response(ctx, drv, func, response)
@@ -389,7 +389,7 @@ async def process_response(ctx: RequestContext, drv: Driver, response: Response)
         response = value
     session = ctx.session_to_save()
     if session is not None and not app.session_interface.is_null_session(session):
-        if app.session_is_lazy:
+        if app._waterspout_session_is_lazy:
             app.session_interface.save_session(app, session, response)
         else:
             await drv.call_io(app, app.session_interface.save_session, app, session, response)
@@ -420,7 +420,7 @@ async def end(ctx: RequestContext, drv: Driver) -> None:
         error = None
     try:
         if plan is None or plan.closes or signals.request_tearing_down.receivers:
-            if "do_teardown_request" in app.overridden:
+            if "do_teardown_request" in app._waterspout_overridden:
                 await drv.call(app, app.do_teardown_request, error)
             else:
                 await teardown_request(ctx, drv, error)
@@ -429,7 +429,7 @@ async def end(ctx: RequestContext, drv: Driver) -> None:
     finally:
         ctx.release()
         if plan is None or plan.closes or signals.appcontext_tearing_down.receivers:
-            if "do_teardown_appcontext" in app.overridden:
+            if "do_teardown_appcontext" in app._waterspout_overridden:
                 await drv.call(app, app.do_teardown_appcontext, error)
             else:
                 await teardown_appcontext(app, drv, error)
@@ -440,7 +440,7 @@ async def end(ctx: RequestContext, drv: Driver) -> None:
 async def teardown_request(ctx: RequestContext, drv: Driver, error: BaseException | None) -> None:
     """Run the teardown-request functions with *error* (Flask's `do_teardown_request`)."""
     app = ctx.app
-    for hook in app.plan_for(ctx.request.url_rule).teardown:
+    for hook in app._waterspout_plan_for(ctx.request.url_rule).teardown:
         await drv.call_hook(app, hook, error)
     if signals.request_tearing_down.receivers:
         await drv.send(app, signals.request_tearing_down, exc=error)

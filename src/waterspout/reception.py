@@ -37,11 +37,11 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
     Without a plan a converter of the program's own must run first, in the context. Without a
     context the message has to go through the WSGI door, for the sake of a mounted application.
     """
-    if app.mounts and takes_message(app, incoming):
-        mount = app.mounted_at(incoming.path)
+    if app._waterspout_mounts and takes_message(app, incoming):
+        mount = app._waterspout_mounted_at(incoming.path)
         if mount is not None:
             prefix, inner = mount
-            if inner.needs_wsgi:
+            if inner._waterspout_needs_wsgi:
                 return None
             incoming.move_below(prefix)
             return receive(inner, incoming)
@@ -50,11 +50,11 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
     if (
         incoming.method != "OPTIONS"
         and not incoming.upgrade
-        and app.matches_by_path
+        and app._waterspout_matches_by_path
         # PERF: `get` is twice as fast as a subscript; few applications need the call.
         and (app.config.get("TRUSTED_HOSTS") is None or takes_message(app, incoming))
     ):
-        found = app.route_table.find(incoming.method, incoming.path)
+        found = app._waterspout_route_table.find(incoming.method, incoming.path)
         if found is not None:
             rule, args = found
             ctx: RequestContext = _Received()  # PERF: what `context_of` does, without the call
@@ -64,10 +64,10 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
             ctx._view_args = args
             # PERF: read for every request; a class's default is read five times as slowly.
             ctx._request = ctx._live_session = ctx._after = None
-            # PERF: what `plan_for` does, without the call.
+            # PERF: what `_waterspout_plan_for` does, without the call.
             plan = rule.plan  # type: ignore[union-attr]  # `Leaf` sees to it
             if plan is None or plan.revision != app._waterspout_revision.number:
-                plan = app.plan_for(rule)
+                plan = app._waterspout_plan_for(rule)
             ctx.plan = plan
             if (
                 incoming.method not in SAFE_METHODS
@@ -78,7 +78,7 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
             return ctx
     # Not in the table: a path converter, a redirect, an error. Werkzeug decides.
     ctx = context_of(app, incoming)
-    if app.matches_early:
+    if app._waterspout_matches_early:
         ctx.match_request()
-        ctx.plan = app.plan_for(ctx.request.url_rule)
+        ctx.plan = app._waterspout_plan_for(ctx.request.url_rule)
     return ctx

@@ -62,7 +62,7 @@ _REGISTRIES: dict[str, Any] = {
     "view_functions": Registry,
     "url_value_preprocessors": HookRegistry,
     **dict.fromkeys(_HOOKS, HookRegistry),
-    **dict.fromkeys(("teardown_appcontext_funcs", "before_send_funcs"), HookList),
+    **dict.fromkeys(("teardown_appcontext_funcs", "_waterspout_before_send_funcs"), HookList),
 }
 #: Attributes on which plans depend: setting one makes the plans anew.
 _PLANNED = frozenset(
@@ -105,11 +105,10 @@ class Registration(Scaffold):
     response_class: Any
     request_class: Any
 
-    revision: Revision
     #: Methods that this program overrides, see `endpoint.SEAMS`.
-    overridden: frozenset[str] = frozenset()
+    _waterspout_overridden: frozenset[str] = frozenset()
     #: The compiled front of `url_map`.
-    route_table: RouteTable
+    _waterspout_route_table: RouteTable
 
     def __init__(
         self,
@@ -156,14 +155,14 @@ class Registration(Scaffold):
         self.extensions: dict[str, Any] = {}
         self.subdomain_matching = subdomain_matching
         self.url_map = self.url_map_class(host_matching=host_matching)
-        self._watch_registries()
+        self._waterspout_watch_registries()
         self._got_first_request = False
 
-    def _watch_registries(self) -> None:
+    def _waterspout_watch_registries(self) -> None:
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
         #: Functions that see every response last, see `App.before_send`.
-        self.before_send_funcs: list[Callable[..., Any]] = []
-        self._default_fields: DefaultFields | None = None
+        self._waterspout_before_send_funcs: list[Callable[..., Any]] = []
+        self._waterspout_default_fields: DefaultFields | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = _REGISTRIES.get(name)
@@ -173,9 +172,9 @@ class Registration(Scaffold):
         if name in _PLANNED:
             self._waterspout_revision.advance()
             if name == "url_map":
-                before = self.__dict__.get("route_table")
+                before = self.__dict__.get("_waterspout_route_table")
                 patterns = Patterns() if before is None else before.patterns
-                object.__setattr__(self, "route_table", RouteTable(value, patterns))
+                object.__setattr__(self, "_waterspout_route_table", RouteTable(value, patterns))
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
@@ -191,7 +190,7 @@ class Registration(Scaffold):
                 " up the application are done before running it."
             )
 
-    def close_setup(self) -> None:
+    def _waterspout_close_setup(self) -> None:
         """Note that the first request is being handled: nothing may be registered any more."""
         self._got_first_request = True
         self._waterspout_revision.advance()
@@ -328,9 +327,9 @@ class Registration(Scaffold):
         made.provide_automatic_options = provide_automatic_options
         add_rule(self.url_map, made, written if checks else None)
         if view_func is not None:
-            self._add_view_function(endpoint, view_func)
+            self._waterspout_add_view_function(endpoint, view_func)
 
-    def _add_view_function(self, endpoint: str, view_func: Callable[..., Any]) -> None:
+    def _waterspout_add_view_function(self, endpoint: str, view_func: Callable[..., Any]) -> None:
         old = self.view_functions.get(endpoint)
         if old is not None and old != view_func:
             raise AssertionError(
@@ -345,7 +344,7 @@ class Registration(Scaffold):
     @setupmethod
     def template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter by decorator, under *name* or the function's."""
-        return self._template_decorator(self.add_template_filter, name)
+        return self._waterspout_template_decorator(self.add_template_filter, name)
 
     @setupmethod
     def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
@@ -359,7 +358,7 @@ class Registration(Scaffold):
     @setupmethod
     def template_test(self, name: Any = None) -> Any:
         """Register a Jinja test by decorator, under *name* or the function's."""
-        return self._template_decorator(self.add_template_test, name)
+        return self._waterspout_template_decorator(self.add_template_test, name)
 
     @setupmethod
     def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
@@ -373,7 +372,7 @@ class Registration(Scaffold):
     @setupmethod
     def template_global(self, name: Any = None) -> Any:
         """Register a Jinja global by decorator, under *name* or the function's."""
-        return self._template_decorator(self.add_template_global, name)
+        return self._waterspout_template_decorator(self.add_template_global, name)
 
     @setupmethod
     def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
@@ -455,18 +454,18 @@ class Registration(Scaffold):
                     return rv
         raise error
 
-    def find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
+    def _waterspout_find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
         """Return rule and arguments by the route table, None if Werkzeug must be asked."""
-        if self.subdomain_matching or "create_url_adapter" in self.overridden:
+        if self.subdomain_matching or "create_url_adapter" in self._waterspout_overridden:
             return None
         if asks_for_socket(request):
             return None
         path = request.path
         if path == "/" and names_prefix_alone(request):
             return None
-        return self.route_table.find(request.method, path)
+        return self._waterspout_route_table.find(request.method, path)
 
-    def match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]:
+    def _waterspout_match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]:
         """Return rule and arguments by Werkzeug, or by a pattern where it finds no rule.
 
         Raises what Werkzeug raises.
@@ -474,19 +473,19 @@ class Registration(Scaffold):
         try:
             return adapter.match(return_rule=True)
         except (NotFound, MethodNotAllowed, WebsocketMismatch):
-            found = self.route_table.patterns.find(path)
+            found = self._waterspout_route_table.patterns.find(path)
             if found is None:
                 raise
             return found
 
-    def body_limit(self, plan: Plan | None) -> int | None:
+    def _waterspout_body_limit(self, plan: Plan | None) -> int | None:
         """Return how many bytes the body of a request may have, None for no limit."""
         if plan is not None and plan.max_content_length is not None:
             return plan.max_content_length
         limit: int | None = self.config["MAX_CONTENT_LENGTH"]
         return limit
 
-    def make_adapter(self, request: Any) -> MapAdapter:
+    def _waterspout_make_adapter(self, request: Any) -> MapAdapter:
         """Bind the URL map to a request's host, scheme, prefix and path."""
         config = self.config
         check_host(self, request)  # type: ignore[arg-type]  # an App

@@ -43,7 +43,7 @@ class Revision:
 class Observer(Protocol):
     """An application, as what tells of changes knows it."""
 
-    def note_change(self) -> None:
+    def _waterspout_note_change(self) -> None:
         """Forget what was worked out."""
 
 
@@ -58,7 +58,7 @@ def observe(observer: Observer) -> None:
 def announce() -> None:
     """Tell all observers that something has changed."""
     for observer in list(_observers):
-        observer.note_change()
+        observer._waterspout_note_change()
 
 
 class ObservedType(ABCMeta):

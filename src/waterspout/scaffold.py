@@ -369,7 +369,7 @@ class Scaffold(metaclass=ObservedType):
         return f
 
     @staticmethod
-    def _template_decorator(add: Callable[..., None], name: Any) -> Any:
+    def _waterspout_template_decorator(add: Callable[..., None], name: Any) -> Any:
         """Return a function that *add* got, or a decorator for it: with *name*, or without one."""
         if callable(name):  # the decorator stands without parentheses
             add(name)

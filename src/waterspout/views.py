@@ -66,7 +66,7 @@ class View:
             return current_app.ensure_sync(instance().dispatch_request)(**kwargs)
 
         async def on_loop(**kwargs: Any) -> Any:
-            rv = instance()._handler()(**kwargs)
+            rv = instance()._waterspout_handler()(**kwargs)
             return await rv if isawaitable(rv) else rv
 
         made: Any = view
@@ -85,12 +85,12 @@ class View:
         function: Callable[..., Any] = made
         return function
 
-    def _handler(self) -> Callable[..., Any]:
+    def _waterspout_handler(self) -> Callable[..., Any]:
         """Return what answers the current request."""
         return self.dispatch_request
 
     @classmethod
-    def _is_async(cls) -> bool:
+    def _waterspout_is_async(cls) -> bool:
         """Tell whether whatever answers is `async def`."""
         return iscoroutinefunction(cls.dispatch_request)
 
@@ -104,7 +104,7 @@ def loop_view(view: Callable[..., Any]) -> Callable[..., Any]:
     twin: Callable[..., Any]
     made, twin = getattr(view, "_loop_view", (None, view))
     whole = made is view
-    return twin if whole and made.view_class._is_async() else view
+    return twin if whole and made.view_class._waterspout_is_async() else view
 
 
 class MethodView(View):
@@ -135,9 +135,9 @@ class MethodView(View):
 
     def dispatch_request(self, **kwargs: Any) -> Any:
         """Call the method named as the request's; HEAD falls back on ``get``."""
-        return current_app.ensure_sync(self._method())(**kwargs)
+        return current_app.ensure_sync(self._waterspout_method())(**kwargs)
 
-    def _method(self) -> Callable[..., Any]:
+    def _waterspout_method(self) -> Callable[..., Any]:
         name = request.method
         method: Callable[..., Any] | None = getattr(self, name.lower(), None)
         if method is None and name == "HEAD":
@@ -145,14 +145,14 @@ class MethodView(View):
         assert method is not None, f"Unimplemented method {name!r}"
         return method
 
-    def _handler(self) -> Callable[..., Any]:
+    def _waterspout_handler(self) -> Callable[..., Any]:
         own = type(self).dispatch_request is not MethodView.dispatch_request
-        return self.dispatch_request if own else self._method()
+        return self.dispatch_request if own else self._waterspout_method()
 
     @classmethod
-    def _is_async(cls) -> bool:
+    def _waterspout_is_async(cls) -> bool:
         if cls.dispatch_request is not MethodView.dispatch_request:
-            return super()._is_async()
+            return super()._waterspout_is_async()
         methods = [getattr(cls, name.lower(), None) for name in cls.methods or ()]
         found = [iscoroutinefunction(method) for method in methods if method is not None]
         return bool(found) and all(found)

@@ -242,7 +242,7 @@ def test_many_keys_do_not_pile_up_e1(app: Any) -> None:
     for _ in range(50):
         app.secret_key = secrets.token_hex()
         assert app.test_client().get("/add/x").status_code == 200
-    assert len(interface._serializers or ()) <= 8
+    assert len(interface._waterspout_serializers or ()) <= 8
 
 
 @pytest.mark.parametrize(

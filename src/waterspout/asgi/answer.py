@@ -71,7 +71,7 @@ class Answer:
     async def run(self) -> None:
         """Receive the body, run the pipeline, send the answer."""
         exchange = self.exchange
-        if not self.app.needs_wsgi:
+        if not self.app._waterspout_needs_wsgi:
             exchange.ctx = ctx = receive_message(self.app, exchange.incoming)
             if ctx is not None:
                 exchange.plan = ctx.plan
@@ -115,7 +115,7 @@ class Answer:
         plan = exchange.plan
         incoming: Any = exchange.incoming
         ctx = exchange.ctx  # of a mounted application it may be
-        body.limit = (self.app if ctx is None else ctx.app).body_limit(plan)
+        body.limit = (self.app if ctx is None else ctx.app)._waterspout_body_limit(plan)
         if plan is not None and plan.stream:
             incoming.channel = body
             incoming.body = ChannelReader(body, self.loop)

@@ -19,4 +19,4 @@ class ForeignASGI(App):
 
     def __init__(self, program: Program) -> None:
         super().__init__("waterspout", static_folder=None, template_folder=None)
-        self.add_pattern(".*", "program", mounted(self, "", program))
+        self._waterspout_add_pattern(".*", "program", mounted(self, "", program))

@@ -46,19 +46,19 @@ _OF_JSON: dict[str, tuple[str, Callable[[Any], Any]]] = {
 class FlaskConfig(Config):
     """A `Config` in which the settings that Flask removed can be read and still work."""
 
-    _app: ReferenceType[Flask] | None = None
+    _waterspout_app: ReferenceType[Flask] | None = None
 
     def belong_to(self, app: Flask) -> None:
         """Pass removed settings of JSON on to ``app.json`` from now on."""
-        self._app = ref(app)
+        self._waterspout_app = ref(app)
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy, in this process or another, belongs to no application.
-        return {name: value for name, value in vars(self).items() if name != "_app"}
+        return {name: value for name, value in vars(self).items() if name != "_waterspout_app"}
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
-        app = None if self._app is None else self._app()
+        app = None if self._waterspout_app is None else self._waterspout_app()
         if key in _OF_JSON and app is not None:
             name, convert = _OF_JSON[key]
             warn(f"The setting {key!r} was removed; set 'app.json.{name}'.")

@@ -8,6 +8,7 @@ from werkzeug.datastructures import ImmutableDict
 
 from .._imported import imported_names
 from .._removed import removed_names
+from ..additions import find_last
 from ..app import App
 from ..config import DEFAULT_CONFIG, Config
 from ..json.provider import DefaultJSONProvider
@@ -52,6 +53,14 @@ class Flask(App):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         JSONClassAttribute.adopt_all(cls)
+
+
+#: What an `App` has and Flask's application has not.
+_ADDITIONS = (
+    *("add_handlers", "asgi", "before_send", "identify", "lifespan", "mount"),
+    *("on_shutdown", "on_startup", "websocket", "wsgi"),
+)
+find_last(Flask, App, _ADDITIONS)
 
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports

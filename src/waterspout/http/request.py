@@ -60,7 +60,7 @@ def split_blueprint_path(name: str) -> tuple[str, ...]:
 def asks_for_socket(request: Any) -> bool:
     """Tell whether a request (a foreign one of Werkzeug, too) asks for a WebSocket."""
     if isinstance(request, Request):
-        upgrade = request._field(b"upgrade")
+        upgrade = request._waterspout_field(b"upgrade")
     else:
         upgrade = request.headers.get("Upgrade")
     return upgrade is not None and upgrade.lower() == "websocket"
@@ -69,7 +69,7 @@ def asks_for_socket(request: Any) -> bool:
 def names_prefix_alone(request: Any) -> bool:
     """Tell whether a request is for the application's prefix without a slash: ``/app``, where the
     application's root is ``/app/``."""
-    incoming: Incoming | None = getattr(request, "incoming", None)
+    incoming: Incoming | None = getattr(request, "_waterspout_incoming", None)
     if incoming is not None:
         return not incoming.path
     return not request.environ.get("PATH_INFO")
@@ -93,9 +93,9 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     #: The error or redirect that routing ended in.
     routing_exception: HTTPException | None = None
     #: The message of the native server or ASGI; None for a request from a WSGI environ.
-    incoming: Incoming | None = None
+    _waterspout_incoming: Incoming | None = None
     shallow = False
-    _given_input: IO[bytes] | None = None
+    _waterspout_given_input: IO[bytes] | None = None
 
     max_content_length: int | None = Limit("MAX_CONTENT_LENGTH", None)  # type: ignore[assignment]
     max_form_memory_size: int | None = Limit(  # type: ignore[assignment]
@@ -110,21 +110,21 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     if_range: IfRange = Dated(IfRange)  # type: ignore[assignment]
 
     @classmethod
-    def from_incoming(cls: type[R], incoming: Incoming) -> R:
+    def _waterspout_from(cls: type[R], incoming: Incoming) -> R:
         """Make the face of a received message. A subclass with a constructor of its own is
         called with the environ, as Flask calls it."""
         if cls.__init__ is not WerkzeugRequest.__init__:
             request = cls(incoming.to_environ())
-            request.incoming = incoming
+            request._waterspout_incoming = incoming
             return request
         request = cls.__new__(cls)
-        request.incoming = incoming
+        request._waterspout_incoming = incoming
         return request
 
     # -- fields that Werkzeug's constructor sets from an environ ---------------
 
-    def _message(self) -> Incoming:
-        incoming = self.incoming
+    def _waterspout_message(self) -> Incoming:
+        incoming = self._waterspout_incoming
         if incoming is None:
             raise AttributeError("this request has neither a message nor an environ")
         return incoming
@@ -132,37 +132,37 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     @made_once
     def method(self) -> str:  # type: ignore[override]
         """The request method, upper case."""
-        return self._message().method.upper()
+        return self._waterspout_message().method.upper()
 
     @made_once
     def scheme(self) -> str:  # type: ignore[override]
         """``http`` or ``https``."""
-        return self._message().scheme
+        return self._waterspout_message().scheme
 
     @made_once
     def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
         """The address that received the request: (host, port), or (path, None)."""
-        return self._message().server
+        return self._waterspout_message().server
 
     @made_once
     def root_path(self) -> str:  # type: ignore[override]
         """The prefix the application is mounted under, without a trailing slash."""
-        return self._message().root_path.rstrip("/")
+        return self._waterspout_message().root_path.rstrip("/")
 
     @made_once
     def path(self) -> str:  # type: ignore[override]
         """The decoded path below `root_path`, with a leading slash."""
-        return "/" + self._message().path.lstrip("/")
+        return "/" + self._waterspout_message().path.lstrip("/")
 
     @made_once
     def query_string(self) -> bytes:  # type: ignore[override]
         """The raw query string, without the question mark."""
-        return self._message().query
+        return self._waterspout_message().query
 
     @made_once
     def remote_addr(self) -> str | None:  # type: ignore[override]
         """The peer's address."""
-        client = self._message().client
+        client = self._waterspout_message().client
         return None if client is None else client[0]
 
     @made_once
@@ -170,7 +170,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         """The header fields; repeated ones are joined as RFC 9110 §5.3 reads them. Where the
         `environ` was made, they are a view of it, and a hook that changes it changes them."""
         fields: dict[str, str] = {}
-        for raw, value in self._message().headers:
+        for raw, value in self._waterspout_message().headers:
             if _UNDERSCORE in raw:  # SECURITY: see Incoming.to_environ
                 continue
             name = raw.decode("latin-1").title()
@@ -183,12 +183,12 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             return Headers(fields)  # raises `ValueError`
         return headers_of(list(fields.items()), ReceivedHeaders)  # PERF: looked at all at once
 
-    def _field(self, name: bytes) -> str | None:
+    def _waterspout_field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case), None if it was not sent.
 
         PERF: to make `headers` for the few fields that a form needs is a tenth of its time.
         """
-        incoming = self.incoming
+        incoming = self._waterspout_incoming
         made = "headers" in self.__dict__ or type(self).headers is not _HEADERS
         if made or incoming is None:
             return self.headers.get(name.decode())
@@ -200,24 +200,26 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         """The host that was asked, with its port where that is not the scheme's; "" if it has
         characters that a host cannot have. Raises `SecurityError` (400) for one that
         `trusted_hosts` has not."""
-        sent = self._field(b"host")
+        sent = self._waterspout_field(b"host")
         server = self.server if sent is None else None
         return get_host(self.scheme, sent, server, self.trusted_hosts)
 
     @property
     def content_type(self) -> str | None:  # type: ignore[override]
         """The media type of the body with its parameters, None if none was sent."""
-        return self._field(b"content-type")
+        return self._waterspout_field(b"content-type")
 
     @made_once
     def content_length(self) -> int | None:
         """The length of the body in bytes as the client gave it; None if it gave none, or
         sends the body in chunks."""
-        return get_content_length(self._field(b"content-length"), self._field(b"transfer-encoding"))
+        return get_content_length(
+            self._waterspout_field(b"content-length"), self._waterspout_field(b"transfer-encoding")
+        )
 
     @made_once
     def _parsed_content_type(self) -> tuple[str, dict[str, str]]:  # type: ignore[override]
-        return parse_options_header(self._field(b"content-type"))
+        return parse_options_header(self._waterspout_field(b"content-type"))
 
     @made_once
     def args(self) -> MultiDict[str, str]:
@@ -228,7 +230,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     @made_once
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies (RFC 6265); of several with one name the first."""
-        incoming = self.incoming
+        incoming = self._waterspout_incoming
         if incoming is None or "headers" in self.__dict__:
             sent = ";".join(self.headers.getlist("Cookie"))
         else:  # PERF: without making all headers
@@ -240,8 +242,8 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     @made_once
     def environ(self) -> WSGIEnvironment:  # type: ignore[override]
         """The WSGI environ, made on demand where a server of ours received the request."""
-        environ = self._message().to_environ()
-        environ["wsgi.input"] = self._given_input = self._body_file()
+        environ = self._waterspout_message().to_environ()
+        environ["wsgi.input"] = self._waterspout_given_input = self._waterspout_body_file()
         environ["werkzeug.request"] = self
         if type(self).headers is _HEADERS:
             self.__dict__["headers"] = EnvironHeaders(environ)
@@ -249,8 +251,8 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
 
     # -- the body --------------------------------------------------------------
 
-    def _body_file(self) -> IO[bytes]:
-        body = self._message().body
+    def _waterspout_body_file(self) -> IO[bytes]:
+        body = self._waterspout_message().body
         if isinstance(body, bytes):
             return BytesIO(body)
         if body.seekable():
@@ -263,7 +265,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         view ran, unless the route streams or VIEW_BEFORE_BODY says otherwise. Raises 413 above
         `max_content_length`."""
         limit = self.max_content_length
-        if self.incoming is None or self._has_other_input():
+        if self._waterspout_incoming is None or self._waterspout_has_other_input():
             environ = self.environ
             chunked = self.content_length is None and "wsgi.input_terminated" in environ
             if chunked and limit is not None:
@@ -271,9 +273,9 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             inherited: Any = WerkzeugRequest.stream
             found: IO[bytes] = inherited.__get__(self)
             return found
-        body = self._message().body
+        body = self._waterspout_message().body
         if limit is None:
-            return self._body_file()
+            return self._waterspout_body_file()
         if isinstance(body, bytes):
             size: int | None = len(body)
         elif body.seekable():
@@ -284,12 +286,12 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
                 return cast("IO[bytes]", Bounded(body, limit))
         if size is not None and size > limit:
             raise RequestEntityTooLarge()
-        return self._body_file()
+        return self._waterspout_body_file()
 
-    def _has_other_input(self) -> bool:
+    def _waterspout_has_other_input(self) -> bool:
         """Whether a hook has put another body into the environ."""
         environ = self.__dict__.get("environ")
-        return environ is not None and environ["wsgi.input"] is not self._given_input
+        return environ is not None and environ["wsgi.input"] is not self._waterspout_given_input
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body piece by piece as it arrives, on a route with ``stream=True``;
@@ -297,7 +299,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
 
         Raises `ClientDisconnected` (400) if the client goes away first.
         """
-        channel = None if self.incoming is None else self.incoming.channel
+        channel = None if self._waterspout_incoming is None else self._waterspout_incoming.channel
         if channel is not None:
             while chunk := await channel.receive():
                 yield chunk
@@ -308,13 +310,13 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
 
     async def disconnected(self) -> None:
         """Return when the client has gone away; never, where the server cannot tell."""
-        peer = None if self.incoming is None else self.incoming.peer
+        peer = None if self._waterspout_incoming is None else self._waterspout_incoming.peer
         if peer is None:
             await asyncio.get_running_loop().create_future()
         assert peer is not None
         await peer.disconnected()
 
-    def must_close(self) -> bool:
+    def _waterspout_must_close(self) -> bool:
         """Whether `close` or the end of the request has anything to do: files were received,
         or an environ refers back."""
         made = self.__dict__
@@ -349,7 +351,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     @property
     def want_form_data_parsed(self) -> bool:
         """Whether there is a form to parse: a content type was sent."""
-        return bool(self._field(b"content-type"))
+        return bool(self._waterspout_field(b"content-type"))
 
     def make_form_data_parser(self) -> FormDataParser:
         """Make what reads the form, with the limits of this request."""
@@ -384,7 +386,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             and not values["files"]
         ):
             attach_enctype_error_multidict(self)
-        if self.awaitable_values:
+        if self._waterspout_awaitable_values:
             values["form"] = awaitable(values["form"])
             values["files"] = awaitable(values["files"])
 
@@ -401,26 +403,26 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         return self.files
 
     @property
-    def awaitable_values(self) -> bool:
+    def _waterspout_awaitable_values(self) -> bool:
         """Whether body values accept ``await``: AWAITABLE_VALUES is on, and view or hooks of this
         request are `async def`."""
         ctx = request_var.get(None)
         return (
             ctx is not None
             and bool(ctx.app.config["AWAITABLE_VALUES"])
-            and bool(ctx.app.plan_for(self.url_rule).awaits)
+            and bool(ctx.app._waterspout_plan_for(self.url_rule).awaits)
         )
 
     @made_once
     def values(self) -> Any:
         """Query and form values together, the form's only for methods with a body."""
         found = super().values
-        return awaitable(found) if self.awaitable_values else found
+        return awaitable(found) if self._waterspout_awaitable_values else found
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """Return the body as bytes, or as str with ``as_text=True`` (Werkzeug's `get_data`)."""
         value = super().get_data(*args, **kwargs)
-        if not self.awaitable_values:
+        if not self._waterspout_awaitable_values:
             return value
         value = awaitable(value)
         if "_cached_data" in self.__dict__ and isinstance(value, bytes):
@@ -431,7 +433,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         """Return the body parsed as JSON (Werkzeug's `get_json`): 415 for another content
         type, 400 for bad JSON, unless *force* or *silent* say otherwise."""
         value = super().get_json(*args, **kwargs)
-        if not self.awaitable_values:
+        if not self._waterspout_awaitable_values:
             return value
         made = awaitable(value)
         if made is not value and any(kept is value for kept in self._cached_json):

@@ -6,7 +6,7 @@ loop, WSGI reads it through a private loop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
@@ -196,7 +196,7 @@ class Response(Ready, WerkzeugResponse, metaclass=ObservedType):
                 self.status_code = status
                 self.headers.pop("X-Sendfile", None)  # some proxies send the file whatever comes
             if status == 412:
-                self._drop_content()
+                _drop_content(self)
             elif status == 200 and method == "GET" and self.status_code == 200 and complete_length:
                 part = usable_range(field("Range"), complete_length)
                 if part is not None and range_applies(field("If-Range"), etag, modified):
@@ -204,33 +204,23 @@ class Response(Ready, WerkzeugResponse, metaclass=ObservedType):
         super().make_conditional(plain, accept_ranges, complete_length)
         return self
 
-    def _drop_content(self) -> None:
-        """Send an empty body instead of the one that there is, which is closed."""
-        close = getattr(self.response, "close", None)
-        if close is not None:
-            close()
-        for name in _OF_CONTENT:
-            self.headers.pop(name, None)
-        self.direct_passthrough = False
-        self.response = []
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the body is an async iterable."""
-        return hasattr(self.response, "__aiter__")
-
     def iter_encoded(self) -> Iterator[bytes]:
         """Iterate over the body as bytes; an async body through a private event loop."""
-        if self.is_async:
-            body: Any = self.response
+        body: Any = self.response
+        if hasattr(body, "__aiter__"):
             return _encoded(blocking_iterator(body))
         return super().iter_encoded()
 
-    async def aiter_encoded(self) -> AsyncIterator[bytes]:
-        """Iterate over an async body as bytes."""
-        body: Any = self.response
-        async for item in body:
-            yield item.encode() if isinstance(item, str) else item
+
+def _drop_content(response: Response) -> None:
+    """Send an empty body instead of the one that there is, which is closed."""
+    close = getattr(response.response, "close", None)
+    if close is not None:
+        close()
+    for name in _OF_CONTENT:
+        response.headers.pop(name, None)
+    response.direct_passthrough = False
+    response.response = []
 
 
 def is_made_while_sent(response: WerkzeugResponse) -> bool:

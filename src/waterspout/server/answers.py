@@ -40,7 +40,9 @@ _OWN_CLOSES = (WerkzeugResponse.close, Written.close)
 def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
     """Return the response as bytes; one that must not be sent becomes a logged 500."""
     ctx = exchange.ctx
-    if ctx is not None and ctx.app.before_send_funcs:  # without it the WSGI door has done it
+    if (
+        ctx is not None and ctx.app._waterspout_before_send_funcs
+    ):  # without it the WSGI door has done it
         pass_last(ctx.app, response)
     try:
         defaults = None if ctx is None else default_fields(ctx.app)
@@ -174,7 +176,7 @@ def own_answer(app: App, exchange: Exchange, status: int) -> Outgoing:
     ctx = exchange.ctx
     app = app if ctx is None else ctx.app
     defaults = default_fields(app)
-    if ctx is None or not app.before_send_funcs:
+    if ctx is None or not app._waterspout_before_send_funcs:
         return plain_error(status, "" if defaults is None else defaults.lines)
     response = app.response_class(_text(status, _phrase(status)), status, mimetype="text/plain")
     if status == 503:

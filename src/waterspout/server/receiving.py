@@ -54,7 +54,7 @@ class Receiver(Wire):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.app = server.app
-        self.wsgi = server.app.needs_wsgi
+        self.wsgi = server.app._waterspout_needs_wsgi
         self.proxied = server.asks_proxies
         self.access_log = server.access_log
         self.parser = RequestParser(self, self.limits, server.conduct)
@@ -215,7 +215,7 @@ class Receiver(Wire):
             exchange.keep_alive = False  # see `Conduct.reads_chunks_in_1_0`
         ctx = exchange.ctx  # of a mounted application it may be
         exchange.budget = self.budget
-        exchange.limit = limit = (self.app if ctx is None else ctx.app).body_limit(plan)
+        exchange.limit = limit = (self.app if ctx is None else ctx.app)._waterspout_body_limit(plan)
         self._rate_from = None
         length = parser.content_length
         too_large = limit is not None and length is not None and length > limit

@@ -47,7 +47,7 @@ class SecureCookieSessionInterface(SessionInterface):
     #: What `open_session` makes.
     session_class = SecureCookieSession
 
-    _serializers: dict[Any, URLSafeTimedSerializer] | None = None
+    _waterspout_serializers: dict[Any, URLSafeTimedSerializer] | None = None
 
     def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
         """Return the signing serializer for the app's keys, None without a secret key."""
@@ -61,9 +61,9 @@ class SecureCookieSessionInterface(SessionInterface):
         # The ids are those of objects the kept serializer holds on to.
         payload, digest = self.serializer, self.digest_method
         key = (ring, self.salt, self.key_derivation, id(payload), id(digest))
-        kept = self._serializers
+        kept = self._waterspout_serializers
         if kept is None:
-            kept = self._serializers = {}
+            kept = self._waterspout_serializers = {}
         found = kept.get(key)
         if found is None:
             if len(kept) >= 8:  # apps share the interface of their class; keys rotate
@@ -105,8 +105,8 @@ class SecureCookieSessionInterface(SessionInterface):
         if not session:
             if session.modified:
                 name = self.get_cookie_name(app)
-                response.delete_cookie(name, **self._cookie_attributes(app))
-                self._keep_from_caches(app, session, response)
+                response.delete_cookie(name, **self._waterspout_cookie_attributes(app))
+                self._waterspout_keep_from_caches(app, session, response)
             return
         if not self.should_set_cookie(app, session):
             return
@@ -114,14 +114,14 @@ class SecureCookieSessionInterface(SessionInterface):
         assert signing is not None, "a session that is not null has a key"
         name = self.get_cookie_name(app)
         value: str = signing.dumps(dict(session))
-        attributes = self._cookie_attributes(app)
+        attributes = self._waterspout_cookie_attributes(app)
         attributes["expires"] = self.get_expiration_time(app, session)
         if app.config.get("SESSION_COOKIE_OVERSIZE") == "error":
             _check_size(name, value, attributes, app.config["MAX_COOKIE_SIZE"])
         response.set_cookie(name, value, **attributes)
-        self._keep_from_caches(app, session, response)
+        self._waterspout_keep_from_caches(app, session, response)
 
-    def _cookie_attributes(self, app: App) -> dict[str, Any]:
+    def _waterspout_cookie_attributes(self, app: App) -> dict[str, Any]:
         return {
             "domain": self.get_cookie_domain(app),
             "path": self.get_cookie_path(app),
@@ -131,7 +131,9 @@ class SecureCookieSessionInterface(SessionInterface):
             "httponly": self.get_cookie_httponly(app),
         }
 
-    def _keep_from_caches(self, app: App, session: SessionMixin, response: Response) -> None:
+    def _waterspout_keep_from_caches(
+        self, app: App, session: SessionMixin, response: Response
+    ) -> None:
         if not session.accessed:  # else it is said already
             _vary_on_cookie(response)
         if app.config.get("SESSION_COOKIE_PRIVATE"):

@@ -87,7 +87,7 @@ class FlaskClient(Client):
     """
 
     application: App
-    _async: AsyncDriver | None = None
+    _waterspout_async: AsyncDriver | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -103,12 +103,14 @@ class FlaskClient(Client):
         `App.test_request_context`."""
         if self._cookies is None:
             raise TypeError("Cookies are disabled. Create a client with 'use_cookies=True'.")
-        if self._async is not None:
-            return self._async.session_transaction(self._request_from_builder_args(args, kwargs))
-        return self._session_transaction(*args, **kwargs)
+        if self._waterspout_async is not None:
+            return self._waterspout_async.session_transaction(
+                self._request_from_builder_args(args, kwargs)
+            )
+        return self._waterspout_session_transaction(*args, **kwargs)
 
     @contextmanager
-    def _session_transaction(self, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
+    def _waterspout_session_transaction(self, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
         app = self.application
         ctx = app.test_request_context(*args, **kwargs)
         self._add_cookies_to_wsgi(ctx.request.environ)
@@ -144,7 +146,7 @@ class FlaskClient(Client):
         finally:
             builder.close()
 
-    def _request_from(self, given: Any) -> WerkzeugRequest:
+    def _waterspout_request_from(self, given: Any) -> WerkzeugRequest:
         if isinstance(given, werkzeug.test.EnvironBuilder):
             builder = copy(given)
             builder.environ_base = self._copy_environ(builder.environ_base or {})
@@ -165,10 +167,10 @@ class FlaskClient(Client):
         **kwargs: Any,
     ) -> TestResponse:
         """Send a request: arguments of `EnvironBuilder`, or a builder, environ or request."""
-        request = self._request(args, kwargs)
-        if self._async is not None:
+        request = self._waterspout_request(args, kwargs)
+        if self._waterspout_async is not None:
             # A coroutine: `async with` asks for every request to be awaited.
-            return self._async.open(request, follow_redirects)  # type: ignore[return-value]
+            return self._waterspout_async.open(request, follow_redirects)  # type: ignore[return-value]
         # Contexts are kept for one request only, not across redirects or later requests.
         self._context_stack.close()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
@@ -181,9 +183,9 @@ class FlaskClient(Client):
     def stream(self, *args: Any, **kwargs: Any) -> Visit:
         """Send a request as `open` does and return it while it runs, to read its answer piece
         by piece or to go away; only in an ``async with`` block."""
-        if self._async is None:
+        if self._waterspout_async is None:
             raise RuntimeError("stream() belongs to 'async with app.test_client() as client'.")
-        return self._async.visit(self._request(args, kwargs))
+        return self._waterspout_async.visit(self._waterspout_request(args, kwargs))
 
     def websocket(self, *args: Any, subprotocols: Sequence[str] = (), **kwargs: Any) -> Any:
         """Open a WebSocket; the other arguments are those of `open`.
@@ -195,13 +197,13 @@ class FlaskClient(Client):
         See `sockets.SocketVisit`; in an ``async with`` block of the client the methods are
         awaited, and so is entering.
         """
-        request = self._request(args, kwargs)
+        request = self._waterspout_request(args, kwargs)
         self._add_cookies_to_wsgi(request.environ)
         scope = socket_scope(scope_of(request.environ), subprotocols)
-        visit = BlockingVisit if self._async is None else SocketVisit
-        return visit(self.application, scope, partial(self._answer, request))
+        visit = BlockingVisit if self._waterspout_async is None else SocketVisit
+        return visit(self.application, scope, partial(self._waterspout_answer, request))
 
-    def _answer(
+    def _waterspout_answer(
         self, request: WerkzeugRequest, pieces: list[bytes], status: int, headers: Headers
     ) -> TestResponse:
         """Make the response to *request*, and keep its cookies."""
@@ -213,22 +215,22 @@ class FlaskClient(Client):
         response.json_module = self.application.json  # type: ignore[assignment]  # a provider will do
         return response
 
-    def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WerkzeugRequest:
+    def _waterspout_request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WerkzeugRequest:
         given = args[0] if args else None
         if isinstance(given, werkzeug.test.EnvironBuilder | dict | WerkzeugRequest):
-            return self._request_from(given)
+            return self._waterspout_request_from(given)
         return self._request_from_builder_args(args, kwargs)
 
     async def __aenter__(self) -> Self:
-        if self._async is not None:
+        if self._waterspout_async is not None:
             raise RuntimeError("Cannot nest client invocations")
         driver = AsyncDriver(self)
         await driver.start()
-        self._async = driver
+        self._waterspout_async = driver
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        driver, self._async = self._async, None
+        driver, self._waterspout_async = self._waterspout_async, None
         assert driver is not None
         await driver.stop()
 

@@ -80,15 +80,15 @@ class Host(App):
     body_timeout: float | None = None
     application: Application | None = None
 
-    def body_limit(self, plan: Plan | None) -> int | None:
+    def _waterspout_body_limit(self, plan: Plan | None) -> int | None:
         """Return None: the program may raise the limit when it has seen the header section."""
         return None
 
-    def takes_error(self, error: Exception, blueprints: list[str]) -> bool:
+    def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Leave errors to the program's own handlers."""
         return False
 
-    def _own_keys(self) -> tuple[Any, Any]:
+    def _waterspout_own_keys(self) -> tuple[Any, Any]:
         """Return ``cookie_secret``; of several by version that of ``key_version``, or the newest,
         and the others."""
         settings = {} if self.application is None else self.application.settings
@@ -126,12 +126,14 @@ def app_of(program: Any, front: Front | None = None) -> Host:
     if isinstance(program, Application):
         host.config["DEBUG"] = bool(program.settings.get("debug"))
         host.application = program
-        host.mounts = program._waterspout_mounts
+        host._waterspout_mounts = program._waterspout_mounts
         _take_hooks(host, program)
         endpoint = _application_endpoint(program, front=front)
     else:
         endpoint = _delegate_endpoint(program)
-    host.add_pattern(EVERYTHING, "tornado", endpoint, stream=True, on_disconnect="finish")
+    host._waterspout_add_pattern(
+        EVERYTHING, "tornado", endpoint, stream=True, on_disconnect="finish"
+    )
     return host
 
 
@@ -139,15 +141,15 @@ def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     """Return the endpoint for *application* below *prefix* of *app*."""
     mounted_in(app).append((prefix, application))
     for below, inner in application._waterspout_mounts:
-        app.mount(prefix + below, inner)
+        App.mount(app, prefix + below, inner)
     _take_hooks(app, application)
     return _application_endpoint(application, prefix)
 
 
 def _take_hooks(app: App, application: Application) -> None:
     starting, stopping = getattr(application, "_waterspout_hooks", ((), ()))
-    app.startup_funcs.extend(map(_on_the_loop, starting))
-    app.shutdown_funcs.extend(map(_on_the_loop, stopping))
+    app._waterspout_startup_funcs.extend(map(_on_the_loop, starting))
+    app._waterspout_shutdown_funcs.extend(map(_on_the_loop, stopping))
 
 
 def _on_the_loop(hook: Callable[[], Any]) -> Callable[[], Any]:
@@ -236,8 +238,8 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         if root or prefix:
             _set_root(ctx, request, root + prefix, joined=bool(prefix))
         found = find(app, request, values)
-        if app.user_func is not None:
-            user = app.user_func()
+        if app._waterspout_user_func is not None:
+            user = app._waterspout_user_func()
             ctx._user = await user if isinstance(user, Awaitable) else user
         if not isinstance(found, tuple):
             if type(found) is not _HandlerDelegate or found.stream_request_body:
@@ -394,7 +396,9 @@ def add_handlers(app: App, *arguments: Any) -> None:
             while name in app.view_functions:
                 name += "_"
         named[name] = spec
-        app.add_pattern(spec.regex.pattern, name, endpoint_of(spec.handler_class, spec.kwargs))
+        app._waterspout_add_pattern(
+            spec.regex.pattern, name, endpoint_of(spec.handler_class, spec.kwargs)
+        )
 
 
 def _raw(args: tuple[str | None, ...]) -> list[bytes | None]:

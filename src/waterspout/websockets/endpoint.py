@@ -96,7 +96,7 @@ async def _save_session(ctx: RequestContext, drv: Driver) -> list[Header]:
     if session is None or interface.is_null_session(session):
         return []
     response = app.response_class()
-    if app.session_is_lazy:
+    if app._waterspout_session_is_lazy:
         interface.save_session(app, session, response)
     else:
         await drv.call_io(app, interface.save_session, app, session, response)

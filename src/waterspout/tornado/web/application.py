@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.utils import cached_property
 
+from ...additions import Added
 from ...current import request_var
 from ...joining import core_of
 from ...lazy import load
 from ...registries import Revision
-from ..additions import Added
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..replaced import NotesReplaced

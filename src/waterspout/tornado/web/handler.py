@@ -16,9 +16,9 @@ from http.cookies import Morsel, SimpleCookie
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
+from ...additions import Added
 from ...lazy import load
 from ...templating.tornado import BaseLoader
-from ..additions import Added
 from ..httputil import HTTPHeaders, HTTPServerRequest
 from ..locale import Locale
 from ..util import ObjectDict
