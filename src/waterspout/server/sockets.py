@@ -23,7 +23,7 @@ from .settings import ServerSettings
 FD_VARIABLE = "WATERSPOUT_FD"
 _SD_FIRST = 3  # sd_listen_fds(3): the first descriptor systemd hands over
 _EVERYWHERE = frozenset({"", "*"})
-# A peer that vanished without a word is found after about two minutes (hostile.md X21).
+# A peer that vanished without a word is found after about two minutes.
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
 
@@ -238,7 +238,7 @@ def _listen_unix(path: str, settings: ServerSettings) -> Listener:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket file nobody listens on (hostile.md X33); refuse anything else."""
+    """Remove a socket file nobody listens on; refuse anything else."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
