@@ -25,8 +25,8 @@ PACKAGE = SOURCE / "waterspout"
 GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
 FLOORS = {
     GROUND: (
-        "config current escaping flags http job_queue json lazy locale log paths private_loop"
-        " registries security signals tracebacks typing"
+        "additions config current escaping flags http job_queue json lazy locale log paths"
+        " private_loop registries security signals tracebacks typing"
     ),
     MIDDLE: (
         "admission app_context bridge carry context lanes proxies request_thread routing sessions"
