@@ -193,11 +193,31 @@ class Lane:
         if threads < settings.threads and len(self._jobs) + at_work > threads:
             self._start_thread()
         else:
-            if not self._will_rouse:
-                self._will_rouse = True
-                self.loop.call_soon(self._rouse)
+            self._rouse_soon()
             if not self._growing and (threads < settings.max_threads or self._jobs.urgent):
                 self._grow_later()
+
+    def take_back(self, lock: threading.Lock) -> None:
+        """Take the thread back that waits for *lock*, and was a request's: it is free for any job,
+        without being woken for that."""
+        self.kept -= 1
+        self.busy -= 1
+        self._jobs.lay_down(lock)
+        if len(self._jobs):
+            self._rouse_soon()
+
+    def wait_for(self, lock: threading.Lock) -> bool:
+        """Wait for *lock* in a thread that is a request's; False if the thread was taken back and
+        there was nothing to do for so long that it may end."""
+        while not lock.acquire(timeout=self.settings.idle):
+            if self._jobs.forget(lock):
+                return False
+        return True
+
+    def return_from(self) -> None:
+        """Count a thread as busy that was taken back; its job ends now."""
+        self._jobs.get_up()
+        self.busy += 1
 
     def answer(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call ``callback(*args)`` soon on the loop; for the lane's threads."""
@@ -273,6 +293,11 @@ class Lane:
             except Exception as error:  # the other answers are delivered all the same
                 message = f"Error in {callback!r}, for the lane {self.name!r}"
                 self.loop.call_exception_handler({"message": message, "exception": error})
+
+    def _rouse_soon(self) -> None:
+        if not self._will_rouse:
+            self._will_rouse = True
+            self.loop.call_soon(self._rouse)
 
     def _rouse(self) -> None:
         self._will_rouse = False

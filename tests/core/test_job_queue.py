@@ -88,3 +88,56 @@ def test_who_waits_too_long_gets_empty_and_is_not_counted_on(queue: JobQueue) ->
     queue.put((len, ("abc",)))
     queue.rouse()
     assert queue.take(timeout=0.01) == (len, ("abc",))
+
+
+def lie_down(queue: JobQueue, lock: threading.Lock) -> threading.Thread:
+    """Start a thread that waits for *lock*, and works on the queue when it has got it."""
+
+    def work() -> None:
+        lock.acquire()
+        queue.get_up()
+        work_on_here(queue)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    queue.lay_down(lock)
+    return thread
+
+
+def work_on_here(queue: JobQueue) -> None:
+    while (job := queue.take()) is not None:
+        function, args = job
+        function(*args)
+
+
+def locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+def test_a_thread_that_waits_for_something_else_takes_jobs_when_it_was_laid_down(
+    queue: JobQueue,
+) -> None:
+    done: list[int] = []
+    lie_down(queue, locked())
+    for number in range(50):
+        queue.put((done.append, (number,)))
+    queue.rouse()
+    assert until(lambda: len(done) == 50)
+
+
+def test_a_thread_that_is_laid_down_at_the_end_ends(queue: JobQueue) -> None:
+    queue.close()
+    thread = lie_down(queue, locked())
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_thread_that_waits_no_longer_is_not_woken(queue: JobQueue) -> None:
+    lock = locked()
+    assert not queue.forget(lock)
+    queue.lay_down(lock)
+    assert queue.forget(lock)
+    queue.rouse()
+    assert lock.locked()
