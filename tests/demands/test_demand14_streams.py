@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Visitor
+from demand_people import SECONDS, Visitor, ask
 from demand_servers import Serve
 
-from waterspout import App, g, request, session, sse
+from waterspout import App, Response, g, request, session, sse
 
 PIECE = b"x" * 32_768
 
@@ -196,6 +196,22 @@ def read_on(visitor: Visitor) -> None:
             pass
     except OSError:
         pass
+
+
+@pytest.mark.parametrize("path", ["/def", "/async"])
+def test_demand14_a_body_that_cannot_be_begun_is_500(app: App, serve: Serve, path: str) -> None:
+    class Body:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            raise ZeroDivisionError
+
+    app.add_url_rule("/def", "def", lambda: Response(Body()))
+
+    @app.get("/async")
+    async def in_async() -> Response:
+        return Response(Body())
+
+    with serve(app) as port:
+        assert ask(port, path).status == 500
 
 
 def test_demand14_closing_needs_no_view_thread(app: App, ends: Ends, native: Serve) -> None:

@@ -306,13 +306,19 @@ async def finish_in_thread(
 ) -> None:
     """Send what a request has answered that ran in *thread*, and end it there."""
     exchange.task = asyncio.current_task()  # now it can be cancelled
+    ctx = exchange.ctx
+    driver = LoopDriver(thread)
     try:
-        await _deliver(connection, exchange, result, outgoing, thread)
+        try:
+            await _deliver(connection, exchange, result, outgoing, thread)
+        finally:
+            if ctx is not None and _outlives(ctx, exchange, outgoing):
+                await _close_through(connection, ctx, driver)
+    except BaseException as error:
+        if ends_from_outside(exchange, error):
+            raise
+        cut(connection, exchange, error)
     finally:
-        ctx = exchange.ctx
-        driver = LoopDriver(thread)
-        if ctx is not None and _outlives(ctx, exchange, outgoing):
-            await _close_through(connection, ctx, driver)
         driver.end()
 
 

@@ -54,7 +54,7 @@ class AsyncPieces:
         self.context = thread.context
         self._thread = thread
         self._count = 0
-        self._iterator: AsyncIterator[Any] = aiter(response.response)
+        self._iterator: AsyncIterator[Any] | None = None
 
     def __aiter__(self) -> AsyncPieces:
         return self
@@ -63,7 +63,10 @@ class AsyncPieces:
         self._count += 1
         if self._count % _TURN == 0:
             await asyncio.sleep(0)
-        piece = await self._iterator.__anext__()
+        iterator = self._iterator
+        if iterator is None:  # not before: what fails here is an error of the first piece
+            iterator = self._iterator = aiter(self.response.response)
+        piece = await iterator.__anext__()
         return piece if type(piece) is bytes else _as_bytes(piece)
 
     async def aclose(self) -> None:
