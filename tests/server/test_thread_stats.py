@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from waterspout import App, Response, thread_stats
+from waterspout import App, Response, request, thread_stats
 from waterspout.server import Server, Threads, serve_in_thread
+
+WEBSOCKET = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "eA=="}
 
 
 def connect(server: Server) -> HTTPConnection:
@@ -85,6 +87,30 @@ def test_one_kept_thread_too_many_is_503_and_views_go_on(app: App, gate: threadi
         gate.set()
         first.close()
         refused.close()
+
+
+def test_a_lent_socket_is_given_back_where_async_code_is_on_the_way(app: App) -> None:
+    """The program answers on the client's socket itself, as flask-sock does."""
+
+    @app.before_request
+    async def before() -> None:
+        pass
+
+    @app.route("/socket", websocket=True)
+    def on_socket() -> str:
+        client = request.environ["werkzeug.socket"]
+        client.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\nbye")
+        client.close()
+        return ""
+
+    with serve_in_thread(app) as server:
+        connection = connect(server)
+        connection.request("GET", "/socket", headers={"Connection": "Upgrade", **WEBSOCKET})
+        with connection.sock.makefile("rb") as answer:
+            assert answer.read().endswith(b"bye")
+        views = json.loads(get(server, "/stats")[1])["views"]
+        assert (views["at_work"], views["kept"]) == (1, 0)
+        connection.close()
 
 
 def test_outside_of_a_server_there_is_nothing_to_tell() -> None:

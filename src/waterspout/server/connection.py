@@ -211,8 +211,8 @@ class Connection(Receiver):
         if it is still needed."""
         if exchange.abandoned:
             exchange.discard_body()
-            if exchange.lent is not None:
-                exchange.lent.finish()
+        if exchange.lent is not None:
+            exchange.lent.finish()
         if outgoing is None:
             if not (result is SENT or exchange.abandoned):
                 self.write_plain(exchange, *result)

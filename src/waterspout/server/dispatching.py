@@ -132,8 +132,8 @@ async def _answer(
     stage: Coroutine[Any, Any, Answer],
     driver: LoopDriver,
 ) -> None:
-    """Await the stage that makes the answer, send it, end the request's context, and give its
-    thread back.
+    """Await the stage that makes the answer, send it, end the request's context, and give back its
+    thread and the client's socket.
 
     The guard of a request's work on the loop: what the stage raises is answered, and what fails
     besides cuts the connection, unless somebody else ends the work.
@@ -182,6 +182,8 @@ async def _answer(
         cut(connection, exchange, error)
     finally:
         driver.end()
+        if exchange.lent is not None:
+            exchange.lent.finish()
 
 
 async def _close_through(connection: Connection, ctx: RequestContext, driver: LoopDriver) -> None:
@@ -203,6 +205,8 @@ def cut(connection: Connection, exchange: Exchange, error: BaseException) -> Non
     if exchange.timer is not None:
         exchange.timer.cancel()
     exchange.abandoned = True
+    if exchange.lent is not None:
+        exchange.lent.finish()
     connection.abort()
 
 

@@ -40,6 +40,7 @@ class LentSocket:
         self._connection = connection
         self._relay: Relay | None = None
         self._lending = threading.Lock()
+        self._finished = False
 
     def __getattr__(self, name: str) -> Any:
         if name in _ASKING:
@@ -47,7 +48,11 @@ class LentSocket:
         return getattr(self._lent(), name)
 
     def finish(self) -> None:
-        """End the connection when the client has what the program wrote; on the loop."""
+        """Note that the request has ended, and end the connection, if it was used, when the client
+        has what the program wrote; on the loop. Later calls do nothing."""
+        if self._finished:
+            return
+        self._finished = True
         if self._relay is not None:
             self._connection.server.lanes.views.kept -= 1
             self._relay.finish()
@@ -74,6 +79,8 @@ class LentSocket:
         return lent.result()
 
     def _open_relay(self) -> Relay:
+        if self._finished:  # the connection may be at another request
+            raise ConnectionResetError("The request has ended.")
         views = self._connection.server.lanes.views
         views.check_kept()
         relay = Relay(self._connection)
