@@ -237,19 +237,14 @@ class Lane:
         A thread cannot be cancelled. If we are, a call that has not begun is left out, and one
         that runs is waited for: what follows, such as teardown, must not run beside it.
         """
-        return await self._run(self.submit, True, func, args, kwargs)
+        return await self._run(True, func, args, kwargs)
 
     async def run_or_abandon(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Do as `run`, but when cancelled leave the thread to itself."""
-        return await self._run(self.submit, False, func, args, kwargs)
+        return await self._run(False, func, args, kwargs)
 
     async def _run(
-        self,
-        submit: Callable[[Callable[[], object]], object],
-        wait: bool,
-        func: Callable[..., T],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, wait: bool, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> T:
         future: asyncio.Future[T] = self.loop.create_future()
         context = contextvars.copy_context()
@@ -266,7 +261,7 @@ class Lane:
             else:
                 self.answer(_succeed, future, result)
 
-        submit(job)
+        self.submit(job)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

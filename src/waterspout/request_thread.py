@@ -165,11 +165,6 @@ class RequestThread:
         thread._taken = True
         return thread
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether there was a step."""
-        return self._taken
-
     def keep(self) -> None:
         """Count a thread of `of_here` as kept."""
         self.lane.kept += 1

@@ -2,7 +2,7 @@
 
 Code written for Quart awaits `request.form`, `request.get_json()` and
 `render_template()`. Here these are plain values; subclasses with an `__await__` that
-returns at once let both ways of writing run (demand: no await traps).
+returns at once let both ways of writing run.
 """
 
 from __future__ import annotations
