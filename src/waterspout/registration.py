@@ -39,7 +39,7 @@ from .log import create_logger
 from .paths import find_package
 from .registries import HookList, HookRegistry, Registry, Revision
 from .routing import Patterns, RouteTable, Rule
-from .routing.checks import add_rule, check_braces, endpoint_of_class
+from .routing.checks import add_rule, check_braces, endpoint_of_class, methods_of
 from .routing.subdomain import subdomain_of
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -304,27 +304,18 @@ class Registration(Scaffold):
             view_func = endpoint_of_class(view_func, endpoint)
         options = {**getattr(view_func, "rule_options", {}), **options}
         options["endpoint"] = endpoint
-        methods = options.pop("methods", None)
-        if methods is None:
-            methods = getattr(view_func, "methods", None) or ("GET",)
-        if isinstance(methods, str):
-            raise TypeError(
-                "Allowed methods must be a list of strings, for"
-                ' example: @app.route(..., methods=["POST"])'
-            )
-        methods = {item.upper() for item in methods}
-        required = set(getattr(view_func, "required_methods", ()))
-        if provide_automatic_options is None:
-            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
-        if provide_automatic_options is None:
-            provide_automatic_options = (
-                "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
-            )
-        if provide_automatic_options:
-            required.add("OPTIONS")
-        made: Any = self.url_rule_class(rule, methods=methods | required, **options)
+        methods = methods_of(view_func, options.pop("methods", None))
+        automatic = provide_automatic_options
+        if automatic is None:
+            automatic = getattr(view_func, "provide_automatic_options", None)
+        if automatic is None:
+            automatic = "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+        if automatic:
+            methods.add("OPTIONS")
+        methods.update(getattr(view_func, "required_methods", ()))
+        made: Any = self.url_rule_class(rule, methods=methods, **options)
         made.plan = None  # a program's own class may be Werkzeug's
-        made.provide_automatic_options = provide_automatic_options
+        made.provide_automatic_options = automatic
         add_rule(self.url_map, made, written if checks else None)
         if view_func is not None:
             self._waterspout_add_view_function(endpoint, view_func)

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import metadata
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,20 +86,21 @@ class FlaskGroup(AppGroup):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return the command of that name: built in, of a package, or the application's."""
         self._load_plugin_commands()
-        command = super().get_command(ctx, name)
-        if command is not None:
-            return command
+        return super().get_command(ctx, name) or self.__command_of_app(ctx, name)
 
+    def __command_of_app(self, ctx: click.Context, name: str) -> click.Command | None:
+        app = None
         try:
             app = ctx.ensure_object(ScriptInfo).load_app()
         except NoAppException as ex:
             self.show_no_app(ex)
+        if app is None:
             return None
-        # Now, so that callbacks of parameters are inside the context as well.
-        if not current_app or current_app != app:
+        if not (current_app and current_app == app):
+            # Now, so that callbacks of parameters are inside the context as well.
             ctx.with_resource(app.app_context())
-        app_command: click.Command | None = app.cli.get_command(ctx, name)
-        return app_command
+        found: click.Command | None = app.cli.get_command(ctx, name)
+        return found
 
     def show_no_app(self, ex: NoAppException) -> None:
         """Say why an application's own commands cannot be looked at for the one asked for."""
@@ -107,16 +109,20 @@ class FlaskGroup(AppGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, sorted; an application that does not load is reported and left out."""
         self._load_plugin_commands()
-        names = set(super().list_commands(ctx))
+        return sorted({*super().list_commands(ctx), *self.__names_of_app(ctx)})
+
+    def __names_of_app(self, ctx: click.Context) -> list[str]:
+        """Return the names of the application's own commands, none if it does not load."""
         try:
-            names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
+            names: list[str] = ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx)
+            return names
         except NothingNamedException as ex:
             self.show_nothing_named(ex)
         except NoAppException as ex:
             _show(f"Error: {ex.format_message()}")
         except Exception:  # the user's own, at import: the help must still come
             _show(traceback.format_exc())
-        return sorted(names)
+        return []
 
     def show_nothing_named(self, ex: NothingNamedException) -> None:
         """Say that the list of commands is not complete because no application was named."""
@@ -143,12 +149,10 @@ class FlaskGroup(AppGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; when only the help is asked for, take the environment into account first."""
-        if (not args and self.no_args_is_help) or (
-            len(args) == 1 and args[0] in self.get_help_option_names(ctx)
-        ):
-            for option in self.options:
-                if option.is_eager:
-                    option.handle_parse_result(ctx, {}, [])
+        shows_help = [*args] in [[name] for name in self.get_help_option_names(ctx)]
+        if shows_help or (self.no_args_is_help and not args):
+            for option in filter(attrgetter("is_eager"), self.options):
+                option.handle_parse_result(ctx, {}, [])
         return super().parse_args(ctx, args)
 
 

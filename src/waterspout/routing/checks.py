@@ -13,7 +13,7 @@ from werkzeug.routing import Rule as WerkzeugRule
 
 from ..lazy import load
 
-__all__ = ["add_rule", "check_braces", "endpoint_of_class"]
+__all__ = ["add_rule", "check_braces", "endpoint_of_class", "methods_of"]
 
 _BRACES = re.compile(r"\{([A-Za-z_]\w*)(?::(\w+))?\}")
 _CONVERTERS = {"int": "int", "float": "float", "UUID": "uuid", "path": "path"}
@@ -135,3 +135,16 @@ def endpoint_of_class(kind: type, endpoint: str) -> Callable[..., Any]:
         return made
     load("waterspout.dropin.hints:refuse_peer")(kind, "a view here")
     return kind
+
+
+def methods_of(view_func: Callable[..., Any] | None, given: Any) -> set[str]:
+    """Return the methods of a route, upper case: those *given*, else those of the view, else GET.
+    Raises TypeError for a str, of which each letter would be one."""
+    if given is None:
+        given = getattr(view_func, "methods", None) or ("GET",)
+    if isinstance(given, str):
+        raise TypeError(
+            "Allowed methods must be a list of strings, for"
+            ' example: @app.route(..., methods=["POST"])'
+        )
+    return {method.upper() for method in given}

@@ -404,9 +404,11 @@ class PeriodicCallback:
             self._schedule_next()
 
     def _schedule_next(self) -> None:
-        if self._running:
-            self._update_next(self.io_loop.time())
-            self._timeout = self.io_loop.add_timeout(self._next_timeout, self._run)
+        if not self._running:
+            return
+        loop = self.io_loop
+        self._update_next(loop.time())
+        self._timeout = loop.add_timeout(self._next_timeout, self._run)
 
     def _update_next(self, current_time: float) -> None:
         interval = self.callback_time / 1000

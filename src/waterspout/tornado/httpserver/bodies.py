@@ -12,33 +12,13 @@ from ..httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+from ..httputil.delegates import PassingDelegate
 from ..util import GzipDecompressor
 
 __all__ = ["DecompressedBody", "PiecesOf"]
 
 
-class _Passing(HTTPMessageDelegate):
-    """Passes everything on to *delegate*."""
-
-    def __init__(self, delegate: HTTPMessageDelegate) -> None:
-        self._delegate = delegate
-
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> Awaitable[None] | None:
-        return self._delegate.headers_received(start_line, headers)
-
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        return self._delegate.data_received(chunk)
-
-    def finish(self) -> None:
-        self._delegate.finish()
-
-    def on_connection_close(self) -> None:
-        self._delegate.on_connection_close()
-
-
-class PiecesOf(_Passing):
+class PiecesOf(PassingDelegate):
     """Passes a body on in pieces of at most *size* bytes."""
 
     def __init__(self, size: int, delegate: HTTPMessageDelegate) -> None:
@@ -53,7 +33,7 @@ class PiecesOf(_Passing):
                 await taken
 
 
-class DecompressedBody(_Passing):
+class DecompressedBody(PassingDelegate):
     """Unpacks a body with ``Content-Encoding: gzip``; the field is passed on as
     ``X-Consumed-Content-Encoding``.
 

@@ -108,3 +108,24 @@ class HTTPServerConnectionDelegate:
 
     def on_close(self, server_conn: object) -> None:
         """Be told that a connection, which was given to `start_request`, has ended."""
+
+
+class PassingDelegate(HTTPMessageDelegate):
+    """Passes everything that it is told on to *delegate*."""
+
+    def __init__(self, delegate: HTTPMessageDelegate) -> None:
+        self._delegate = delegate
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self._delegate.on_connection_close()

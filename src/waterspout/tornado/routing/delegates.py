@@ -17,94 +17,86 @@ from ..httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+from ..httputil.delegates import PassingDelegate
 from ..log import app_log
 
 if TYPE_CHECKING:
     from .routers import Router
 
 
-class _RoutingDelegate(HTTPMessageDelegate):
-    """Asks a router once the headers are there, and passes on to whom it names."""
+class _RoutingDelegate(PassingDelegate):
+    """Asks *router* who takes the message once the headers are there, and passes on to it."""
 
     def __init__(self, router: Router, server_conn: object, request_conn: HTTPConnection) -> None:
-        self.server_conn = server_conn
-        self.request_conn = request_conn
-        self.router = router
-        self.delegate: HTTPMessageDelegate | None = None
+        super().__init__(HTTPMessageDelegate())  # until then there is nobody to tell
+        self._router = router
+        self._client = server_conn
+        self._connection = request_conn
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        assert isinstance(start_line, RequestStartLine)
-        request = HTTPServerRequest(
-            connection=self.request_conn,
-            server_connection=self.server_conn,
-            start_line=start_line,
-            headers=headers,
-        )
-        self.delegate = self.router.find_handler(request)
-        if self.delegate is None:
-            app_log.debug(
-                "Delegate for %s %s request not found", start_line.method, start_line.path
-            )
-            self.delegate = _DefaultMessageDelegate(self.request_conn)
-        return self.delegate.headers_received(start_line, headers)
-
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        assert self.delegate is not None
-        return self.delegate.data_received(chunk)
-
-    def finish(self) -> None:
-        assert self.delegate is not None
-        self.delegate.finish()
-
-    def on_connection_close(self) -> None:
-        if self.delegate is not None:
-            self.delegate.on_connection_close()
+        request = _request_of(start_line, headers, self._connection, self._client)
+        taker = self._router.find_handler(request)
+        if taker is None:
+            asked = request.method, request.uri
+            app_log.debug("Delegate for %s %s request not found", *asked)
+            taker = _DefaultMessageDelegate(self._connection)
+        self._delegate = taker
+        return super().headers_received(start_line, headers)
 
 
 class _DefaultMessageDelegate(HTTPMessageDelegate):
     """Answers 404 for a router that knows nobody."""
 
     def __init__(self, connection: HTTPConnection) -> None:
-        self.connection = connection
+        self._connection = connection
 
     def finish(self) -> None:
-        self.connection.write_headers(
-            ResponseStartLine("HTTP/1.1", 404, "Not Found"), HTTPHeaders()
-        )
-        self.connection.finish()
+        start = ResponseStartLine("HTTP/1.1", 404, "Not Found")
+        self._connection.write_headers(start, HTTPHeaders())
+        self._connection.finish()
 
 
 class _CallableAdapter(HTTPMessageDelegate):
-    """Collects a request and calls a function with it."""
+    """Calls a function with a request when all of it is there."""
+
+    _request: HTTPServerRequest
 
     def __init__(
         self, request_callback: Callable[[HTTPServerRequest], Any], request_conn: HTTPConnection
     ) -> None:
-        self.connection = request_conn
-        self.request_callback = request_callback
-        self.request: HTTPServerRequest | None = None
-        self._chunks = bytearray()
+        self._call = request_callback
+        self._connection = request_conn
+        self._body = bytearray()
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        assert isinstance(start_line, RequestStartLine)
-        self.request = HTTPServerRequest(
-            connection=self.connection, start_line=start_line, headers=headers
-        )
+        self._request = _request_of(start_line, headers, self._connection)
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        self._chunks += chunk
+        self._body += chunk
         return None
 
     def finish(self) -> None:
-        assert self.request is not None
-        self.request.body = bytes(self._chunks)
-        self.request._parse_body()
-        self.request_callback(self.request)
+        request = self._request
+        request.body = bytes(self._body)
+        request._parse_body()
+        self._call(request)
 
     def on_connection_close(self) -> None:
-        self._chunks.clear()
+        self._body.clear()
+
+
+def _request_of(
+    start_line: RequestStartLine | ResponseStartLine,
+    headers: HTTPHeaders,
+    connection: HTTPConnection,
+    client: object = None,
+) -> HTTPServerRequest:
+    assert isinstance(start_line, RequestStartLine)
+    return HTTPServerRequest(
+        start_line=start_line, headers=headers, connection=connection, server_connection=client
+    )

@@ -146,20 +146,20 @@ class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
 
     def process_rule(self, rule: Rule) -> Rule:
         """Note the name of *rule*; the last one of a name counts."""
-        rule = super().process_rule(rule)
-        if rule.name:
-            if rule.name in self.named_rules:
-                app_log.warning("Multiple handlers named %s; replacing previous value", rule.name)
-            self.named_rules[rule.name] = rule
-        return rule
+        added = super().process_rule(rule)
+        name = added.name
+        if name and name in self.named_rules:
+            app_log.warning("Multiple handlers named %s; replacing previous value", name)
+        if name:
+            self.named_rules[name] = added
+        return added
 
     def reverse_url(self, name: str, *args: Any) -> str | None:
         """Return the URL of the rule *name* here or in a router that a rule leads to."""
-        if name in self.named_rules:
-            return self.named_rules[name].matcher.reverse(*args)
-        for rule in self.rules:
-            if isinstance(rule.target, ReversibleRouter):
-                url = rule.target.reverse_url(name, *args)
-                if url is not None:
-                    return url
-        return None
+        known = self.named_rules.get(name)
+        if known is not None:
+            return known.matcher.reverse(*args)
+        targets = (rule.target for rule in self.rules)
+        inner = (target for target in targets if isinstance(target, ReversibleRouter))
+        urls = (router.reverse_url(name, *args) for router in inner)
+        return next((url for url in urls if url is not None), None)

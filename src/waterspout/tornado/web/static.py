@@ -97,15 +97,15 @@ class StaticFileHandler(RequestHandler):
 
     async def get(self, path: str, include_body: bool = True) -> None:
         self.path = self.parse_url_path(path)
-        absolute_path = self.get_absolute_path(self.root, self.path)
-        self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
-        if self.absolute_path is None:  # redirected
+        wanted = self.get_absolute_path(self.root, self.path)
+        self.absolute_path = found = self.validate_absolute_path(self.root, wanted)
+        if found is None:  # redirected
             return
         if self.__is_plain():
-            found = self._stat()
-            self.__forget_if_replaced(self.absolute_path, found)
-            if found.st_size > _LARGE:
-                await self.__hash_in_a_thread(self.absolute_path)
+            stat = self._stat()
+            self.__forget_if_replaced(found, stat)
+            if stat.st_size > _LARGE:
+                await self.__hash_in_a_thread(found)
         await self.__answer(include_body)
 
     async def __hash_in_a_thread(self, absolute_path: str) -> None:
@@ -216,15 +216,15 @@ class StaticFileHandler(RequestHandler):
         """Set the headers that speak of the content and of caching."""
         self.set_header("Accept-Ranges", "bytes")
         self.set_etag_header()
-        if self.modified is not None:
-            self.set_header("Last-Modified", self.modified)
-        content_type = self.get_content_type()
-        if content_type:
-            self.set_header("Content-Type", content_type)
-        cache_time = self.get_cache_time(self.path, self.modified, content_type)
-        if cache_time > 0:
-            self.set_header("Expires", datetime.now(UTC) + timedelta(seconds=cache_time))
-            self.set_header("Cache-Control", f"max-age={cache_time}")
+        kind = self.get_content_type()
+        seconds = self.get_cache_time(self.path, self.modified, kind)
+        fields = {"Last-Modified": self.modified, "Content-Type": kind}
+        if seconds > 0:
+            fields["Expires"] = datetime.now(UTC) + timedelta(seconds=seconds)
+            fields["Cache-Control"] = f"max-age={seconds}"
+        for name, value in fields.items():
+            if value:
+                self.set_header(name, value)
         self.set_extra_headers(self.path)
 
     def set_extra_headers(self, path: str) -> None:

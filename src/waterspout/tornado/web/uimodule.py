@@ -92,13 +92,9 @@ class TemplateModule(UIModule):
         return (set_by[key] for set_by in self._resources.values() if key in set_by)
 
     def __get_files(self, key: str) -> list[str]:
-        files: list[str] = []
-        for found in self._get_resources(key):
-            if isinstance(found, str | bytes):
-                files.append(to_unicode(found))
-            else:
-                files.extend(found)
-        return files
+        given = self._get_resources(key)
+        lists = ([to_unicode(one)] if isinstance(one, str | bytes) else one for one in given)
+        return [file for files in lists for file in files]
 
     def embedded_javascript(self) -> str:
         return "\n".join(self._get_resources("embedded_javascript"))
