@@ -135,35 +135,43 @@ class RequestThread:
     All methods but `work` are called on the loop's thread.
     """
 
+    # PERF: the class has the values that most requests never change: many never need the thread.
+    #: Another task of the request may run in the context at any time.
+    shares_context = False
+    #: The request is at its end: no step is left out, not even one that has not begun.
+    must_finish = False
+    #: Code of the program has run: the request may hold something, and must not queue.
+    must_not_queue = False
+    #: Calls that the thread is making in the context, or will make: nobody else may enter it.
+    steps_inside = 0
+    _begun = False
+    _taken = False
+    _reserved = False
+    _is_over = False
+    _steps: deque[Step | None]
+    #: The thread waits for the lock, which is released with an item in the list if there are
+    #: steps, and without one if the thread was given back.
+    _lock: Lock
+    _signals: list[None]
+
     def __init__(self, lane: Lane, context: Context) -> None:
         self.lane = lane
         self.context = context
-        #: Another task of the request may run in the context at any time.
-        self.shares_context = False
-        #: The request is at its end: no step is left out, not even one that has not begun.
-        self.must_finish = False
-        #: Code of the program has run: the request may hold something, and must not queue.
-        self.must_not_queue = False
-        #: Calls that the thread is making in the context, or will make: nobody else may enter it.
-        self.steps_inside = 0
-        self._steps: deque[Step | None] = deque()
-        #: The thread waits for the lock, which is released with an item in the list if there are
-        #: steps, and without one if the thread was given back.
-        self._lock = Lock()
-        self._lock.acquire()
-        self._signals: list[None] = []
-        self._begun = False
-        self._taken = False
-        self._reserved = False
-        self._is_over = False
 
     @classmethod
     def of_here(cls, lane: Lane, context: Context) -> RequestThread:
         """Return the current thread, which is working on a job of *lane*, as a request's; it has
         to call `work`, and the loop `keep`."""
         thread = cls(lane, context)
-        thread._taken = True
+        thread._set_up()
         return thread
+
+    def _set_up(self) -> None:
+        self._taken = True
+        self._steps = deque()
+        self._signals = []
+        self._lock = Lock()
+        self._lock.acquire()
 
     def keep(self) -> None:
         """Count a thread of `of_here` as kept."""
@@ -234,7 +242,7 @@ class RequestThread:
             lane.reserved -= 1
         if is_long:
             lane.kept += 1
-        self._taken = True
+        self._set_up()
         self.steps_inside += step.enters
         self._steps.append(step)
         lane.submit_after_step(self.work, urgent)

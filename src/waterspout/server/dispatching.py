@@ -54,8 +54,9 @@ _TAKEN_AT_ONCE = 256 * 1024
 async def run_lone(connection: Connection, exchange: Exchange) -> None:
     """Do what `run_on_loop` does, for a route that has nothing but an `async def` view.
 
-    PERF: half of the steps of `pipeline.respond`, as long as the view touches nothing and
-    returns a plain value. Everything else goes on in the general way from where it is.
+    PERF: half of the steps of `pipeline.respond`, as long as the view returns a plain value, and
+    nothing that it has touched asks for more. Everything else goes on in the general way from
+    where it is.
     """
     ctx: Any = exchange.ctx
     enter(ctx)
@@ -81,7 +82,7 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
                 if rv.is_whole:
                     connection.write(exchange, encoded(connection.app, exchange, rv))
                     return
-            elif ctx._request is None:
+            elif ctx._request is None or not ctx._request._waterspout_must_close():
                 plain = ctx.plan.plain_heads.get(kind)
                 if plain is not None:
                     connection.write_plain(exchange, plain[0], plain[1](rv))
