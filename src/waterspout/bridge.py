@@ -22,6 +22,7 @@ from .private_loop import PrivateLoop
 
 T = TypeVar("T")
 
+_MISSING: Any = object()
 _thread = threading.local()
 
 
@@ -40,15 +41,12 @@ def loop_here() -> asyncio.AbstractEventLoop | None:
         return None if loop is None or loop.is_closed() else loop
 
 
-def adopt(context: contextvars.Context) -> None:
-    """Take over what was set in *context*, a copy of the current one."""
+def adopt(context: contextvars.Context, before: contextvars.Context) -> None:
+    """Take over what was set in *context*, a copy of the current one, since it was as *before*."""
+    # Not what was set here meanwhile: the current context may have been entered by others.
     for var, value in context.items():
-        try:
-            if var.get() is value:
-                continue
-        except LookupError:
-            pass
-        var.set(value)
+        if before.get(var, _MISSING) is not value:
+            var.set(value)
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -72,8 +70,9 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
         with PrivateLoop() as private:
             return private.run(coroutine)
     context = contextvars.copy_context()
+    before = context.copy()
     result = start_on(loop, coroutine, context).result()
-    adopt(context)
+    adopt(context, before)
     return result
 
 

@@ -248,6 +248,7 @@ class Lane:
     ) -> T:
         future: asyncio.Future[T] = self.loop.create_future()
         context = contextvars.copy_context()
+        before = context.copy()
         unwanted = False
 
         def job() -> None:
@@ -271,7 +272,7 @@ class Lane:
                     await asyncio.wait({future})
             raise
         finally:
-            bridge.adopt(context)
+            bridge.adopt(context, before)
 
     def close(self) -> None:
         """End the threads once the queued jobs are done."""

@@ -222,7 +222,8 @@ class RequestThread:
 
         step = Step(self, call, is_long, copied is None)
         if copied is not None:
-            step.add_done_callback(lambda _: _adopt_into(self.context, copied))
+            before = copied.copy()
+            step.add_done_callback(lambda _: self.context.run(adopt, copied, before))
         lane = self.lane
         if self._taken:
             if not is_long:
@@ -364,11 +365,6 @@ async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:
     task = task_in(context, begin())
     await _Ending(task, pass_on)
     return task.result()
-
-
-def _adopt_into(context: Context, copied: Context) -> None:
-    """Take over into *context* what was set in its copy."""
-    context.run(adopt, copied)
 
 
 def _nothing() -> None:

@@ -18,6 +18,7 @@ from demand_servers import Serve
 
 from waterspout import (
     App,
+    RequestHandler,
     Response,
     after_this_request,
     current_app,
@@ -329,6 +330,40 @@ def test_demand7_threads_are_clean_between_requests(app: App, native: Serve) -> 
         ask(port, "/probe")
     assert seen == [False]
     assert not has_app_context()
+
+
+def test_demand7_a_hook_beside_a_handler_changes_only_what_it_sets(app: App, serve: Serve) -> None:
+    """While a handler works on, the hooks of the answer that it flushes run in a thread."""
+    hooked = threading.Event()
+    go_on = threading.Event()
+
+    @app.after_request
+    def hook(response: Response) -> Response:
+        of_hook.set("set by the hook")
+        hooked.set()
+        assert go_on.wait(SECONDS)
+        return response
+
+    @app.route("/")
+    class Handler(RequestHandler):
+        async def get(self) -> None:
+            of_handler.set("before")
+            self.write("begun ")
+            flushed = self.flush()
+            await asyncio.to_thread(hooked.wait, SECONDS)
+            of_handler.set("after")
+            go_on.set()
+            await flushed
+            self.write(f"{of_handler.get()}, {of_hook.get()}")
+
+    with serve(app) as port, Visitor(port) as visitor:
+        visitor.send("/", Connection="close")
+        visitor.read_until(b"begun ")
+        visitor.read_until(b"after, set by the hook")
+
+
+of_handler: ContextVar[str] = ContextVar("of_handler")
+of_hook: ContextVar[str] = ContextVar("of_hook", default="nothing")
 
 
 # -- ten thousand requests -------------------------------------------------------------------
