@@ -23,7 +23,10 @@ from waterspout.joining import core_of
 HERE = Path(__file__).parent
 SECONDS = 30.0  # for a server or an answer; reached only by a failing test
 
-DOORS = ("native", "gunicorn", "uvicorn", "client", "async-client")
+#: Doors with bytes on a wire; those of them that know WebSockets.
+SERVERS = ("native", "gunicorn", "uvicorn")
+WITH_SOCKETS = ("native", "uvicorn")
+DOORS = (*SERVERS, "client", "async-client")
 
 _COMMANDS = {
     "native": "security_native.py",
