@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from waterspout.cli.running import serve_command, settings_command
+from waterspout.server.gunicorn_settings import MEANINGS
 from waterspout.server.settings_sources import described
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -48,7 +49,25 @@ def test_both_languages_have_the_same_configurations() -> None:
         for text in PAGES.values()
     )
     assert first == second
-    rows = [
-        re.findall(r"^\| `([a-z_]+)` \| \S+ \| (.*) \|$", text, re.M) for text in PAGES.values()
-    ]
-    assert rows[0] == rows[1]
+
+
+def test_the_table_of_gunicorns_settings() -> None:
+    """Each that is not gunicorn's own business, what becomes of it and what that means."""
+    said = {name: meaning for name, meaning in MEANINGS.items() if meaning.kind != "gunicorn's"}
+    english, chinese = (
+        {
+            name: (kind, text)
+            for name, kind, text in re.findall(r"^\| `(\w+)` \| (\w+) \| ?(.*?) ?\|$", page, re.M)
+        }
+        for page in PAGES.values()
+    )
+    assert english == {name: (meaning.kind, meaning.text) for name, meaning in said.items()}
+    kinds = {"honoured": "生效", "ignored": "忽略", "refused": "拒绝"}
+    assert {name: kind for name, (kind, _) in chinese.items()} == {
+        name: kinds[meaning.kind] for name, meaning in said.items()
+    }
+    translated: dict[str, set[str]] = {}
+    for name, (_, text) in english.items():
+        translated.setdefault(text, set()).add(chinese[name][1])
+    assert {text: len(ways) for text, ways in translated.items() if len(ways) > 1} == {}
+    assert all(bool(text) == any(ways) for text, ways in translated.items())

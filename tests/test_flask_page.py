@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
+
+from processes import running
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "flask.md").read_text(encoding="utf-8")
@@ -70,31 +68,6 @@ TRACERS = {
 
 def numbers(release: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", release)]
-
-
-@contextmanager
-def running(folder: Path, *command: str) -> Iterator[str]:
-    """Run a server that is to listen on port 0; gives its URL."""
-    with subprocess.Popen(
-        [sys.executable, *command],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            said = ""
-            for line in process.stdout:
-                said += line
-                if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                    break
-            else:
-                raise AssertionError(f"The server ended and said:\n{said}")
-            yield found[0]
-        finally:
-            process.terminate()
-            process.communicate(timeout=SECONDS)
 
 
 WAYS = {

@@ -48,7 +48,6 @@ def test_every_setting_is_described() -> None:
 
 
 def test_each_value_has_its_source(tmp_path: Path) -> None:
-    pytest.importorskip("dotenv")
     (tmp_path / ".env").write_text("WATERSPOUT_TIMEOUTS_GRACEFUL=30\nWATERSPOUT_BACKLOG=7\n")
     found = settings(
         tmp_path, "--port", "8000", "-w", "2",

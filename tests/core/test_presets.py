@@ -6,13 +6,13 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
+from processes import wait_until
 from waterspout import App, render_template_string, request
 from waterspout.flask import Blueprint, Flask
 from waterspout.server import serve_in_thread
@@ -56,10 +56,7 @@ def test_an_async_view_whose_client_leaves(kind: Any, expected: str) -> None:
                 client.sendall(b"GET /%b/%b HTTP/1.1\r\nHost: x\r\n\r\n" % ((name.encode(),) * 2))
                 with noted:
                     assert noted.wait_for(lambda name=name: name in said, 10)
-        deadline = time.monotonic() + 10
-        while server.connections and time.monotonic() < deadline:
-            time.sleep(0.01)  # until the server knows
-        assert not server.connections
+        wait_until(lambda: not server.connections)
         with urlopen(f"{server.urls[0]}/go") as answer:
             assert answer.read() == b"gone"
         with noted:

@@ -7,7 +7,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from processes import wait_until
 from waterspout import App, request
 from waterspout.asgi.scopes import message_of
 from waterspout.flask import Flask
@@ -126,10 +126,7 @@ def test_gunicorns_own_worker_on_a_unix_socket(tmp_path: Path, host: str) -> Non
     command = [sys.executable, "-m", "gunicorn", "hosts:app", "-b", f"unix:{path}"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
-        while not path.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(path.exists)
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(15)
             sock.connect(str(path))

@@ -15,6 +15,7 @@ import pytest
 from doors_client import SECONDS, Ask, AsyncClientDoor, ClientDoor
 from doors_faults import FAULTS, RETURNS, STATUSES, app
 from doors_servers import ServerProcess
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 BEFORE = ("def-view", "async-view", "waiting-view", "handler", "before", "after")
@@ -139,7 +140,7 @@ def test_a_websocket_function_that_fails_is_closed(server: Server, kind: str, wh
     process = server(kind)
     with connect(f"ws://127.0.0.1:{process.port}/ws/{what}") as socket:
         assert socket.recv(SECONDS) == "first"
-        with pytest.raises(Exception, match="1011"):
+        with pytest.raises(ConnectionClosed, match="1011"):
             socket.recv(SECONDS)
     connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=SECONDS)
     assert ask_on(connection, "/") == (200, b"fine")

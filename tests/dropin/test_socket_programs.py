@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import queue
 import ssl
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,17 +83,18 @@ def test_l5_flask_sock_over_tls(tmp_path: Path, reserve: Callable[[], int]) -> N
         client.close()
 
 
-def test_l5_stop_with_an_open_websocket(tmp_path: Path, reserve: Callable[[], int]) -> None:
+def test_l5_stop_with_an_open_websocket(
+    tmp_path: Path, reserve: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The function hears of the end, and the process does not wait for a client that stays."""
+    monkeypatch.setenv("WATERSPOUT_TIMEOUTS_GRACEFUL", "3600")
     port = reserve()
     with serving(tmp_path, port, *arguments_for("app.run", "sock_program", port)):
         client = websocket.create_connection(
             f"ws://127.0.0.1:{port}/echo/ann?greeting=Hello", timeout=10
         )
         assert client.recv() == "Hello, ann None"
-        started = time.monotonic()
-    assert time.monotonic() - started < 10  # `serving` ends the process
-    client.shutdown()
+    client.shutdown()  # `serving` has ended the process, and would not wait an hour
 
 
 def test_l5_socketio(tmp_path: Path, reserve: Callable[[], int]) -> None:
@@ -105,7 +104,6 @@ def test_l5_socketio(tmp_path: Path, reserve: Callable[[], int]) -> None:
     arguments = arguments_for("app.run", "socketio_program", port)
     with serving(tmp_path, port, *arguments) as connection:
         assert body(connection, "/") == "index"
-        heard: queue.Queue[tuple[int, str]] = queue.Queue()
         clients = []
         for number, transports in enumerate(
             [["websocket"], ["polling"], ["polling", "websocket"]], start=1
@@ -122,4 +120,3 @@ def test_l5_socketio(tmp_path: Path, reserve: Callable[[], int]) -> None:
         assert clients[0].receive(10) == ["heard", "HEY"]  # of the room
         for client in clients:
             client.disconnect()
-        assert heard.empty()

@@ -6,7 +6,7 @@ each time. One that is refused is followed on the wire by `CANARY`, which must n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 #: What follows every refused request: a server that reads on serves it.
@@ -25,8 +25,8 @@ class Vector:
     """What the rule is, and which accident taught it."""
     served: int
     """How many requests of it are complete and acceptable."""
-    refusals: frozenset[int]
-    """Statuses, one of which then ends the connection; empty: nothing is refused."""
+    refusal: int | None
+    """The status that then ends the connection; None: nothing is refused."""
 
     @property
     def name(self) -> str:
@@ -34,16 +34,24 @@ class Vector:
 
 
 def refuse(
-    row: str, why: str, statuses: int | Iterable[int], raws: Mapping[str, bytes], *, after: int = 0
+    row: str,
+    why: str,
+    status: int,
+    raws: Mapping[str, bytes],
+    *,
+    others: Mapping[str, int] | None = None,
+    after: int = 0,
 ) -> list[Vector]:
-    """Make vectors that are refused with one of *statuses*, after *after* good requests."""
-    allowed = frozenset([statuses] if isinstance(statuses, int) else statuses)
-    return [Vector(row, label, raw, why, after, allowed) for label, raw in raws.items()]
+    """Make vectors that are refused with *status*, or that of their label in *others*, after
+    *after* good requests."""
+    statuses = dict.fromkeys(raws, status) | dict(others or {})
+    assert statuses.keys() == raws.keys()
+    return [Vector(row, label, raw, why, after, statuses[label]) for label, raw in raws.items()]
 
 
 def serve(row: str, why: str, raws: Mapping[str, bytes], *, count: int = 1) -> list[Vector]:
     """Make vectors that are *count* requests, all of them to be answered."""
-    return [Vector(row, label, raw, why, count, frozenset()) for label, raw in raws.items()]
+    return [Vector(row, label, raw, why, count, None) for label, raw in raws.items()]
 
 
 def head(

@@ -101,7 +101,7 @@ VECTORS: list[Vector] = [
     *refuse(
         "F26",
         "a target is a path, or the URL of one (gunicorn 26, aiohttp 3.14)",
-        (400, 501),
+        400,
         {label: head(target=target) for label, target in _TARGETS.items()}
         | {
             "connect": head(method=b"CONNECT", target=b"a:80"),
@@ -110,6 +110,7 @@ VECTORS: list[Vector] = [
             + b"hello",
             "star-post": head(method=b"POST", target=b"*"),
         },
+        others={"connect": 501, "connect-path": 501, "connect-with-body": 501},
     ),
     *refuse(
         "F27",
@@ -153,13 +154,14 @@ VECTORS: list[Vector] = [
     *refuse(
         "F28",
         "a method has an end, too",
-        (400, 414, 501),
+        414,
         {
             "100-kB-method": b"A" * 100_000,
             "9-kB-method": head(method=b"A" * 9_000),
             "method-and-target": head(method=b"A" * 5_000, target=b"/" + b"a" * 5_000),
             "method-without-target": b"BREW\r\nHost: a\r\n\r\n",
         },
+        others={"method-without-target": 400},
     ),
     *refuse(
         "F28",
@@ -170,7 +172,7 @@ VECTORS: list[Vector] = [
     *refuse(
         "F28",
         "a method that nobody knows changes nothing about the rest of the line",
-        (400, 505),
+        400,
         {
             "unknown-two-spaces": head(method=b"BREW "),
             "unknown-tab": b"BREW\t/ HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -183,6 +185,7 @@ VECTORS: list[Vector] = [
                 b"Content-Length: 1\r\nContent-Length: 2\r\n", method=b"BREW"
             ),
         },
+        others={"unknown-bad-version": 505},
     ),
     *refuse(
         "F33",
@@ -199,7 +202,7 @@ VECTORS: list[Vector] = [
     *refuse(
         "F29",
         "HTTP/1.1 or 1.0, said exactly (aiohttp 7700, CVE-2025-69224)",
-        (400, 505),
+        400,
         {label: head(version=version) for label, version in _VERSIONS.items()}
         | {
             "none": b"GET /\r\n\r\n",
@@ -208,6 +211,7 @@ VECTORS: list[Vector] = [
             "tls-hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32),
             "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
         },
+        others={"2.0": 505, "1.2": 505, "0.9": 505, "none": 505, "none-with-fields": 505},
     ),
     *refuse(
         "F32",
@@ -218,7 +222,7 @@ VECTORS: list[Vector] = [
     *refuse(
         "F33",
         "good, then bad in one segment: the good one is answered first",
-        (400, 505),
+        400,
         {
             "no-host": _GOOD + head(host=b""),
             "garbage": _GOOD + b"\x00\x01\x02\x03\r\n\r\n",
@@ -230,6 +234,7 @@ VECTORS: list[Vector] = [
             ),
         },
         after=1,
+        others={"bad-version": 505},
     ),
     *refuse(
         "F35",

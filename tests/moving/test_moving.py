@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
 from websockets.sync.client import connect
+
+from processes import program, running, wait_until
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 50
@@ -27,24 +28,17 @@ INSTALL = "import waterspout.dropin\n\nwaterspout.dropin.install()\n"
 
 
 @pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    """A Redis of our own, that keeps nothing."""
-    program = shutil.which("redis-server")
-    if program is None:
-        assert not os.environ.get("CI"), "CI has to have a Redis"
-        pytest.skip("there is no Redis here")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        for line in server.stdout:
-            if "Ready to accept connections" in line:
-                break
-        yield f"redis://127.0.0.1:{port}"
-        server.terminate()
-        server.communicate(timeout=SECONDS)
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of our own, on a UNIX socket, that keeps nothing."""
+    path = tmp_path_factory.mktemp("redis") / "s"
+    command = [program("redis-server"), "--port", "0", "--unixsocket", str(path), "--save", ""]
+    with subprocess.Popen(command, cwd=path.parent, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: path.exists() or server.poll() is not None)
+            assert server.poll() is None
+            yield f"unix://{path}"
+        finally:
+            server.terminate()
 
 
 class Moved:
@@ -72,30 +66,9 @@ class Moved:
             check=False,
         )
 
-    @contextmanager
-    def run(self, *command: str) -> Iterator[str]:
+    def run(self, *command: str) -> AbstractContextManager[str]:
         """Start a server that says where it listens; gives its URL."""
-        with subprocess.Popen(
-            [sys.executable, *command],
-            cwd=self.folder,
-            env=self.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as server:
-            try:
-                assert server.stdout
-                said = ""
-                for line in server.stdout:
-                    said += line
-                    if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                        break
-                else:
-                    raise AssertionError(f"The server ended and said:\n{said}")
-                yield found[0]
-            finally:
-                server.terminate()
-                server.communicate(timeout=SECONDS)
+        return running(self.folder, *command, environ=self.environ)
 
 
 def prefixed(code: str) -> str:

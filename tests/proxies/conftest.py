@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,10 +16,11 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "server"))
 
-from server_process import Program, wait_until  # noqa: E402
+from server_process import Program  # noqa: E402
+
+from processes import program, wait_until  # noqa: E402
 
 PAGE = (HERE.parent.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
-FOUND = os.defpath + ":/usr/sbin:/usr/local/sbin"
 
 NGINX = """
 daemon off;
@@ -43,22 +43,6 @@ http {{
 def snippets(language: str) -> list[str]:
     """Return the blocks of the page in a language."""
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-
-
-def program(name: str) -> str:
-    """Return the path of a proxy; without it the test is skipped, in CI it fails."""
-    path = shutil.which(name) or shutil.which(name, path=FOUND)
-    if path is None:
-        assert "CI" not in os.environ, f"{name} is missing; .ci/run installs it"
-        pytest.skip(f"{name} is not installed")
-    return path
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def is_open(port: int) -> bool:
@@ -89,9 +73,8 @@ class Proxy:
 Front = Callable[[str, str], Proxy]
 
 
-def nginx(folder: Path, upstream: str) -> Proxy:
+def nginx(folder: Path, port: int, upstream: str) -> Proxy:
     """Start nginx with the page's configuration before *upstream*."""
-    port = free_port()
     (site,) = snippets("nginx")
     site = site.replace("listen 80;", f"listen 127.0.0.1:{port};")
     site = site.replace("server 127.0.0.1:8000;", f"server {upstream};")
@@ -100,9 +83,8 @@ def nginx(folder: Path, upstream: str) -> Proxy:
     return Proxy([program("nginx"), "-p", str(folder), "-c", str(path)], port, folder)
 
 
-def haproxy(folder: Path, upstream: str, *, tcp: bool = False) -> Proxy:
+def haproxy(folder: Path, port: int, upstream: str, *, tcp: bool = False) -> Proxy:
     """Start haproxy with one of the page's configurations before *upstream*."""
-    port = free_port()
     site = snippets("haproxy")[1 if tcp else 0]
     site = re.sub(r"bind :\d+", f"bind 127.0.0.1:{port}", site)
     site = site.replace("127.0.0.1:8000", upstream)
@@ -112,16 +94,16 @@ def haproxy(folder: Path, upstream: str, *, tcp: bool = False) -> Proxy:
 
 
 @pytest.fixture
-def front(tmp_path: Path) -> Iterator[Front]:
+def front(tmp_path: Path, reserve: Callable[[], int]) -> Iterator[Front]:
     """Start a proxy by its name before a server."""
     made: list[Proxy] = []
 
     def start(name: str, upstream: str) -> Proxy:
         if name == "nginx":
-            made.append(nginx(tmp_path, upstream))
+            made.append(nginx(tmp_path, reserve(), upstream))
         else:
             upstream = upstream.replace("unix:", "unix@")
-            made.append(haproxy(tmp_path, upstream, tcp=name == "haproxy-tcp"))
+            made.append(haproxy(tmp_path, reserve(), upstream, tcp=name == "haproxy-tcp"))
         return made[-1]
 
     yield start

@@ -46,6 +46,4 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(params=["uvloop", "asyncio"])
 def loop_name(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    if name == "uvloop":
-        pytest.importorskip("uvloop")
     return name

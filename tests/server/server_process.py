@@ -90,12 +90,4 @@ class Program:
         self.process.stdout.close()
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait for something that only the file system or another process tells."""
-    deadline = time.monotonic() + _SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 Start = Callable[..., Program]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from served_app import app
-from server_process import wait_until
 
+from processes import wait_until
 from waterspout.server import serve_in_thread
 from waterspout.server.access import AccessLog, Record, StreamSink, format_json, format_text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +19,6 @@ from waterspout.server.gunicorn_settings import (
     warnings,
 )
 from waterspout.server.settings import ServerSettings, SettingsError
-
-DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def config(**values: Any) -> Config:
@@ -142,11 +139,3 @@ def test_a_module_that_cannot_be_imported_ends_gunicorn(start: Start) -> None:
     program = gunicorn(start, app="nowhere_at_all:app")
     assert program.wait() in (3, 4)
     assert program.output.count("Booting worker") == 1
-
-
-def test_the_documentation_has_the_table() -> None:
-    """docs/deployment.md says of each setting that is not gunicorn's own what it does."""
-    for name in ("deployment.md", "deployment.zh-CN.md"):
-        text = (DOCS / name).read_text(encoding="utf-8")
-        ours = [n for n, meaning in MEANINGS.items() if meaning.kind != "gunicorn's"]
-        assert [n for n in ours if f"`{n}`" not in text] == [], name

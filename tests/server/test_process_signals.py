@@ -14,7 +14,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from server_process import Start, wait_until
+from server_process import Start
+
+from processes import wait_until
 
 WAYS = {
     "run": "app.run(port=0)",

@@ -190,7 +190,6 @@ def test_by_default_nobody_is_believed() -> None:
 
 def test_before_tls(tmp_path: Path, loop_name: str) -> None:
     """The header comes in the clear, before the handshake."""
-    pytest.importorskip("cryptography")
     certificate, key = make_certificate()
     (tmp_path / "tls.pem").write_bytes(certificate + key)
     settings = {"proxy_protocol": ("127.0.0.1",), "certfile": str(tmp_path / "tls.pem")}

@@ -131,7 +131,6 @@ def test_several_processes(start: Start) -> None:
 
 
 def test_adhoc_tls(start: Start) -> None:
-    pytest.importorskip("cryptography")
     program = start(source=RUN.format("'127.0.0.1', 0, app, ssl_context='adhoc'"))
     assert "https://127.0.0.1" in program.wait_for_line(" * Running on")
 

@@ -11,9 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("cryptography")
-
 from served_app import app
 
 from waterspout.server import ServerSettings, serve_in_thread

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 from server_load import Load
-from server_process import Program, Start, wait_until
+from server_process import Program, Start
 
+from processes import wait_until
 from waterspout.server.tls import make_certificate
 
 Workers = Callable[..., Program]
@@ -352,7 +353,6 @@ def test_every_atom_of_gunicorns_access_log(start: Start, path: str) -> None:
 
 
 def test_gunicorn_with_tls(start: Start, tmp_path: Path) -> None:
-    pytest.importorskip("cryptography")
     certificate, key = make_certificate()
     (tmp_path / "cert.pem").write_bytes(certificate)
     (tmp_path / "key.pem").write_bytes(key)
@@ -584,7 +584,6 @@ app = tornado.web.Application([("/pid", Pid)])
 
 def test_gunicorns_own_tornado_worker_under_the_drop_in(start: Start, tmp_path: Path) -> None:
     """`gunicorn -k tornado --max-requests`: its worker, our server under Tornado's names."""
-    pytest.importorskip("tornado")
     (tmp_path / "program_of_tornado.py").write_text(TORNADO)
     program = start(
         *("-W", "default", "-m", "waterspout.dropin", "-m", "gunicorn", "-k", "tornado"),

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("cryptography")
-
 from sockets_wire import TEXT, Wire, closing, frame, handshake
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
