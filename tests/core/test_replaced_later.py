@@ -13,6 +13,7 @@ import inspect
 import types
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from typing import Any
 from unittest import mock
 
@@ -132,16 +133,25 @@ def is_called(app: Any, ask: Ask, kind: str, name: str, on_class: bool) -> bool:
 def cases() -> list[tuple[str, str, bool]]:
     """List what Flask calls while it serves the program, by what it belongs to."""
     found = []
-    for kind, (owner, instance) in owners(program(real)).items():
-        for name in names_of(owner):
-            for on_class in (True, False) if instance is not None else (True,):
-                if name in ("__init__", "__call__") and not on_class:
-                    continue  # looked up on the class
-                if (kind, name) in LEFT_OUT:
-                    continue
-                app = program(real)
-                if is_called(app, app.test_client().get, kind, name, on_class):
-                    found.append((kind, name, on_class))
+    for kind, on_class in product(owners(program(real)), (True, False)):
+        app = program(real)
+        owner, instance = owners(app)[kind]
+        if instance is None and not on_class:
+            continue
+        names = [name for name in names_of(owner) if (kind, name) not in LEFT_OUT]
+        if not on_class:  # these two are looked up on the class
+            names = [name for name in names if name not in ("__init__", "__call__")]
+        ask = app.test_client().get
+        for target in TARGETS:
+            ask(target)
+        with ExitStack() as stack:
+            calls = {
+                name: stack.enter_context(replaced(owner, None if on_class else instance, name))
+                for name in names
+            }
+            for target in TARGETS:
+                ask(target)
+        found += [(kind, name, on_class) for name in names if calls[name]]
     return found
 
 
