@@ -448,6 +448,7 @@ def test_the_clients_errors() -> None:
                 await site.connect("/missing")
             assert caught.value.code == 404
             assert caught.value.response is not None
+            assert b"404: Not Found" in caught.value.response.body
             with pytest.raises(ValueError, match="connect_timeout"):
                 websocket_connect(HTTPRequest(site.url), connect_timeout=1)
             ended = asyncio.Event()
@@ -466,6 +467,43 @@ def test_the_clients_errors() -> None:
         assert messages == ["one", None]
         with pytest.raises(OSError):  # whatever the system says
             await websocket_connect(site.url)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("rest", "body"),
+    [
+        (b"Content-Length: 3\r\n\r\nwhy", b"why"),
+        (b"Transfer-Encoding: chunked\r\n\r\n1\r\nw\r\n2\r\nhy\r\n0\r\n\r\n", b"why"),
+        (b"\r\nwhy", b"why"),
+        (b"\r\n" + b"x" * 200_000, b"x" * 65536),
+        (b"Content-Length: 9\r\n\r\nwhy", b"why"),
+        (b"Content-Length: 0\r\n\r\n", b""),
+        (b"Transfer-Encoding: chunked\r\n\r\n?", b""),
+    ],
+    ids=["length", "chunked", "close", "large", "cut", "empty", "malformed"],
+)
+@pytest.mark.parametrize("pause", [False, True])
+def test_the_body_of_a_refusal(rest: bytes, body: bytes, pause: bool) -> None:
+    """The client's `HTTPError` has it, however it is framed, and 64 KiB of it at most."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        answer = b"HTTP/1.1 403 Forbidden\r\n" + rest
+        for piece in [answer] if not pause else [answer[:20], answer[20:-1], answer[-1:]]:
+            writer.write(piece)
+            await asyncio.sleep(0)
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(HTTPError) as caught:
+                await websocket_connect(f"ws://127.0.0.1:{port}/")
+        assert caught.value.code == 403
+        assert caught.value.response is not None
+        assert caught.value.response.body == body
 
     run(main())
 

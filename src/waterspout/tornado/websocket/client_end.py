@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ClientEnd"]
 
 #: Bytes of an answer's head, and of the body of one that refuses.
-_MAX_HEAD = 64 * 1024
+MAX_HEAD = 64 * 1024
 _HIGH_WATER = 64 * 1024
 #: Seconds that the server has for its half of the closing handshake.
 _FAREWELL = 5.0
@@ -45,6 +45,19 @@ class ClientEnd(asyncio.Protocol):
         rest, self._buffer = self._buffer, b""
         link.feed(rest)
 
+    def as_reader(self) -> asyncio.StreamReader:
+        """Return a reader of what follows the head, for an answer that refuses."""
+        reader = asyncio.StreamReader(loop=self._loop)
+        reader.feed_data(self._buffer)
+        if self._lost:
+            reader.feed_eof()
+            return reader
+        protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        self.transport.resume_reading()
+        return reader
+
     # -- asyncio -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -65,7 +78,7 @@ class ClientEnd(asyncio.Protocol):
                 self._buffer = rest
                 self.head.set_result(head)
                 self.transport.pause_reading()
-            elif len(self._buffer) > _MAX_HEAD:
+            elif len(self._buffer) > MAX_HEAD:
                 self.transport.abort()
 
     def eof_received(self) -> bool:

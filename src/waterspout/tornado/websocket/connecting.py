@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import httptools
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake
@@ -19,7 +21,7 @@ from ..httpclient import HTTPError, HTTPRequest, HTTPResponse
 from ..httputil import HTTPHeaders, parse_response_start_line
 from ..netutil import ssl_options_to_context
 from ..request_head import add_credentials, encode_head
-from .client_end import ClientEnd
+from .client_end import MAX_HEAD, ClientEnd
 from .errors import WebSocketError
 
 if TYPE_CHECKING:
@@ -107,13 +109,50 @@ async def connect(opening: Opening, resolver: Any) -> ClientEnd:
             end = await _connected(opening, resolver)
             try:
                 end.transport.write(opening.head())
-                opening.take_answer(await end.head)
+                head = await end.head
+                try:
+                    opening.take_answer(head)
+                except HTTPError as error:
+                    assert error.response is not None
+                    error.response.buffer = BytesIO(await _body(end, head))
+                    raise
             except BaseException:
                 end.transport.abort()
                 raise
     except TimeoutError:
         raise HTTPError(599, "Timeout while connecting") from None
     return end
+
+
+class _Body:
+    """The body of an answer that refuses, as httptools tells it."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.complete = False
+
+    def on_body(self, data: bytes) -> None:
+        self.data += data
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+async def _body(end: ClientEnd, head: bytes) -> bytes:
+    """Return the body that follows *head*, at most 64 KiB of it, or as much as comes."""
+    reader = end.as_reader()
+    body = _Body()
+    parser = httptools.HttpResponseParser(body)
+    data = head + b"\r\n\r\n"
+    try:
+        while data:
+            parser.feed_data(data)
+            if body.complete or len(body.data) > MAX_HEAD:
+                break
+            data = await reader.read(MAX_HEAD)
+    except (httptools.HttpParserError, ConnectionError):
+        pass  # the refusal itself is understood
+    return body.data[:MAX_HEAD]
 
 
 async def _connected(opening: Opening, resolver: Any) -> ClientEnd:
