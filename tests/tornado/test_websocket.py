@@ -416,6 +416,30 @@ def test_the_stream_of_a_connection() -> None:
     run(main())
 
 
+def test_an_error_in_on_close_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """With the request, as any other; and the client gets its goodbye."""
+
+    class Failing(Recorder):
+        def on_close(self) -> None:
+            super().on_close()
+            raise KeyError("secret")
+
+    async def main() -> None:
+        life: list[Any] = []
+        async with serving([("/", Failing, {"life": life})]) as site:
+            client = await site.connect("/")
+            client.close(4000, "bye")
+            assert await read(client) is None
+            assert client.close_code == 4000
+            await site.closed()
+
+    run(main())
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [record.name for record in errors] == ["tornado.application"]
+    assert "Uncaught exception GET /" in caplog.text
+    assert "secret" in caplog.text
+
+
 def test_a_stop_tells_handlers() -> None:
     """Demand 4: the client gets 1001, the handler its `on_close`."""
 

@@ -113,8 +113,8 @@ async def connect(opening: Opening, resolver: Any) -> ClientEnd:
                 try:
                     opening.take_answer(head)
                 except HTTPError as error:
-                    assert error.response is not None
-                    error.response.buffer = BytesIO(await _body(end, head))
+                    if error.response is not None:
+                        error.response.buffer = BytesIO(await _body(end, head))
                     raise
             except BaseException:
                 end.transport.abort()

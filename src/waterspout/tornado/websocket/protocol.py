@@ -228,7 +228,10 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         self.stop_pinging()
         self._ended.set_result(None)
         told = self.handler.on_ws_connection_close
-        self._context.run(told, self.close_code, self.close_reason)
+        try:
+            self._context.run(told, self.close_code, self.close_reason)
+        except Exception:  # the end goes on, and with it the goodbye to the peer
+            self.handler.log_exception(*sys.exc_info())
 
     def on_stop(self) -> None:
         """The server stops."""
