@@ -178,6 +178,7 @@ PLUGIN = """
 @pytest.fixture
 def package(program: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
     """An installed distribution that adds a command to each of the two programs."""
+    monkeypatch.setenv("PYTHONPATH", str(program.directory))
     for name in ("flask", "waterspout"):
         program.write(f"plugin_{name}.py", PLUGIN.format(name=name))
     program.write("plug-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: plug\nVersion: 1\n")
