@@ -82,15 +82,15 @@ class Language:
         if relative and not full_format and (ago := moment.ago()):
             return self.translate(ago.one, ago.many, ago.number) % {ago.unit: ago.number}
         pattern = moment.pattern(relative, shorter, full_format)
-        return self.translate(pattern) % self._date_words(moment.local)
+        return self.translate(pattern) % self._waterspout_date_words(moment.local)
 
     def format_day(self, date: datetime.datetime, gmt_offset: int = 0, dow: bool = True) -> str:
         """Word a day: ``Monday, January 22``, or without the weekday (*dow*)."""
         local = date - datetime.timedelta(minutes=gmt_offset)
         pattern = "%(weekday)s, %(month_name)s %(day)s" if dow else "%(month_name)s %(day)s"
-        return self.translate(pattern) % self._date_words(local)
+        return self.translate(pattern) % self._waterspout_date_words(local)
 
-    def _date_words(self, local: datetime.datetime) -> dict[str, str]:
+    def _waterspout_date_words(self, local: datetime.datetime) -> dict[str, str]:
         return {
             "month_name": self._months[local.month - 1],
             "weekday": self._weekdays[local.weekday()],

@@ -122,7 +122,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         if body and self._missing is not None:
             self._count(body)
         reason = start_line.reason  # type: ignore[union-attr]
-        self._written = answer_of(code, reason, headers.snapshot(), body)
+        self._written = answer_of(code, reason, headers._waterspout_snapshot(), body)
         loop = get_running_loop()
         self._head_sent = future = loop.create_future()
         if self._peer is None:
@@ -385,7 +385,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         if isinstance(error, HTTPError):
             known = default_exceptions.get(error.status_code)
             if known is MethodNotAllowed:
-                error = MethodNotAllowed(error._allowed, error.get_message() or None)
+                error = MethodNotAllowed(error._waterspout_allowed, error.get_message() or None)
             elif known is not None:
                 error = known(error.get_message() or None)
         elif signals.got_request_exception.receivers:

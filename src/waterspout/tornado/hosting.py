@@ -61,7 +61,7 @@ Found = Target | HTTPMessageDelegate
 Finder = Callable[[App, HTTPServerRequest, dict[str, Any]], Found]
 
 # PERF: a class method that is looked up makes an object each time.
-_face_of = HTTPServerRequest.from_incoming
+_face_of = HTTPServerRequest._waterspout_from_incoming
 
 #: Bytes a body may have, as Tornado's servers have it.
 MAX_BODY_SIZE = 100 * 1024 * 1024
@@ -248,7 +248,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
                 return await _converse(connection, found, start_line, request.headers)
             found = found.target
         application, handler_class, arguments, path_args, path_kwargs = found
-        if request._has_body:
+        if request._waterspout_has_body:
             body = incoming.body
             limit = connection.max_body_size
             # PERF: a small body is all there, and need not be waited for.
@@ -310,7 +310,7 @@ def _delegate_endpoint(program: Any) -> Endpoint:
         start_line = RequestStartLine(
             incoming.method, incoming.target.decode("latin-1"), f"HTTP/{incoming.version}"
         )
-        headers = HTTPHeaders.from_wire(incoming.headers)
+        headers = HTTPHeaders._waterspout_from_wire(incoming.headers)
         return await _converse(connection, delegate, start_line, headers)
 
     return answer

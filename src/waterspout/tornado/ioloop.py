@@ -58,15 +58,15 @@ class IOLoop:
     ERROR = 0x018
 
     #: One `IOLoop` for each asyncio loop that was asked for one.
-    _of_loop: dict[asyncio.AbstractEventLoop, IOLoop] = {}
+    _waterspout_of_loop: dict[asyncio.AbstractEventLoop, IOLoop] = {}
 
     def __init__(
         self, make_current: bool = True, asyncio_loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        for closed in [loop for loop in self._of_loop if loop.is_closed()]:
-            del self._of_loop[closed]
+        for closed in [loop for loop in self._waterspout_of_loop if loop.is_closed()]:
+            del self._waterspout_of_loop[closed]
         self.asyncio_loop = asyncio_loop or _new_loop()
-        if self._of_loop.setdefault(self.asyncio_loop, self) is not self:
+        if self._waterspout_of_loop.setdefault(self.asyncio_loop, self) is not self:
             raise RuntimeError("This asyncio loop has an IOLoop already: IOLoop.current()")
         self._handlers: dict[int, tuple[int | Selectable, Callable[..., None]]] = {}
         self._executor: Executor | None = None
@@ -93,7 +93,7 @@ class IOLoop:
         loop = _current_loop(make=instance)
         if loop is None:
             return None
-        found = IOLoop._of_loop.get(loop)
+        found = IOLoop._waterspout_of_loop.get(loop)
         if found is None and instance:
             found = IOLoop(asyncio_loop=loop)
         return found
@@ -143,7 +143,7 @@ class IOLoop:
             self.remove_handler(fd)
             if all_fds:
                 self.close_fd(file)
-        self._of_loop.pop(self.asyncio_loop, None)
+        self._waterspout_of_loop.pop(self.asyncio_loop, None)
         self.asyncio_loop.close()
 
     def run_sync(self, func: Callable[[], Any], timeout: float | None = None) -> Any:
@@ -308,11 +308,11 @@ class IOLoop:
         if number in self._handlers:
             raise ValueError(f"fd {number} added twice")
         self._handlers[number] = (file, handler)
-        self._listen(number, events)
+        self._waterspout_listen(number, events)
 
     def update_handler(self, fd: int | Selectable, events: int) -> None:
         """Change what the handler of *fd* waits for."""
-        self._listen(self.split_fd(fd)[0], events)
+        self._waterspout_listen(self.split_fd(fd)[0], events)
 
     def remove_handler(self, fd: int | Selectable) -> None:
         """Take the handler of *fd* off; none does no harm."""
@@ -321,18 +321,18 @@ class IOLoop:
             self.asyncio_loop.remove_reader(number)
             self.asyncio_loop.remove_writer(number)
 
-    def _listen(self, number: int, events: int) -> None:
+    def _waterspout_listen(self, number: int, events: int) -> None:
         loop = self.asyncio_loop
         if events & (self.READ | self.ERROR):
-            loop.add_reader(number, self._ready, number, self.READ)
+            loop.add_reader(number, self._waterspout_ready, number, self.READ)
         else:
             loop.remove_reader(number)
         if events & self.WRITE:
-            loop.add_writer(number, self._ready, number, self.WRITE)
+            loop.add_writer(number, self._waterspout_ready, number, self.WRITE)
         else:
             loop.remove_writer(number)
 
-    def _ready(self, number: int, event: int) -> None:
+    def _waterspout_ready(self, number: int, event: int) -> None:
         file, handler = self._handlers[number]
         handler(file, event)
 

@@ -94,7 +94,7 @@ class AsyncTestCase(unittest.TestCase):
         asyncio.set_event_loop(self.io_loop.asyncio_loop)
 
     def tearDown(self) -> None:
-        self._cancel_tasks()
+        self._waterspout_cancel_tasks()
         asyncio.set_event_loop(None)
         # A loop that is not the test's own is left to its owner.
         if type(self).get_new_ioloop is AsyncTestCase.get_new_ioloop:
@@ -102,7 +102,7 @@ class AsyncTestCase(unittest.TestCase):
         super().tearDown()
         self.__rethrow()
 
-    def _cancel_tasks(self) -> None:
+    def _waterspout_cancel_tasks(self) -> None:
         """End what the test left running, so that it does not run in another test."""
         tasks = [t for t in asyncio.all_tasks(self.io_loop.asyncio_loop) if not t.done()]
         for task in tasks:

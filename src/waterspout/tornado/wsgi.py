@@ -51,11 +51,11 @@ class WSGIContainer:
 
     def __call__(self, request: HTTPServerRequest) -> None:
         """Answer *request*, soon."""
-        task = asyncio.get_running_loop().create_task(self._answer(request))
+        task = asyncio.get_running_loop().create_task(self._waterspout_answer(request))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
 
-    async def _answer(self, request: HTTPServerRequest) -> None:
+    async def _waterspout_answer(self, request: HTTPServerRequest) -> None:
         try:
             await self.handle_request(request)
         except Exception:
@@ -73,12 +73,12 @@ class WSGIContainer:
             started[:] = status, headers
             return chunks.append
 
-        result: Iterable[bytes] = await self._run(
+        result: Iterable[bytes] = await self._waterspout_run(
             self.wsgi_application, self.environ(request), start_response
         )
         try:
             pieces = iter(result)
-            while (chunk := await self._run(next, pieces, None)) is not None:
+            while (chunk := await self._waterspout_run(next, pieces, None)) is not None:
                 chunks.append(chunk)
         finally:
             close = getattr(result, "close", None)
@@ -87,16 +87,16 @@ class WSGIContainer:
         if not started:
             raise RuntimeError("WSGI app did not call start_response")
         code, _, reason = started[0].partition(" ")
-        self._write(request, int(code), reason, started[1], b"".join(chunks))
+        self._waterspout_write(request, int(code), reason, started[1], b"".join(chunks))
         self._log(int(code), request)
 
-    async def _run(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _waterspout_run(self, function: Callable[..., Any], *args: Any) -> Any:
         running = self.executor.submit(function, *args)
         future = asyncio.get_running_loop().create_future()
         chain_future(running, future)
         return await future
 
-    def _write(
+    def _waterspout_write(
         self,
         request: HTTPServerRequest,
         code: int,

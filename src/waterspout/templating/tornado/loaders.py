@@ -51,9 +51,9 @@ class BaseLoader:
         """
         name = self.resolve_path(name, parent_path=parent_path)
         found = self.templates.get(name)
-        return self._make(name, parent_path) if found is None else found
+        return self._waterspout_make(name, parent_path) if found is None else found
 
-    def _make(self, name: str, parent_path: str | None) -> Template:
+    def _waterspout_make(self, name: str, parent_path: str | None) -> Template:
         with self.lock:
             if name in self._making:
                 way = " → ".join([*self._making[self._making.index(name) :], name])
@@ -88,12 +88,12 @@ class Loader(BaseLoader):
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
         if parent_path and _is_relative(name, parent_path):
             folder = os.path.dirname(os.path.join(self.root, parent_path))
-            inside = self._inside(os.path.join(folder, name))
+            inside = self._waterspout_inside(os.path.join(folder, name))
             if inside is not None:
                 return inside
         return name
 
-    def _inside(self, path: str) -> str | None:
+    def _waterspout_inside(self, path: str) -> str | None:
         """Return *path* relative to the root, None if it lies outside."""
         prefix = os.path.join(self.root, "")
         path = os.path.abspath(path)
@@ -101,7 +101,7 @@ class Loader(BaseLoader):
 
     def _create_template(self, name: str) -> Template:
         path = os.path.join(self.root, name)
-        if self.confined and self._inside(path) is None:
+        if self.confined and self._waterspout_inside(path) is None:
             raise FileNotFoundError(errno.ENOENT, f"No template outside {self.root}", name)
         with open(path, "rb") as file:
             return Template(file.read(), name=name, loader=self)

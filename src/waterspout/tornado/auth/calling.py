@@ -18,7 +18,9 @@ class CallsService:
         """Return the client that calls the service; may be overridden."""
         return AsyncHTTPClient()
 
-    async def _call(self, url: str, query: dict[str, Any], post_args: dict[str, Any] | None) -> Any:
+    async def _waterspout_call(
+        self, url: str, query: dict[str, Any], post_args: dict[str, Any] | None
+    ) -> Any:
         """Return the JSON that the service answers with; a POST if there are *post_args*."""
         if query:
             url += f"?{urlencode(query)}"

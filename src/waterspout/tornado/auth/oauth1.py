@@ -96,13 +96,13 @@ class OAuthMixin(CallsService):
             elif callback_uri:
                 more["oauth_callback"] = urljoin(handler.request.full_url(), callback_uri)
             more.update(extra_params or {})
-        return self._signed_url(self._OAUTH_REQUEST_TOKEN_URL, more)
+        return self._waterspout_signed_url(self._OAUTH_REQUEST_TOKEN_URL, more)
 
     def _oauth_access_token_url(self, request_token: dict[str, Any]) -> str:
         more = {"oauth_token": to_basestring(request_token["key"])}
         if "verifier" in request_token:
             more["oauth_verifier"] = request_token["verifier"]
-        return self._signed_url(self._OAUTH_ACCESS_TOKEN_URL, more, request_token)
+        return self._waterspout_signed_url(self._OAUTH_ACCESS_TOKEN_URL, more, request_token)
 
     def _oauth_request_parameters(
         self,
@@ -112,19 +112,22 @@ class OAuthMixin(CallsService):
         method: str = "GET",
     ) -> dict[str, Any]:
         """Return the parameters that make a request with *parameters* a signed one."""
-        args = self._base_args()
+        args = self._waterspout_base_args()
         args["oauth_token"] = to_basestring(access_token["key"])
         signed = {**args, **(parameters or {})}
-        return {**args, "oauth_signature": self._signature(method, url, signed, access_token)}
+        return {
+            **args,
+            "oauth_signature": self._waterspout_signature(method, url, signed, access_token),
+        }
 
-    def _signed_url(
+    def _waterspout_signed_url(
         self, url: str, more: dict[str, Any], token: dict[str, Any] | None = None
     ) -> str:
-        args = {**self._base_args(), **more}
-        args["oauth_signature"] = self._signature("GET", url, args, token)
+        args = {**self._waterspout_base_args(), **more}
+        args["oauth_signature"] = self._waterspout_signature("GET", url, args, token)
         return f"{url}?{urlencode(args)}"
 
-    def _base_args(self) -> dict[str, Any]:
+    def _waterspout_base_args(self) -> dict[str, Any]:
         return {
             "oauth_consumer_key": to_basestring(self._oauth_consumer_token()["key"]),
             "oauth_signature_method": "HMAC-SHA1",
@@ -133,7 +136,7 @@ class OAuthMixin(CallsService):
             "oauth_version": "1.0",
         }
 
-    def _signature(
+    def _waterspout_signature(
         self, method: str, url: str, args: dict[str, Any], token: dict[str, Any] | None
     ) -> str:
         escape = _escape if self._OAUTH_VERSION == "1.0a" else native_str

@@ -62,7 +62,7 @@ class OAuth2Mixin(CallsService):
         """Return the JSON of *url*, asked with the token and *args* in the query; a POST if there
         are *post_args*."""
         query = {"access_token": access_token, **args} if access_token else {}
-        return await self._call(url, query, post_args)
+        return await self._waterspout_call(url, query, post_args)
 
 
 def _given(**args: str | None) -> dict[str, Any]:

@@ -142,7 +142,7 @@ class TwitterMixin(OAuthMixin):
             method = "GET" if post_args is None else "POST"
             signed = {**args, **(post_args or {})}
             args.update(self._oauth_request_parameters(url, access_token, signed, method))
-        return await self._call(url, args, post_args)
+        return await self._waterspout_call(url, args, post_args)
 
     def _oauth_consumer_token(self) -> dict[str, Any]:
         handler: Any = self

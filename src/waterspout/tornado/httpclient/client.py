@@ -59,17 +59,17 @@ class AsyncHTTPClient:
             raise ValueError("kwargs can't be used if request is an HTTPRequest object")
         loop = asyncio.get_event_loop()
         future: asyncio.Future[HTTPResponse] = loop.create_future()
-        task = loop.create_task(self._fetch(request, raise_error, future))
+        task = loop.create_task(self._waterspout_fetch(request, raise_error, future))
         self._fetching.add(task)
         task.add_done_callback(self._fetching.discard)
         return future
 
-    async def _fetch(
+    async def _waterspout_fetch(
         self, request: HTTPRequest, raise_error: bool, future: asyncio.Future[HTTPResponse]
     ) -> None:
         try:
             async with self._room:
-                response = await self._timed(request)
+                response = await self._waterspout_timed(request)
             if raise_error or not response._error_is_response_code:
                 response.rethrow()
         except asyncio.CancelledError:
@@ -82,14 +82,14 @@ class AsyncHTTPClient:
         else:
             future_set_result_unless_cancelled(future, response)
 
-    async def _timed(self, request: HTTPRequest) -> HTTPResponse:
+    async def _waterspout_timed(self, request: HTTPRequest) -> HTTPResponse:
         try:
             async with asyncio.timeout(request.request_timeout or None):
-                return await self._follow(request)
+                return await self._waterspout_follow(request)
         except TimeoutError:
             raise HTTPTimeoutError("Timeout during request") from None
 
-    async def _follow(self, request: HTTPRequest) -> HTTPResponse:
+    async def _waterspout_follow(self, request: HTTPRequest) -> HTTPResponse:
         """Fetch, and where the response says so fetch from somewhere else."""
         url, method, body = request.url, request.method, request.body
         headers = request.headers.copy()

@@ -41,25 +41,25 @@ class HTTPHeaders(MutableMapping[str, str]):
         # sent thousands of times costs its own length once, when it is read (CVE-2025-67725).
         self._lines: dict[str, str | list[str]] = {}
         if len(args) == 1 and isinstance(args[0], HTTPHeaders):
-            self._lines = args[0].snapshot()
+            self._lines = args[0]._waterspout_snapshot()
             args = ()
         if args or kwargs:
             self.update(*args, **kwargs)
 
     @classmethod
-    def from_wire(cls, fields: Iterable[tuple[bytes, bytes]]) -> HTTPHeaders:
+    def _waterspout_from_wire(cls, fields: Iterable[tuple[bytes, bytes]]) -> HTTPHeaders:
         """Make headers from the fields of a message whose grammar the server has checked."""
         headers = cls()
         lines = headers._lines
         for raw, value in fields:
             name = _name_from_wire(raw)
             if name in lines:
-                headers._append(name, value.decode("latin-1"))
+                headers._waterspout_append(name, value.decode("latin-1"))
             else:
                 lines[name] = value.decode("latin-1")
         return headers
 
-    def _append(self, name: str, text: str) -> None:
+    def _waterspout_append(self, name: str, text: str) -> None:
         known = self._lines.get(name)
         if known is None:
             self._lines[name] = text
@@ -83,19 +83,19 @@ class HTTPHeaders(MutableMapping[str, str]):
         good = FIELD_VALUE.fullmatch(text) if _chars_are_bytes else not CONTROL.search(text)
         if not good:
             raise HTTPInputError(f"Invalid header value {value!r}")
-        self._append(_normalize_header(name), text)
+        self._waterspout_append(_normalize_header(name), text)
 
     def get_list(self, name: str) -> list[str]:
         """Return the values of *name* in the order they were added, none as an empty list."""
         found = self._lines.get(_normalize_header(name), [])
         return found.copy() if isinstance(found, list) else [found]
 
-    def by_name(self) -> dict[str, str | list[str]]:
+    def _waterspout_by_name(self) -> dict[str, str | list[str]]:
         """Return the value of each name, or the list of several: a copy of nothing."""
         return self._lines
 
-    def snapshot(self) -> dict[str, str | list[str]]:
-        """Return what `by_name` does, as a copy."""
+    def _waterspout_snapshot(self) -> dict[str, str | list[str]]:
+        """Return what `_waterspout_by_name` does, as a copy."""
         return {
             name: value.copy() if isinstance(value, list) else value
             for name, value in self._lines.items()

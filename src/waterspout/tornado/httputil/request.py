@@ -103,18 +103,18 @@ class HTTPServerRequest:
     _body_future: Future[None]
     _start_time: float
     _finish_time: float | None = None
-    _incoming: Incoming | None
+    _waterspout_incoming: Incoming | None
     #: There is a body, or may be one.
-    _has_body: bool
-    _headers: HTTPHeaders | None
+    _waterspout_has_body: bool
+    _waterspout_headers: HTTPHeaders | None
     #: No arguments have been read, asked for, or set.
-    _is_fresh = True
+    _waterspout_is_fresh = True
     # What has been read from a body when nobody had asked for arguments; not to be changed.
-    _form: Arguments | None = None
+    _waterspout_form: Arguments | None = None
     # As programs have them, who may change them; None until they are asked for.
-    _query_arguments: Arguments | None = None
-    _body_arguments: Arguments | None = None
-    _arguments: Arguments | None = None
+    _waterspout_query_arguments: Arguments | None = None
+    _waterspout_body_arguments: Arguments | None = None
+    _waterspout_arguments: Arguments | None = None
 
     def __init__(
         self,
@@ -129,10 +129,10 @@ class HTTPServerRequest:
         start_line: RequestStartLine | None = None,
         server_connection: object | None = None,
     ) -> None:
-        self._incoming = None
-        self._has_body = True
+        self._waterspout_incoming = None
+        self._waterspout_has_body = True
         self._start_time = time()
-        self._headers = headers = HTTPHeaders() if headers is None else headers
+        self._waterspout_headers = headers = HTTPHeaders() if headers is None else headers
         self.body = body or b""
         if host is not None:
             headers["Host"] = host
@@ -147,8 +147,8 @@ class HTTPServerRequest:
         self.connection = connection
         self.server_connection = server_connection
         self.files = files or {}
-        self._split_uri()
-        self.host = self._host_sent()
+        self._waterspout_split_uri()
+        self.host = self._waterspout_host_sent()
         self.host_name = _host_name(self.host)
 
     @cached_property
@@ -158,24 +158,26 @@ class HTTPServerRequest:
         return getattr(self.connection, "server_connection", None)
 
     @classmethod
-    def from_incoming(cls, incoming: Incoming, connection: Any = None) -> HTTPServerRequest:
+    def _waterspout_from_incoming(
+        cls, incoming: Incoming, connection: Any = None
+    ) -> HTTPServerRequest:
         """Make the face of a message our server received."""
         # PERF: to call a class without parameters takes half the time of `__new__`.
         request: HTTPServerRequest = _Received()
-        request._incoming = incoming
-        request._headers = None
+        request._waterspout_incoming = incoming
+        request._waterspout_headers = None
         request._start_time = time()
         request.method = incoming.method
         request.uri = request.path = uri = incoming.target.decode("latin-1")
         request.connection = connection
-        request._has_body = incoming.channel is not None or incoming.body != b""
+        request._waterspout_has_body = incoming.channel is not None or incoming.body != b""
         if "?" in uri:
-            request._split_uri()
+            request._waterspout_split_uri()
         if not incoming.host_checked:
-            _host_name(request._host_sent())
+            _host_name(request._waterspout_host_sent())
         return request
 
-    def _split_uri(self) -> None:
+    def _waterspout_split_uri(self) -> None:
         """Set `path` and `query`, which `query_arguments` is sure to take."""
         self.path, _, query = self.uri.partition("?")
         self.query = query
@@ -188,9 +190,9 @@ class HTTPServerRequest:
         except UnicodeEncodeError as error:
             raise HTTPInputError(f"Invalid query string: {error}") from error
 
-    def _host_sent(self) -> str:
+    def _waterspout_host_sent(self) -> str:
         """Return the Host field. Raises `HTTPInputError` if there has to be one and is none."""
-        host = self._field(b"host")
+        host = self._waterspout_field(b"host")
         if host is None:
             if self.version != "HTTP/1.0":  # which knew no virtual hosts
                 raise HTTPInputError("Missing Host header")
@@ -202,43 +204,45 @@ class HTTPServerRequest:
     @property
     def headers(self) -> HTTPHeaders:
         """The header fields."""
-        found = self._headers
+        found = self._waterspout_headers
         if found is None:
-            assert self._incoming is not None
-            found = self._headers = HTTPHeaders.from_wire(self._incoming.headers)
+            assert self._waterspout_incoming is not None
+            found = self._waterspout_headers = HTTPHeaders._waterspout_from_wire(
+                self._waterspout_incoming.headers
+            )
         return found
 
     @headers.setter
     def headers(self, value: HTTPHeaders) -> None:
-        self._headers = value
+        self._waterspout_headers = value
 
     @made_once
     def version(self) -> str:
         """The version of HTTP."""
-        assert self._incoming is not None
-        return f"HTTP/{self._incoming.version}"
+        assert self._waterspout_incoming is not None
+        return f"HTTP/{self._waterspout_incoming.version}"
 
     @made_once
     def host(self) -> str:
         """The Host field."""
-        return self._host_sent()
+        return self._waterspout_host_sent()
 
     @made_once
     def host_name(self) -> str:
         """The name in the Host field."""
-        return _host_name(self._host_sent())
+        return _host_name(self._waterspout_host_sent())
 
     @made_once
     def protocol(self) -> str:
         """The scheme."""
-        assert self._incoming is not None
-        return self._incoming.scheme
+        assert self._waterspout_incoming is not None
+        return self._waterspout_incoming.scheme
 
     @made_once
     def remote_ip(self) -> str | None:
         """The client's address; ``0.0.0.0`` on a UNIX socket."""
-        assert self._incoming is not None
-        client = self._incoming.client
+        assert self._waterspout_incoming is not None
+        client = self._waterspout_incoming.client
         return client[0] if client else "0.0.0.0"
 
     @made_once
@@ -249,8 +253,8 @@ class HTTPServerRequest:
     @made_once
     def body(self) -> bytes:
         """The whole body; read into memory if it was spooled to disk."""
-        assert self._incoming is not None
-        body = self._incoming.body
+        assert self._waterspout_incoming is not None
+        body = self._waterspout_incoming.body
         if isinstance(body, bytes):
             return body
         body.seek(0)
@@ -259,45 +263,49 @@ class HTTPServerRequest:
     @property
     def query_arguments(self) -> Arguments:
         """The arguments in the query."""
-        found = self._query_arguments
+        found = self._waterspout_query_arguments
         if found is None:
-            self._query_arguments = found = parse_qs_bytes(self.query, keep_blank_values=True)
-            self._is_fresh = False
+            self._waterspout_query_arguments = found = parse_qs_bytes(
+                self.query, keep_blank_values=True
+            )
+            self._waterspout_is_fresh = False
         return found
 
     @query_arguments.setter
     def query_arguments(self, value: Arguments) -> None:
-        self._query_arguments = value
-        self._is_fresh = False
+        self._waterspout_query_arguments = value
+        self._waterspout_is_fresh = False
 
     @property
     def body_arguments(self) -> Arguments:
         """The arguments in the body, once it has been parsed."""
-        found = self._body_arguments
+        found = self._waterspout_body_arguments
         if found is None:
-            self._body_arguments = found = _copied(self._form or {})
-            self._is_fresh = False
+            self._waterspout_body_arguments = found = _copied(self._waterspout_form or {})
+            self._waterspout_is_fresh = False
         return found
 
     @body_arguments.setter
     def body_arguments(self, value: Arguments) -> None:
-        self._body_arguments = value
-        self._is_fresh = False
+        self._waterspout_body_arguments = value
+        self._waterspout_is_fresh = False
 
     @property
     def arguments(self) -> Arguments:
         """The arguments in the query, and those in the body once it has been parsed."""
-        found = self._arguments
+        found = self._waterspout_arguments
         if found is None:
-            form = self._form  # which is there if the query is empty
-            self._arguments = found = _copied(self.query_arguments if form is None else form)
-            self._is_fresh = False
+            form = self._waterspout_form  # which is there if the query is empty
+            self._waterspout_arguments = found = _copied(
+                self.query_arguments if form is None else form
+            )
+            self._waterspout_is_fresh = False
         return found
 
     @arguments.setter
     def arguments(self, value: Arguments) -> None:
-        self._arguments = value
-        self._is_fresh = False
+        self._waterspout_arguments = value
+        self._waterspout_is_fresh = False
 
     @made_once
     def _cookies(self) -> SimpleCookie:
@@ -308,31 +316,31 @@ class HTTPServerRequest:
         """The cookies, as morsels of `http.cookies`."""
         return self._cookies
 
-    def _field(self, name: bytes) -> str | None:
+    def _waterspout_field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case). PERF: does not make `headers` of a
         message of our server, which most handlers never ask for."""
-        headers = self._headers
+        headers = self._waterspout_headers
         if headers is not None:
             found: str | None = headers.get(name.decode())
             return found
-        value = self._incoming.header(name)  # type: ignore[union-attr]  # there if no headers are
+        value = self._waterspout_incoming.header(name)  # type: ignore[union-attr]  # there if no headers are
         return None if value is None else value.decode("latin-1")
 
     def _parse_body(self, config: ParseBodyConfig | None = None) -> None:
         """Read a form body into *body_arguments*, *arguments* and *files*."""
-        if not self._has_body:
+        if not self._waterspout_has_body:
             return
-        content_type = self._field(b"content-type")
+        content_type = self._waterspout_field(b"content-type")
         if content_type is None:
             return
-        coding = self._field(b"content-encoding")
+        coding = self._waterspout_field(b"content-encoding")
         form, files = read_form(content_type, self.body, coding, config)
         if files:
             add_to(self.files, files)
-        if self._is_fresh and not self.query:
+        if self._waterspout_is_fresh and not self.query:
             # PERF: who asks for arguments asks for some of one kind; half of the time in all.
-            self._form = form
-            self._is_fresh = False
+            self._waterspout_form = form
+            self._waterspout_is_fresh = False
             return
         add_to(self.body_arguments, form)
         add_to(self.arguments, self.body_arguments)

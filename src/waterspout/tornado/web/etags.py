@@ -20,10 +20,10 @@ def digest(content: bytes) -> bytes:
 
 def asked_tags(request: HTTPServerRequest) -> str | None:
     """Return the If-None-Match field. PERF: our server has seen already whether there is one."""
-    incoming = request._incoming
-    if incoming is not None and not incoming.has_condition and request._headers is None:
+    incoming = request._waterspout_incoming
+    if incoming is not None and not incoming.has_condition and request._waterspout_headers is None:
         return None
-    return request._field(b"if-none-match")
+    return request._waterspout_field(b"if-none-match")
 
 
 def compute_etag(handler: RequestHandler) -> str | None:

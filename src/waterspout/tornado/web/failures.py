@@ -43,7 +43,7 @@ def _escalates(handler: RequestHandler, error: BaseException) -> bool:
     if escalate is None or handler._finished or handler._headers_written:
         return False
     if isinstance(error, HTTPError) and error.status_code == 405:
-        error._allowed = allowed_methods(handler)
+        error._waterspout_allowed = allowed_methods(handler)
     ours = f"{__package__}.handler"
     own_page = any(
         "write_error" in vars(cls) for cls in type(handler).__mro__ if cls.__module__ != ours

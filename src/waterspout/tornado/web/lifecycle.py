@@ -81,7 +81,7 @@ def start(
     try:
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if request._has_body and not streams:
+        if request._waterspout_has_body and not streams:
             try:
                 request._parse_body()
             except HTTPInputError as error:

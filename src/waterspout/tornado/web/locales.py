@@ -28,7 +28,7 @@ def get_user_locale(handler: RequestHandler) -> locale.Locale | None:
 
 def get_browser_locale(handler: RequestHandler, default: str = "en_US") -> locale.Locale:
     """Return the supported locale that Accept-Language likes best, *default* without the field."""
-    accepted = handler.request._field(b"accept-language") or ""
+    accepted = handler.request._waterspout_field(b"accept-language") or ""
     supported, fallback = locale._supported_locales, locale._default_locale
     return locale.Locale.get(_choose(accepted[:_LONGEST], default, supported, fallback))
 

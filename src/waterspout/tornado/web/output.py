@@ -130,7 +130,7 @@ def send_whole(handler: RequestHandler) -> Future[None]:
     body = buffer[0] if buffer else b""
     if request.method == "HEAD":
         body, exact = b"", False
-    fields = handler._headers.by_name()
+    fields = handler._headers._waterspout_by_name()
     handler._headers_written = True
     handler._write_buffer = []
     return connection.answer(answer_of(handler._status_code, handler._reason, fields, body, exact))
@@ -188,7 +188,7 @@ def _complete_head(handler: RequestHandler) -> bool:
     if len(buffer) > 1:
         handler._write_buffer = buffer = [b"".join(buffer)]
     content = buffer[0] if buffer else b""
-    fields = handler._headers.by_name()
+    fields = handler._headers._waterspout_by_name()
     status = handler._status_code
     if status == 200 and handler.request.method in _TAGGED and "Etag" not in fields:
         if client_has_it(handler, content, fields):
