@@ -46,6 +46,7 @@ __all__ = [
     "see_through",
     "task_in",
     "until_done",
+    "waits_for_thread",
 ]
 
 T = TypeVar("T")
@@ -342,6 +343,11 @@ def task_in(context: Context, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     would enter the context that the caller is in.
     """
     return asyncio.Task(work, loop=asyncio.get_running_loop(), context=context)
+
+
+def waits_for_thread(task: asyncio.Task[Any]) -> bool:
+    """Tell whether *task* waits for a step that runs, or sees through what does."""
+    return isinstance(getattr(task, "_fut_waiter", None), (Step, _Ending))
 
 
 async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:

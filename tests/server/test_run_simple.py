@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import signal
+import socket
 from urllib.request import urlopen
 
 import pytest
@@ -145,3 +146,81 @@ def test_wrong_arguments_are_refused_as_by_werkzeug() -> None:
         run_simple("127.0.0.1", "5000", None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="multi-thread"):
         run_simple("127.0.0.1", 0, None, threaded=True, processes=2)
+
+
+ENDLESS = """
+import atexit, queue
+from waterspout import App, Response
+from waterspout.server import run_simple
+
+app = App("endless")
+atexit.register(print, "at exit", flush=True)
+
+def made():
+    yield b"first"
+    queue.Queue().get()
+
+@app.get("/events")
+def events():
+    return Response(made(), mimetype="text/event-stream")
+
+@app.get("/camera")
+def camera():
+    return Response(made(), mimetype="multipart/x-mixed-replace; boundary=frame")
+
+@app.get("/async")
+async def from_the_loop():
+    return Response(made(), mimetype="text/event-stream")
+
+@app.get("/text")
+def text():
+    return Response(made())
+
+@app.get("/view")
+def view():
+    print("in the view", flush=True)
+    queue.Queue().get()
+
+run_simple("127.0.0.1", 0, app, threaded=True)
+print("ended", flush=True)
+"""
+
+
+def ask(port: int, path: str) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", port), timeout=15)
+    sock.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
+    return sock
+
+
+@pytest.mark.parametrize("path", ["/events", "/camera", "/async"])
+def test_a_stop_does_not_wait_for_a_piece_that_nobody_takes(
+    start: Start, path: str, loop_name: str
+) -> None:
+    """A `def` stream that waits for its next event would wait for ever."""
+    environ = {"WATERSPOUT_TIMEOUTS_GRACEFUL": "3600", "WATERSPOUT_LOOP": loop_name}
+    program = start(source=ENDLESS, **environ)
+    with ask(program.port(), path) as client:
+        received = b""
+        while b"first" not in received:
+            received += client.recv(4096)
+        program.signal(signal.SIGINT)
+        program.wait_for_line("ended")
+    assert program.wait() == 0
+    assert program.lines[-2:] == ["ended\n", "at exit\n"]
+
+
+@pytest.mark.parametrize("path", ["/text", "/view"])
+def test_a_process_ends_as_python_does_though_a_thread_is_stuck(
+    start: Start, path: str, loop_name: str
+) -> None:
+    environ = {"WATERSPOUT_TIMEOUTS_GRACEFUL": "0.3", "WATERSPOUT_LOOP": loop_name}
+    program = start(source=ENDLESS, **environ)
+    with ask(program.port(), path) as client:
+        if path == "/view":
+            program.wait_for_line("in the view")
+        else:
+            assert client.recv(1)
+        program.signal(signal.SIGTERM)
+        program.wait_for_line("ended")
+    assert program.wait() == 0
+    assert program.lines[-2:] == ["ended\n", "at exit\n"]

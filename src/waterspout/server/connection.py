@@ -227,7 +227,7 @@ class Connection(Receiver):
         else:
             thread.keep()
         work = dispatching.finish_in_thread(self, exchange, result, outgoing, thread)
-        self.server.keep(task_in(thread.context, work))
+        self.server.keep(task_in(thread.context, work), exchange.is_wanted)
 
     def refuse_busy(self, exchange: Exchange, error: Exception) -> None:
         """Answer 503 to a request that cannot have a thread."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .budget import Budget
     from .http1 import RequestParser
     from .lent_socket import LentSocket
+    from .pieces import AsyncPieces, SyncPieces
     from .receiving import Receiver
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
@@ -72,6 +73,8 @@ class Exchange:
     channel: Channel | None = None
     #: The answer is a stream of events, which ends with the server.
     endless = False
+    #: What is sent of it piece by piece.
+    pieces: AsyncPieces | SyncPieces | None = None
     #: The body is being sent piece by piece; the head leaves with the first one.
     streaming = False
     #: When its header section was complete, by `time.perf_counter`: uvloop's clock counts whole
@@ -99,6 +102,10 @@ class Exchange:
     def is_head(self) -> bool:
         """Whether the answer has no body."""
         return self.incoming.method == "HEAD"
+
+    def is_wanted(self) -> bool:
+        """Return False while the program makes a piece of the body that nobody takes any more."""
+        return self.pieces is None or self.pieces.is_wanted()
 
     def log(self, access_log: Access) -> None:
         """Write the answer to the log."""

@@ -59,6 +59,10 @@ class AsyncPieces:
     def __aiter__(self) -> AsyncPieces:
         return self
 
+    def is_wanted(self) -> bool:
+        """Return True: what an `async def` body waits for can be cancelled."""
+        return True
+
     async def __anext__(self) -> bytes:
         self._count += 1
         if self._count % _TURN == 0:
@@ -97,6 +101,8 @@ class SyncPieces:
         self._room: SimpleQueue[None] = SimpleQueue()
         self._waits = False
         self._closed = False
+        #: The thread is within the body's code, which is making a piece.
+        self._is_making = False
         self._ended = False
         self._error: Exception | None = None
         self._step = thread.start_long(self._make)
@@ -123,6 +129,11 @@ class SyncPieces:
             self._room.put(None)
         return piece
 
+    def is_wanted(self) -> bool:
+        """Return False while the body makes a piece that nobody takes any more: it may wait for
+        ever for what it would send."""
+        return not (self._closed and self._is_making)
+
     async def aclose(self) -> None:
         """Have the body closed at its next piece, with the response, and wait for the thread."""
         self._closed = True
@@ -145,13 +156,17 @@ class SyncPieces:
     def _make(self) -> None:
         try:
             if not self._is_closed():
+                self._is_making = True
                 for piece in self.response.iter_encoded():
+                    self._is_making = False
                     self._put(piece if type(piece) is bytes else _as_bytes(piece))
+                    self._is_making = True
                     if self._is_closed():
                         break
         except BaseException as error:
             self._error = for_a_task(error)
         finally:
+            self._is_making = False
             answers.close_response(self.response)
             self._ended = True
             self._lane.answer(self._arrived)

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..lanes import CallersLane
 from ..log import has_level_handler
+from ..request_thread import waits_for_thread
 from .access import Access
 from .application import ApplicationError
 from .lifespan import StartupError
@@ -116,7 +117,29 @@ def serve_here(
 def _run(server: Server, ready: Callable[[Server], object]) -> None:
     """Serve on a loop of its own until told to stop; call *ready* when it accepts."""
     with asyncio.Runner(loop_factory=loop_factory(server.settings.loop)) as runner:
-        runner.run(server.serve(ready))
+        try:
+            runner.run(server.serve(ready))
+        finally:
+            runner.run(_end_tasks(server))
+
+
+async def _end_tasks(server: Server) -> None:
+    """End the tasks that are left, within the grace time.
+
+    A task whose thread is in code that does not end cannot be ended, nor woken, for the thread is
+    in its context: it is left out of what the end of the loop waits for. So the process ends as
+    Python ends it, with the program's `atexit` functions and what follows ``app.run()``.
+    """
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    # The stop has waited for the threads that it had to wait for.
+    if others := {task for task in tasks if not waits_for_thread(task)}:
+        await asyncio.wait(others, timeout=max(server.grace_left, LATE_SECONDS / 2))
+    for task in tasks:
+        if not task.done():
+            asyncio.tasks._unregister_task(task)
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def _runs_a_loop() -> bool:

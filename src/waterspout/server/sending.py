@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("waterspout.server")
 
+#: Types whose bodies go on until somebody leaves: server-sent events, and the pictures of a camera.
+_ENDLESS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
+
 
 async def send_stream(
     connection: Connection,
@@ -54,7 +57,8 @@ async def send_stream(
 async def _send(
     connection: Connection, exchange: Exchange, outgoing: Outgoing, body: AsyncPieces | SyncPieces
 ) -> None:
-    exchange.endless = body.response.mimetype == "text/event-stream"
+    exchange.pieces = body
+    exchange.endless = body.response.mimetype in _ENDLESS
     exchange.streaming = True
     try:
         if not exchange.abandoned:
@@ -66,7 +70,7 @@ async def _send(
             _fail(connection, exchange, error)
     finally:
         ending = task_in(body.context, _end(body))
-        await see_through(connection.server.keep(ending))
+        await see_through(connection.server.keep(ending, exchange.is_wanted))
         if connection.running is exchange:  # it was cut short
             connection.close(read_on=False)
 

@@ -151,7 +151,7 @@ class Server:
         self._tls = make_context(self.settings)
         self._acceptors: list[Acceptor] = []
         self._opening: set[asyncio.Task[None]] = set()
-        self._kept: set[asyncio.Future[Any]] = set()
+        self._kept: dict[asyncio.Future[Any], Callable[[], bool] | None] = {}
         self._ticker: asyncio.TimerHandle | None = None
         self._lifespan: Lifespan | None = None
         self.callers_thread = False
@@ -272,7 +272,7 @@ class Server:
         if self.connections:
             _logger.info("Stopping when %d connections have finished.", len(self.connections))
         await self._until(latest, self._is_quiet)
-        if self.connections or self._opening or self._kept:
+        if self.connections or self._opening or self._keeps_us():
             _logger.warning("Stopping: %d connections had to be aborted.", len(self.connections))
             self.close_connections()
             await asyncio.sleep(0)  # in a hurry too, their tasks hear of it
@@ -318,12 +318,27 @@ class Server:
             except Exception:
                 _logger.exception("A connection failed when the server stopped.")
 
-    def keep(self, work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> asyncio.Future[T]:
-        """Run `work` to its end although nobody waits for it; a stop waits for it too."""
+    def keep(
+        self,
+        work: Coroutine[Any, Any, T] | asyncio.Task[T],
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> asyncio.Future[T]:
+        """Run `work` to its end although nobody waits for it; a stop waits for it too, but only
+        for a moment while `is_wanted` returns False."""
         task = asyncio.ensure_future(work)
-        self._kept.add(task)
-        task.add_done_callback(self._kept.discard)
+        self._kept[task] = is_wanted
+        task.add_done_callback(self._kept.__delitem__)
         return task
+
+    @property
+    def grace_left(self) -> float:
+        """Seconds until a stop has to be over; 0 after that."""
+        return max(self._abort_at - self.loop.time(), 0.0)
+
+    def _keeps_us(self) -> bool:
+        """Tell whether a stop has to wait for some work that is kept."""
+        soon = self.loop.time() <= self._silent_until
+        return any(soon or wanted is None or wanted() for wanted in self._kept.values())
 
     async def _until(self, when: float, done: Callable[[], bool]) -> None:
         """Wait until `done`, `when`, or the end of the grace time, whichever is first."""
@@ -347,7 +362,7 @@ class Server:
             long_ago = used if connection.served else fresh
             if connection.idle and not connection.closing and connection.idle_since <= long_ago:
                 connection.close_if_idle()
-        return not (self.connections or self._opening or self._kept or spawned(self.loop))
+        return not (self.connections or self._opening or self._keeps_us() or spawned(self.loop))
 
     def _drop_silent(self) -> None:
         """End what asks for nothing and answers nothing: a TLS peer that does not say goodbye,
