@@ -147,6 +147,18 @@ def make_blueprint() -> Blueprint:
 
 app = make_app()
 
+
+class Absolute(Response):
+    """A response class whose locations are whole addresses; its fields are Werkzeug's own."""
+
+    autocorrect_location_header = True
+
+
+@app.get("/absolute")
+def absolute() -> Response:
+    return Absolute(status=302, headers={"Location": "other?a=1"})
+
+
 wrapped = make_app()
 
 

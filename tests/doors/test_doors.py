@@ -171,3 +171,12 @@ def test_d1_a_subclass_has_its_own_return_values(open_door: Callable[[str], Door
     text = open_door("changed").ask(Ask("/returns/text"))
     assert text.get("Content-Type") == "text/plain; charset=utf-8"
     assert text.get("X-Class") == "Plain"
+
+
+def test_d1_a_class_of_the_program_has_absolute_locations(door: Door) -> None:
+    """`autocorrect_location_header`, an attribute of Werkzeug's class."""
+    said = door.ask(Ask("/absolute"))
+    location = said.get("Location")
+    assert said.status == 302
+    assert location.startswith("http://")
+    assert location.endswith("/other?a=1")

@@ -40,6 +40,8 @@ _ITER_ENCODED = Response.iter_encoded
 _kinds: dict[str, int] = {}
 _MAX_KINDS = 1000
 
+_GET_WSGI_HEADERS = WerkzeugResponse.get_wsgi_headers
+
 _heads: dict[tuple[Any, ...], bytes] = {}
 _MAX_HEADS = 500
 _MAX_APPLICATIONS = 100
@@ -81,7 +83,8 @@ def encode(
     """
     if isinstance(response, Written):
         return _encode_written(response, defaults)
-    if type(response).get_wsgi_headers is not WerkzeugResponse.get_wsgi_headers:
+    cls = type(response)
+    if cls.get_wsgi_headers is not _GET_WSGI_HEADERS or response.autocorrect_location_header:
         headers = response.get_wsgi_headers(incoming.to_environ())
     else:
         headers = response.headers
