@@ -48,7 +48,7 @@ MAY_CLIMB = {
     ("waterspout.flask.testing", "testing"): "Flask has its test clients under this name",
     ("waterspout.tornado.autoreload", "server"): "a process is started anew in one way only",
     ("waterspout.tornado.httpserver.server", "server"): "Tornado has the server under this name",
-    ("waterspout.tornado.httpserver.words", "server"): "as above",
+    ("waterspout.tornado.httpserver.tornado_server", "server"): "as above",
 }
 
 # Imports inside functions, from our own package: (module, room reached) → why not at the top.

@@ -5,16 +5,14 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
+from .httputil.request import NO_ADDRESS
 from .xheaders import believed
 
 if TYPE_CHECKING:
     from ..http.incoming import Incoming
     from .httputil import HTTPHeaders
 
-__all__ = ["NO_ADDRESS", "ClientContext"]
-
-#: In place of the address of a client that has none: on a UNIX socket.
-NO_ADDRESS = "0.0.0.0"
+__all__ = ["ClientContext"]
 
 
 class ClientContext:

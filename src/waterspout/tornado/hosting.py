@@ -39,6 +39,7 @@ from .httputil import (
     HTTPServerRequest,
     RequestStartLine,
 )
+from .httputil.delegates import settled
 from .log import gen_log
 from .receiving import pieces_of_body
 from .routing import _CallableAdapter
@@ -339,11 +340,11 @@ async def _converse(
     """Tell *delegate* of the request as it arrives."""
     incoming = connection.incoming
     try:
-        await _waited(delegate.headers_received(start_line, headers))
+        await settled(delegate.headers_received(start_line, headers))
         if incoming.body and not connection.finished:
             connection.note_waiting()
             async for chunk in pieces_of_body(connection):
-                await _waited(delegate.data_received(chunk))
+                await settled(delegate.data_received(chunk))
                 if connection.is_finished():
                     break  # the rest is not wanted
         delegate.finish()
@@ -364,11 +365,6 @@ async def _whole_body(connection: ServerConnection) -> bytes:
         return b"".join([piece async for piece in pieces_of_body(connection)])
     except HTTPInputError as error:
         raise _malformed(connection, error) from error
-
-
-async def _waited(result: Awaitable[None] | None) -> None:
-    if result is not None:
-        await result
 
 
 def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadRequest:

@@ -34,7 +34,7 @@ class SendsBeside:
     _pieces: Pieces | None = None
     _sender: asyncio.Task[None] | None = None
     _own: OwnContext | None = None
-    _others: set[SendsBeside] | None = None  # that the server knows to be under way
+    _listed_in: set[SendsBeside] | None = None  # the server's, of those under way
     finished = False
     _taken = False
     _beside = False
@@ -52,7 +52,7 @@ class SendsBeside:
     def _note_under_way(self) -> None:
         found = getattr(getattr(self._peer, "server", None), "under_way", None)
         if found is not None:
-            self._others = found
+            self._listed_in = found
             found.add(self)
 
     def is_under_way(self) -> bool:
@@ -66,8 +66,8 @@ class SendsBeside:
     def _send_beside(self) -> None:
         written = self._written
         if self._taken or written is None or self._sender is not None:
-            if self._taken and self._others is not None:
-                self._others.discard(self)
+            if self._taken and self._listed_in is not None:
+                self._listed_in.discard(self)
             return
         if not self.finished and self._pieces is None:
             self._begin_pieces(written)
@@ -90,8 +90,8 @@ class SendsBeside:
         if self._pieces is not None:
             self._pieces.close()
         release(self._head_sent)
-        if self._others is not None:
-            self._others.discard(self)
+        if self._listed_in is not None:
+            self._listed_in.discard(self)
         end_body = getattr(self.incoming.channel, "end", None)
         if end_body is not None:
             end_body()  # what has not arrived of it is not waited for

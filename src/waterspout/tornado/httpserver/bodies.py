@@ -12,7 +12,7 @@ from ..httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from ..httputil.delegates import PassingDelegate
+from ..httputil.delegates import PassingDelegate, settled
 from ..util import GzipDecompressor
 
 __all__ = ["DecompressedBody", "PiecesOf"]
@@ -28,9 +28,7 @@ class PiecesOf(PassingDelegate):
     async def data_received(self, chunk: bytes) -> None:
         """Pass a piece on."""
         for at in range(0, len(chunk), self._size):
-            taken = self._delegate.data_received(chunk[at : at + self._size])
-            if taken is not None:
-                await taken
+            await settled(self._delegate.data_received(chunk[at : at + self._size]))
 
 
 class DecompressedBody(PassingDelegate):
@@ -75,9 +73,8 @@ class DecompressedBody(PassingDelegate):
             chunk = self._gzip.unconsumed_tail
 
     async def _pass_on(self, data: bytes) -> None:
-        taken = self._delegate.data_received(data) if data else None
-        if taken is not None:
-            await taken
+        if data:
+            await settled(self._delegate.data_received(data))
 
     def finish(self) -> None:
         """Check that the body was complete. Raises `HTTPInputError`."""

@@ -32,7 +32,7 @@ from ..process import fork_processes
 from ..replaced import NotesReplaced
 from ..routing import _CallableAdapter
 from .bodies import DecompressedBody, PiecesOf
-from .words import TornadoServer
+from .tornado_server import TornadoServer
 
 __all__ = ["HTTPServer"]
 

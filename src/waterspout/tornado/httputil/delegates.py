@@ -129,3 +129,9 @@ class PassingDelegate(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         self._delegate.on_connection_close()
+
+
+async def settled(result: Awaitable[None] | None) -> None:
+    """Wait for what a method of a delegate has returned, if there is anything to wait for."""
+    if result is not None:
+        await result

@@ -80,6 +80,10 @@ def _host_name(host: str) -> str:
     return split_host_and_port(host.lower())[0]
 
 
+#: In place of the address of a client that has none: on a UNIX socket.
+NO_ADDRESS = "0.0.0.0"
+
+
 class HTTPServerRequest:
     """One request.
 
@@ -243,7 +247,7 @@ class HTTPServerRequest:
         """The client's address; ``0.0.0.0`` on a UNIX socket."""
         assert self._waterspout_incoming is not None
         client = self._waterspout_incoming.client
-        return client[0] if client else "0.0.0.0"
+        return client[0] if client else NO_ADDRESS
 
     @made_once
     def files(self) -> dict[str, list[HTTPFile]]:

@@ -13,6 +13,7 @@ from ..httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+from ..httputil.delegates import settled
 from .handler import RequestHandler
 from .lifecycle import fail_body, lose_body
 from .static import StaticFileHandler
@@ -81,9 +82,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
     async def _hand_on(self, chunk: bytes) -> None:
         """Give a piece to the handler; where that fails, the handler's request has failed."""
         try:
-            taken = self.handler.data_received(chunk)
-            if taken is not None:
-                await taken
+            await settled(self.handler.data_received(chunk))
         except Exception as error:
             fail_body(self.request, error)
             await wait({self._running})
@@ -135,12 +134,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
 def one_coroutine(result: Any) -> Coroutine[Any, Any, None]:
     """Return what `RequestHandler._execute` has returned as a coroutine: a program's own may be
     decorated by `gen.coroutine`, or be `def`."""
-    return result if isinstance(result, Coroutine) else _waited(result)
-
-
-async def _waited(result: Awaitable[None] | None) -> None:
-    if result is not None:
-        await result
+    return result if isinstance(result, Coroutine) else settled(result)
 
 
 def forget_changed(settings: dict[str, Any]) -> None:

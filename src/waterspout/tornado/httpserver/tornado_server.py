@@ -1,4 +1,4 @@
-"""Our server in Tornado's words: its log lines, its refusals, its proxy fields."""
+"""Our server as Tornado's behaves: its log lines, its refusals, its proxy fields, its limits."""
 
 from __future__ import annotations
 
