@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .app import App
     from .drivers import LoopDriver
     from .endpoint import Plan
-    from .http import Incoming, Request
+    from .http import Incoming, Request, Response
     from .sessions import SessionMixin
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,6 +60,8 @@ class RequestContext(AppContext):
     error: BaseException | None = None
     #: Set while a body is streamed that needs the context: teardown waits for its end.
     keep_context = False
+    #: The response that was being made when the request was cancelled: it is to be closed.
+    unsent: Response | None = None
     _live_session: SessionMixin | None = None
     _incoming: Incoming | None = None
     _rule: Any = None  # a `Rule`, Werkzeug's or ours, or a `PatternRule`
@@ -213,7 +215,7 @@ class RequestContext(AppContext):
     def must_close(self) -> bool:
         """Whether `pipeline.close` has anything to do."""
         plan = self.plan
-        if signals.watched or plan is None or plan.closes:
+        if signals.watched or plan is None or plan.closes or self.unsent is not None:
             return True
         request = self._request
         return request is not None and request._waterspout_must_close()

@@ -356,6 +356,9 @@ async def finalize(
         if not from_error_handler:
             raise
         app.logger.exception("Request finalizing failed with an error while handling an error")
+    except BaseException:
+        ctx.unsent = response  # the client has left: what hooks have registered on it is called
+        raise
     return response
 
 

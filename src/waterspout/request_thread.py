@@ -28,11 +28,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from threading import Lock
+from types import coroutine
 from typing import Any, TypeVar
 
 from .bridge import adopt
@@ -141,6 +142,8 @@ class RequestThread:
     shares_context = False
     #: The request is at its end: no step is left out, not even one that has not begun.
     must_finish = False
+    #: What the last step has returned to a request that was cancelled meanwhile.
+    unclaimed: object = None
     #: Code of the program has run: the request may hold something, and must not queue.
     must_not_queue = False
     #: Calls that the thread is making in the context, or will make: nobody else may enter it.
@@ -202,6 +205,8 @@ class RequestThread:
                 raise
             if (error := step.exception()) is not None:
                 _logger.error("Error in a request that was cancelled", exc_info=error)
+            elif (made := step.result()) is not None:
+                self.unclaimed = made
             raise
         return result
 
@@ -337,12 +342,33 @@ async def see_through(task: asyncio.Future[T]) -> T:
 
 
 def task_in(context: Context, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Run *work* as a task in *context*, on the running loop, from its next turn on.
+    """Run *work* as a task in *context*, on the running loop, from its next turn on. It begins in
+    any case: who cancels the task before does so at the first point where *work* waits.
 
     NOTE: not by the loop's task factory. One that begins at once (`asyncio.eager_task_factory`)
     would enter the context that the caller is in.
     """
-    return asyncio.Task(work, loop=asyncio.get_running_loop(), context=context)
+    begun = _surely(work)
+    begun.send(None)
+    return asyncio.Task(begun, loop=asyncio.get_running_loop(), context=context)
+
+
+async def _surely(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work*. Begun by hand up to here, as into a coroutine that has not begun a cancelled task
+    throws at once, and nothing of it is run."""
+    try:
+        await _begin()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        assert task is not None
+        task.uncancel()
+        task.cancel()
+    return await work
+
+
+@coroutine
+def _begin() -> Generator[None, None, None]:
+    yield
 
 
 def waits_for_thread(task: asyncio.Task[Any]) -> bool:
@@ -353,23 +379,8 @@ def waits_for_thread(task: asyncio.Task[Any]) -> bool:
 async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:
     """Run *work* as a task of its own in *context*, and wait for its end. A cancellation of the
     running task is one of *work*, which begins in any case: what it cleans up is cleaned up."""
-    begun = cancelled = False
-
-    async def begin() -> T:
-        nonlocal begun
-        begun = True
-        if cancelled:
-            task.cancel()
-        return await work
-
-    def pass_on() -> None:
-        nonlocal cancelled
-        cancelled = True
-        if begun:
-            task.cancel()
-
-    task = task_in(context, begin())
-    await _Ending(task, pass_on)
+    task = task_in(context, work)
+    await _Ending(task, task.cancel)
     return task.result()
 
 

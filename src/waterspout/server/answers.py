@@ -11,7 +11,7 @@ from werkzeug.exceptions import InternalServerError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import pipeline
-from ..drivers import Driver
+from ..drivers import Driver, LoopDriver
 from ..http.written import Written
 from ..last_stage import default_fields, pass_last, pass_last_aside
 from ..log import printable
@@ -105,6 +105,19 @@ async def close_quietly(
             raise
         if server is None or not server.ends_by(error):
             app.logger.exception("Error in a teardown function")
+    finally:
+        await _close_unsent(app, ctx, drv)
+
+
+async def _close_unsent(app: App, ctx: RequestContext, drv: Driver) -> None:
+    """Close the responses that a cancelled request had made."""
+    unsent, ctx.unsent = ctx.unsent, None
+    if unsent is not None:
+        await drv.call_io(app, close_response, unsent)
+    if isinstance(drv, LoopDriver):
+        unclaimed, drv.thread.unclaimed = drv.thread.unclaimed, None
+        if isinstance(unclaimed, WerkzeugResponse) and unclaimed is not unsent:
+            await drv.call_io(app, close_response, unclaimed)
 
 
 def ends_from_outside(exchange: Exchange, error: BaseException) -> bool:

@@ -29,7 +29,7 @@ import asyncio
 import contextvars
 import sys
 from asyncio.tasks import _enter_task, _leave_task
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,15 @@ def _begin() -> Generator[None, None, None]:
 class _Carrier:
     """A sleeping task, and the context that first steps run in."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+        on_end: Callable[[], object],
+    ) -> None:
         self.context = context
+        #: Called when it cannot be used any more: somebody has cancelled a task that sleeps.
+        self._on_end = on_end
         self.context.run(enter, None)
         self.before = [item for item in self.context.items() if item[0] is not request_var]
         self.size = len(self.context)
@@ -97,6 +104,7 @@ class _Carrier:
             await self._wake
         except asyncio.CancelledError:
             if self._awaited is _IDLE:
+                self._on_end()
                 return
             # Cancelled before it has woken: what is awaited is to be cancelled, or to refuse.
             self.task.uncancel()
@@ -135,7 +143,7 @@ class Starter:
                     # nest_asyncio: the loop runs within a first step, and with it the carrier's
                     # task, whose context is in use.
                     return self._start_later(work, exchange)
-                carrier = self._carrier = _Carrier(self._loop, self.fresh())
+                carrier = self._carrier = _Carrier(self._loop, self.fresh(), self.close)
             task = carrier.task
             exchange.context = carrier.context
             try:
