@@ -9,14 +9,24 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from .chunks import tiny_chunks
 from .imports import import_time
 from .load import WRK
 from .memory import idle_connections
 from .report import Section, Verdict, document, summary
 from .servers import CORES
-from .waiting import beside_sleepers
+from .timers import flushed_from_timers
+from .waiting import beside_sleepers, beside_streams
 from .websockets import sockets
-from .workloads import async_views, flask_pages, flask_program, routes, tornado_program
+from .workloads import (
+    async_hooks,
+    async_views,
+    def_stream,
+    flask_pages,
+    flask_program,
+    routes,
+    tornado_program,
+)
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
@@ -30,6 +40,11 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "memory": idle_connections,
     "import": import_time,
     "waiting": beside_sleepers,
+    "stream": def_stream,
+    "hooks": async_hooks,
+    "watchers": beside_streams,
+    "timers": flushed_from_timers,
+    "chunks": tiny_chunks,
 }
 
 

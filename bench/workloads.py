@@ -77,6 +77,20 @@ def session(server: Running) -> Request:
     return Request("/count", headers=(("Cookie", cookie),))
 
 
+def stream(server: Running) -> Request:
+    """Check and return the request for a megabyte in pieces of 64 KiB."""
+    expect(server.ask("/stream"), b"x" * 2**20)
+    return Request("/stream")
+
+
+def hooked(server: Running) -> Request:
+    """Check and return the request for a `def` view between `async def` hooks."""
+    answer = server.ask("/hooked", headers={"X-Visitor": "Ada"})
+    expect(answer, b"Hello, World!")
+    assert answer.headers["x-visitor"] == "Ada", answer
+    return Request("/hooked", headers=(("X-Visitor", "Ada"),))
+
+
 FORM = "name=Ada+Lovelace&city=London&mail=ada%40example.org&year=1843&note=the+first+program"
 FORM_TYPE = ("Content-Type", "application/x-www-form-urlencoded")
 
@@ -142,6 +156,29 @@ def flask_pages(rounds: int, seconds: float) -> Section:
             section.table(cell.name, measured)
             granian, ours = measured
             section.ratio(f"{cell.name}, against Flask on granian", ours, granian, Bar(">=", 2.5))
+    return section
+
+
+def def_stream(rounds: int, seconds: float) -> Section:
+    """Measure a `def` generator that yields large pieces."""
+    section = Section("A `def` stream of 16 pieces of 64 KiB")
+    with all_running([peers.FLASK_GUNICORN, peers.FLASK_GRANIAN, DROPIN]) as started:
+        measured = take_turns(started, Cell("stream", stream), rounds, seconds)
+        section.table("stream", measured)
+        gunicorn, granian, ours = measured
+        section.ratio("against Flask on gunicorn", ours, gunicorn, Bar(">=", 1))
+        section.ratio("against Flask on granian", ours, granian, Bar(">=", 1))
+    return section
+
+
+def async_hooks(rounds: int, seconds: float) -> Section:
+    """Measure a `def` view whose `before_request` and `after_request` are `async def`."""
+    section = Section("A Flask program's `def` view between `async def` hooks")
+    with all_running([peers.FLASK_GUNICORN, DROPIN]) as started:
+        measured = take_turns(started, Cell("hooks", hooked), rounds, seconds)
+        section.table("text", measured)
+        gunicorn, ours = measured
+        section.ratio("against Flask on gunicorn", ours, gunicorn, Bar(">=", 8))
     return section
 
 

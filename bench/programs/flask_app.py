@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, render_template, request, session
+from collections.abc import Iterator
+
+from flask import Blueprint, Flask, Response, g, render_template, request, session
 
 app = Flask(__name__)
 app.secret_key = "a key for the bench"
 
+PIECE = b"x" * 65_536
 ROWS = [{"name": f"Item <{n}>", "price": n * 1.25, "stock": n % 7} for n in range(20)]
 
 
@@ -36,6 +39,37 @@ def count() -> str:
     return str(session["count"])
 
 
+@app.route("/stream")
+def stream() -> Response:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(16):
+            yield PIECE
+
+    return Response(pieces(), mimetype="application/octet-stream")
+
+
 @app.route("/form", methods=["POST"])
 def form() -> str:
     return f"{request.form['name']} from {request.form['city']}"
+
+
+hooked = Blueprint("hooked", __name__)
+
+
+@hooked.before_request
+async def before() -> None:
+    g.visitor = request.headers.get("X-Visitor", "nobody")
+
+
+@hooked.after_request
+async def after(response: Response) -> Response:
+    response.headers["X-Visitor"] = g.visitor
+    return response
+
+
+@hooked.route("/hooked")
+def between_hooks() -> str:
+    return "Hello, World!"
+
+
+app.register_blueprint(hooked)

@@ -23,6 +23,10 @@ async def item(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"item {request.path_params['number']}")
 
 
+async def upload(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(len(await request.body())))
+
+
 async def traced(request: Request) -> JSONResponse:
     gc.collect()
     return JSONResponse({"traced": tracemalloc.get_traced_memory()[0]})
@@ -33,6 +37,7 @@ app = Starlette(
         Route("/", text),
         Route("/json", json),
         Route("/item/{number:int}", item),
+        Route("/upload", upload, methods=["POST"]),
         Route("/traced", traced),
     ]
 )

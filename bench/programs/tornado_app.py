@@ -9,6 +9,9 @@ import asyncio
 import logging
 import os
 import sys
+from typing import ClassVar
+
+from tornado.ioloop import PeriodicCallback
 
 from tornado.web import Application, RequestHandler
 
@@ -41,6 +44,39 @@ class Form(RequestHandler):
         self.write(f"{self.get_argument('name')} from {self.get_argument('city')}")
 
 
+class Upload(RequestHandler):
+    def post(self) -> None:
+        self.write(str(len(self.request.body)))
+
+
+class Events(RequestHandler):
+    """Events that a timer sends to all."""
+
+    readers: ClassVar[set[Events]] = set()
+    timer: ClassVar[PeriodicCallback]
+
+    async def get(self) -> None:
+        self.set_header("Content-Type", "text/event-stream")
+        self.gone = asyncio.Event()
+        if not self.readers:
+            Events.timer = PeriodicCallback(self.tick, 20)
+            Events.timer.start()
+        self.readers.add(self)
+        await self.gone.wait()
+
+    @classmethod
+    def tick(cls) -> None:
+        for reader in cls.readers:
+            reader.write("data: tick\n\n")
+            reader.flush()
+
+    def on_connection_close(self) -> None:
+        self.readers.discard(self)
+        if not self.readers:
+            self.timer.stop()
+        self.gone.set()
+
+
 app = Application(
     [
         (r"/", Text),
@@ -48,6 +84,8 @@ app = Application(
         (r"/item/([0-9]+)", Item),
         (r"/page", Page),
         (r"/form", Form),
+        (r"/upload", Upload),
+        (r"/events", Events),
     ],
     template_path=os.path.join(HERE, "templates"),
     static_path=os.path.join(HERE, "static"),

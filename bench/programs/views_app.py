@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
-from waterspout import App
+from waterspout import App, Response, request, sse
 
 app = App(__name__)
+over = threading.Event()
 
 
 @app.get("/")
@@ -37,3 +40,25 @@ def sleep() -> str:
 async def traced() -> dict[str, Any]:
     gc.collect()
     return {"traced": tracemalloc.get_traced_memory()[0]}
+
+
+@app.post("/upload")
+async def upload() -> str:
+    return str(len(request.get_data()))
+
+
+@app.get("/events")
+def events() -> Response:
+    """Send one event, and wait in the thread for news that do not come."""
+
+    def wait() -> Iterator[str]:
+        yield "ready"
+        over.wait()
+
+    return sse(wait())
+
+
+@app.get("/over")
+async def end_events() -> str:
+    over.set()
+    return "over"

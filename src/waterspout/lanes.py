@@ -356,6 +356,7 @@ class Lane:
             if self.threads - self.kept > settings.max_threads and self._leave(
                 settings.max_threads
             ):
+                self._jobs.rouse()  # it may have been woken for a job that it does not take
                 return
 
     def _leave(self, enough: int) -> bool:

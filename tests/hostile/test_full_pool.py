@@ -236,3 +236,23 @@ def test_nothing_is_kept_of_an_answered_request_until_its_time_limit(
         assert wire.send(head()).read_answer().body == b"x"
     gc.collect()
     assert sum(isinstance(found, Exchange) for found in gc.get_objects()) < 10
+
+
+def test_more_requests_with_async_hooks_than_threads_are_all_answered(serve: Any) -> None:
+    """Threads above the limit end, and none that was woken for a job leaves it lying."""
+    app = App("hooked")
+
+    @app.before_request
+    async def before() -> None: ...
+
+    @app.get("/")
+    def view() -> str:
+        return "hello"
+
+    site = serve(app, threads={"views_min": 1, "views_max": 2})
+
+    def visit(_: int) -> set[int]:
+        return {ask(site.address).status for _ in range(20)}
+
+    with ThreadPoolExecutor(24) as pool:
+        assert set().union(*pool.map(visit, range(24))) == {200}
