@@ -62,13 +62,8 @@ def make_line_iter(
     cap_at_buffer: bool = False,
 ) -> Iterator[bytes]:
     """Yield the lines of *stream* with their ends, of the first *limit* bytes (None: of all)."""
-    rest = b""
-    for chunk in _chunks(stream, limit, buffer_size):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line + b"\n"
-    if rest:
-        yield rest
+    for line, end in _parts(stream, b"\n", limit, buffer_size):
+        yield line + end
 
 
 def make_chunk_iter(
@@ -79,12 +74,21 @@ def make_chunk_iter(
     cap_at_buffer: bool = False,
 ) -> Iterator[bytes]:
     """Yield what stands between the separators in *stream*, of the first *limit* bytes."""
+    for part, _ in _parts(stream, separator, limit, buffer_size):
+        yield part
+
+
+def _parts(
+    stream: IO[bytes] | Iterable[bytes], separator: bytes, limit: int | None, size: int
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the parts of *stream*, each with the separator behind it; the last may have none."""
     rest = b""
-    for chunk in _chunks(stream, limit, buffer_size):
+    for chunk in _chunks(stream, limit, size):
         *parts, rest = (rest + chunk).split(separator)
-        yield from parts
+        for part in parts:
+            yield part, separator
     if rest:
-        yield rest
+        yield rest, b""
 
 
 def _chunks(stream: IO[bytes] | Iterable[bytes], limit: int | None, size: int) -> Iterator[bytes]:
