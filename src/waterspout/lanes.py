@@ -336,7 +336,8 @@ class Lane:
         settings = self.settings
         while True:
             try:
-                job = take(settings.idle if self.threads - self.kept > settings.threads else None)
+                # Also while few are free: those that are kept now come back.
+                job = take(settings.idle)
             except Empty:
                 if self._leave(settings.threads):
                     return
