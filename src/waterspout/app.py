@@ -149,6 +149,9 @@ class App(Joining):
         self._waterspout_overridden = frozenset(
             name for name in SEAMS if self._waterspout_overrides(name)
         )
+        #: Whether requests must come by the WSGI door, because the program wrapped or replaced it
+        #: (``app.wsgi_app = Middleware(app.wsgi_app)``). PERF: read for every request.
+        self._waterspout_needs_wsgi = any(self._waterspout_overrides(name) for name in _WSGI_SEAMS)
         #: Whether the session may be opened on first use.
         self._waterspout_session_is_lazy = is_lazy(self.session_interface)
         #: Whether the path alone decides what a request matches.
@@ -159,12 +162,6 @@ class App(Joining):
 
     def _waterspout_overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not _OWN[name]
-
-    @property
-    def _waterspout_needs_wsgi(self) -> bool:
-        """Whether requests must come by the WSGI door, because the program wrapped or
-        replaced it (``app.wsgi_app = Middleware(app.wsgi_app)``)."""
-        return any(self._waterspout_overrides(name) for name in _WSGI_SEAMS)
 
     @property
     def _waterspout_matches_early(self) -> bool:

@@ -12,7 +12,8 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPConnection
 from itertools import product
 from typing import Any
 from unittest import mock
@@ -265,3 +266,37 @@ def test_a_programs_own_ensure_sync_is_asked_for_every_function(
     asked.clear()
     assert [ask("/text").text, ask("/async").text] == ["text", "async"]
     assert asked == ["before", "text", "before", "asynchronous"]
+
+
+def test_middleware_that_is_put_around_later_counts_on_a_kept_connection() -> None:
+    app = ours.Flask("later")
+    own = app.wsgi_app
+
+    def named(environ: Any, start: Any) -> Any:
+        return own(environ, lambda status, headers, *a: start(status, [*headers, ("X-By", "it")]))
+
+    @app.get("/around")
+    def around() -> str:
+        app.wsgi_app = named  # type: ignore[method-assign]
+        return "around"
+
+    @app.get("/off")
+    async def off() -> str:
+        with suppress(AttributeError):
+            del app.wsgi_app
+        return "off"
+
+    said = []
+    with serve_in_thread(app) as server:
+        connection = HTTPConnection(server.urls[0].removeprefix("http://").rstrip("/"), timeout=15)
+        for target in ("/around", "/around", "/off", "/off"):
+            connection.request("GET", target)
+            with connection.getresponse() as answer:
+                said.append((answer.status, answer.read(), answer.headers.get("X-By")))
+        connection.close()
+    assert said == [
+        (200, b"around", None),
+        (200, b"around", "it"),
+        (200, b"off", "it"),
+        (200, b"off", None),
+    ]

@@ -48,13 +48,11 @@ class Receiver(Wire):
         "receiving",
         "running",
         "waiting",
-        "wsgi",
     )
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.app = server.app
-        self.wsgi = server.app._waterspout_needs_wsgi
         self.proxied = server.asks_proxies
         self.access_log = server.access_log
         self.parser = RequestParser(self, self.limits, server.conduct)
@@ -189,7 +187,7 @@ class Receiver(Wire):
             self.server.believe(incoming)
         if self.access_log is not None:
             exchange.started = perf_counter()
-        if not self.wsgi:
+        if not self.app._waterspout_needs_wsgi:
             exchange.ctx = ctx = receive(self.app, incoming)
             if ctx is not None:
                 exchange.plan = ctx.plan
@@ -237,7 +235,8 @@ class Receiver(Wire):
         """Whether the view runs while a body arrives that is chunked or too large."""
         if plan is None:  # behind the program's own WSGI door, in a thread
             app = self.app
-            return self.wsgi and app.config["VIEW_BEFORE_BODY"] and not has_async_code(app)
+            early = app._waterspout_needs_wsgi and app.config["VIEW_BEFORE_BODY"]
+            return early and not has_async_code(app)
         return bool(plan.before_body)
 
     def send_continue(self) -> None:
