@@ -3,6 +3,7 @@ of any folder may ask for."""
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,13 @@ from contextlib import ExitStack
 import pytest
 
 from waterspout.current import app_var, request_var
+
+# A shell that runs the tests in the background has them ignore these, and so would every program
+# that they start: it is for a program to say which signals it ignores.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        _usual = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(_number, _usual)
 
 #: Seconds for a thread that is ending.
 _ENDING = 5.0
