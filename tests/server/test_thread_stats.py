@@ -89,6 +89,30 @@ def test_one_kept_thread_too_many_is_503_and_views_go_on(app: App, gate: threadi
         refused.close()
 
 
+def test_who_got_504_gets_no_503_behind_it(
+    app: App, gate: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered, closed = threading.Event(), threading.Event()
+
+    @app.get("/late", timeout=0.05)
+    def late() -> Response:
+        answered.wait(20)
+        response = Response(iter(["a stream, for which there is no thread"]))
+        response.call_on_close(closed.set)
+        return response
+
+    with serve_in_thread(app, threads=Threads(kept=1)) as server:
+        first = connect(server)
+        first.request("GET", "/stream")
+        assert first.getresponse().status == 200
+        assert get(server, "/late")[0] == 504
+        answered.set()
+        assert closed.wait(20)
+        gate.set()
+        first.close()
+    assert [record.levelname for record in caplog.records if "503" in record.message] == []
+
+
 def test_a_lent_socket_is_given_back_where_async_code_is_on_the_way(app: App) -> None:
     """The program answers on the client's socket itself, as flask-sock does."""
 

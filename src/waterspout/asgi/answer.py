@@ -172,8 +172,9 @@ class Answer:
         try:
             await self._run()
         except NoThread as error:
-            self.app.logger.warning("503: %s", error)
-            await self._send_whole(own_answer(self.app, self.exchange, 503))
+            if not self.exchange.abandoned:
+                self.app.logger.warning("503: %s", error)
+                await self._send_whole(own_answer(self.app, self.exchange, 503))
         except BaseException as error:
             if ends_from_outside(self.exchange, error):
                 raise

@@ -230,7 +230,9 @@ class Connection(Receiver):
         self.server.keep(task_in(thread.context, work), exchange.is_wanted)
 
     def refuse_busy(self, exchange: Exchange, error: Exception) -> None:
-        """Answer 503 to a request that cannot have a thread."""
+        """Answer 503 to a request that cannot have a thread, unless it has its answer."""
+        if exchange.abandoned:
+            return
         self.app.logger.warning("503: %s", error)
         self._fail(exchange, 503)
 
