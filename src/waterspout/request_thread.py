@@ -28,16 +28,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from threading import Lock
-from types import coroutine
 from typing import Any, TypeVar
 
 from .bridge import adopt
 from .lanes import Lane, LaneFull, for_a_task
+from .stepping import begin
 
 __all__ = [
     "NoThread",
@@ -357,18 +357,13 @@ async def _surely(work: Coroutine[Any, Any, T]) -> T:
     """Run *work*. Begun by hand up to here, as into a coroutine that has not begun a cancelled task
     throws at once, and nothing of it is run."""
     try:
-        await _begin()
+        await begin()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         assert task is not None
         task.uncancel()
         task.cancel()
     return await work
-
-
-@coroutine
-def _begin() -> Generator[None, None, None]:
-    yield
 
 
 def waits_for_thread(task: asyncio.Task[Any]) -> bool:

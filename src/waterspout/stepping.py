@@ -6,7 +6,14 @@ from collections.abc import Coroutine, Generator
 from types import coroutine
 from typing import Any
 
-__all__ = ["go_on"]
+__all__ = ["begin", "go_on"]
+
+
+@coroutine
+def begin() -> Generator[None, None, None]:
+    """Suspend once. NOTE: a coroutine that has not begun is not run at all if its task is cancelled
+    first; so it awaits this, and is begun by hand before there is a task."""
+    yield
 
 
 @coroutine

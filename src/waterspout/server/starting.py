@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..current import enter, request_var
 from ..lanes import Lanes
-from ..stepping import go_on
+from ..stepping import begin, go_on
 
 if TYPE_CHECKING:
     from .exchange import Exchange
@@ -47,11 +47,6 @@ Work = Coroutine[Any, Any, None]
 
 #: What a carrier's generator yields between two coroutines.
 _IDLE = object()
-
-
-@coroutine
-def _begin() -> Generator[None, None, None]:
-    yield
 
 
 class _Carrier:
@@ -100,7 +95,7 @@ class _Carrier:
 
     async def _carry(self) -> None:
         try:
-            await _begin()
+            await begin()
             await self._wake
         except asyncio.CancelledError:
             if self._awaited is _IDLE:
