@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping
 
 from werkzeug.datastructures import Headers
 
+from .field_syntax import is_name
+
 __all__ = ["DefaultFields"]
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]*").fullmatch
 #: What says something of one answer, or of the connection.
 _NEVER = frozenset(
@@ -31,7 +32,7 @@ class DefaultFields:
     def __init__(self, source: Mapping[str, str]) -> None:
         self.source = source
         for name, value in source.items():
-            if not _NAME(name) or name.lower() in _NEVER or not _VALUE(value):
+            if not is_name(name) or name.lower() in _NEVER or not _VALUE(value):
                 raise ValueError(
                     f"DEFAULT_HEADERS has {name!r}: {value!r}, which cannot be a field of every"
                     " answer."

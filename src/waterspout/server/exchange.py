@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
+from ..security.origins import SAFE_METHODS
 from .body_buffer import BodyBuffer
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 SPOOL_THRESHOLD = 512 * 1024
 #: Bytes of a streamed body that may wait for the view before the sender is paused.
 CHANNEL_LIMIT = 64 * 1024
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Exchange:
@@ -133,7 +133,7 @@ class Exchange:
         if policy is None:
             ctx = self.ctx
             return (
-                self.incoming.method in _SAFE
+                self.incoming.method in SAFE_METHODS
                 and ctx is not None
                 and bool(ctx.app.config["CANCEL_ON_DISCONNECT"])
             )

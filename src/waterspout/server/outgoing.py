@@ -11,15 +11,13 @@ from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..http import Response
+from ..http.field_syntax import forbidden_in_value, is_name
 from ..http.written import Usual, Written, answer_of
 
 if TYPE_CHECKING:
     from ..http.default_fields import DefaultFields
     from ..http.incoming import Incoming
 
-#: What may not be in a status line or field value (RFC 9110 §5.5).
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 #: What a field name means: nothing; the server alone decides it (RFC 9110 §7.6.1); the
 #: length; a location, which WSGI servers get as a URI; one that an application has by default;
 #: that the connection is to be closed, the one thing of it that an application may decide.
@@ -94,7 +92,7 @@ def encode(
     code = response.status_code
     lines = [_status_line(response.status)]
     length, closes = _add_fields(lines, headers, defaults)
-    if code == 426 and _TOKEN(wanted := headers.get("Upgrade", "")):
+    if code == 426 and is_name(wanted := headers.get("Upgrade", "")):
         lines.append(f"Upgrade: {wanted}\r\n")  # RFC 9110 §15.5.22
     body: bytes | None = None
     pieces: Any = response.response
@@ -243,7 +241,7 @@ def _add_fields(
             elif not as_sent:
                 value = iri_to_uri(value)
         # SECURITY: nothing may end a field early (CVE-2020-7695).
-        if not value.isprintable() and _FORBIDDEN(value):
+        if not value.isprintable() and forbidden_in_value(value):
             raise BadResponse(f"the header field {name!r} has a character that cannot be sent")
         lines.append(f"{name}: {value}\r\n")
     if defaults is not None:
@@ -264,7 +262,7 @@ def _status_line(status: str) -> str:
     if line is None:
         code = status.partition(" ")[0]
         valid = len(code) == 3 and code.isascii() and code.isdigit() and code >= "200"
-        if _FORBIDDEN(status) or not valid:
+        if forbidden_in_value(status) or not valid:
             raise BadResponse(f"the status {status!r} cannot be sent")
         line = f"HTTP/1.1 {status}\r\n"
         if len(_status_lines) < _MAX_STATUS_LINES:
@@ -274,7 +272,7 @@ def _status_line(status: str) -> str:
 
 def _kind_of(name: str) -> int:
     """Return what a field name means to a server. Raises `BadResponse` for one that is none."""
-    if _TOKEN(name) is None:
+    if is_name(name) is None:
         raise BadResponse(f"the header field name {name!r} cannot be sent")
     kind = _DECIDING.get(name.lower(), _PLAIN)
     if len(_kinds) < _MAX_KINDS:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
-_is_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-_forbidden = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+from ..http.field_syntax import forbidden_in_value, is_name
+
 #: These are decided by the handshake itself.
 _OURS = frozenset({"connection", "upgrade", "date", "content-length", "transfer-encoding"})
 
@@ -24,6 +23,6 @@ def checked_fields(
         if lower in _OURS or lower.startswith("sec-websocket-"):
             raise ValueError(f"The field {name} of an opening handshake is not a program's to set.")
         # SECURITY: nothing may end a field early (CVE-2020-7695).
-        if not _is_name(name) or _forbidden(value):
+        if not is_name(name) or forbidden_in_value(value):
             raise ValueError(f"The header field {name!r} has a character that cannot be sent.")
     return pairs
