@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .exchange import Exchange
 
-#: Seconds that such a client is taken to be still reading.
+#: Seconds that such a client is taken to be still reading, and that an answer which has begun may
+#: make no progress: on a busy machine a stream may well stand still for a moment.
 _PATIENCE = 0.05
+_STANDSTILL = 0.5
 #: Seconds between the first two looks at it, and at most between two.
 _FIRST_LOOK = 0.01
 _LAST_LOOK = 10.0
@@ -42,10 +44,8 @@ def _look(
         if exchange.incoming.version == "1.1":
             connection.send(CONTINUE)
         loop.call_later(pause, _look, connection, exchange, -1, min(2 * pause, _LAST_LOOK))
-    elif exchange.sent > sent >= 0 or connection.stalled:
-        loop.call_later(_PATIENCE * 10, _look, connection, exchange, exchange.sent)
-    elif sent < 0:
-        loop.call_later(_PATIENCE, _look, connection, exchange, exchange.sent)
+    elif sent < 0 or exchange.sent > sent or connection.stalled:
+        loop.call_later(_STANDSTILL, _look, connection, exchange, exchange.sent)
     else:
         connection.client_gone(exchange)
 
