@@ -197,6 +197,12 @@ class Lane:
             if not self._growing and (threads < settings.max_threads or self._jobs.urgent):
                 self._grow_later()
 
+    def keep(self) -> None:
+        """Count a thread that was at work on a view as kept: a job that waits may have another."""
+        self.kept += 1
+        if len(self._jobs):
+            self._see_to_jobs()
+
     def take_back(self, lock: threading.Lock) -> None:
         """Take the thread back that waits for *lock*, and was a request's: it is free for any job,
         without being woken for that."""

@@ -126,7 +126,7 @@ class Step(asyncio.Future[Any]):
 
     def _note_end(self) -> None:
         if not self._is_long:
-            self._thread.lane.kept += 1
+            self._thread.lane.keep()
         if self.enters:
             self._thread.steps_inside -= 1
 
@@ -179,7 +179,7 @@ class RequestThread:
 
     def keep(self) -> None:
         """Count a thread of `of_here` as kept."""
-        self.lane.kept += 1
+        self.lane.keep()
 
     async def take(self) -> None:
         """Wait for a thread before any of the program's code runs. Raises `NoThread`."""

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -651,6 +651,7 @@ def test_demand7_a_def_websocket_saves_a_session_of_the_programs_own(app: App, l
         await client.write_message("hello")
         answer = await client.read_message()
         client.close()
+        assert await client.read_message() is None
         return answer
 
     with served(app, loop=loop) as (_, port):
@@ -697,6 +698,84 @@ def test_demand7_waiting_streams_do_not_stop_others(app: App, loop: str) -> None
                 assert visitor.read_chunks() == b"01234"
             gate.set()
             for visitor in people:
+                visitor.leave()
+    finally:
+        gate.set()
+
+
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_demand7_who_waits_has_the_place_of_a_view_that_streams(
+    app: App, loop: str, kind: str
+) -> None:
+    """A request that waits for the only thread is answered when that begins to stream, though
+    nobody else comes."""
+    gate, end, held = threading.Event(), threading.Event(), threading.Event()
+
+    @app.before_request
+    def before() -> None:
+        if request.path == "/events":
+            held.set()
+            gate.wait(SECONDS)
+
+    if kind == "async":
+
+        @app.after_request
+        async def after(response: Any) -> Any:
+            return response
+
+    @app.get("/events")
+    def events() -> Response:
+        def wait() -> Iterator[str]:
+            yield "data: hello\n\n"
+            end.wait(2 * SECONDS)  # longer than anybody waits for an answer
+
+        return Response(wait(), mimetype="text/event-stream")
+
+    @app.get("/def")
+    def view() -> str:
+        return "def"
+
+    try:
+        threads = Threads(views_min=1, views_max=1)
+        with (
+            served(app, loop=loop, threads=threads) as (server, port),
+            Visitor(port) as first,
+            Visitor(port) as second,
+        ):
+            first.send("/events")
+            assert held.wait(SECONDS)
+            second.send("/def")
+            wait_until(lambda: server.lanes.views.waiting == 1)
+            gate.set()
+            first.read_until(b"hello")
+            assert second.read().text == "def"
+            end.set()
+    finally:
+        gate.set()
+        end.set()
+
+
+def test_demand7_more_streams_than_may_be_kept_are_refused(app: App, loop: str) -> None:
+    gate = threading.Event()
+
+    @app.get("/events")
+    def events() -> Response:
+        def wait() -> Iterator[str]:
+            yield "data: hello\n\n"
+            gate.wait(SECONDS)
+
+        return Response(wait(), mimetype="text/event-stream")
+
+    try:
+        with served(app, loop=loop, threads=Threads(kept=3)) as (_, port):
+            visitors = [Visitor(port) for _ in range(3)]
+            for visitor in visitors:
+                visitor.send("/events")
+                visitor.read_until(b"hello")
+            refused = ask(port, "/events")
+            assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+            gate.set()
+            for visitor in visitors:
                 visitor.leave()
     finally:
         gate.set()
@@ -821,7 +900,7 @@ def test_demand7_a_handler_that_is_cancelled_while_it_sends(app: App, loop: str)
 def test_demand7_rows_of_a_cursor_are_streamed(app: App, door: Door, tmp_path: Path) -> None:
     """sqlite3 refuses a cursor in another thread than that of its connection."""
     path = tmp_path / "rows.db"
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("create table rows (n integer)")
         db.executemany("insert into rows values (?)", [(n,) for n in range(50)])
 

@@ -21,6 +21,9 @@ EXTENSIONS = [
 #: Packages that follow a request by context variables; each changes its process for good.
 TRACERS = ["elasticapm", "opentelemetry", "sentry", "structlog"]
 
+#: Packages that keep what belongs to a request by the thread it runs in.
+KEEPERS = ["peewee"]
+
 
 def check(run_python: RunPython, world: str, *files: str) -> subprocess.CompletedProcess[str]:
     plugin = ["-p", "waterspout.dropin.pytest_plugin"] if world == "waterspout" else []
@@ -43,7 +46,7 @@ def test_l5_program_with_extension(run_python: RunPython, extension: str) -> Non
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("tracer", TRACERS)
+@pytest.mark.parametrize("tracer", [*TRACERS, *KEEPERS])
 @pytest.mark.parametrize("world", ["flask", "waterspout"])
 def test_what_follows_requests_does_not_mix_them(
     run_python: RunPython, world: str, tracer: str

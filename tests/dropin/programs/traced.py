@@ -39,8 +39,8 @@ def add_views(app, note):
         raise LookupError(f"boom {number}")
 
 
-def crowd(app):
-    """Ask the app, served as `app.run` serves it, for every view at once; return the statuses."""
+def start(app):
+    """Serve the app as `app.run` does; return the port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -49,9 +49,14 @@ def crowd(app):
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
-            break
+            return port
         except OSError:
             time.sleep(0.02)
+
+
+def crowd(app):
+    """Ask the app for every view at once; return the statuses."""
+    port = start(app)
 
     def ask(path):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
