@@ -251,9 +251,10 @@ def _add_fields(
 
 def _look_for(defaults: DefaultFields) -> None:
     """Notice the names of default fields from now on."""
+    global _kinds
     for name in defaults.names:
         _DECIDING.setdefault(name, _DEFAULT)
-    _kinds.clear()
+    _kinds = {}  # not cleared: another thread may be about to keep what it found before
     defaults.is_known = True
 
 
@@ -274,7 +275,8 @@ def _kind_of(name: str) -> int:
     """Return what a field name means to a server. Raises `BadResponse` for one that is none."""
     if is_name(name) is None:
         raise BadResponse(f"the header field name {name!r} cannot be sent")
+    kinds = _kinds
     kind = _DECIDING.get(name.lower(), _PLAIN)
-    if len(_kinds) < _MAX_KINDS:
-        _kinds[name] = kind
+    if len(kinds) < _MAX_KINDS:
+        kinds[name] = kind
     return kind
