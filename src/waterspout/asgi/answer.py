@@ -80,6 +80,9 @@ class Answer:
         except ClientDisconnected:
             exchange.discard_body()
             return
+        except BaseException:
+            exchange.discard_body()
+            raise
         exchange.context = context = contextvars.copy_context()
         exchange.driver = LoopDriver(RequestThread(self.lanes.views, context))
         if exchange.ctx is not None:
