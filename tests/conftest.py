@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib.metadata import version
 
 import pytest
 
@@ -22,6 +23,15 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
 
 #: Seconds for a thread that is ending.
 _ENDING = 5.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_control_socket() -> Iterator[None]:
+    """Keep the socket of each gunicorn that tests start out of the home directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        if version("gunicorn") >= "24":
+            patch.setenv("GUNICORN_CMD_ARGS", "--no-control-socket")
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from core_ways import Way
 
-from waterspout import App, Response, request, send_file
+from waterspout import App, Response, request, send_file, send_from_directory
 from waterspout.http.conditions import failed, names, not_modified, range_applies
 from waterspout.tornado.web import RequestHandler, StaticFileHandler
 
@@ -23,7 +23,7 @@ PART = {"Range": "bytes=0-3"}
 
 @pytest.fixture
 def site(app: App, tmp_path: Path) -> App:
-    """One file in four ways: by a view, below a static folder, by a handler, made by hand."""
+    """One file in four ways: by a view, out of a folder, by a handler, made by hand."""
     folder = tmp_path / "files"
     folder.mkdir()
     path = folder / "f.txt"
@@ -33,6 +33,10 @@ def site(app: App, tmp_path: Path) -> App:
     @app.get("/view")
     def view() -> Any:
         return send_file(str(path))
+
+    @app.get("/folder/<name>")
+    def in_folder(name: str) -> Any:
+        return send_from_directory(str(folder), name)
 
     @app.get("/by-hand")
     def by_hand() -> Any:
@@ -46,7 +50,7 @@ def site(app: App, tmp_path: Path) -> App:
     return app
 
 
-PATHS = ("/view", "/by-hand", "/handler/f.txt")
+PATHS = ("/view", "/folder/f.txt", "/by-hand", "/handler/f.txt")
 
 # The fields of a GET, where ETAG stands for the file's own tag; the status.
 CASES: list[tuple[dict[str, str], int]] = [
