@@ -41,6 +41,7 @@ def site(serve: Any, loop_name: str) -> Site:
     start = asyncio.Event()
     sockets: list[WebSocket] = []
     waiting: list[str] = []
+    late: list[asyncio.Task[None]] = []  # a loop keeps no task that only waits
 
     @app.get("/together/<name>")
     async def together(name: str) -> str:
@@ -88,12 +89,15 @@ def site(serve: Any, loop_name: str) -> Site:
 
     @app.post("/late-reader", stream=True)
     async def late_reader() -> str:
+        answering = asyncio.current_task()
+        assert answering is not None
+
         async def read_late(body: Any) -> None:
-            await asyncio.sleep(0)
+            await asyncio.wait([answering])
             async for _ in body:
                 pass
 
-        asyncio.get_running_loop().create_task(read_late(request.chunks()))
+        late.append(asyncio.get_running_loop().create_task(read_late(request.chunks())))
         return "not read"
 
     made: Site = serve(app, loop=loop_name)
