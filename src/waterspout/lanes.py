@@ -9,8 +9,8 @@ Theory of operation. A request keeps the thread of its first `def` step to its e
 (`request_thread`). So that no request waits for a thread while it holds what another waits for,
 there is one rule: **a request waits for a thread only before any of the program's code has run for
 it.** Then it holds nothing. Later steps run in the thread it has, and a request that has run
-`async def` code without needing a thread gets one at once when it does (`submit_urgent`), above the
-limit if need be. A thread whose request waits in async code, streams its answer, or serves a
+`async def` code without needing a thread gets one at once when it does (`submit_after_step`), above
+the limit if need be. A thread whose request waits in async code, streams its answer, or serves a
 WebSocket is *kept*: it does not count against the views, but against a limit of its own.
 
 PERF: jobs and answers change hands in batches, with one wake-up for many (`job_queue`; a

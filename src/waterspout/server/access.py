@@ -49,7 +49,7 @@ class Record(NamedTuple):
     sent: int
     """Bytes of the answer's body."""
     seconds: float
-    """From the first byte of the request to the last of the answer."""
+    """From the end of the header section to the last byte of the answer."""
     headers: Sequence[tuple[bytes, bytes]]
     """The request's header fields."""
     head: bytes = b""
