@@ -190,6 +190,43 @@ def test_a_handler_of_the_application_is_called(two_workers: Workers, tmp_path: 
     assert "Traceback" not in program.output
 
 
+ENDLESS = """
+import atexit, os, queue
+from waterspout import App, Response
+
+app = App("endless")
+atexit.register(print, "note: at exit", flush=True)
+
+@app.get("/pid")
+def pid():
+    return str(os.getpid())
+
+@app.get("/events")
+def events():
+    def made():
+        yield "first"
+        queue.Queue().get()
+    return Response(made(), mimetype="text/event-stream")
+"""
+
+
+def test_workers_do_not_wait_for_a_piece_that_nobody_takes(
+    two_workers: Workers, tmp_path: Path
+) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    program = two_workers("endless:app")
+    port = program.port()
+    asyncio.run(pids(port, 2))
+    connection = HTTPConnection("127.0.0.1", port, timeout=15)
+    connection.request("GET", "/events")
+    with connection.getresponse() as answer:
+        assert answer.read(5) == b"first"
+        program.signal(signal.SIGTERM)
+        assert program.wait() == 0, program.output
+    connection.close()
+    assert program.notes().count("at exit") == 2
+
+
 RECYCLING = """
 from waterspout.server import serve
 serve("served_app:app", port=0, workers={workers},

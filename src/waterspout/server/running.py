@@ -120,10 +120,10 @@ def _run(server: Server, ready: Callable[[Server], object]) -> None:
         try:
             runner.run(server.serve(ready))
         finally:
-            runner.run(_end_tasks(server))
+            runner.run(end_tasks(server))
 
 
-async def _end_tasks(server: Server) -> None:
+async def end_tasks(server: Server) -> None:
     """End the tasks that are left, within the grace time.
 
     A task whose thread is in code that does not end cannot be ended, nor woken, for the thread is

@@ -35,7 +35,7 @@ from .application import ApplicationError, resolve
 from .gunicorn_settings import settings_from, warnings
 from .lifespan import StartupError
 from .process_signals import ServerSignals, exit_now
-from .running import EXIT_STARTUP_FAILED, loop_factory, raise_descriptor_limit
+from .running import EXIT_STARTUP_FAILED, end_tasks, loop_factory, raise_descriptor_limit
 from .serving import Server
 from .settings import ServerSettings, SettingsError
 from .settings_sources import unknown_variables
@@ -126,7 +126,10 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                 ServerSignals(self.server, second_ends=False),
                 asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner,
             ):
-                runner.run(self._serve(self.server))
+                try:
+                    runner.run(self._serve(self.server))
+                finally:
+                    runner.run(end_tasks(self.server))
         except Exception as ex:
             if self._has_served:
                 raise
