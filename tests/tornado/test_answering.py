@@ -211,6 +211,28 @@ def test_d5_what_was_written_before_a_close_is_sent(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+def test_d5_a_body_that_is_too_short_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """D5: as the program's error; what sends the answer has no error of its own to tell."""
+
+    class Short(RequestHandler):
+        async def get(self) -> None:
+            await asyncio.sleep(0)
+            self.set_header("Content-Length", "9")
+            self.write("abcdef")
+
+        def flush(self, include_footers: bool = False) -> Any:  # the answer goes in parts
+            return super().flush(include_footers)
+
+    with talking_to(Application([("/", Short)])) as client:
+        ask(client)
+        data = b""
+        while piece := client.recv(1000):
+            data += piece
+    texts = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert [text for text in texts if "Uncaught exception GET /" in text]
+    assert not [text for text in texts if "streaming" in text]
+
+
 def test_d5_detach_gives_the_stream_of_bytes() -> None:
     """D5: after `detach` the connection is the program's."""
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -438,6 +439,31 @@ def test_an_error_in_on_close_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     assert [record.name for record in errors] == ["tornado.application"]
     assert "Uncaught exception GET /" in caplog.text
     assert "secret" in caplog.text
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_open_sets_in_the_context_is_seen_later(waits: bool) -> None:
+    """As in Tornado, for loggers and tracers that bind a user to it; each connection has its own."""
+    bound: ContextVar[str] = ContextVar("bound", default="nothing")
+
+    class Binds(WebSocketHandler):
+        def open(self, *args: str, **kwargs: str) -> Any:
+            bound.set(args[0])
+            return asyncio.sleep(0) if waits else None
+
+        def on_message(self, message: str | bytes) -> Any:
+            self.write_message(bound.get())
+            bound.set(bound.get() + "+")
+
+    async def main() -> None:
+        async with serving([(r"/(\w)", Binds)]) as site:
+            for name in "ab":
+                client = await site.connect(f"/{name}")
+                for expected in (name, f"{name}+"):
+                    client.write_message("who")
+                    assert await read(client) == expected
+
+    run(main())
 
 
 def test_a_stop_tells_handlers() -> None:

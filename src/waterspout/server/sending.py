@@ -79,7 +79,7 @@ def _is_fault(connection: Connection, exchange: Exchange, error: BaseException) 
     """Whether *error* is one of the program that is not logged yet, not the client's leaving."""
     if isinstance(error, BrokenOff):
         return False
-    left = connection.lost or exchange.abandoned
+    left = connection.lost or connection.shut or exchange.abandoned
     return not (left and isinstance(error, (ClientDisconnected, ConnectionError)))
 
 

@@ -168,7 +168,8 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         self.start_pinging()
 
     def begin(self) -> None:
-        """Let the messages come."""
+        """Let the messages come; what `open` has set in its context, their methods see."""
+        self._context = copy_context()
         self._end.resume()
 
     async def until_closed(self) -> None:
