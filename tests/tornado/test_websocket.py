@@ -443,7 +443,8 @@ def test_an_error_in_on_close_is_logged(caplog: pytest.LogCaptureFixture) -> Non
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_what_open_sets_in_the_context_is_seen_later(waits: bool) -> None:
-    """As in Tornado, for loggers and tracers that bind a user to it; each connection has its own."""
+    """As in Tornado, for loggers and tracers that bind a user to it; each connection has its own
+    context."""
     bound: ContextVar[str] = ContextVar("bound", default="nothing")
 
     class Binds(WebSocketHandler):
