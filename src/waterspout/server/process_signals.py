@@ -53,6 +53,7 @@ class ServerSignals:
         self._second_ends = second_ends  # gunicorn repeats SIGTERM until a worker has gone
         self._told: set[int] = set()
         self._raised: BaseException | None = None
+        self._raised_by: int | None = None
         self._terminal = has_terminal()
         self._ours: dict[int, Handler] = {
             signal.SIGTERM: self._stop,
@@ -80,7 +81,9 @@ class ServerSignals:
         """Give the signals back. Raises what a handler of the program has raised."""
         for number, (before, handler) in self._set.items():
             if signal.getsignal(number) is handler:
-                signal.signal(number, before)
+                # A handler that has raised must not raise again into the end of a worker.
+                is_over = number == self._raised_by and not self._second_ends
+                signal.signal(number, signal.SIG_IGN if is_over else before)
         if signal.SIGTERM in self._told:
             _end_with_main_thread()
         if self._raised is not None:
@@ -103,6 +106,7 @@ class ServerSignals:
         except BaseException as error:
             if self._raised is None:
                 self._raised = error
+                self._raised_by = number
                 self._request_stop()
             elif self._second_ends:
                 leave(128 + number, self._server)
