@@ -134,10 +134,12 @@ async def _live(
         raise
     finally:
         driver.begin()
-        if ctx is not None:
-            driver.thread.must_finish = True
-            await see_through(task_in(context, _end(ctx, driver, error)))
-        driver.end()
+        try:
+            if ctx is not None:
+                driver.thread.must_finish = True
+                await see_through(task_in(context, _end(ctx, driver, error)))
+        finally:
+            driver.end()
 
 
 def _note_end(task: asyncio.Task[Any]) -> None:

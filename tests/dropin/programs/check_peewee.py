@@ -1,5 +1,5 @@
 """peewee as its documentation has it: a connection for each request, kept by the thread that opened
-it; rows are read while they are sent."""
+it; the next request that runs there must not find it open."""
 
 import http.client
 
@@ -38,7 +38,8 @@ def app(tmp_path):
 
     @app.get("/stream")
     def stream():
-        return Response(stream_with_context(f"{row.number}\n" for row in Row.select()))
+        rows = list(Row.select())  # Flask has closed the connection when the stream begins
+        return Response(stream_with_context(f"{row.number}\n" for row in rows))
 
     @app.get("/list")
     def rows():
