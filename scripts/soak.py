@@ -48,6 +48,8 @@ EXPECTED = re.compile(
     r"|^Refused a request from 127\.0\.0\.1 with .*$|^Listening on .*$",
     re.MULTILINE,
 )
+#: Hours that have to lie between readings of the memory which tell something.
+LEAST_SPAN = 5 / 60
 #: What may be added in an hour, and what a reading is off by.
 MEMORY_LIMITS = (1.0 * MIB, 2.0 * MIB)
 BLOCK_LIMITS = (10_000, 1_000)
@@ -57,7 +59,7 @@ from soak_app import app
 from waterspout.server import serve
 serve(app, fds=({fd},), access_log="/dev/null",
       timeouts={{"header": 3.0, "body_idle": 3.0, "write": 3.0, "unread_body": 2.0}},
-      threads={{"idle": 5.0}})
+      threads={{"idle": 3.0}})
 """
 
 
@@ -178,14 +180,14 @@ def judge(readings: list[Reading], traffic: Traffic, server: Server, status: int
         wrong.append("files, tasks or temporary files are not constant")
     if settled[-1].threads > max(one.threads for one in settled[: len(settled) // 2 + 1]):
         wrong.append("there are more and more threads")
-    if len(settled) > 2:
-        hours = [one.hours for one in settled]
+    hours = [one.hours for one in settled]
+    span = hours[-1] - hours[0]
+    if span > LEAST_SPAN:
         for name, values, (limit, error) in (
             ("bytes of memory", [one.resident for one in settled], MEMORY_LIMITS),
             ("blocks", [one.blocks for one in settled], BLOCK_LIMITS),
         ):
             slope, _ = linear_regression(hours, values)
-            span = hours[-1] - hours[0]
             print(f"{slope:+,.0f} {name} an hour, over {span * 60:.0f} minutes")
             if slope * span > limit * span + error:
                 wrong.append(f"the {name} climb")
