@@ -436,16 +436,25 @@ information about how to avoid this problem.\
 """
 
 
-def _proxy(var: ContextVar[Any], name: str | None, message: str) -> Any:
+def _running_request() -> RequestContext:
+    """Return the current request context. NOTE: in a `contextvars.Context`
+    that has served a request and serves none now, the variable is None."""
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(_no_req_msg)
+    return ctx
+
+
+def _proxy(var: ContextVar[Any] | Callable[[], Any], name: str | None, message: str) -> Any:
     return LocalProxy(var, name, unbound_message=message)
 
 
 app_ctx: AppContext = _proxy(_cv_app, None, _no_app_msg)
 current_app: App = _proxy(_cv_app, "app", _no_app_msg)
 g: Any = _proxy(_cv_app, "g", _no_app_msg)
-request_ctx: RequestContext = _proxy(_cv_request, None, _no_req_msg)
-request: Request = _proxy(_cv_request, "request", _no_req_msg)
-session: SessionMixin = _proxy(_cv_request, "session", _no_req_msg)
+request_ctx: RequestContext = _proxy(_running_request, None, _no_req_msg)
+request: Request = _proxy(_running_request, "request", _no_req_msg)
+session: SessionMixin = _proxy(_running_request, "session", _no_req_msg)
 
 
 def has_request_context() -> bool:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from waterspout import (
     spawn,
     stream_template_string,
 )
+from waterspout.flask import Flask
 
 
 def seen() -> list[Any]:
@@ -472,3 +474,38 @@ def test_demand7_a_streamed_error_page_is_torn_down_once(
     assert said == ["/crash LookupError"]
     assert app.test_client().get("/crash").text == "/crash 0 /crash 1 "
     assert said == ["/crash LookupError"] * 2
+
+
+@pytest.mark.parametrize("kind", ["def", "async"])
+@pytest.mark.parametrize("body", ["def", "async"])
+def test_demand7_a_plain_generator_finds_no_ended_request(
+    serve: Serve, kind: str, body: str
+) -> None:
+    """With Flask's preset the request has ended when its body is made: what such a generator would
+    open, a database session for example, no teardown function would close."""
+    app = Flask(__name__)
+    found: list[bool] = []
+
+    def made() -> Iterator[str]:
+        found.append(has_request_context() or has_app_context())
+        yield "made"
+
+    async def made_async() -> AsyncIterator[str]:
+        found.append(has_request_context() or has_app_context())
+        with pytest.raises(RuntimeError, match="Working outside of request context"):
+            request.path.upper()
+        yield "made"
+
+    def answer() -> Response:
+        return Response(made() if body == "def" else made_async())  # type: ignore[arg-type]
+
+    async def answer_async() -> Response:
+        return answer()
+
+    app.add_url_rule("/", view_func=answer if kind == "def" else answer_async)
+    with serve(app) as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"made"
+        connection.close()
+    assert found == [False]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import ClientDisconnected
 
 from .. import pipeline, signals
+from ..current import enter
 from ..drivers import SYNC, LoopDriver, drive
 from ..endpoint import Where
 from ..http.written import SENT
@@ -239,6 +240,7 @@ class Answer:
         try:
             if not self._keeps(outgoing):
                 await self._through(self._end())
+                enter(None)  # a body that is made while it is sent finds no ended request
         finally:  # if the client has left meanwhile, the answer is only closed
             await self._deliver(response, outgoing)
 
@@ -274,6 +276,7 @@ class Answer:
         response, outgoing = self._encoded(result)
         if not self._keeps(outgoing):
             drive(close_quietly(app, ctx, SYNC))
+            enter(None)  # as on the loop
         return response, outgoing
 
     def _run_wsgi(self, environ: Any) -> tuple[Any, Outgoing]:

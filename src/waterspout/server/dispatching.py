@@ -176,6 +176,8 @@ async def _answer(
             if ctx.must_close():
                 await _close_through(connection, ctx, driver)
         finally:  # if the client has left meanwhile, the answer is only closed
+            if outgoing.body is None:
+                enter(None)  # a body that is made while it is sent finds no ended request
             await _deliver(connection, exchange, result, outgoing, driver.thread)
     except BaseException as error:
         if ends_from_outside(exchange, error):
@@ -345,6 +347,8 @@ def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[An
             return result, outgoing
     if ctx.must_close():
         drive(close_quietly(app, ctx, SYNC))
+    if outgoing is not None and outgoing.body is None:
+        enter(None)  # a body that is made while it is sent finds no ended request
     return result, outgoing
 
 
