@@ -50,17 +50,18 @@ def test_the_extensions_are_those_of_the_tests() -> None:
     programs = (ROOT / "tests/dropin/programs").glob("check_*.py")
     checks = {path.stem.removeprefix("check_") for path in programs}
     listed = {name.partition("-")[2].lower() for name in table}
-    assert listed | TRACERS.keys() | {"csrf"} == checks  # which is another of Flask-WTF
+    assert listed | PACKAGES.keys() | {"csrf"} == checks  # which is another of Flask-WTF
     for name, tested in table.items():
         assert numbers(version(name)) >= numbers(tested)
     for page in (PAGE, CHINESE):
-        assert [name for name in TRACERS.values() if f"`{name}`" not in page] == []
+        assert [name for name in PACKAGES.values() if f"`{name}`" not in page] == []
 
 
-#: Packages that follow requests, by the names of their programs.
-TRACERS = {
+#: Packages that are no extensions, by the names of their programs.
+PACKAGES = {
     "elasticapm": "elastic-apm",
     "opentelemetry": "opentelemetry-instrumentation-flask",
+    "peewee": "peewee",
     "sentry": "sentry-sdk",
     "structlog": "structlog",
 }

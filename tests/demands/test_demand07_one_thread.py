@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from demand_people import SECONDS, Visitor, ask, crowd, request_bytes
 from demand_servers import on_native, on_uvicorn
+from websockets.sync.client import connect
 
 from waterspout import App, Response, g, request, send_file, sse, stream_with_context
 from waterspout.lanes import lanes_of
@@ -27,7 +28,6 @@ from waterspout.server import Threads, serve_in_thread
 from waterspout.sessions import SecureCookieSession, SessionInterface
 from waterspout.signals import request_started
 from waterspout.tornado.web import RequestHandler
-from waterspout.tornado.websocket import websocket_connect
 
 Door = Callable[[App], AbstractContextManager[int]]
 
@@ -646,16 +646,12 @@ def test_demand7_a_def_websocket_saves_a_session_of_the_programs_own(app: App, l
         for message in socket:
             socket.send(message)
 
-    async def visit(port: int) -> Any:
-        client = await websocket_connect(f"ws://127.0.0.1:{port}/ws", connect_timeout=SECONDS)
-        await client.write_message("hello")
-        answer = await client.read_message()
-        client.close()
-        assert await client.read_message() is None
-        return answer
-
-    with served(app, loop=loop) as (_, port):
-        assert asyncio.run(visit(port)) == "hello"
+    with (
+        served(app, loop=loop) as (_, port),
+        connect(f"ws://127.0.0.1:{port}/ws", open_timeout=SECONDS) as client,
+    ):
+        client.send("hello")
+        assert client.recv(SECONDS) == "hello"
     assert saved == ran
     assert len(ran) == 1
 
