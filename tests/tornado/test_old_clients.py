@@ -98,8 +98,9 @@ def test_who_has_its_answer_may_stop_sending(loop_factory: Any) -> None:
         async with serving(Application([("/", Echo)])) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            received = await reader.readuntil(b"\r\n\r\nhello")
             writer.write_eof()
-            received = await reader.read()
+            received += await reader.read()
             writer.close()
             return received
 

@@ -23,7 +23,7 @@ def test_l5_chat_follows_its_files(serve: Any, browse: Any, demos: Path, tmp_pat
 
     render = 'self.render("index.html"'
     edited = program.read_text().replace(
-        render, f'self.set_header("X-From", tornado.web.__name__); {render}', 1
+        render, f'self.set_header("X-From", tornado.web.__spec__.name); {render}', 1
     )
     headers = httpx.Headers()
 
