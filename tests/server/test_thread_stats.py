@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from processes import wait_until
 from waterspout import App, Response, request, thread_stats
 from waterspout.server import Server, Threads, serve_in_thread
 
@@ -132,9 +133,9 @@ def test_a_lent_socket_is_given_back_where_async_code_is_on_the_way(app: App) ->
         connection.request("GET", "/socket", headers={"Connection": "Upgrade", **WEBSOCKET})
         with connection.sock.makefile("rb") as answer:
             assert answer.read().endswith(b"bye")
-        views = json.loads(get(server, "/stats")[1])["views"]
-        assert (views["at_work"], views["kept"]) == (1, 0)
         connection.close()
+        views = server.lanes.views
+        wait_until(lambda: (views.busy, views.kept) == (0, 0))
 
 
 def test_outside_of_a_server_there_is_nothing_to_tell() -> None:
