@@ -151,7 +151,7 @@ class Lane:
     def _call_deferred(self) -> None:
         deferred, self._deferred = self._deferred, []
         for call, args in deferred:
-            call(*args)
+            self._call_guarded(call, args)
 
     def check_queue(self) -> None:
         """Raise `LaneFull` when so many jobs wait that one more would be too many."""
@@ -290,11 +290,16 @@ class Lane:
         done = self._done
         while done:
             callback, args = done.popleft()
-            try:
-                callback(*args)
-            except Exception as error:  # the other answers are delivered all the same
-                message = f"Error in {callback!r}, for the lane {self.name!r}"
-                self.loop.call_exception_handler({"message": message, "exception": error})
+            self._call_guarded(callback, args)
+
+    def _call_guarded(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Call ``call(*args)``; an error is the loop's to report, and does not touch the calls of
+        other requests that follow."""
+        try:
+            call(*args)
+        except Exception as error:
+            message = f"Error in {call!r}, for the lane {self.name!r}"
+            self.loop.call_exception_handler({"message": message, "exception": error})
 
     def _rouse_soon(self) -> None:
         if not self._will_rouse:

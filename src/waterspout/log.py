@@ -40,6 +40,7 @@ __all__ = [
     "has_level_handler",
     "printable",
     "request_id",
+    "show",
     "wsgi_errors_stream",
 ]
 
@@ -83,6 +84,17 @@ def has_level_handler(logger: logging.Logger) -> bool:
             return True
         current = current.parent if current.propagate else None
     return False
+
+
+def show(logger: logging.Logger) -> None:
+    """Let lines of level INFO be seen where the program set up no logging for them: on standard
+    error, without anything around the message."""
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    if not has_level_handler(logger):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
 
 
 #: The handler an app's logger gets when nobody set one up: to `wsgi_errors_stream`.

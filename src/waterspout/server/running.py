@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..lanes import CallersLane
-from ..log import has_level_handler
+from ..log import show
 from ..request_thread import waits_for_thread
 from .access import Access
 from .application import ApplicationError
@@ -238,12 +238,7 @@ def explained() -> Iterator[Outcome]:
 
 def show_log() -> None:
     """Let the server's own lines be seen where the program set up no logging (as Flask does)."""
-    if _logger.level == logging.NOTSET:
-        _logger.setLevel(logging.INFO)
-    if not has_level_handler(_logger):
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        _logger.addHandler(handler)
+    show(_logger)
 
 
 def prepare_log() -> None:

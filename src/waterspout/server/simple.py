@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..app import App
+from ..log import show
 from . import werkzeug_log
 from .access import AccessLog
 from .reload import is_reload_child
@@ -79,7 +80,7 @@ def run_simple(
     if settings.workers > 1:
         status = run_in_workers(application, settings)
     else:
-        werkzeug_log.show()
+        show(werkzeug_log.logger)
         told = settings.access_log  # by the environment
         log = AccessLog(werkzeug_log.LoggerSink()) if told is None else None
         ready = werkzeug_log.announce

@@ -10,21 +10,10 @@ import logging
 import time
 from collections.abc import Iterable
 
-from ..log import has_level_handler
 from .access import Record, escape_word, request_line
 from .serving import Server
 
 logger = logging.getLogger("werkzeug")
-
-
-def show() -> None:
-    """Let the lines be seen where the program set up no logging for them, as Werkzeug does."""
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
-    if not has_level_handler(logger):
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
 
 
 def announce(server: Server) -> None:
