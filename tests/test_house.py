@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "waterspout"
 
-GROUND, MIDDLE, UPPER, WINGS, ROOF = range(5)
+GROUND, MIDDLE, UPPER, WINGS, ROOF, OUTHOUSES = range(6)
 FLOORS = {
     GROUND: (
         "additions config current escaping flags http job_queue json lazy locale log paths"
@@ -39,6 +39,7 @@ FLOORS = {
     ),
     WINGS: "flask tornado",
     ROOF: "__main__ asgi cli demo dropin server testing wsgi",
+    OUTHOUSES: "ext",
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}
 
@@ -60,9 +61,17 @@ MAY_IMPORT_LATE = {
     ("waterspout.server.running", "server"): "gunicorn is loaded for several workers only",
 }
 
+# What `ext/` may import besides the public names of `waterspout`: modules that programs use too.
+PUBLIC_MODULES = {
+    *("waterspout.config", "waterspout.signals", "waterspout.sessions", "waterspout.typing"),
+    *("waterspout.tornado.web", "waterspout.tornado.websocket", "waterspout.tornado.escape"),
+    *("waterspout.testing", "waterspout.flask.script"),
+}
+
 # Modules that name the package itself instead of a relative path: module prefix → why.
 MAY_NAME_THE_PACKAGE = {
     "waterspout.demo": "an example, written as a program outside the package would be",
+    "waterspout.ext": "stands on public names only, as a package of its own would",
 }
 
 # Importing these does something, by design.
@@ -185,6 +194,22 @@ def test_the_wings_never_import_each_other() -> None:
         and found.room != room_of(found.module)
     ]
     assert across == []
+
+
+def test_batteries_stand_on_public_names() -> None:
+    """``ext/`` imports public names of ``waterspout``, its public modules, and itself."""
+    from waterspout import __all__ as public
+
+    allowed = {*PUBLIC_MODULES, *(f"waterspout.{name}" for name in public)}
+    private = [
+        str(found)
+        for found in imports()
+        if "." in found.module
+        and room_of(found.module) == "ext"
+        and found.room != "ext"
+        and found.target not in allowed
+    ]
+    assert private == []
 
 
 def test_no_import_hides_in_a_function() -> None:
@@ -329,7 +354,7 @@ HEAVY = "asyncio click gunicorn httptools jinja2 uvloop watchfiles"
 def test_the_front_door_is_light() -> None:
     """``import waterspout`` loads no wing, nothing of the roof, and no heavy package."""
     loaded = json.loads(run_python("-c", LIGHT))
-    rooms = {*FLOORS[WINGS].split(), *FLOORS[ROOF].split()}
+    rooms = {*f"{FLOORS[WINGS]} {FLOORS[ROOF]} {FLOORS[OUTHOUSES]}".split()}
     ours = [name for name in loaded if name.startswith("waterspout.") and room_of(name) in rooms]
     theirs = [name for name in loaded if name in HEAVY.split()]
     assert ours + theirs == []
