@@ -48,7 +48,7 @@ def function_app() -> App:
 
 def handler_app() -> Any:
     """Return an application whose WebSocketHandler echoes."""
-    from waterspout.tornado.hosting import app_of
+    from waterspout.tornado.core_adapter import app_of
     from waterspout.tornado.web import Application
     from waterspout.tornado.websocket import WebSocketHandler
 

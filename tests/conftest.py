@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 import pytest
 
-from waterspout.current import app_var, request_var
+from waterspout.context.variables import app_var, request_var
 
 # A shell that runs the tests in the background has them ignore these, and so would every program
 # that they start: it is for a program to say which signals it ignores.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from waterspout.cli.running import serve_command, settings_command
-from waterspout.server.gunicorn_settings import MEANINGS
+from waterspout.cli.run_commands import serve_command, settings_command
+from waterspout.server.process.gunicorn_settings import MEANINGS
 from waterspout.server.settings_sources import described
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -20,7 +20,7 @@ from tornado.locks import Event
 from tornado.queues import Queue
 
 from waterspout.dropin.aliases import OURS, THEIRS
-from waterspout.server.running import serve_in_thread
+from waterspout.server.process.run import serve_in_thread
 from waterspout.tornado.web import Application, RequestHandler
 
 ROOT = Path(__file__).resolve().parent.parent

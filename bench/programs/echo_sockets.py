@@ -35,7 +35,7 @@ async def function(port: int) -> None:
 
 async def handler(port: int) -> None:
     """Echo in our WebSocketHandler."""
-    from waterspout.tornado.hosting import app_of
+    from waterspout.tornado.core_adapter import app_of
     from waterspout.tornado.web import Application
     from waterspout.tornado.websocket import WebSocketHandler
 

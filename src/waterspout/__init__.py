@@ -11,21 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import App as App
-    from .background import run_in_thread as run_in_thread
-    from .background import spawn as spawn
     from .blueprints import Blueprint as Blueprint
+    from .concurrency.background import run_in_thread as run_in_thread
+    from .concurrency.background import spawn as spawn
+    from .concurrency.streaming import sse as sse
+    from .concurrency.streaming import stream_with_context as stream_with_context
+    from .concurrency.thread_pools import thread_stats as thread_stats
     from .config import Config as Config
-    from .context import after_this_request as after_this_request
-    from .context import copy_current_request_context as copy_current_request_context
-    from .context import current_app as current_app
-    from .context import g as g
-    from .context import has_app_context as has_app_context
-    from .context import has_request_context as has_request_context
-    from .context import request as request
-    from .context import session as session
+    from .context.request_context import after_this_request as after_this_request
+    from .context.request_context import (
+        copy_current_request_context as copy_current_request_context,
+    )
+    from .context.request_context import current_app as current_app
+    from .context.request_context import g as g
+    from .context.request_context import has_app_context as has_app_context
+    from .context.request_context import has_request_context as has_request_context
+    from .context.request_context import request as request
+    from .context.request_context import session as session
     from .csrf import CSRFError as CSRFError
     from .csrf import check_csrf as check_csrf
     from .csrf import csrf_token as csrf_token
+    from .dispatch.make_response import make_response as make_response
     from .files import send_file as send_file
     from .files import send_from_directory as send_from_directory
     from .flashing import flash as flash
@@ -34,10 +40,9 @@ if TYPE_CHECKING:
     from .http import Response as Response
     from .http.sse import ServerSentEvent as ServerSentEvent
     from .json import jsonify as jsonify
-    from .lanes import thread_stats as thread_stats
-    from .responding import make_response as make_response
-    from .streaming import sse as sse
-    from .streaming import stream_with_context as stream_with_context
+    from .routing.urls import abort as abort
+    from .routing.urls import redirect as redirect
+    from .routing.urls import url_for as url_for
     from .templating import get_template_attribute as get_template_attribute
     from .templating import render_block as render_block
     from .templating import render_page as render_page
@@ -49,9 +54,6 @@ if TYPE_CHECKING:
     from .tornado.web import UIModule as UIModule
     from .tornado.web.authenticated import authenticated as authenticated
     from .tornado.websocket import WebSocketHandler as WebSocketHandler
-    from .urls import abort as abort
-    from .urls import redirect as redirect
-    from .urls import url_for as url_for
     from .views import MethodView as MethodView
     from .views import View as View
     from .websockets import WebSocket as WebSocket
@@ -61,10 +63,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "app": ("App",),
-    "background": ("run_in_thread", "spawn"),
+    "concurrency.background": ("run_in_thread", "spawn"),
     "blueprints": ("Blueprint",),
     "config": ("Config",),
-    "context": (
+    "context.request_context": (
         *("after_this_request", "copy_current_request_context", "current_app", "g"),
         *("has_app_context", "has_request_context", "request", "session"),
     ),
@@ -74,16 +76,16 @@ _HOME = {
     "http": ("Request", "Response"),
     "http.sse": ("ServerSentEvent",),
     "json": ("jsonify",),
-    "lanes": ("thread_stats",),
-    "responding": ("make_response",),
-    "streaming": ("sse", "stream_with_context"),
+    "concurrency.thread_pools": ("thread_stats",),
+    "dispatch.make_response": ("make_response",),
+    "concurrency.streaming": ("sse", "stream_with_context"),
     "templating": (
         *("get_template_attribute", "render_block", "render_page", "render_template"),
         *("render_template_string", "stream_template", "stream_template_string"),
     ),
     "tornado.web": ("RequestHandler", "UIModule", "authenticated"),
     "tornado.websocket": ("WebSocketHandler",),
-    "urls": ("abort", "redirect", "url_for"),
+    "routing.urls": ("abort", "redirect", "url_for"),
     "views": ("MethodView", "View"),
     "websockets": ("WebSocket", "WebSocketClosed"),
 }

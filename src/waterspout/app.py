@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 
-from . import bridge, pipeline
-from .admission import takes_environ
-from .app_context import _unset
-from .carry import carry
-from .context import (
+from .application.handlers import Joining
+from .application.mounts import below, path_of
+from .application.scaffold import setupmethod, static_view
+from .concurrency import async_to_sync as bridge
+from .context.app_context import _unset
+from .context.propagation import carry
+from .context.request_context import (
     AppContext,
     RequestContext,
     _cv_app,
@@ -34,24 +36,23 @@ from .context import (
     request,
     session,
 )
-from .conversion import to_response
 from .csrf import csrf_token
-from .drivers import SYNC, drive
-from .endpoint import SEAMS, Heads, Plan, is_async
+from .dispatch import pipeline
+from .dispatch.admission import takes_environ
+from .dispatch.before_send import pass_last_to_wsgi
+from .dispatch.drivers import SYNC, drive
+from .dispatch.make_response import to_response
+from .dispatch.plan import SEAMS, Heads, Plan, is_async
 from .flashing import get_flashed_messages
 from .http import Request, Response
 from .http.debugging import FormDataRoutingRedirect
 from .http.response import is_made_while_sent
-from .joining import Joining
-from .last_stage import pass_last_to_wsgi
-from .lazy import load
+from .import_paths import load
 from .log import printable
-from .mounting import below, path_of
-from .registries import observe
-from .scaffold import setupmethod, static_view
+from .observed import observe
+from .routing.url_building import build_url
 from .sessions.cookie import is_lazy
 from .templating import fill_context
-from .url_building import build_url
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -457,10 +458,10 @@ class App(Joining):
         manner of ASGI 2, with the scope alone.
         """
         if third is not None:
-            return load("waterspout.asgi:serve")(self, first, second, third)
+            return load("waterspout.gateways.asgi:serve")(self, first, second, third)
         if second is not None:
             return self.wsgi_app(first, second)
-        return partial(load("waterspout.asgi:serve"), self, first)
+        return partial(load("waterspout.gateways.asgi:serve"), self, first)
 
     def run(
         self,
@@ -475,7 +476,7 @@ class App(Joining):
         *host* and *port* default to SERVER_NAME, else 127.0.0.1 and 5000. *debug* adds
         reloading and the error page. *options* are those of Werkzeug's `run_simple`.
         """
-        load("waterspout.cli.running:run_app")(
+        load("waterspout.cli.run_commands:run_app")(
             self, host, port, debug=debug, load_dotenv=load_dotenv, **options
         )
 

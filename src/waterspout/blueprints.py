@@ -14,8 +14,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
 from . import typing as ft
-from .lazy import load
-from .scaffold import (
+from .application.scaffold import (
     F,
     Scaffold,
     T_after_request,
@@ -29,6 +28,7 @@ from .scaffold import (
     _sentinel,
     setupmethod,
 )
+from .import_paths import load
 
 if TYPE_CHECKING:
     from .app import App

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest
 
-from .context import after_this_request, current_app, request
-from .context import request_ctx as current
+from .context.request_context import after_this_request, current_app, request
+from .context.request_context import request_ctx as current
 from .security import xsrf
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
 from werkzeug.wsgi import FileWrapper
 
-from .context import app_ctx, request
+from .context.request_context import app_ctx, request
 
 if TYPE_CHECKING:
     from .app import App

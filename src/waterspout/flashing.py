@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .context import app_ctx, request_ctx, session
+from .context.request_context import app_ctx, request_ctx, session
 from .signals import message_flashed
 
 __all__ = ["flash", "get_flashed_messages"]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from werkzeug.local import LocalProxy
 
-from .current import request_var
+from .context.variables import request_var
 from .tracebacks import fold_in_log
 
 if sys.platform != "win32":

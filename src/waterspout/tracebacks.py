@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from .current import current_config
+from .context.variables import current_config
 
 __all__ = ["fold_in_log", "folded_line", "folded_runs", "folds"]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, ClassVar
 
-from .context import current_app, request
+from .context.request_context import current_app, request
 
 __all__ = ["MethodView", "View", "http_method_funcs", "loop_view"]
 

@@ -136,7 +136,7 @@ def test_a9_tls(hello: Program) -> None:
     adhoc = hello.start("run", "hello:app", "--port", "0", "--cert", "adhoc")
     assert adhoc.ask(tls=unverified) == (200, "hello")
 
-    from waterspout.server.tls import make_certificate
+    from waterspout.server.listeners.tls import make_certificate
 
     certificate, key = make_certificate()
     (hello.directory / "cert.pem").write_bytes(certificate)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from waterspout.cli.unrun import warn_of_unrun_main
+from waterspout.cli.main_guard import warn_of_unrun_main
 
 PROGRAM = """
 import asyncio

@@ -24,7 +24,7 @@ from waterspout import (
     session,
     url_for,
 )
-from waterspout.context import app_ctx, request_ctx
+from waterspout.context.request_context import app_ctx, request_ctx
 
 OUTSIDE: list[tuple[str, Callable[[], Any], str]] = [
     ("request", lambda: request.path, "request context"),

@@ -11,7 +11,7 @@ from core_ways import Way
 from werkzeug.local import LocalProxy
 
 from waterspout import App, current_app, g
-from waterspout.context import _cv_app, _cv_request, app_ctx, request_ctx
+from waterspout.context.request_context import _cv_app, _cv_request, app_ctx, request_ctx
 from waterspout.server.serving import Server
 from waterspout.server.settings import ServerSettings
 

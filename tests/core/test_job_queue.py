@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from waterspout.job_queue import Empty, JobQueue
+from waterspout.concurrency.work_queue import Empty, JobQueue
 
 
 @pytest.fixture

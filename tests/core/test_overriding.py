@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from waterspout import App, Response, current_app, g, request, session
-from waterspout.context import app_ctx, request_ctx
+from waterspout.context.request_context import app_ctx, request_ctx
 from waterspout.json.provider import DefaultJSONProvider
 from waterspout.sessions import SecureCookieSession, SecureCookieSessionInterface
 

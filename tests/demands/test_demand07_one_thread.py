@@ -23,7 +23,7 @@ from demand_servers import on_native, on_uvicorn
 from websockets.sync.client import connect
 
 from waterspout import App, Response, g, request, send_file, sse, stream_with_context
-from waterspout.lanes import lanes_of
+from waterspout.concurrency.thread_pools import lanes_of
 from waterspout.server import Threads, serve_in_thread
 from waterspout.sessions import SecureCookieSession, SessionInterface
 from waterspout.signals import request_started

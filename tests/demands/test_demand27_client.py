@@ -25,7 +25,7 @@ from waterspout import (
     session,
     spawn,
 )
-from waterspout.server.lifespan import StartupError
+from waterspout.application.lifespan import StartupError
 from waterspout.testing import FlaskClient
 
 pytestmark = pytest.mark.anyio

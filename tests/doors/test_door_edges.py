@@ -19,9 +19,9 @@ from websockets.sync.client import connect
 
 from processes import wait_until
 from waterspout import App, request
-from waterspout.asgi.scopes import message_of
 from waterspout.flask import Flask
-from waterspout.http.incoming import Incoming
+from waterspout.gateways.asgi.scopes import message_of
+from waterspout.http.message import Incoming
 from waterspout.server import Server, serve_in_thread
 
 

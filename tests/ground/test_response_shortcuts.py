@@ -20,7 +20,7 @@ from waterspout.http import Response
 from waterspout.json.provider import read_json
 from waterspout.json.tag import TaggedJSONSerializer
 from waterspout.security.signing import serializer
-from waterspout.server.outgoing import encode
+from waterspout.server.http1.response_encoder import encode
 
 
 class Html(WerkzeugResponse):

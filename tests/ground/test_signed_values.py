@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import tornado.web as real
-from waterspout.security import signed_values as ours
+from waterspout.tornado import signed_values as ours
 
 SECRET = "a secret of some length, at least as long as this"
 DAY = 86400

@@ -14,7 +14,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as WerkzeugRequest
 
 from waterspout.http.forms import FormParser
-from waterspout.http.incoming import Incoming
+from waterspout.http.message import Incoming
 from waterspout.http.request import Request
 
 TYPE = b"application/x-www-form-urlencoded"

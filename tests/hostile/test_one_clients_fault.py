@@ -13,7 +13,7 @@ from hostile_site import Site
 from hostile_wire import Wire, frame, until
 
 from waterspout import App, WebSocket, request
-from waterspout.current import request_var
+from waterspout.context.variables import request_var
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 KIB = 1024

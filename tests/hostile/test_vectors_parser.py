@@ -11,8 +11,8 @@ import vectors_framing
 import vectors_request_line
 from hostile_vector import CANARY, Vector
 
-from waterspout.http.incoming import Incoming
-from waterspout.server.http1 import ProtocolError, RequestParser
+from waterspout.http.message import Incoming
+from waterspout.server.http1.parser import ProtocolError, RequestParser
 from waterspout.server.settings import Limits
 
 VECTORS = [*vectors_framing.VECTORS, *vectors_fields.VECTORS, *vectors_request_line.VECTORS]

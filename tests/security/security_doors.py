@@ -18,7 +18,7 @@ from typing import Any
 
 from security_sites import path_of, site
 
-from waterspout.joining import core_of
+from waterspout.application.handlers import core_of
 
 HERE = Path(__file__).parent
 SECONDS = 30.0  # for a server or an answer; reached only by a failing test

@@ -8,7 +8,7 @@ import pytest
 from security_sites import asgi_program
 
 from waterspout import App, session
-from waterspout.joining import core_of
+from waterspout.application.handlers import core_of
 from waterspout.tornado import web
 
 

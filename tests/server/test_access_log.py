@@ -17,7 +17,7 @@ from served_app import app
 
 from processes import wait_until
 from waterspout.server import serve_in_thread
-from waterspout.server.access import AccessLog, Record, StreamSink, format_json, format_text
+from waterspout.server.access_log import AccessLog, Record, StreamSink, format_json, format_text
 
 
 def ask(urls: list[str], target: str = "/", **headers: str) -> int:

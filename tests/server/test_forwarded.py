@@ -13,10 +13,10 @@ import pytest
 from gunicorn.config import Config
 
 from waterspout import App, request
-from waterspout.http.incoming import Incoming, Origin
+from waterspout.http.message import Incoming, Origin
 from waterspout.server import ServerSettings, SettingsError, serve_in_thread
-from waterspout.server.forwarded import believe
-from waterspout.server.worker import settings_from
+from waterspout.server.listeners.forwarded import believe
+from waterspout.server.process.worker import settings_from
 from waterspout.tornado import web
 
 

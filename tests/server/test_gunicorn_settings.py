@@ -11,7 +11,7 @@ from gunicorn.config import Config
 from server_process import Start
 from test_workers import gunicorn
 
-from waterspout.server.gunicorn_settings import (
+from waterspout.server.process.gunicorn_settings import (
     MEANINGS,
     MOST_FIELDS,
     UNLIMITED,

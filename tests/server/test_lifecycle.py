@@ -14,9 +14,9 @@ import served_app
 from server_process import Start
 
 from waterspout import App, current_app
+from waterspout.application.lifespan import StartupError
 from waterspout.server import Server, ServerSettings, serve_in_thread
-from waterspout.server.lifespan import StartupError
-from waterspout.server.running import loop_factory
+from waterspout.server.process.run import loop_factory
 from waterspout.server.sockets import ListenError
 
 BEFORE = ["lifespan in", "inner in", "startup served_app", "startup async"]

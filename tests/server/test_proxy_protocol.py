@@ -15,8 +15,8 @@ from test_workers import gunicorn
 
 from waterspout import App, request
 from waterspout.server import Server, serve_in_thread
-from waterspout.server.proxy_protocol import Preamble, PreambleError, parse
-from waterspout.server.tls import make_certificate
+from waterspout.server.listeners.proxy_protocol import Preamble, PreambleError, parse
+from waterspout.server.listeners.tls import make_certificate
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 ASK = (

@@ -16,8 +16,8 @@ import pytest
 
 from waterspout import App, request
 from waterspout.server import ServerSettings, serve_in_thread
-from waterspout.server.body_buffer import BodyBuffer
 from waterspout.server.exchange import Exchange
+from waterspout.server.http1.body_buffer import BodyBuffer
 
 KIB = 1024
 MIB = 1024 * KIB

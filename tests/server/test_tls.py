@@ -14,7 +14,7 @@ import pytest
 from served_app import app
 
 from waterspout.server import ServerSettings, serve_in_thread
-from waterspout.server.tls import TlsError, load_context, make_certificate, make_context
+from waterspout.server.listeners.tls import TlsError, load_context, make_certificate, make_context
 
 
 @pytest.fixture

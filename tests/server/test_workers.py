@@ -21,7 +21,7 @@ from server_load import Load
 from server_process import Program, Start
 
 from processes import wait_until
-from waterspout.server.tls import make_certificate
+from waterspout.server.listeners.tls import make_certificate
 
 Workers = Callable[..., Program]
 #: gunicorn would put a socket into the home directory.

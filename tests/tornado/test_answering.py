@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from waterspout.server.running import serve_in_thread
+from waterspout.server.process.run import serve_in_thread
 from waterspout.tornado import gen
-from waterspout.tornado.hosting import app_of
+from waterspout.tornado.core_adapter import app_of
 from waterspout.tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,

@@ -9,9 +9,9 @@ import pytest
 from tornado_served import exchange, run, serving
 
 from waterspout import App, request
-from waterspout.http.incoming import Incoming
+from waterspout.http.message import Incoming
 from waterspout.server import ServerSettings
-from waterspout.server.http1 import RequestParser
+from waterspout.server.http1.parser import RequestParser
 from waterspout.server.serving import Server
 from waterspout.server.settings import Limits
 from waterspout.tornado.httputil import HTTPServerRequest

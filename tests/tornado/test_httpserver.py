@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from waterspout.server.tls import make_certificate
+from waterspout.server.listeners.tls import make_certificate
 from waterspout.tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from waterspout.tornado.httpserver import HTTPRequest, HTTPServer
 from waterspout.tornado.httputil import (

@@ -23,7 +23,7 @@ from waterspout import (
     session,
     url_for,
 )
-from waterspout.server.running import serve_in_thread
+from waterspout.server.process.run import serve_in_thread
 from waterspout.signals import got_request_exception, request_finished, request_started
 from waterspout.tornado.web import Application, HTTPError, url
 

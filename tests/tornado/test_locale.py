@@ -257,7 +257,12 @@ def test_g5_a_locale_of_ones_own() -> None:
 
 def test_g5_the_ground_floor_keeps_no_state(csv: Path, caplog: Any) -> None:
     """The languages work without a module's translations: two applications may differ."""
-    from waterspout.locale import CSVLanguage, GettextLanguage, closest, read_csv_catalogs
+    from waterspout.tornado.translations import (
+        CSVLanguage,
+        GettextLanguage,
+        closest,
+        read_csv_catalogs,
+    )
 
     caplog.set_level(logging.CRITICAL)
     catalogs = read_csv_catalogs(str(csv))

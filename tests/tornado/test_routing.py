@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from waterspout.tornado.hosting import app_of
+from waterspout.tornado.core_adapter import app_of
 from waterspout.tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,

@@ -22,8 +22,8 @@ import uvloop
 
 from waterspout import App, current_app, g, request
 from waterspout.server import Server, ServerSettings
-from waterspout.server.tls import make_certificate
-from waterspout.tornado.hosting import app_of
+from waterspout.server.listeners.tls import make_certificate
+from waterspout.tornado.core_adapter import app_of
 from waterspout.tornado.httpclient import HTTPError, HTTPRequest
 from waterspout.tornado.web import Application, RequestHandler
 from waterspout.tornado.websocket import (

@@ -11,9 +11,9 @@ import pytest
 
 import waterspout
 from waterspout import Blueprint, g, render_template_string, request, session, url_for
+from waterspout.application.scaffold import Scaffold
 from waterspout.blueprints import BlueprintSetupState
 from waterspout.flask import Flask
-from waterspout.scaffold import Scaffold
 
 
 @pytest.fixture(params=[waterspout.App, Flask])

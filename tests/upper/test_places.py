@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from waterspout.flags import get_debug_flag, get_load_dotenv
-from waterspout.paths import find_package, get_root_path
+from waterspout.application.root_path import find_package, get_root_path
+from waterspout.env import get_debug_flag, get_load_dotenv
 
 
 @pytest.fixture

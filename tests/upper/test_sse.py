@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from waterspout import App, Response, ServerSentEvent, g, request, session, sse
+from waterspout.concurrency.streaming import last_event_id
 from waterspout.http.sse import encode_event
-from waterspout.streaming import last_event_id
 
 # -- the format ------------------------------------------------------------------------------------
 

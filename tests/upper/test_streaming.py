@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from waterspout import App, Response, g, request, session, stream_with_context
-from waterspout.context import has_app_context, has_request_context
+from waterspout.context.request_context import has_app_context, has_request_context
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 

@@ -12,7 +12,7 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request as WerkzeugRequest
 
 from waterspout import App, Blueprint, Request, abort, make_response, redirect, request, url_for
-from waterspout.http.incoming import Incoming
+from waterspout.http.message import Incoming
 
 
 @pytest.fixture

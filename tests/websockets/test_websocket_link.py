@@ -15,7 +15,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from waterspout.websockets import WebSocketClosed
-from waterspout.websockets.link import Link
+from waterspout.websockets.protocol import Link
 
 
 class Heard:

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from waterspout import App, WebSocket
 from waterspout.server import serve_in_thread
-from waterspout.server.tls import make_certificate
+from waterspout.server.listeners.tls import make_certificate
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from .program import cli as cli
     from .program import flask_cli as flask_cli
     from .program import main as main
-    from .running import demo_command as demo_command
-    from .running import run_command as run_command
-    from .running import serve_command as serve_command
-    from .running import show_server_banner as show_server_banner
+    from .run_commands import demo_command as demo_command
+    from .run_commands import run_command as run_command
+    from .run_commands import serve_command as serve_command
+    from .run_commands import show_server_banner as show_server_banner
 
 _HOME = {
     "commands": (
@@ -71,7 +71,7 @@ _HOME = {
         "flask_cli",
         "main",
     ),
-    "running": (
+    "run_commands": (
         "demo_command",
         "run_command",
         "serve_command",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import __version__
-from ..context import current_app
+from ..context.request_context import current_app
 from .groups import with_appcontext
 from .options import debug_option, dropin_option, naming_options, set_app
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import click
 
-from ..flags import get_debug_flag, get_load_dotenv
-from ..joining import core_of
+from ..application.handlers import core_of
+from ..env import get_debug_flag, get_load_dotenv
 
 if TYPE_CHECKING:
     from ..app import App

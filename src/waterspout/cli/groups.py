@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ..context import current_app
+from ..context.request_context import current_app
 from .discovery import ScriptInfo
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..context import current_app
+from ..context.request_context import current_app
 from .commands import (
     get_own_version,
     get_version,
@@ -28,7 +28,7 @@ from .commands import (
 from .discovery import NoAppException, NothingNamedException, ScriptInfo
 from .groups import AppGroup
 from .options import app_option, debug_option, dropin_option, env_file_option
-from .running import demo_command, run_command, serve_command, settings_command
+from .run_commands import demo_command, run_command, serve_command, settings_command
 
 if TYPE_CHECKING:
     from ..app import App

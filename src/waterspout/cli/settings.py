@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..lazy import load
+from ..import_paths import load
 from ..server.settings import ServerSettings
 from ..server.settings_sources import described, sources
 from .environment import set_by_file
@@ -95,5 +95,5 @@ def under_gunicorn(path: str) -> ServerSettings:
             config.set(name, value)
     except (TypeError, ValueError) as ex:
         raise click.UsageError(f"{path}: {ex}") from None
-    made: ServerSettings = load("waterspout.server.gunicorn_settings:settings_from")(config)
+    made: ServerSettings = load("waterspout.server.process.gunicorn_settings:settings_from")(config)
     return made

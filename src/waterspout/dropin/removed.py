@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from .._removed import Removed, removed_names
+from ..peers.removed_names import Removed, removed_names
 
 _ABSENT: Any = object()
 

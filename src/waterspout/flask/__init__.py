@@ -12,8 +12,8 @@ import importlib.metadata
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from .._imported import imported_names
-from .._removed import removed_names
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from . import json as json
 from ._removed import TOP_LEVEL
 from .app import Flask as Flask

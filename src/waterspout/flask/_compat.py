@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from .._removed import Removed, removed_names
+from ..peers.removed_names import Removed, removed_names
 
 K = TypeVar("K")
 V = TypeVar("V")

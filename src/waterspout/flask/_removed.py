@@ -5,7 +5,7 @@ Each module concerned ends with `__getattr__ = removed_names("flask.X", ...)`.
 
 from __future__ import annotations
 
-from .._removed import Removed
+from ..peers.removed_names import Removed
 
 _JSON = {
     "JSONEncoder": Removed(

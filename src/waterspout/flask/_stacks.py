@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
-from ..context import AppContext, RequestContext, _cv_app, _cv_request
+from ..context.request_context import AppContext, RequestContext, _cv_app, _cv_request
 
 C = TypeVar("C", bound=AppContext)
 

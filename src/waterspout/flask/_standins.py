@@ -16,8 +16,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join as _safe_join
 
 from .. import signals
-from ..context import app_ctx, current_app, request, request_ctx
-from ..lazy import load
+from ..context.request_context import app_ctx, current_app, request, request_ctx
+from ..import_paths import load
 
 if TYPE_CHECKING:
     from hashlib import _Hash

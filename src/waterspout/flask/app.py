@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import ImmutableDict
 
-from .._imported import imported_names
-from .._removed import removed_names
-from ..additions import find_last
 from ..app import App
 from ..config import DEFAULT_CONFIG, Config
 from ..json.provider import DefaultJSONProvider
+from ..peers.added_names import find_last
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from ._json_classes import JSONClassAttribute
 from ._old_app import OLD, FlaskConfig, get_old, set_old
 from ._removed import APP

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
-from .._removed import removed_names
 from ..cli import (
     AppGroup,
     CertParamType,
@@ -27,6 +25,8 @@ from ..cli import (
     with_appcontext,
 )
 from ..cli import flask_cli as cli
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from ._removed import CLI
 
 __all__ = [

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
-from .._removed import removed_names
-from ..context import AppContext as AppContext
-from ..context import RequestContext as RequestContext
-from ..context import _AppCtxGlobals as _AppCtxGlobals
-from ..context import _cv_app as _cv_app
-from ..context import _cv_request as _cv_request
-from ..context import after_this_request as after_this_request
-from ..context import copy_current_request_context as copy_current_request_context
-from ..context import has_app_context as has_app_context
-from ..context import has_request_context as has_request_context
+from ..context.request_context import AppContext as AppContext
+from ..context.request_context import RequestContext as RequestContext
+from ..context.request_context import _AppCtxGlobals as _AppCtxGlobals
+from ..context.request_context import _cv_app as _cv_app
+from ..context.request_context import _cv_request as _cv_request
+from ..context.request_context import after_this_request as after_this_request
+from ..context.request_context import copy_current_request_context as copy_current_request_context
+from ..context.request_context import has_app_context as has_app_context
+from ..context.request_context import has_request_context as has_request_context
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from ._removed import STACKS
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports

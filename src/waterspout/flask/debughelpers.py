@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
 from ..http.debugging import DebugFilesKeyError as DebugFilesKeyError
 from ..http.debugging import FormDataRoutingRedirect as FormDataRoutingRedirect
 from ..http.debugging import UnexpectedUnicodeError as UnexpectedUnicodeError
 from ..http.debugging import attach_enctype_error_multidict as attach_enctype_error_multidict
+from ..peers.imported_names import imported_names
 from ..templating.explain import (
     explain_template_loading_attempts as explain_template_loading_attempts,
 )

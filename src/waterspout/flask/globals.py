@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
-from .._removed import removed_names
-from ..context import _cv_app as _cv_app
-from ..context import _cv_request as _cv_request
-from ..context import _no_app_msg as _no_app_msg
-from ..context import _no_req_msg as _no_req_msg
-from ..context import app_ctx as app_ctx
-from ..context import current_app as current_app
-from ..context import g as g
-from ..context import request as request
-from ..context import request_ctx as request_ctx
-from ..context import session as session
+from ..context.request_context import _cv_app as _cv_app
+from ..context.request_context import _cv_request as _cv_request
+from ..context.request_context import _no_app_msg as _no_app_msg
+from ..context.request_context import _no_req_msg as _no_req_msg
+from ..context.request_context import app_ctx as app_ctx
+from ..context.request_context import current_app as current_app
+from ..context.request_context import g as g
+from ..context.request_context import request as request
+from ..context.request_context import request_ctx as request_ctx
+from ..context.request_context import session as session
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from ._removed import GLOBALS
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports

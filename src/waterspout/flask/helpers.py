@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
-from .._removed import removed_names
-from ..carry import stream_with_context as stream_with_context
-from ..context import current_app as current_app
-from ..context import request as request
-from ..context import request_ctx as request_ctx
-from ..context import session as session
+from ..application.root_path import get_root_path as get_root_path
+from ..context.propagation import stream_with_context as stream_with_context
+from ..context.request_context import current_app as current_app
+from ..context.request_context import request as request
+from ..context.request_context import request_ctx as request_ctx
+from ..context.request_context import session as session
+from ..dispatch.current_response import make_response as make_response
+from ..env import get_debug_flag as get_debug_flag
+from ..env import get_load_dotenv as get_load_dotenv
 from ..files import send_file as send_file
 from ..files import send_from_directory as send_from_directory
-from ..flags import get_debug_flag as get_debug_flag
-from ..flags import get_load_dotenv as get_load_dotenv
 from ..flashing import flash as flash
 from ..flashing import get_flashed_messages as get_flashed_messages
 from ..http.request import split_blueprint_path
-from ..paths import get_root_path as get_root_path
-from ..responding import make_response as make_response
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
+from ..routing.urls import abort as abort
+from ..routing.urls import redirect as redirect
+from ..routing.urls import url_for as url_for
 from ..signals import message_flashed as message_flashed
 from ..templating import get_template_attribute as get_template_attribute
-from ..urls import abort as abort
-from ..urls import redirect as redirect
-from ..urls import url_for as url_for
 from ._removed import HELPERS
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
 from ..log import create_logger, default_handler, has_level_handler, wsgi_errors_stream
+from ..peers.imported_names import imported_names
 
 __all__ = ["create_logger", "default_handler", "has_level_handler", "wsgi_errors_stream"]
 

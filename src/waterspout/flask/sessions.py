@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
-from .._removed import removed_names
 from ..json.tag import TaggedJSONSerializer
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from ..sessions import (
     NullSession,
     SecureCookieSession,

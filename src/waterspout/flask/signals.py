@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
-from .._removed import removed_names
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from ..signals import (
     Namespace,
     appcontext_popped,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
+from ..peers.imported_names import imported_names
 from ..typing import AfterRequestCallable as AfterRequestCallable
 from ..typing import AppOrBlueprintKey as AppOrBlueprintKey
 from ..typing import BeforeFirstRequestCallable as BeforeFirstRequestCallable

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
-from .._removed import removed_names
 from ..http import Request as Request
 from ..http import Response as Response
+from ..peers.imported_names import imported_names
+from ..peers.removed_names import removed_names
 from ._removed import WRAPPERS
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from werkzeug.datastructures import Headers
 
-from .field_syntax import is_name
+from .grammar import is_name
 
 __all__ = ["DefaultFields"]
 

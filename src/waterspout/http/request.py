@@ -23,14 +23,14 @@ from werkzeug.sansio.utils import get_content_length, get_host
 from werkzeug.wrappers import Request as WerkzeugRequest
 
 from .. import json
-from ..current import current_config, request_var
-from ..registries import ObservedType
+from ..context.variables import current_config, request_var
+from ..observed import ObservedType
 from .awaitable import awaitable
+from .cached_property import made_once
 from .debugging import attach_enctype_error_multidict
 from .fields import ReceivedHeaders, headers_of
 from .forms import URLENCODED, FormParser, OwnFormParser, multi_dict, parse_fields
-from .incoming import Incoming
-from .once import made_once
+from .message import Incoming
 from .request_parts import Bounded, Dated, Limit
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wsgi import LimitedStream
 
-from ..current import current_config
+from ..context.variables import current_config
 
 __all__ = ["Bounded", "Dated", "Limit"]
 

@@ -16,9 +16,9 @@ from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import json
-from ..current import current_config
-from ..private_loop import PrivateLoop
-from ..registries import ObservedType
+from ..concurrency.private_loop import PrivateLoop
+from ..context.variables import current_config
+from ..observed import ObservedType
 from .awaitable import Ready
 from .conditions import precondition_status, range_applies
 from .cookies import check_cookie, check_prefix

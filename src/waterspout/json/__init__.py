@@ -10,7 +10,7 @@ from __future__ import annotations
 import json as _json
 from typing import IO, TYPE_CHECKING, Any, AnyStr
 
-from ..current import app_var
+from ..context.variables import app_var
 from .provider import JSONProvider, _default, read_json
 
 if TYPE_CHECKING:

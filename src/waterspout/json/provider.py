@@ -17,7 +17,7 @@ from uuid import UUID
 from werkzeug.http import http_date
 from werkzeug.utils import get_content_type, import_string
 
-from ..registries import Observed
+from ..observed import Observed
 from .records import note_where, record_fields
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 from werkzeug.routing import Map
 from werkzeug.routing import Rule as WerkzeugRule
 
-from ..lazy import load
+from ..import_paths import load
 
 __all__ = ["add_rule", "check_braces", "endpoint_of_class", "methods_of"]
 

@@ -15,16 +15,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .running import serve as serve
-    from .running import serve_in_thread as serve_in_thread
+    from .process.run import serve as serve
+    from .process.run import serve_in_thread as serve_in_thread
+    from .process.run_simple import run_simple as run_simple
+    from .process.worker import Worker as Worker
     from .serving import Server as Server
     from .settings import Limits as Limits
     from .settings import ServerSettings as ServerSettings
     from .settings import SettingsError as SettingsError
     from .settings import Threads as Threads
     from .settings import Timeouts as Timeouts
-    from .simple import run_simple as run_simple
-    from .worker import Worker as Worker
 
 _HOMES = {
     "Limits": "settings",
@@ -33,10 +33,10 @@ _HOMES = {
     "SettingsError": "settings",
     "Threads": "settings",
     "Timeouts": "settings",
-    "Worker": "worker",
-    "run_simple": "simple",
-    "serve": "running",
-    "serve_in_thread": "running",
+    "Worker": "process.worker",
+    "run_simple": "process.run_simple",
+    "serve": "process.run",
+    "serve_in_thread": "process.run",
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 - the table above is the list

@@ -16,7 +16,7 @@ from ..tracebacks import folded_line, folded_runs, folds
 
 if TYPE_CHECKING:
     from ..app import App
-    from ..http.incoming import Incoming
+    from ..http.message import Incoming
 
 
 class Debugger:

@@ -20,20 +20,20 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from ..security.origins import SAFE_METHODS
-from .body_buffer import BodyBuffer
+from .http1.body_buffer import BodyBuffer
 
 if TYPE_CHECKING:
-    from ..context import RequestContext
-    from ..drivers import LoopDriver
-    from ..endpoint import Plan
-    from ..http.incoming import Incoming
-    from ..lanes import Lane
-    from .access import Access
-    from .budget import Budget
-    from .http1 import RequestParser
+    from ..concurrency.thread_pools import Lane
+    from ..context.request_context import RequestContext
+    from ..dispatch.drivers import LoopDriver
+    from ..dispatch.plan import Plan
+    from ..http.message import Incoming
+    from .access_log import Access
+    from .http1.body_pieces import AsyncPieces, SyncPieces
+    from .http1.parser import RequestParser
+    from .http1.receiver import Receiver
     from .lent_socket import LentSocket
-    from .pieces import AsyncPieces, SyncPieces
-    from .receiving import Receiver
+    from .memory_budget import Budget
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
 SPOOL_THRESHOLD = 512 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ..http.incoming import Incoming
+    from ..http.message import Incoming
 
 __all__ = ["RequestSink"]
 

@@ -18,10 +18,10 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from .wire import NEVER, Wire
+from .http1.transport import NEVER, Wire
 
 if TYPE_CHECKING:
-    from .receiving import Receiver
+    from .http1.receiver import Receiver
 
 #: Bytes that may wait for a program that does not read.
 _HIGH_WATER = 64 * 1024

@@ -28,31 +28,32 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ..background import cancel_spawned, spawned
-from ..lanes import Lanes, LaneSettings
-from ..lazy import load
-from . import answers, forwarded
-from .accepting import Acceptor
-from .access import Access, open_log
-from .application import resolve
-from .budget import Budget
+from ..application.lifespan import Lifespan
+from ..concurrency.background import cancel_spawned, spawned
+from ..concurrency.thread_pools import Lanes, LaneSettings
+from ..dispatch import error_responses as answers
+from ..import_paths import load
+from .access_log import Access, open_log
 from .conduct import OURS
-from .connection import Connection
-from .green import refuse_green_threads
-from .lifespan import Lifespan
-from .loop_stop import at_stop, forget_stop
-from .proxied import ProxiedConnection, peer_of
-from .proxy_protocol import Preamble, PreambleError
-from .proxy_protocol import receive as receive_preamble
+from .http1.connection import Connection
+from .http1.request_tasks import Starter
+from .http1.transport import FrameOutbox, Outbox
+from .listeners import forwarded
+from .listeners.acceptor import Acceptor
+from .listeners.proxied_transport import ProxiedConnection, peer_of
+from .listeners.proxy_protocol import Preamble, PreambleError
+from .listeners.proxy_protocol import receive as receive_preamble
+from .listeners.tls import make_context
+from .memory_budget import Budget
+from .process.app_loader import resolve
+from .process.green_threads import refuse_green_threads
+from .process.loop_stop import at_stop, forget_stop
 from .settings import ServerSettings, Threads
 from .sockets import Listener, open_listeners
-from .starting import Starter
-from .tls import make_context
-from .wire import FrameOutbox, Outbox
 
 if TYPE_CHECKING:
-    from ..http.incoming import Incoming
-    from .http1 import ProtocolError
+    from ..http.message import Incoming
+    from .http1.parser import ProtocolError
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from .occupant import describe_occupant
+from .process.port_owner import describe_occupant
 from .settings import ServerSettings
 
 FD_VARIABLE = "WATERSPOUT_FD"

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected, ServiceUnavailable
 
-from ..websockets.caps import Capped, capped
-from ..websockets.ends import Header, Sink
 from ..websockets.errors import WebSocketClosed
 from ..websockets.handshake import Handshake, offered_subprotocols
-from ..websockets.link import Link
+from ..websockets.limits import Capped, capped
+from ..websockets.protocol import Link
 from ..websockets.rate import Rate
 from ..websockets.settings import SocketSettings
-from .wire import NEVER, Wire
+from ..websockets.transport import Header, Sink
+from .http1.transport import NEVER, Wire
 
 if TYPE_CHECKING:
-    from ..http.incoming import Incoming
-    from .connection import Connection
+    from ..http.message import Incoming
+    from .http1.connection import Connection
 
 __all__ = ["SocketConnection", "Upgrading"]
 

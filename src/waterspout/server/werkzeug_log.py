@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Iterable
 
-from .access import Record, escape_word, request_line
+from .access_log import Record, escape_word, request_line
 from .serving import Server
 
 logger = logging.getLogger("werkzeug")

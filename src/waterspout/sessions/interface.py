@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.datastructures import CallbackDict
 
-from ..registries import Observed
+from ..observed import Observed
 
 if TYPE_CHECKING:
     from ..app import App

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from ..current import app_var, request_var
+from ..context.variables import app_var, request_var
 
 if TYPE_CHECKING:
     from ..app import App

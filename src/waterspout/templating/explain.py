@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..current import request_var
+from ..context.variables import request_var
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader

@@ -22,19 +22,20 @@ from jinja2.compiler import CodeGenerator
 from jinja2.ext import Extension
 from jinja2.runtime import Context, LoopContext, new_context
 
-from ..bridge import run_async
-from ..carry import AsyncContextStream, ContextStream, carry
-from ..context import after_this_request, app_ctx, request
-from ..current import app_var
+from ..concurrency.async_to_sync import run_async
+from ..context.propagation import AsyncContextStream, ContextStream, carry
+from ..context.request_context import after_this_request, app_ctx, request
+from ..context.variables import app_var
 from ..http.awaitable import AwaitableStr, Ready
 from ..signals import before_render_template, template_rendered
-from . import blocks, pages
+from . import blocks
+from . import tornado_pages as pages
+from .bytecode_cache import MarkedCache
+from .constant_folding import calls_program
 from .context import fill_context_async, has_async_processors
 from .engines import is_tornado
 from .explain import Source, explain_template_loading_attempts
-from .folding import calls_program
-from .printing import Joined, PrintingCodeGenerator, is_known, printers
-from .shared_code import MarkedCache
+from .jinja_compiler import Joined, PrintingCodeGenerator, is_known, printers
 
 if TYPE_CHECKING:
     from blinker import Signal

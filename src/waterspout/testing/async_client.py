@@ -22,12 +22,12 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import ClientRedirectError, TestResponse
 from werkzeug.wrappers import Request as WerkzeugRequest
 
-from ..asgi.answer import Answer
-from ..asgi.scopes import Scope, message_of
-from ..background import finish_spawned
-from ..lanes import Lanes, lanes_of
-from ..reception import context_of
-from ..server.lifespan import Lifespan
+from ..application.lifespan import Lifespan
+from ..concurrency.background import finish_spawned
+from ..concurrency.thread_pools import Lanes, lanes_of
+from ..dispatch.entry import context_of
+from ..gateways.asgi.cycle import Answer
+from ..gateways.asgi.scopes import Scope, message_of
 
 if TYPE_CHECKING:
     from ..app import App

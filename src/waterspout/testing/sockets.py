@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import Headers
 
-from ..asgi.websocket import SocketAnswer
-from ..lanes import lanes_of
+from ..concurrency.thread_pools import lanes_of
+from ..gateways.asgi.websocket import SocketAnswer
 from ..websockets.errors import NO_STATUS, WebSocketClosed
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from ..app import App
-    from ..asgi.scopes import Scope
+    from ..gateways.asgi.scopes import Scope
 
 __all__ = ["BlockingVisit", "SocketVisit", "WebSocketRefused", "socket_scope"]
 

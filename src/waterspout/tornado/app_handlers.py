@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from ..templating import render_template
 from ..templating.engines import TORNADO, engine_of
-from ..templating.pages import load as load_page
+from ..templating.tornado_pages import load as load_page
 from .web.application import Application
-from .web.roots import root_here, url_in_app
+from .web.url_prefix import root_here, url_in_app
 
 if TYPE_CHECKING:
     from ..app import App

@@ -9,7 +9,7 @@ from .httputil.request import NO_ADDRESS
 from .xheaders import believed
 
 if TYPE_CHECKING:
-    from ..http.incoming import Incoming
+    from ..http.message import Incoming
     from .httputil import HTTPHeaders
 
 __all__ = ["ClientContext"]

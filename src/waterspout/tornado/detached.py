@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .iostream import StreamClosedError
 
 if TYPE_CHECKING:
-    from .answering import ServerConnection
+    from .connection import ServerConnection
 
 __all__ = ["ClientStream", "DetachedStream", "set_nodelay"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
 from ..escaping import json_decode as json_decode
 from ..escaping import json_encode as json_encode
 from ..escaping import linkify as linkify
@@ -18,6 +17,7 @@ from ..escaping import url_unescape as url_unescape
 from ..escaping import utf8 as utf8
 from ..escaping import xhtml_escape as xhtml_escape
 from ..escaping import xhtml_unescape as xhtml_unescape
+from ..peers.imported_names import imported_names
 
 # The older names of one function, from when str and unicode were two types.
 _unicode = native_str = to_basestring = to_unicode

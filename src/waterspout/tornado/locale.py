@@ -7,10 +7,10 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from .._imported import imported_names
-from ..locale import CONTEXT_SEPARATOR as CONTEXT_SEPARATOR
-from ..locale import LOCALE_NAMES as LOCALE_NAMES
-from ..locale import (
+from ..peers.imported_names import imported_names
+from .translations import CONTEXT_SEPARATOR as CONTEXT_SEPARATOR
+from .translations import LOCALE_NAMES as LOCALE_NAMES
+from .translations import (
     CSVLanguage,
     GettextLanguage,
     Language,

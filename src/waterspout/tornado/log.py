@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._imported import imported_names
+from ..peers.imported_names import imported_names
 from ..tracebacks import fold_in_log
 from .option_parser import options as process_options
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .._imported import imported_names
+from ..peers.imported_names import imported_names
 from .log import define_logging_options
 from .option_parser import OptionParser, _Mockable, options
 from .option_values import Error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._imported import imported_names
+from ..peers.imported_names import imported_names
 from ..templating.tornado import BaseLoader as BaseLoader
 from ..templating.tornado import DictLoader as DictLoader
 from ..templating.tornado import Loader as Loader

@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .._imported import imported_names
+from ..peers.imported_names import imported_names
 from . import gen
 from .httpclient import AsyncHTTPClient, HTTPResponse
 from .httpserver import HTTPServer

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
-from .._imported import imported_names
+from ..peers.imported_names import imported_names
 from .configurable import Configurable, import_object
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from .._imported import imported_names
+from ..peers.imported_names import imported_names
 from . import version
 from .concurrent import chain_future, dummy_executor
 from .httputil import (

@@ -12,7 +12,7 @@ from .socket import Headers, WebSocket
 __all__ = ["BlockingWebSocket"]
 
 if TYPE_CHECKING:
-    from .ends import Header
+    from .transport import Header
 
 T = TypeVar("T")
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import Forbidden, HTTPException
 
-from ..context import RequestContext
-from ..current import request_var
-from ..drivers import SYNC, Driver, drive
-from ..endpoint import is_async
+from ..context.request_context import RequestContext
+from ..context.variables import request_var
+from ..dispatch.drivers import SYNC, Driver, drive
+from ..dispatch.plan import is_async
+from ..http.prepared import SENT
 from ..http.upgrade import UpgradeRequired
-from ..http.written import SENT
 from ..security.origins import refusal, sender
 from .blocking import BlockingWebSocket
 from .errors import WebSocketClosed
@@ -30,7 +30,7 @@ from .settings import SocketSettings, from_app
 from .socket import WebSocket
 
 if TYPE_CHECKING:
-    from .ends import Header, Upgrade
+    from .transport import Header, Upgrade
 
 __all__ = ["socket_view"]
 

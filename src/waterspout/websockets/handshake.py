@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest, MethodNotAllowed
 from ..http.upgrade import UpgradeRequired
 
 if TYPE_CHECKING:
-    from ..http.incoming import Incoming
+    from ..http.message import Incoming
     from .settings import Deflate, SocketSettings
 
 __all__ = ["Handshake", "offered_subprotocols"]

@@ -11,11 +11,11 @@ from werkzeug.exceptions import Forbidden
 
 from ..json.provider import JSONProvider
 from .errors import ABNORMAL, WebSocketClosed
-from .fields import checked_fields
+from .headers import checked_fields
 
 if TYPE_CHECKING:
-    from .ends import End, Header, Upgrade
     from .settings import SocketSettings
+    from .transport import End, Header, Upgrade
 
 __all__ = ["WebSocket"]
 

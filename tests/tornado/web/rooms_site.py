@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from waterspout.server import serve_in_thread
-from waterspout.tornado.hosting import app_of
+from waterspout.tornado.core_adapter import app_of
 from waterspout.tornado.web import Application
 
 

@@ -11,7 +11,7 @@ import pytest
 from rooms_site import client_of
 from werkzeug.test import Client
 
-from waterspout.tornado.hosting import app_of
+from waterspout.tornado.core_adapter import app_of
 from waterspout.tornado.httputil import HTTPServerRequest
 from waterspout.tornado.web import (
     Application,

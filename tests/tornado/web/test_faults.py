@@ -11,7 +11,7 @@ import httpx
 import pytest
 from rooms_site import client_of, served
 
-from waterspout.security.signed_values import create_signed_value
+from waterspout.tornado.signed_values import create_signed_value
 from waterspout.tornado.web import Finish, HTTPError, RequestHandler, UIModule
 
 SECRET = "hunter2-and-more"  # in sources, values and paths of these tests; never in an answer

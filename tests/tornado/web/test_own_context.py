@@ -16,7 +16,7 @@ import uvicorn
 from websockets.sync.client import connect
 
 from waterspout import App, request, session
-from waterspout.current import request_var
+from waterspout.context.variables import request_var
 from waterspout.server import serve_in_thread
 from waterspout.tornado.ioloop import IOLoop
 from waterspout.tornado.web import RequestHandler

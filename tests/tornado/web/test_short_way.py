@@ -11,7 +11,7 @@ import pytest
 from rooms_site import served
 
 from waterspout.server import serve_in_thread
-from waterspout.tornado.hosting import app_of
+from waterspout.tornado.core_adapter import app_of
 from waterspout.tornado.routing import PathMatches, Rule
 from waterspout.tornado.routing.index import RuleIndex
 from waterspout.tornado.web import Application, HTTPError, RequestHandler

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._imported import imported_names
 from ...json.provider import DefaultJSONProvider, JSONProvider, _default
+from ...peers.imported_names import imported_names
 
 __all__ = ["DefaultJSONProvider", "JSONProvider", "_default"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._imported import imported_names
 from ...json.tag import (
     JSONTag,
     PassDict,
@@ -17,6 +16,7 @@ from ...json.tag import (
     TagTuple,
     TagUUID,
 )
+from ...peers.imported_names import imported_names
 
 __all__ = [
     "JSONTag",

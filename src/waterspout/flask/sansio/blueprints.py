@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._imported import imported_names
 from ...blueprints import Blueprint, BlueprintSetupState, DeferredSetupFunction
+from ...peers.imported_names import imported_names
 
 __all__ = ["Blueprint", "BlueprintSetupState", "DeferredSetupFunction"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._imported import imported_names
-from ...paths import find_package, get_root_path
-from ...scaffold import Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
+from ...application.root_path import find_package, get_root_path
+from ...application.scaffold import Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
+from ...peers.imported_names import imported_names
 
 __all__ = [
     "Scaffold",

@@ -14,7 +14,7 @@ import click
 from werkzeug.exceptions import HTTPException
 
 from ...app import App
-from ...context import app_ctx, current_app
+from ...context.request_context import app_ctx, current_app
 
 
 class InvalidCommand(Exception):

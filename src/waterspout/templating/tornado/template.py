@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...escaping import to_unicode, utf8
 from .codegen import Generated, generate
+from .error_location import excerpt, tell
 from .errors import CodeError, ParseError
 from .parser import parse
 from .runtime import NAMES, raw, show
-from .whereabouts import excerpt, tell
 from .whitespace import default_mode, filter_whitespace
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._imported import imported_names
+from ...peers.imported_names import imported_names
 from .errors import AuthError
 from .oauth1 import OAuthMixin
 from .oauth2 import OAuth2Mixin

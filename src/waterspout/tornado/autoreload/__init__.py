@@ -19,8 +19,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from ..._imported import imported_names
-from ...server.reload import command_line, is_reload_child
+from ...peers.imported_names import imported_names
+from ...server.process.reload import command_line, is_reload_child
 from ..ioloop import IOLoop, PeriodicCallback
 from ..log import gen_log
 from ..process import task_id

@@ -9,7 +9,7 @@ import traceback
 from importlib.util import find_spec
 from typing import Any
 
-from ...lazy import load
+from ...import_paths import load
 from ..log import gen_log
 
 __all__ = ["main"]

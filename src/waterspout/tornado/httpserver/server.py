@@ -14,12 +14,12 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...server.lifespan import Lifespan
+from ...application.lifespan import Lifespan
 from ...server.serving import Server
 from ...server.settings import Limits, ServerSettings, Timeouts
 from ...server.sockets import Listener
 from ..configurable import Configurable
-from ..hosting import Host, app_of
+from ..core_adapter import Host, app_of
 from ..httputil import (
     HTTPConnection,
     HTTPMessageDelegate,
@@ -29,7 +29,7 @@ from ..httputil import (
 from ..ioloop import IOLoop
 from ..netutil import bind_sockets, ssl_options_to_context
 from ..process import fork_processes
-from ..replaced import NotesReplaced
+from ..replaced_methods import NotesReplaced
 from ..routing import _CallableAdapter
 from .bodies import DecompressedBody, PiecesOf
 from .tornado_server import TornadoServer

@@ -8,22 +8,22 @@ import ssl
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...server import answers
+from ...dispatch import error_responses as answers
 from ...server.conduct import Conduct
-from ...server.connection import Connection
-from ...server.loop_stop import at_stop, forget_stop
+from ...server.http1.connection import Connection
+from ...server.process.loop_stop import at_stop, forget_stop
 from ...server.serving import Server
+from ..error_messages import tornado_reason
 from ..log import app_log, gen_log
-from ..malformed import tornado_reason
 from ..xheaders import believed
 
 if TYPE_CHECKING:
-    from ...http.incoming import Incoming
-    from ...server.http1 import ProtocolError
+    from ...http.message import Incoming
+    from ...server.http1.parser import ProtocolError
     from ...server.serving import Served
     from ...server.settings import ServerSettings
-    from ..answering import ServerConnection
-    from ..hosting import Host
+    from ..connection import ServerConnection
+    from ..core_adapter import Host
     from .server import HTTPServer
 
 __all__ = ["TornadoServer"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from http.client import responses
 from typing import TYPE_CHECKING, Any
 
-from ..._imported import imported_names
+from ...peers.imported_names import imported_names
 from . import forms
 from .cookies import _unquote_cookie, parse_cookie
 from .delegates import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate

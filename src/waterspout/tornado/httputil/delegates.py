@@ -15,7 +15,7 @@ from .startline import RequestStartLine, ResponseStartLine
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from ...http.written import Written
+    from ...http.prepared import Written
 
 T = TypeVar("T")
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from functools import cached_property as made_once
     from http.cookies import SimpleCookie
 
-    from ...http.incoming import Incoming
+    from ...http.message import Incoming
 else:
 
     class made_once:

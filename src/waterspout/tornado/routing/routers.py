@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ...joining import Joining
-from ...registries import HookList, Revision
+from ...application.handlers import Joining
+from ...observed import HookList, Revision
 from ..httputil import (
     HTTPConnection,
     HTTPMessageDelegate,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from re import Pattern
 from typing import Any, TypeAlias
 
-from ...lazy import load
-from ...registries import Revision
+from ...import_paths import load
+from ...observed import Revision
 from ..util import import_object
 from .matchers import Matcher, PathMatches
 

@@ -10,7 +10,7 @@ from asyncio import Future
 from http.client import responses
 from typing import TYPE_CHECKING
 
-from ..._imported import imported_names
+from ...peers.imported_names import imported_names
 from .. import escape, httputil, locale, template
 from ..escape import _unicode, utf8
 from ..log import access_log, app_log, gen_log

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.utils import cached_property
 
-from ...additions import Added
-from ...current import request_var
-from ...joining import core_of
-from ...lazy import load
-from ...registries import Revision
+from ...application.handlers import core_of
+from ...context.variables import request_var
+from ...import_paths import load
+from ...observed import Revision
+from ...peers.added_names import Added
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
-from ..replaced import NotesReplaced
+from ..replaced_methods import NotesReplaced
 from ..routing import (
     AnyMatches,
     DefaultHostMatches,
@@ -30,11 +30,11 @@ from . import ui_names
 from .dispatch import _HandlerDelegate
 from .handler import RequestHandler
 from .redirects import ErrorHandler
-from .roots import answers, root_here, url_in_app
 from .router import Target, _ApplicationRouter
 from .static import StaticFileHandler
 from .transforms import GZipContentEncoding, OutputTransform
 from .uimodule import TemplateModule, UIModule, _linkify, _xsrf_form_html
+from .url_prefix import answers, root_here, url_in_app
 
 _WING = __name__.rpartition(".web.")[0]
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ...security.redirects import has_host
 from .errors import HTTPError
-from .roots import in_site, root_here
+from .url_prefix import in_site, root_here
 
 if TYPE_CHECKING:
     from .handler import RequestHandler

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...current import request_var
+from ...context.variables import request_var
 from ..escape import json_decode
 from . import ui_names
+from .context_entry import run_own
 from .errors import HTTPError
-from .own import run_own
 
 if TYPE_CHECKING:
     from ...sessions import SessionMixin

@@ -10,7 +10,7 @@ from numbers import Integral
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ...http.written import Fields, Usual
+from ...http.prepared import Fields, Usual
 from .. import version
 from ..escape import native_str
 from ..httputil import HTTPHeaders, format_timestamp

@@ -16,34 +16,23 @@ from http.cookies import Morsel, SimpleCookie
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
-from ...additions import Added
-from ...lazy import load
+from ...import_paths import load
+from ...peers.added_names import Added
 from ...templating.tornado import BaseLoader
 from ..httputil import HTTPHeaders, HTTPServerRequest
 from ..locale import Locale
 from ..util import ObjectDict
-from . import (
-    cookies,
-    etags,
-    failures,
-    fields,
-    lifecycle,
-    locales,
-    origins,
-    output,
-    rendering,
-    uimodule,
-    xsrf,
-)
+from . import cookies, etags, fields, lifecycle, locales, origins, output, rendering, uimodule, xsrf
+from . import error_pages as failures
 from .arguments import Arguments
+from .context_entry import in_own_context, run_own
 from .errors import HTTPError
 from .extras import bind_ui, json_getter, session_of, user_here
-from .own import in_own_context, run_own
 
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from ...http.written import Usual, Written
+    from ...http.prepared import Usual, Written
     from ...sessions import SessionMixin
     from .application import Application
     from .fields import HeaderValue

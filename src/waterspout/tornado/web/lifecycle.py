@@ -18,12 +18,12 @@ from sys import intern
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from ...stepping import go_on
+from ...concurrency.coroutines import go_on
 from ..httputil import HTTPInputError
 from ..iostream import StreamClosedError
 from ..log import app_log
+from .error_pages import give_up
 from .errors import HTTPError
-from .failures import give_up
 from .origins import SAFE_METHODS
 
 if TYPE_CHECKING:

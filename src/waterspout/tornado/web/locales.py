@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ...locale import closest
 from .. import locale
+from ..translations import closest
 
 if TYPE_CHECKING:
     from .handler import RequestHandler

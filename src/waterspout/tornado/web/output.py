@@ -10,12 +10,12 @@ from __future__ import annotations
 from asyncio import Future
 from typing import TYPE_CHECKING, Any
 
-from ...http.written import answer_of, usual_answer
+from ...http.prepared import answer_of, usual_answer
 from ..escape import json_encode, utf8
 from ..httputil import ResponseStartLine
 from ..httputil.delegates import WholeConnection
+from .context_entry import is_own, run_own
 from .etags import asked_tags, client_has_it, digest, tags_as_shipped
-from .own import is_own, run_own
 
 if TYPE_CHECKING:
     from ..httputil import HTTPConnection

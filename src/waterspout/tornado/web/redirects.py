@@ -10,7 +10,7 @@ from ...security.redirects import scheme_and_netloc
 from ..httputil import _FORBIDDEN_HEADER_CHARS_RE, HTTPServerRequest, qs_to_qsl, url_concat
 from .errors import HTTPError
 from .handler import RequestHandler
-from .roots import in_site
+from .url_prefix import in_site
 
 __all__ = ["ErrorHandler", "FallbackHandler", "RedirectHandler"]
 

@@ -9,10 +9,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ...escaping import to_unicode, utf8, xhtml_escape
-from ...lazy import load
+from ...import_paths import load
 from ...templating import tornado as templates
 from ...templating.tornado import BaseLoader, Loader
-from .roots import root_here
+from .url_prefix import root_here
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from re import Match
 from typing import TYPE_CHECKING, Any
 
-from ...registries import Revision
+from ...observed import Revision
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
-from ..replaced import NotesReplaced
+from ..replaced_methods import NotesReplaced
 from ..routing import (
     AnyMatches,
     HostMatches,

@@ -1,22 +1,22 @@
-"""Signed values under Tornado's names; the formats are in `waterspout.security.signed_values`."""
+"""Signed values under Tornado's names; the formats are in `waterspout.tornado.signed_values`."""
 
 from __future__ import annotations
 
 import hmac
 
-from ...security.signed_values import (
+from ..signed_values import (
     DEFAULT_SIGNED_VALUE_MIN_VERSION as DEFAULT_SIGNED_VALUE_MIN_VERSION,
 )
-from ...security.signed_values import (
+from ..signed_values import (
     DEFAULT_SIGNED_VALUE_VERSION as DEFAULT_SIGNED_VALUE_VERSION,
 )
-from ...security.signed_values import (
+from ..signed_values import (
     MAX_SUPPORTED_SIGNED_VALUE_VERSION as MAX_SUPPORTED_SIGNED_VALUE_VERSION,
 )
-from ...security.signed_values import (
+from ..signed_values import (
     MIN_SUPPORTED_SIGNED_VALUE_VERSION as MIN_SUPPORTED_SIGNED_VALUE_VERSION,
 )
-from ...security.signed_values import (
+from ..signed_values import (
     Fields,
     decode_v1,
     decode_v2,
@@ -25,9 +25,9 @@ from ...security.signed_values import (
     split_fields,
     version_of,
 )
-from ...security.signed_values import create_signed_value as create_signed_value
-from ...security.signed_values import decode_signed_value as decode_signed_value
-from ...security.signed_values import get_signature_key_version as get_signature_key_version
+from ..signed_values import create_signed_value as create_signed_value
+from ..signed_values import decode_signed_value as decode_signed_value
+from ..signed_values import get_signature_key_version as get_signature_key_version
 
 # Private in Tornado, and used by its tests and by programs.
 _create_signature_v1 = signature_v1

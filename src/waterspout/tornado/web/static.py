@@ -20,13 +20,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, ClassVar
 
+from ...concurrency.thread_pools import Lane, LaneFull, lanes_of
 from ...http.conditions import failed, not_modified, range_applies
-from ...lanes import Lane, LaneFull, lanes_of
 from ...security.redirects import has_host
 from ..httputil import _get_content_range, _parse_request_range
 from .errors import HTTPError
 from .handler import RequestHandler
-from .roots import root_here
 from .static_paths import (
     CHUNK,
     Identity,
@@ -40,6 +39,7 @@ from .static_paths import (
     resolved,
     stat_regular,
 )
+from .url_prefix import root_here
 
 __all__ = ["StaticFileHandler"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._imported import imported_names
+from ...peers.imported_names import imported_names
 from .client import WebSocketClientConnection, websocket_connect
 from .errors import WebSocketClosedError, WebSocketError
 from .handler import WebSocketHandler

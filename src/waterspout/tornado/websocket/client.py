@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ...websockets.link import Link
+from ...websockets.protocol import Link
 from ..escape import utf8
 from ..httpclient import HTTPRequest
 from ..ioloop import IOLoop
 from ..log import app_log
-from .client_end import ClientEnd
-from .connecting import Opening, connect
+from .client_handshake import Opening, connect
+from .client_transport import ClientEnd
 from .errors import WebSocketClosedError
 from .params import _default_max_message_size, _WebSocketParams
 from .protocol import WebSocketProtocol13

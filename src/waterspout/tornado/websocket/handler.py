@@ -19,7 +19,7 @@ from .protocol import WebSocketProtocol13
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from ...websockets.ends import Header
+    from ...websockets.transport import Header
     from ..httputil import HTTPServerRequest
     from ..web import Application
 

@@ -20,19 +20,19 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
-from ...websockets.link import is_sendable
+from ...websockets.protocol import is_sendable
 from ..detached import set_nodelay
 from ..escape import json_encode, utf8
 from ..log import gen_log
 from .errors import WebSocketClosedError
-from .pinging import Pinger
+from .keepalive import Pinger
 
 if TYPE_CHECKING:
     from asyncio import Future
     from types import TracebackType
 
-    from ...websockets.ends import End
-    from ...websockets.link import Link
+    from ...websockets.protocol import Link
+    from ...websockets.transport import End
     from .params import _WebSocketParams
 
 __all__ = ["WebSocketProtocol", "WebSocketProtocol13"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...._removed import Removed, removed_names
+from ....peers.removed_names import Removed, removed_names
 
 _CLASSES = (
     "BaseCache",

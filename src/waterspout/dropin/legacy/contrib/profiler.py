@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...._removed import Removed, removed_names
+from ....peers.removed_names import Removed, removed_names
 
 if not TYPE_CHECKING:  # a removed name is missing to a type checker
     __getattr__ = removed_names(

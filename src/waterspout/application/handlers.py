@@ -1,0 +1,187 @@
+"""What brings other ways of writing, and whole programs, into one application.
+
+Request handlers (`add_handlers`) and mounted programs (`mount`) are found through the same
+route table as views, and answered on the same pipeline: with the application's hooks,
+session, user and errors. An `App` that is mounted keeps its own: it is asked in place of the
+outer one, from the first hook on.
+
+URLs cross the border both ways. In an application whose `mount` has the prefix ``/shop/admin``,
+``url_for("shop.admin.index")`` leads to the endpoint ``index`` of what is mounted there; an
+endpoint that the mounted one does not have is looked for in the outer one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.routing import BuildError
+
+from ..import_paths import load
+from ..routing import PatternRule
+from ..routing.patterns import is_below
+from ..routing.url_building import build_beyond
+from .mounts import endpoint_for
+from .registration import Registration
+from .scaffold import setupmethod
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from ..app import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Joining(Registration):
+    """Registers what is not a view of this application."""
+
+    #: Says who the user of a request is, see `identify`.
+    _waterspout_user_func: Callable[[], Any] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Prefixes, and the applications below them.
+        self._waterspout_mounts: list[tuple[str, App]] = []
+        #: Where this one is mounted: prefixes, and the applications that have them.
+        self._waterspout_mounted_in: list[tuple[str, App]] = []
+        #: Tornado's application settings for the request handlers of this one, such as
+        #: ``ui_modules`` or ``login_url``; see `waterspout.tornado.core_adapter.application_of`.
+        self.handler_settings: dict[str, Any] = {}
+        #: Make the path of an endpoint that no rule of the table has, out of its values; None:
+        #: not mine. The paths are this application's, without what it is mounted at.
+        self._waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
+
+    def handle_url_build_error(
+        self, error: BuildError, endpoint: str, values: dict[str, Any]
+    ) -> str:
+        """Build the URL beyond this application's own rules, or ask `url_build_error_handlers`
+        for one, or raise *error*."""
+        try:
+            return build_beyond(self, error, endpoint, values)  # type: ignore[arg-type]  # an App
+        except BuildError:
+            return super().handle_url_build_error(error, endpoint, values)
+
+    @setupmethod
+    def identify(self, f: F) -> F:
+        """Let *f* say who the user of the running request is; None: nobody.
+
+        It is called once a request, when somebody asks: `RequestHandler.current_user` does.
+        An ``async def`` function is called before each request handler.
+        """
+        self._waterspout_user_func = f
+        return f
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Add a route, see `Registration.add_url_rule`; for a handler class that takes WebSockets
+        also the one by which they reach it."""
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+        if getattr(view_func, "_waterspout_sockets", False):
+            endpoint = endpoint or view_func.__name__  # type: ignore[union-attr]  # a class
+            options.update(methods=["GET"], websocket=True, on_disconnect="finish")
+            super().add_url_rule(rule, endpoint, None, False, **options)
+
+    @setupmethod
+    def _waterspout_add_pattern(
+        self, pattern: str, endpoint: str, view_func: Callable[..., Any], **options: Any
+    ) -> None:
+        """Add a route whose rule is a regular expression over the whole path, see
+        `routing.PatternRule`, which also takes the *options*."""
+        options = {**getattr(view_func, "rule_options", {}), **options}
+        self._waterspout_add_view_function(endpoint, view_func)
+        self._waterspout_route_table.add_pattern(PatternRule(pattern, endpoint, **options))
+
+    @setupmethod
+    def add_handlers(self, *arguments: Any) -> None:
+        """Add request handlers: ``add_handlers([(pattern, Handler), …])``, the entries as for
+        `waterspout.tornado.web.Application`, or ``add_handlers(host_pattern, [...])``.
+
+        Views that match exactly come first, then handlers in the order they were added.
+        """
+        load("waterspout.tornado.core_adapter:add_handlers")(self, *arguments)
+
+    @setupmethod
+    def mount(self, prefix: str, program: Any) -> None:
+        """Let *program* answer everything below *prefix*, such as ``/admin``.
+
+        An `App` is asked with its own hooks and errors, and starts and stops with this one; while
+        it has no secret key, it shares this one's and with it the session. A Tornado
+        ``Application`` becomes part of this one. Any other program is an ASGI callable, if it is
+        ``async def`` or takes three arguments, or else a WSGI callable. Of several prefixes that a
+        path begins with, the longest counts.
+
+        Raises `ValueError` for a prefix that is no path without a slash at its end, `TypeError`
+        for what is no program.
+        """
+        if not prefix.startswith("/") or prefix.endswith("/"):
+            raise ValueError(
+                f"A prefix starts with a slash and does not end with one, such as '/admin';"
+                f" got {prefix!r}."
+            )
+        if isinstance(program, Joining):
+            self._waterspout_mounts.append((prefix, program))  # type: ignore[arg-type]  # an App, always
+            program._waterspout_mounted_in.append((prefix, self))  # type: ignore[arg-type]  # as above
+            return
+        view = endpoint_for(self, prefix, program)
+        pattern = f"{re.escape(prefix)}(?:/.*)?"
+        self._waterspout_add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer as an ASGI application, for servers that would take the application itself for
+        one of WSGI: ``hypercorn main:app.asgi``."""
+        await load("waterspout.gateways.asgi:serve")(self, scope, receive, send)
+
+    def wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as a WSGI application, for servers that would take the application itself for
+        one of ASGI: ``granian --interface wsgi main:app.wsgi``."""
+        answer: Iterable[bytes] = self.wsgi_app(environ, start_response)  # type: ignore[attr-defined]
+        return answer
+
+    def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
+        """Tell whether this application answers an endpoint's *error* in a way of its own: by an
+        error handler, or by letting it through (PROPAGATE_EXCEPTIONS, TESTING, DEBUG)."""
+        if self._find_error_handler(error, blueprints) is not None:
+            return True
+        if isinstance(error, HTTPException):
+            return False
+        propagate = self.config["PROPAGATE_EXCEPTIONS"]
+        return (
+            bool(self.testing or self.debug if propagate is None else propagate)
+            or self._find_error_handler(InternalServerError(), blueprints) is not None
+        )
+
+    def _waterspout_mounted_at(self, path: str) -> tuple[str, App] | None:
+        """Return the prefix and the mounted application that *path* belongs to."""
+        found: tuple[str, App] | None = None
+        for mount in self._waterspout_mounts:
+            longest = found is None or len(mount[0]) > len(found[0])
+            if longest and is_below(path, mount[0]):
+                found = mount
+        if found is None:
+            return None
+        # A program of another kind may be mounted below this one's prefix.
+        at = self._waterspout_route_table.patterns.mounted_at(path)
+        return found if at is None or len(at) <= len(found[0]) else None
+
+    def _waterspout_own_keys(self) -> tuple[str | bytes | None, Any]:
+        """Return SECRET_KEY and SECRET_KEY_FALLBACKS."""
+        return self.config["SECRET_KEY"], self.config["SECRET_KEY_FALLBACKS"]
+
+
+def core_of(program: Any) -> App | None:
+    """Return the application that *program* is, or has within as Tornado's do; else None."""
+    if not isinstance(program, Joining):
+        # The class is asked, because a proxy answers for something that may not be there.
+        program = program._waterspout_core if hasattr(type(program), "_waterspout_core") else None
+    app: App | None = program
+    return app

@@ -1,0 +1,104 @@
+"""Programs below a prefix of an application: how each kind is told of a request.
+
+An `App` is asked in place of the outer one (`reception`), a Tornado ``Application`` is
+an endpoint of the Tornado wing. Every other program is one of WSGI (PEP 3333) or of ASGI 3.0 and
+becomes an endpoint here, so that the outer application's hooks, limits and errors are around it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..context.variables import request_var
+from ..import_paths import load
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+__all__ = ["below", "endpoint_for", "family", "is_asgi", "path_of"]
+
+Endpoint = Callable[..., Any]
+
+
+def endpoint_for(app: Any, prefix: str, program: Any) -> Endpoint:
+    """Return the endpoint that has *program* answer below *prefix* of *app*.
+
+    Raises `TypeError` for what is no program.
+    """
+    make = getattr(program, "_waterspout_mounted", None)
+    if make is not None:
+        joined: Endpoint = make(app, prefix)
+        return joined
+    if not callable(program):
+        raise TypeError(
+            f"Only an App, a Tornado Application, or a WSGI or ASGI callable can be mounted,"
+            f" not {program!r}."
+        )
+    if is_asgi(program):
+        foreign: Endpoint = load("waterspout.application.asgi_mount:mounted")(app, prefix, program)
+        return foreign
+    return _wsgi_view(prefix, program)
+
+
+def is_asgi(program: Callable[..., Any]) -> bool:
+    """Tell an ASGI 3.0 program from a WSGI one: it is called with three arguments, and is most
+    often ``async def``."""
+    called = program if inspect.isroutine(program) else type(program).__call__
+    if inspect.iscoroutinefunction(called):
+        return True
+    try:
+        parameters = inspect.signature(program).parameters.values()
+    except (TypeError, ValueError):  # a callable that hides its signature
+        return False
+    needed = [
+        parameter
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(needed) == 3
+
+
+def below(environ: WSGIEnvironment, prefix: str) -> WSGIEnvironment:
+    """Return the environ as a program mounted at *prefix* sees it."""
+    sent = prefix.encode().decode("latin-1")  # each byte is a character there (PEP 3333)
+    return {
+        **environ,
+        "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + sent,
+        "PATH_INFO": environ["PATH_INFO"].removeprefix(sent),
+    }
+
+
+def path_of(environ: WSGIEnvironment) -> str:
+    """Return the path of an environ as text."""
+    path: str = environ["PATH_INFO"]
+    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
+
+
+def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:
+    def answer() -> Any:
+        # Called here, so that the application's error handlers are there for it.
+        ctx = request_var.get()
+        environ = below(ctx.request.environ, prefix)
+        # SECURITY: behind the WSGI door nobody else has counted the body yet; 413 above the limit.
+        environ["wsgi.input"] = ctx.request.stream
+        return ctx.app.response_class.from_app(program, environ)
+
+    return answer
+
+
+def family(app: Any) -> list[Any]:
+    """Return *app* and the applications mounted in it, and in those, each once; outer ones
+    before inner ones."""
+    found: list[Any] = []
+    _add_family(app, found)
+    return found
+
+
+def _add_family(app: Any, found: list[Any]) -> None:
+    if not any(app is known for known in found):
+        found.append(app)
+        for _, inner in getattr(app, "_waterspout_mounts", ()):
+            _add_family(inner, found)

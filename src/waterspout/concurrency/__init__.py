@@ -1,0 +1,1 @@
+"""Where code runs: threads, event loops, tasks."""

@@ -1,0 +1,150 @@
+"""The application context: what `current_app` and `g` point at."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..import_paths import load
+from ..signals import appcontext_popped, appcontext_pushed
+from .variables import app_var
+
+if TYPE_CHECKING:
+    from werkzeug.routing import MapAdapter
+
+    from ..app import App
+
+_unset: Any = object()
+
+
+class _AppCtxGlobals:
+    """The namespace behind `g` (Flask's `_AppCtxGlobals`): attributes that live as
+    long as the application context."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self.__dict__[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the attribute *name*, or *default*."""
+        return self.__dict__.get(name, default)
+
+    def pop(self, name: str, default: Any = _unset) -> Any:
+        """Remove and return the attribute *name*; without *default*, a missing one is a
+        `KeyError`."""
+        if default is _unset:
+            return self.__dict__.pop(name)
+        return self.__dict__.pop(name, default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return the attribute *name*, setting it to *default* first if it is missing."""
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, item: str) -> bool:
+        return item in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
+
+    def __repr__(self) -> str:
+        ctx = app_var.get(None)
+        if ctx is not None:
+            return f"<flask.g of '{ctx.app.name}'>"
+        return object.__repr__(self)
+
+
+class AppContext:
+    """What `current_app` and `g` point at (Flask's `AppContext`).
+
+    Use it as a ``with`` block (`app.app_context()`), or push and pop it by hand in
+    pairs. It may be pushed again while it is current; teardown runs at the last pop.
+    """
+
+    # Extensions set attributes of their own on contexts: no __slots__ here.
+    _g: Any = None
+    _url_adapter: Any = _unset
+    _user: Any = _unset
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._tokens: list[Any] = []
+        self._url_adapter = app.create_url_adapter(None)
+
+    @property
+    def g(self) -> Any:
+        """The namespace of this application context, made on first use."""
+        found = self._g
+        if found is None:
+            found = self._g = self.app.app_ctx_globals_class()
+        return found
+
+    @g.setter
+    def g(self, value: Any) -> None:
+        self._g = value
+
+    @property
+    def url_adapter(self) -> MapAdapter | None:
+        """Werkzeug's adapter that builds URLs; None outside a request without SERVER_NAME."""
+        adapter: MapAdapter | None = self._url_adapter
+        return adapter
+
+    @url_adapter.setter
+    def url_adapter(self, value: MapAdapter | None) -> None:
+        self._url_adapter = value
+
+    def user(self) -> Any:
+        """Return the user of this request, as `App.identify` says; None: nobody. Asked once."""
+        if self._user is _unset:
+            identify = self.app._waterspout_user_func
+            self._user = None if identify is None else self.app.ensure_sync(identify)()
+        return self._user
+
+    def push(self) -> None:
+        """Make this the current application context."""
+        self._tokens.append(app_var.set(self))
+        if appcontext_pushed.receivers:
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def pop(self, exc: BaseException | None = _unset) -> None:
+        """Leave the context; the last pop runs the teardown functions with *exc* (by
+        default the exception being handled)."""
+        try:
+            if len(self._tokens) == 1:
+                if exc is _unset:
+                    exc = sys.exc_info()[1]
+                self.app.do_teardown_appcontext(exc)
+        finally:
+            current = app_var.get()
+            app_var.reset(self._tokens.pop())
+        if current is not self:
+            raise AssertionError(f"Popped wrong app context. ({current!r} instead of {self!r})")
+        if appcontext_popped.receivers:
+            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def __enter__(self) -> AppContext:
+        self.push()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if isinstance(exc_value, RuntimeError):
+            load("waterspout.dropin.hints:note_peer")(exc_value)
+        try:
+            self.pop(exc_value)
+        except RuntimeError as error:  # of a teardown function: an extension's has the same trouble
+            load("waterspout.dropin.hints:note_peer")(error)
+            raise

@@ -1,0 +1,513 @@
+"""The context of a request or of a piece of application work.
+
+Two context variables (`current.py`) lead to one object. While a request runs, a
+`RequestContext` *is* the application context too (unless an `AppContext` of the
+same app was already current; then it borrows that one's `g`, as Flask 3.1 does).
+Inside the framework the context is an explicit argument; the proxies at the end
+of this file are for users.
+
+PERF: everything a request may not need (the request face, `g`, the URL adapter,
+the session) is made on first use.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context, ContextVar, Token
+from functools import partial, update_wrapper
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import WebsocketMismatch
+
+from .. import signals
+from ..dispatch.admission import check_host, check_sender
+from ..http.upgrade import UpgradeRequired
+from ..signals import appcontext_popped, appcontext_pushed
+from .app_context import AppContext as AppContext
+from .app_context import _AppCtxGlobals as _AppCtxGlobals
+from .app_context import _unset
+from .propagation import Entered
+from .proxies import LocalProxy
+from .variables import NO_APP, app_var, enter, request_var
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.routing import MapAdapter
+
+    from ..app import App
+    from ..dispatch.drivers import LoopDriver
+    from ..dispatch.plan import Plan
+    from ..http import Incoming, Request, Response
+    from ..sessions import SessionMixin
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RequestContext(AppContext):
+    """Everything of one request: app, request, session, `g`, what matched.
+
+    Made by a door of the app: from a WSGI *environ*, or from an `Incoming` message of
+    the native server or ASGI. Lives from the first byte of the answer's making to the
+    last teardown function.
+    """
+
+    flashes: list[tuple[str, str]] | None = None
+    plan: Plan | None = None
+    _request: Any = None
+    #: The unhandled exception the request ended in; teardown functions get it.
+    error: BaseException | None = None
+    #: Set while a body is streamed that needs the context: teardown waits for its end.
+    keep_context = False
+    #: The response that was being made when the request was cancelled: it is to be closed.
+    unsent: Response | None = None
+    _live_session: SessionMixin | None = None
+    _incoming: Incoming | None = None
+    _rule: Any = None  # a `Rule`, Werkzeug's or ours, or a `PatternRule`
+    _view_args: dict[str, Any] | None = None
+    _borrowed: AppContext | None = None
+    _after: list[Callable[..., Any]] | None = None
+    _opened = False
+    _tokens: Any = None
+    #: The `contextvars.Context` that all code of this request runs in, on our server and ASGI.
+    variables: Context | None = None
+    #: What calls the program's functions for this request, where an event loop runs it.
+    driver: LoopDriver | None = None
+
+    def __init__(
+        self,
+        app: App,
+        environ: WSGIEnvironment | None = None,
+        request: Request | None = None,
+        session: SessionMixin | None = None,
+    ) -> None:
+        self.app = app
+        self._tokens = []
+        self._live_session = session
+        if request is None:
+            assert environ is not None, "a RequestContext needs an environ or a request"
+            request = app.request_class(environ)
+            request.json_module = app.json
+        self._request = request
+        try:
+            self._url_adapter = app.create_url_adapter(request)
+        except HTTPException as error:
+            self._url_adapter = None
+            request.routing_exception = error
+
+    @property
+    def request(self) -> Request:
+        """The request as Werkzeug's and Flask's users know it, made on first use."""
+        found: Request | None = self._request
+        if found is None:
+            incoming = self._incoming
+            assert incoming is not None
+            found = self._request = self.app.request_class._waterspout_from(incoming)
+            found.json_module = self.app.json
+            found.url_rule = self._rule
+            found.view_args = self._view_args
+        return found
+
+    @request.setter
+    def request(self, value: Request) -> None:
+        self._request = value
+
+    @property
+    def url_adapter(self) -> MapAdapter | None:
+        """Werkzeug's adapter for this request's host, scheme and prefix, made on first use."""
+        adapter = self._url_adapter
+        if adapter is _unset:
+            adapter = self._url_adapter = self.app.create_url_adapter(self.request)
+        found: MapAdapter | None = adapter
+        return found
+
+    @url_adapter.setter
+    def url_adapter(self, value: MapAdapter | None) -> None:
+        self._url_adapter = value
+
+    @property
+    def g(self) -> Any:
+        """The namespace of the application context this request runs in."""
+        if self._borrowed is not None:
+            return self._borrowed.g
+        found = self._g
+        if found is None:
+            found = self._g = self.app.app_ctx_globals_class()
+        return found
+
+    @g.setter
+    def g(self, value: Any) -> None:
+        if self._borrowed is not None:
+            self._borrowed.g = value
+        else:
+            self._g = value
+
+    @property
+    def session(self) -> SessionMixin:
+        """The session, opened on first use; asking for it marks it `accessed`."""
+        found = self._live_session
+        if found is None:
+            if not self._opened:
+                raise AssertionError("The session has not yet been opened.")
+            found = self.open_session()
+        found.accessed = True
+        return found
+
+    @property
+    def _session(self) -> SessionMixin:
+        # Flask's name for the session without marking it; extensions read and set it.
+        found = self._live_session
+        return self.open_session() if found is None else found
+
+    @_session.setter
+    def _session(self, value: SessionMixin | None) -> None:
+        self._live_session = value
+
+    @property
+    def _after_request_functions(self) -> list[Callable[..., Any]]:
+        found = self._after
+        if found is None:
+            found = self._after = []
+        return found
+
+    def open_session(self) -> SessionMixin:
+        """Open the session through the app's interface, or make the null session."""
+        app = self.app
+        found = app.session_interface.open_session(app, self.request)
+        if found is None:
+            found = app.session_interface.make_null_session(app)
+        self._live_session = found
+        return found
+
+    def session_to_save(self) -> SessionMixin | None:
+        """Return the session if there may be something to save: it was opened, or the
+        request brought one whose cookie might have to be refreshed."""
+        found = self._live_session
+        if found is None and (self._incoming is None or self._incoming.has_cookie):
+            app = self.app
+            if app.session_interface.get_cookie_name(app) in self.request.cookies:
+                found = self.open_session()
+        return found
+
+    def is_direct(self) -> bool:
+        """Whether the plan's view can be called with `view_args` as they stand: a rule
+        matched, and the method is not answered automatically."""
+        request = self._request
+        if request is None:
+            if self._rule is None:
+                return False
+            incoming = self._incoming
+            return incoming is not None and incoming.method != "OPTIONS"
+        return (
+            request.routing_exception is None
+            and request.url_rule is not None
+            and request.method != "OPTIONS"
+        )
+
+    @property
+    def view_args(self) -> dict[str, Any]:
+        """The view's keyword arguments."""
+        request = self._request
+        found = self._view_args if request is None else request.view_args
+        return {} if found is None else found
+
+    def must_close(self) -> bool:
+        """Whether `pipeline.close` has anything to do."""
+        plan = self.plan
+        if signals.watched or plan is None or plan.closes or self.unsent is not None:
+            return True
+        request = self._request
+        return request is not None and request._waterspout_must_close()
+
+    def outlasts_body(self) -> bool:
+        """Whether a streamed body still needs this context: it was made to, or the setting
+        STREAM_KEEPS_CONTEXT says so."""
+        return bool(self.keep_context or self.app.config["STREAM_KEEPS_CONTEXT"])
+
+    def is_lone(self) -> bool:
+        """Whether nobody has asked for this request, and nobody listens."""
+        return self._request is None and not signals.watched
+
+    def is_untouched(self) -> bool:
+        """Whether nothing so far asks for a response object: no session, no function after
+        this request, nobody listening."""
+        return (
+            self._live_session is None
+            and self._after is None
+            and not signals.watched
+            and self._incoming is not None
+            and not (self._incoming.has_cookie and self._brings_session())
+        )
+
+    def _brings_session(self) -> bool:
+        """Whether there may be a cookie with the session's name; those of others are no matter."""
+        app = self.app
+        incoming = self._incoming
+        cookies = None if incoming is None else incoming.header(b"cookie")
+        return (
+            cookies is not None and app.session_interface.get_cookie_name(app).encode() in cookies
+        )
+
+    def copy(self) -> RequestContext:
+        """Return a context over the same request and session, for another thread or task."""
+        return RequestContext(
+            self.app,
+            environ=self.request.environ,
+            request=self.request,
+            session=self._session,
+        )
+
+    def match_request(self) -> None:
+        """Find the rule of this request; a routing error is kept on the request."""
+        request = self.request
+        try:
+            check_host(self.app, request)
+            found: Any = self.app._waterspout_find_route(request)
+            if found is None:
+                adapter = self.url_adapter
+                assert adapter is not None
+                found = self.app._waterspout_match_by(adapter, request.path)
+            request.url_rule, request.view_args = found
+            check_sender(self.app, request, found[0])
+        except WebsocketMismatch as error:
+            asks = request.headers.get("Upgrade", "").lower() == "websocket"
+            request.routing_exception = error if asks else UpgradeRequired()
+        except HTTPException as error:
+            request.routing_exception = error
+
+    def enter(self) -> Token[Any]:
+        """Make this current in a `contextvars.Context` that only this request uses (the
+        native server and ASGI): no outer context can be borrowed, none is restored. The signal
+        is sent by `pipeline.respond`, where a failing receiver has an answer."""
+        self._opened = True
+        return enter(self)
+
+    def push(self) -> None:
+        """Make this the current request context, and the application context unless one of
+        the same app is current already. The first push opens the session and matches."""
+        outer = _cv_app.get(None)
+        app_token: Token[AppContext] | None = None
+        if outer is None or outer.app is not self.app:
+            app_token = _cv_app.set(self)
+            self._borrowed = None
+            if appcontext_pushed.receivers:
+                appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+        elif outer is not self:
+            self._borrowed = outer._borrowed_root() if isinstance(outer, RequestContext) else outer
+        if self._tokens is None:
+            self._tokens = []
+        self._tokens.append((_cv_request.set(self), app_token))
+        # Opened before matching, so that URL converters may use the session.
+        self._opened = True
+        if self._live_session is None and not self.app._waterspout_session_is_lazy:
+            self.open_session()
+        if self._url_adapter is not None and (
+            self._request is None or self._request.routing_exception is None
+        ):
+            self.match_request()
+
+    def _borrowed_root(self) -> AppContext:
+        return self if self._borrowed is None else self._borrowed
+
+    def pop(self, exc: BaseException | None = _unset) -> None:
+        """Leave the context; the last pop runs the request's teardown functions, then the
+        application context's if this request owns it."""
+        last = len(self._tokens) == 1
+        try:
+            if last:
+                if exc is _unset:
+                    exc = sys.exc_info()[1]
+                self.app.do_teardown_request(exc)
+                close = getattr(self.request, "close", None)
+                if close is not None:
+                    close()
+        finally:
+            current = _cv_request.get()
+            request_token, app_token = self._tokens.pop()
+            _cv_request.reset(request_token)
+            if last:
+                self.release()
+            if app_token is not None:
+                self._pop_app(app_token, exc, last)
+            if current is not self:
+                raise AssertionError(
+                    f"Popped wrong request context. ({current!r} instead of {self!r})"
+                )
+
+    def leave(self) -> None:
+        """Stop being current, without teardown: `outlive` has put that off."""
+        request_token, app_token = self._tokens.pop()
+        _cv_request.reset(request_token)
+        if app_token is not None:
+            _cv_app.reset(app_token)
+
+    def outlive(self, body: Iterable[bytes], error: BaseException | None = None) -> Iterable[bytes]:
+        """Return *body*, with this context's teardown, told of *error*, after its end or
+        close, once."""
+        # NOTE: in the context variables of whoever closes the body, which is the thread that ran
+        # the request: what hooks have set there is reset there.
+        entered = Entered()
+        owns = self._tokens[-1][1] is not None
+
+        def finish() -> None:
+            try:
+                self.app.do_teardown_request(error)
+                self.request.close()
+            finally:
+                self.release()
+                if owns:
+                    self.app.do_teardown_appcontext(error)
+
+        return _Outliving(body, partial(entered.run, finish))
+
+    def _pop_app(self, token: Token[AppContext], exc: BaseException | None, last: bool) -> None:
+        try:
+            if last:
+                if exc is _unset:
+                    exc = sys.exc_info()[1]
+                self.app.do_teardown_appcontext(exc)
+        finally:
+            current = _cv_app.get()
+            _cv_app.reset(token)
+        if current is not self:
+            raise AssertionError(f"Popped wrong app context. ({current!r} instead of {self!r})")
+        if appcontext_popped.receivers:
+            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def release(self) -> None:
+        """Break the reference from the environ to the request, so that no cycle waits for
+        the garbage collector."""
+        request = self._request
+        if request is not None:
+            environ = request.__dict__.get("environ")
+            if environ is not None:
+                environ["werkzeug.request"] = None
+
+    def __enter__(self) -> RequestContext:
+        self.push()
+        return self
+
+    def __repr__(self) -> str:
+        request = self.request
+        return f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
+
+
+class _Outliving:
+    """A WSGI body that ends its request when it has ended or is closed."""
+
+    def __init__(self, body: Iterable[bytes], finish: Callable[[], None]) -> None:
+        self._body = body
+        self._items = iter(body)
+        self._finish: Callable[[], None] | None = finish
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._items)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        finish, self._finish = self._finish, None
+        if finish is None:
+            return
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            finish()
+
+
+_cv_app: ContextVar[AppContext] = app_var
+_cv_request: ContextVar[RequestContext] = request_var
+
+_no_app_msg = NO_APP
+_no_req_msg = """\
+Working outside of request context.
+
+This typically means that you attempted to use functionality that needed
+an active HTTP request. Consult the documentation on testing for
+information about how to avoid this problem.\
+"""
+
+
+def _running_request() -> RequestContext:
+    """Return the current request context. NOTE: in a `contextvars.Context`
+    that has served a request and serves none now, the variable is None."""
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(_no_req_msg)
+    return ctx
+
+
+def _proxy(var: ContextVar[Any] | Callable[[], Any], name: str | None, message: str) -> Any:
+    return LocalProxy(var, name, unbound_message=message)
+
+
+app_ctx: AppContext = _proxy(_cv_app, None, _no_app_msg)
+current_app: App = _proxy(_cv_app, "app", _no_app_msg)
+g: Any = _proxy(_cv_app, "g", _no_app_msg)
+request_ctx: RequestContext = _proxy(_running_request, None, _no_req_msg)
+request: Request = _proxy(_running_request, "request", _no_req_msg)
+session: SessionMixin = _proxy(_running_request, "session", _no_req_msg)
+
+
+def has_request_context() -> bool:
+    """Tell whether a request context is current."""
+    return _cv_request.get(None) is not None
+
+
+def has_app_context() -> bool:
+    """Tell whether an application context is current."""
+    return _cv_app.get(None) is not None
+
+
+def current_context() -> RequestContext:
+    """Return the current request context, for a method of the application that belongs to the
+    handling of a request. Raises `RuntimeError` if there is none."""
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "Working outside of request context: this method belongs to the handling of a"
+            " request. In tests, use 'with app.test_request_context():'."
+        )
+    return ctx
+
+
+def _required_request_context(function: str) -> RequestContext:
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            f"'{function}' can only be used when a request"
+            " context is active, such as in a view function."
+        )
+    return ctx
+
+
+def after_this_request(f: F) -> F:
+    """Call *f* with the response of the current request; it returns the response to send.
+
+    Raises `RuntimeError` outside a request. (Flask's `after_this_request`.)
+    """
+    _required_request_context("after_this_request")._after_request_functions.append(f)
+    return f
+
+
+def copy_current_request_context(f: F) -> F:
+    """Wrap *f* so that it runs under a copy of the current request context, in whatever
+    thread or task it is called (Flask's `copy_current_request_context`).
+
+    The session is the live one. Threads that Waterspout starts itself need no wrapping.
+    """
+    ctx = _required_request_context("copy_current_request_context").copy()
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with ctx:
+            return ctx.app.ensure_sync(f)(*args, **kwargs)
+
+    return update_wrapper(wrapper, f)  # type: ignore[return-value]  # same call shape as f

@@ -1,0 +1,1 @@
+"""One request through one application, whatever the gateway."""

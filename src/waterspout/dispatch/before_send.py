@@ -1,0 +1,75 @@
+"""The last stage of an answer: what `App.before_send` registers.
+
+After-request functions are on the request's way: where one of them fails, those behind it do not
+run, and they know nothing of answers that the server makes itself, because a time limit passed
+(504) or no thread was free (503). The functions of this stage see every answer to a request,
+whoever made it, once, when nothing can change it any more but they themselves. It is the place
+of headers that must never be missing: CORS, security, request ids.
+
+    @app.before_send
+    def allow_origin(response):
+        response.headers["Access-Control-Allow-Origin"] = "https://example.org"
+
+Behind them the fields of DEFAULT_HEADERS are added, where an answer does not have them.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from typing import TYPE_CHECKING
+
+from werkzeug.datastructures import Headers
+
+from ..context.variables import app_var, request_var
+from ..http.default_fields import DefaultFields
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..context.request_context import RequestContext
+    from ..http import Response
+
+__all__ = ["default_fields", "pass_last", "pass_last_aside", "pass_last_to_wsgi"]
+
+
+def pass_last(app: App, response: Response) -> None:
+    """Show *response* to the functions, in the request's context. An error of one is logged,
+    and the others are called."""
+    for func in app._waterspout_before_send_funcs:
+        try:
+            func(response)
+        except BaseException:
+            app.logger.exception("Error in the before-send function %r", func)
+
+
+def pass_last_aside(
+    app: App, ctx: RequestContext, response: Response, known: contextvars.Context | None
+) -> None:
+    """Do the same for an answer that is made beside the request, wherever its own code is, whose
+    context is *known* if it has begun."""
+    context = contextvars.Context() if known is None else known.copy()
+    context.run(app_var.set, ctx)
+    context.run(request_var.set, ctx)
+    context.run(pass_last, app, response)
+
+
+def default_fields(app: App) -> DefaultFields | None:
+    """Return the fields of DEFAULT_HEADERS, None if there are none. PERF: made once, and again
+    when the setting has another mapping."""
+    wanted = app.config["DEFAULT_HEADERS"]
+    if not wanted:
+        return None
+    kept = app._waterspout_default_fields
+    if kept is None or kept.source is not wanted:
+        kept = app._waterspout_default_fields = DefaultFields(wanted)
+    return kept
+
+
+def pass_last_to_wsgi(app: App, response: Response) -> None:
+    """Do the same, and add the default fields, for a response that a WSGI server sends; it may be
+    of any class."""
+    if app._waterspout_before_send_funcs:
+        pass_last(app, response)
+    fields = default_fields(app)
+    headers = getattr(response, "headers", None)
+    if fields is not None and isinstance(headers, Headers):
+        fields.add_to(headers)

@@ -1,0 +1,229 @@
+"""Results, errors and refusals to answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import InternalServerError
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from ..concurrency.request_thread import RequestThread
+from ..http.prepared import Written
+from ..log import printable
+from ..server.http1.response_encoder import BadResponse, Outgoing, encode, has_body
+from . import pipeline
+from .before_send import default_fields, pass_last, pass_last_aside
+from .drivers import Driver, LoopDriver
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..context.request_context import RequestContext
+    from ..http.message import Incoming
+    from ..server.exchange import Exchange
+    from ..server.http1.parser import ProtocolError
+    from ..server.serving import Server
+
+__all__ = ["has_body"]
+
+_logger = logging.getLogger("waterspout.server")
+
+#: Methods that close nothing but a body and call what was registered.
+_OWN_CLOSES = (WerkzeugResponse.close, Written.close)
+
+
+# -- results -----------------------------------------------------------------------
+
+
+def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
+    """Return the response as bytes; one that must not be sent becomes a logged 500."""
+    ctx = exchange.ctx
+    if (
+        ctx is not None and ctx.app._waterspout_before_send_funcs
+    ):  # without it the WSGI door has done it
+        pass_last(ctx.app, response)
+    try:
+        defaults = None if ctx is None else default_fields(ctx.app)
+        outgoing = encode(response, exchange.incoming, defaults)
+        if outgoing.closes:
+            exchange.keep_alive = False
+        return outgoing
+    except BadResponse as error:
+        app.logger.error(
+            "The response to %s %s was not sent: %s",
+            exchange.incoming.method,
+            printable(exchange.incoming.path),
+            error,
+        )
+    except BaseException:
+        app.logger.exception(
+            "The response to %s %s could not be made",
+            exchange.incoming.method,
+            printable(exchange.incoming.path),
+        )
+    close_response(response)
+    return own_answer(app, exchange, 500)
+
+
+def close_response(response: Any) -> None:
+    """Run a response's close functions; their errors are logged."""
+    try:
+        response.close()
+    except BaseException:
+        _logger.exception("Error while closing a response")
+
+
+def closes_by_code(response: Any) -> bool:
+    """Tell whether closing *response* runs code that may block, or wants its request's thread:
+    functions of the program, or the closing of a body or file."""
+    return bool(
+        getattr(response, "_on_close", None)
+        or hasattr(getattr(response, "response", None), "close")
+        or getattr(type(response), "close", None) not in _OWN_CLOSES
+    )
+
+
+async def close_in_thread(response: Any, thread: RequestThread) -> None:
+    """Run a response's close functions in the request's thread, if there are any."""
+    if closes_by_code(response):
+        thread.must_not_queue = thread.must_finish = True
+        await thread.run(close_response, response)
+    else:
+        close_response(response)
+
+
+async def close_quietly(
+    app: App, ctx: RequestContext, drv: Driver, server: Server | None = None
+) -> None:
+    """End a request; errors of teardown functions are logged, the answer is not lost."""
+    try:
+        await pipeline.close(ctx, drv)
+    except BaseException as error:
+        if drv.on_loop and _comes_from_outside(error):
+            raise
+        if server is None or not server.ends_by(error):
+            app.logger.exception("Error in a teardown function")
+    finally:
+        await _close_unsent(app, ctx, drv)
+
+
+async def _close_unsent(app: App, ctx: RequestContext, drv: Driver) -> None:
+    """Close the responses that a cancelled request had made."""
+    unsent, ctx.unsent = ctx.unsent, None
+    if unsent is not None:
+        await drv.call_io(app, close_response, unsent)
+    if isinstance(drv, LoopDriver):
+        unclaimed, drv.thread.unclaimed = drv.thread.unclaimed, None
+        if isinstance(unclaimed, WerkzeugResponse) and unclaimed is not unsent:
+            await drv.call_io(app, close_response, unclaimed)
+
+
+def ends_from_outside(exchange: Exchange, error: BaseException) -> bool:
+    """Tell whether *error* is how somebody else ends a request's work: it is cancelled because
+    nobody waits for its answer any more, or its coroutine is closed. Raised by the program's own
+    code, the same exceptions are errors of the program, and the client must be answered."""
+    if isinstance(error, asyncio.CancelledError):
+        # Who answers early has its answer, and what sends it runs none of the program's code.
+        return exchange.abandoned or exchange.early is not None
+    if not isinstance(error, GeneratorExit):
+        return False
+    # Who closes a coroutine is never within a step of its task.
+    return exchange.task is not None and _current_task() is not exchange.task
+
+
+def _comes_from_outside(error: BaseException) -> bool:
+    """`ends_from_outside`, where the request is not known, only its task."""
+    task = _current_task()
+    if isinstance(error, asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, GeneratorExit) and task is None
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    return None if asyncio._get_running_loop() is None else asyncio.current_task()
+
+
+def internal_error(
+    app: App, exchange: Exchange, error: BaseException, server: Server | None
+) -> Any:
+    """Log an error that the application let out, and return the response for it: because of
+    PROPAGATE_EXCEPTIONS, from a failing error handler, or what is no `Exception`."""
+    task = _current_task()
+    while isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        task.uncancel()  # the program has cancelled it: it goes on, and answers
+    ctx = exchange.ctx
+    if ctx is not None and ctx.error is None:
+        ctx.error = error  # for the teardown functions
+    incoming = exchange.incoming
+    app.logger.error(
+        f"Exception on {printable(incoming.path)} [{incoming.method}]",
+        exc_info=(type(error), error, error.__traceback__),
+    )
+    return error_response(app, error, incoming, server)
+
+
+def error_response(
+    app: App, error: BaseException, incoming: Incoming, server: Server | None
+) -> Any:
+    """Return a plain 500 response, or in debug mode the page that explains *error*."""
+    if server is not None and server.debugger is not None:
+        return server.debugger.page(error, incoming)
+    return app.response_class.force_type(InternalServerError().get_response())
+
+
+# -- answers of the server's own -----------------------------------------------------
+
+
+def _text(status: int, reason: str) -> bytes:
+    return f"{status} {reason}\n".encode("latin-1", "replace")
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
+
+
+def own_answer(app: App, exchange: Exchange, status: int) -> Outgoing:
+    """Return a short answer to a request that the application could not answer."""
+    ctx = exchange.ctx
+    app = app if ctx is None else ctx.app
+    defaults = default_fields(app)
+    if ctx is None or not app._waterspout_before_send_funcs:
+        return plain_error(status, "" if defaults is None else defaults.lines)
+    response = app.response_class(_text(status, _phrase(status)), status, mimetype="text/plain")
+    if status == 503:
+        response.retry_after = 1
+    pass_last_aside(app, ctx, response, exchange.context)
+    try:
+        return encode(response, exchange.incoming, defaults)
+    except BadResponse:
+        return plain_error(status)
+
+
+def plain_error(status: int, fields: str = "") -> Outgoing:
+    """Return a short answer that needs no application; *fields* are header fields, each with
+    CRLF."""
+    body = _text(status, _phrase(status))
+    extra = "Retry-After: 1\r\n" if status == 503 else ""
+    head = (
+        f"HTTP/1.1 {status} {_phrase(status)}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"{extra}{fields}Content-Length: {len(body)}\r\n"
+    )
+    return Outgoing(status, head.encode("latin-1"), len(body), body)
+
+
+def refusal(error: ProtocolError, date_line: bytes) -> bytes:
+    """Return the answer to bytes that are no acceptable HTTP."""
+    outgoing = plain_error(error.status)
+    return b"%b%bConnection: close\r\n\r\n%b" % (outgoing.head, date_line, outgoing.body or b"")
+
+
+def log_refused(client: tuple[str, int] | None, error: ProtocolError) -> None:
+    """Log a refused request, without anything the client chose."""
+    _logger.info(
+        "Refused a request from %s with %d: %s",
+        client[0] if client else "a local socket",
+        error.status,
+        error.reason,
+    )

@@ -1,0 +1,1 @@
+"""Our application under the servers of others."""

@@ -1,0 +1,62 @@
+"""The ASGI door (ASGI 3.0): ``await app(scope, receive, send)``, under uvicorn, granian,
+hypercorn and other servers.
+
+The same pipeline as on the native server, driven in the server's loop. Limits and timeouts of
+the connection are the server's business; those of the body and the route are kept here.
+`scopes` translates between ASGI's words and ours, `body` receives, `answer` runs and sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ...application.lifespan import Lifespan
+from ...concurrency.background import finish_spawned
+from ...concurrency.thread_pools import lanes_of
+from ...import_paths import load
+from .cycle import Answer
+from .scopes import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from ...app import App
+
+__all__ = ["serve"]
+
+_GRACE = 10.0  # seconds for spawned work and stop hooks
+
+
+async def serve(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one ASGI scope: a request, a WebSocket, or the lifespan of the process."""
+    kind = scope["type"]
+    if kind == "http":
+        await Answer(app, scope, receive, send).run()
+    elif kind == "lifespan":
+        await _lifespan(app, receive, send)
+    elif kind == "websocket":
+        await load("waterspout.gateways.asgi.websocket:SocketAnswer")(
+            app, scope, receive, send
+        ).run()
+    else:
+        raise ValueError(f"ASGI scope type {kind!r} is not supported")
+
+
+async def _lifespan(app: App, receive: Receive, send: Send) -> None:
+    lanes = lanes_of(asyncio.get_running_loop())
+    lifespan = Lifespan(app, lanes)
+    await receive()
+    lanes.hold()
+    try:
+        try:
+            await lifespan.startup()
+        except Exception as error:
+            cause = error.__cause__ or error
+            await send({"type": "lifespan.startup.failed", "message": f"{error}: {cause}"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await finish_spawned(_GRACE)
+        await lifespan.shutdown(_GRACE)
+    finally:
+        lanes.release()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,1 @@
+"""Names of Flask's and Tornado's classes and modules: added, imported there, removed."""

@@ -1,0 +1,153 @@
+"""Streamed answers, sent piece by piece as the client reads.
+
+The head of the answer leaves with the first piece, so an error before it is still answered
+with 500. A later one cuts the connection: a short body without its end tells the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import ClientDisconnected
+
+from ...concurrency.request_thread import RequestThread, run_beside, see_through, task_in
+from ...concurrency.thread_pools import LaneFull
+from ...dispatch import error_responses as answers
+from ...http.prepared import BrokenOff
+from ...log import printable
+from .body_pieces import AsyncPieces, SyncPieces, first_piece, pieces
+
+if TYPE_CHECKING:
+    from ..exchange import Exchange
+    from .connection import Connection
+    from .response_encoder import Outgoing
+
+_logger = logging.getLogger("waterspout.server")
+
+#: Types whose bodies go on until somebody leaves: server-sent events, and the pictures of a camera.
+_ENDLESS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
+
+
+async def send_stream(
+    connection: Connection,
+    exchange: Exchange,
+    response: Any,
+    outgoing: Outgoing,
+    thread: RequestThread,
+) -> None:
+    """Write a streamed answer and close its body; awaited by the request's task.
+
+    A `def` body is in the request's context while it is sent, so who sends it is in another one.
+    """
+    try:
+        body = pieces(response, thread)
+    except LaneFull as error:
+        connection.refuse_busy(exchange, error)
+        await answers.close_in_thread(response, thread)
+        return
+    sending = _send(connection, exchange, outgoing, body)
+    if isinstance(body, AsyncPieces):
+        await sending
+    else:
+        await run_beside(sending, body.context)
+
+
+async def _send(
+    connection: Connection, exchange: Exchange, outgoing: Outgoing, body: AsyncPieces | SyncPieces
+) -> None:
+    exchange.pieces = body
+    exchange.endless = body.response.mimetype in _ENDLESS
+    exchange.streaming = True
+    try:
+        if not exchange.abandoned:
+            await _write_all(connection, exchange, outgoing, body)
+    except BaseException as error:
+        if answers.ends_from_outside(exchange, error):
+            raise
+        if _is_fault(connection, exchange, error) and not connection.server.ends_by(error):
+            _fail(connection, exchange, error)
+    finally:
+        ending = task_in(body.context, _end(body))
+        await see_through(connection.server.keep(ending, exchange.is_wanted))
+        if connection.running is exchange:  # it was cut short
+            connection.close(read_on=False)
+
+
+def _is_fault(connection: Connection, exchange: Exchange, error: BaseException) -> bool:
+    """Whether *error* is one of the program that is not logged yet, not the client's leaving."""
+    if isinstance(error, BrokenOff):
+        return False
+    left = connection.lost or connection.shut or exchange.abandoned
+    return not (left and isinstance(error, (ClientDisconnected, ConnectionError)))
+
+
+def _fail(connection: Connection, exchange: Exchange, error: BaseException) -> None:
+    """Answer an error in the first step of a body; cut the connection after a later one."""
+    if exchange.status:
+        _logger.error(
+            "Error while streaming the answer to %s %s",
+            exchange.incoming.method,
+            printable(exchange.incoming.path),
+            exc_info=error,
+        )
+        connection.abort()
+        return
+    app = connection.app
+    response = answers.internal_error(app, exchange, error, connection.server)
+    connection.deliver(exchange, answers.encoded(app, exchange, response))
+
+
+async def _write_all(
+    connection: Connection, exchange: Exchange, outgoing: Outgoing, body: AsyncPieces | SyncPieces
+) -> None:
+    left = outgoing.length
+    chunked = left is None and exchange.incoming.version == "1.1"
+    if not answers.has_body(outgoing.status):
+        chunked = False
+        left = 0
+    elif left is None and not chunked:
+        exchange.keep_alive = False
+    framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+    try:
+        piece = await first_piece(body)
+        connection.write_now(connection.head_bytes(exchange, outgoing, framing))
+        while piece is not None:
+            if piece:
+                if left is not None:
+                    piece = piece[:left]
+                    left -= len(piece)
+                connection.write_now(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                exchange.sent += len(piece)
+                await connection.drain()
+                if left == 0:
+                    break
+            piece = await anext(body, None)
+        await connection.drain()
+    except asyncio.CancelledError:
+        if not (connection.server.stopping and exchange.endless):
+            raise
+        exchange.keep_alive = False  # events end with the server: a complete answer
+        if not exchange.status:
+            connection.write_now(connection.head_bytes(exchange, outgoing, framing))
+    if chunked:
+        connection.write_now(b"0\r\n\r\n")
+    if left:
+        _logger.error(
+            "The body of %s %s ended %d bytes before its Content-Length",
+            exchange.incoming.method,
+            printable(exchange.incoming.path),
+            left,
+        )
+        exchange.keep_alive = False
+    connection._done(exchange)
+
+
+async def _end(body: AsyncPieces | SyncPieces) -> None:
+    try:
+        await body.aclose()
+    except GeneratorExit:
+        raise
+    except BaseException:
+        _logger.exception("Error while closing a streamed body")

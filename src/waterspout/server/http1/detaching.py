@@ -1,0 +1,38 @@
+"""A connection that goes on in another protocol: its transport is given to somebody else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .transport import NEVER
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["detach"]
+
+
+def detach(connection: Connection) -> tuple[asyncio.Transport, bytes]:
+    """Give up the transport to whoever goes on with the running request in another protocol
+    (RFC 9110 §7.8), and return it with the bytes that arrived behind the request.
+
+    What was written before is sent, nothing after; the request's own answer is dropped. Of
+    a WebSocket handshake reading is paused. Raises `RuntimeError` if no request is running.
+    """
+    exchange = connection.running
+    if exchange is None or connection.lost:
+        raise RuntimeError("The connection has no request that it could be given to.")
+    exchange.status = exchange.status or 101
+    exchange.abandoned = True  # before the log: a thread may be in the request's context
+    if connection.access_log is not None:
+        exchange.log(connection.access_log)
+    if exchange.timer is not None:
+        exchange.timer.cancel()
+    connection.flush()
+    connection.count_unsent(0)
+    connection.running = connection.receiving = None
+    connection.lost = connection.shut = connection.closing = True
+    connection.deadline = connection.write_deadline = NEVER
+    connection.server.connections.discard(connection)
+    return connection.transport, connection.parser.give_up()

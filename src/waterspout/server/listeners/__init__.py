@@ -1,0 +1,1 @@
+"""How clients come in: accepting, TLS, and what proxies say of them."""
