@@ -33,7 +33,7 @@ FLOORS = {
         " concurrency.thread_pools context dispatch.admission routing sessions templating"
     ),
     UPPER: (
-        "app application blueprints concurrency csrf dispatch files flashing routing.url_building"
+        "app application blueprints concurrency csrf dispatch files flashing"
         " routing.urls views websockets"
     ),
     WINGS: "flask tornado",

@@ -50,7 +50,7 @@ from .http.response import is_made_while_sent
 from .import_paths import load
 from .log import printable
 from .observed import observe
-from .routing.url_building import build_url
+from .routing.urls import build_url
 from .sessions.cookie import is_lazy
 from .templating import fill_context
 

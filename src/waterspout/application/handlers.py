@@ -22,7 +22,7 @@ from werkzeug.routing import BuildError
 from ..import_paths import load
 from ..routing import PatternRule
 from ..routing.patterns import is_below
-from ..routing.url_building import build_beyond
+from ..routing.urls import build_beyond
 from .mounts import endpoint_for
 from .registration import Registration
 from .scaffold import setupmethod

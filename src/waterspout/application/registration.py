@@ -40,7 +40,7 @@ from ..observed import HookList, HookRegistry, Registry, Revision
 from ..routing import Patterns, RouteTable, Rule
 from ..routing.checks import add_rule, check_braces, endpoint_of_class, methods_of
 from ..routing.subdomain import subdomain_of
-from ..routing.url_building import bind_map
+from ..routing.urls import bind_map
 from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..sessions.keys import SecretKey
 from .root_path import find_package

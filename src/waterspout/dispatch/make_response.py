@@ -1,4 +1,4 @@
-"""From what a view returns to a response object."""
+"""Response objects made of what a view returns, and by `make_response` in a program."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from ..context.request_context import current_app
 from ..http.prepared import Written
 from ..json.records import is_record
 
@@ -157,3 +158,17 @@ def _coerced(app: App, request: Request, rv: Any) -> Any:
             " awaited. Make the function 'async def' and await it there."
         )
     raise TypeError("The view function did not return a valid response." + _KINDS.format(kind))
+
+
+def make_response(*args: Any) -> Response:
+    """Make the response that a view would make by returning *args*, to change it before it is sent.
+
+        response = make_response(render_template("missing.html"), 404)
+        response.headers["X-Reason"] = "gone"
+
+    One argument goes to `App.make_response` as it is, several as a tuple (body, status, headers);
+    none gives an empty response. (Flask's `make_response`.)
+    """
+    if not args:
+        return current_app.response_class()
+    return current_app.make_response(args[0] if len(args) == 1 else args)

@@ -10,7 +10,7 @@ from ..context.request_context import current_app as current_app
 from ..context.request_context import request as request
 from ..context.request_context import request_ctx as request_ctx
 from ..context.request_context import session as session
-from ..dispatch.current_response import make_response as make_response
+from ..dispatch.make_response import make_response as make_response
 from ..env import get_debug_flag as get_debug_flag
 from ..env import get_load_dotenv as get_load_dotenv
 from ..files import send_file as send_file

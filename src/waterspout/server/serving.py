@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from ..application.lifespan import Lifespan
 from ..concurrency.background import cancel_spawned, spawned
 from ..concurrency.thread_pools import Lanes, LaneSettings
-from ..dispatch import error_responses as answers
 from ..import_paths import load
+from . import error_responses as answers
 from .access_log import Access, open_log
 from .conduct import OURS
 from .http1.connection import Connection

@@ -25,7 +25,11 @@ from ...context.variables import enter
 from ...dispatch import pipeline
 from ...dispatch.drivers import SYNC, LoopDriver, drive
 from ...dispatch.entry import receive as receive_message
-from ...dispatch.error_responses import (
+from ...dispatch.pipeline import Plain
+from ...dispatch.plan import Where
+from ...http.prepared import SENT
+from ...log import printable
+from ...server.error_responses import (
     close_in_thread,
     close_quietly,
     encoded,
@@ -35,10 +39,6 @@ from ...dispatch.error_responses import (
     internal_error,
     own_answer,
 )
-from ...dispatch.pipeline import Plain
-from ...dispatch.plan import Where
-from ...http.prepared import SENT
-from ...log import printable
 from ...server.exchange import ChannelReader, Exchange, RefusedBody
 from ...server.http1.body_pieces import AsyncPieces, SyncPieces, first_piece, pieces
 from ...server.http1.runner import wsgi_response

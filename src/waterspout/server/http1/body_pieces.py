@@ -17,7 +17,7 @@ from typing import Any
 
 from ...concurrency.request_thread import RequestThread, until_done
 from ...concurrency.thread_pools import for_a_task
-from ...dispatch import error_responses as answers
+from .. import error_responses as answers
 
 __all__ = ["AsyncPieces", "SyncPieces", "first_piece", "pieces"]
 

@@ -14,9 +14,9 @@ from werkzeug.exceptions import ClientDisconnected
 
 from ...concurrency.request_thread import RequestThread, run_beside, see_through, task_in
 from ...concurrency.thread_pools import LaneFull
-from ...dispatch import error_responses as answers
 from ...http.prepared import BrokenOff
 from ...log import printable
+from .. import error_responses as answers
 from .body_pieces import AsyncPieces, SyncPieces, first_piece, pieces
 
 if TYPE_CHECKING:

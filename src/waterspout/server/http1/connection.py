@@ -19,11 +19,11 @@ from werkzeug.exceptions import BadRequest, RequestTimeout
 from ... import signals
 from ...concurrency.request_thread import task_in
 from ...concurrency.thread_pools import LaneFull
-from ...dispatch import error_responses as answers
 from ...dispatch.plan import LOOP, THREAD
 from ...http.prepared import SENT
 from ...import_paths import load
 from ...log import printable
+from .. import error_responses as answers
 from ..exchange import Exchange, gone, log_refused
 from . import detaching, half_closed
 from . import runner as dispatching

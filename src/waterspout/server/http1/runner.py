@@ -16,7 +16,10 @@ from ...concurrency.request_thread import NoThread, RequestThread, see_through, 
 from ...context.variables import enter
 from ...dispatch import pipeline
 from ...dispatch.drivers import SYNC, LoopDriver, drive
-from ...dispatch.error_responses import (
+from ...dispatch.pipeline import Answer, Plain
+from ...http.prepared import SENT, Written
+from ...log import printable
+from ..error_responses import (
     close_in_thread,
     close_quietly,
     close_response,
@@ -26,9 +29,6 @@ from ...dispatch.error_responses import (
     error_response,
     internal_error,
 )
-from ...dispatch.pipeline import Answer, Plain
-from ...http.prepared import SENT, Written
-from ...log import printable
 from .body_writer import send_stream
 from .response_encoder import plain_head
 

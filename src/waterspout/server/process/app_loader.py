@@ -1,7 +1,7 @@
 """What is to be served: an application, its import string, or its factory.
 
 `resolve` turns each into the object that connections ask for answers.  An application that is not
-ours is put behind `gateways.wsgi.ForeignWSGI` or `gateways.asgi.foreign.ForeignASGI`.
+ours is put behind `foreign_apps.ForeignWSGI` or `foreign_apps.ForeignASGI`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def resolve(app: Any) -> Any:
     if core is not None:
         return core
     if callable(app) and is_asgi(app):
-        return load("waterspout.gateways.asgi.foreign:ForeignASGI")(app)
+        return load("waterspout.server.process.foreign_apps:ForeignASGI")(app)
     if callable(app):
-        return load("waterspout.gateways.wsgi:ForeignWSGI")(app)
+        return load("waterspout.server.process.foreign_apps:ForeignWSGI")(app)
     raise ApplicationError(
         f"Expected an application, its import string 'module:name' or its factory, not {app!r}."
     )

@@ -8,7 +8,7 @@ import ssl
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...dispatch import error_responses as answers
+from ...server import error_responses as answers
 from ...server.conduct import Conduct
 from ...server.http1.connection import Connection
 from ...server.process.loop_stop import at_stop, forget_stop

@@ -11,20 +11,20 @@ from werkzeug.exceptions import InternalServerError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..concurrency.request_thread import RequestThread
+from ..dispatch import pipeline
+from ..dispatch.before_send import default_fields, pass_last, pass_last_aside
+from ..dispatch.drivers import Driver, LoopDriver
 from ..http.prepared import Written
 from ..log import printable
-from ..server.http1.response_encoder import BadResponse, Outgoing, encode, has_body
-from . import pipeline
-from .before_send import default_fields, pass_last, pass_last_aside
-from .drivers import Driver, LoopDriver
+from .http1.response_encoder import BadResponse, Outgoing, encode, has_body
 
 if TYPE_CHECKING:
     from ..app import App
     from ..context.request_context import RequestContext
     from ..http.message import Incoming
-    from ..server.exchange import Exchange
-    from ..server.http1.parser import ProtocolError
-    from ..server.serving import Server
+    from .exchange import Exchange
+    from .http1.parser import ProtocolError
+    from .serving import Server
 
 __all__ = ["has_body"]
 
