@@ -25,16 +25,13 @@ PACKAGE = SOURCE / "waterspout"
 GROUND, MIDDLE, UPPER, WINGS, ROOF, OUTHOUSES = range(6)
 FLOORS = {
     GROUND: (
-        "concurrency.private_loop concurrency.work_queue config context.variables env escaping http"
-        " import_paths json log observed peers security signals tracebacks typing"
+        "concurrency.private_loop config context.variables env escaping http import_paths json log"
+        " observed peers security signals tracebacks typing"
     ),
-    MIDDLE: (
-        "concurrency.async_to_sync concurrency.coroutines concurrency.request_thread"
-        " concurrency.thread_pools context dispatch.admission routing sessions templating"
-    ),
+    MIDDLE: "concurrency context dispatch.admission routing sessions templating",
     UPPER: (
-        "app application blueprints concurrency csrf dispatch files flashing"
-        " routing.urls views websockets"
+        "app application blueprints concurrency.background concurrency.streaming csrf dispatch"
+        " files flashing routing.urls views websockets"
     ),
     WINGS: "flask tornado",
     ROOF: "__main__ cli demo dropin gateways server testing",
@@ -177,6 +174,21 @@ def test_every_room_has_a_floor() -> None:
     """A new module at the top of the package must be put on a floor here."""
     rooms = {room_of(module) for module in modules() if "." in module}
     assert rooms - ROOMS == set()
+
+
+def test_the_picture_of_the_house_is_true() -> None:
+    """The picture in ARCHITECTURE.md has every room, each on its floor."""
+    picture = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("```")[1]
+    names = ("GROUND", "MIDDLE FLOOR", "UPPER FLOOR", "WINGS", "ROOF", "OUTHOUSES")
+    drawn: dict[str, int] = {}
+    floor = -1
+    for line in picture.splitlines():
+        for number, name in enumerate(names):
+            if name in line:
+                floor = number
+        drawn |= dict.fromkeys(re.findall(r"(\w+)(?:/|\.py)", line), floor)
+    held = {room: floor for room, floor in FLOOR_OF.items() if "." not in room}
+    assert drawn == {room: floor for room, floor in held.items() if room != "__main__"}
 
 
 def test_imports_point_down() -> None:

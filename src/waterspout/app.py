@@ -198,7 +198,7 @@ class App(Joining):
     def before_send(self, f: F) -> F:
         """Call *f* with each response just before it is sent, whatever made it: a view, an
         error in a hook, the server itself (503, 504). It is a `def` function that sets headers
-        and never waits, see `last_stage`."""
+        and never waits, see `before_send`."""
         if is_async(f):
             raise TypeError("A before-send function is called at once; it cannot be 'async def'.")
         self._waterspout_before_send_funcs.append(f)
@@ -327,7 +327,7 @@ class App(Joining):
         return drive(pipeline.process_response(current_context(), SYNC, response))
 
     def make_response(self, rv: Any) -> Response:
-        """Convert a view's value to a response, see `conversion.to_response`."""
+        """Convert a view's value to a response, see `make_response.to_response`."""
         return to_response(self, current_context().request, rv)
 
     def handle_http_exception(self, e: HTTPException) -> Any:

@@ -1,6 +1,6 @@
 """How decisions that were worked out once learn that what they rest on has changed.
 
-What a route needs is worked out once (its `endpoint.Plan`). Flask's programs may change
+What a route needs is worked out once (its `plan.Plan`). Flask's programs may change
 anything at any time, and every change counts up a `Revision`; a plan of an older revision is
 made anew. So nothing is looked up per request. Three kinds of things tell of a change:
 

@@ -1,6 +1,6 @@
 """Programs below a prefix of an application: how each kind is told of a request.
 
-An `App` is asked in place of the outer one (`reception`), a Tornado ``Application`` is
+An `App` is asked in place of the outer one (`dispatch.entry`), a Tornado ``Application`` is
 an endpoint of the Tornado wing. Every other program is one of WSGI (PEP 3333) or of ASGI 3.0 and
 becomes an endpoint here, so that the outer application's hooks, limits and errors are around it.
 """

@@ -2,7 +2,7 @@
 handlers and the other things that are registered before it serves.
 
 `Registration` is the part of `App` that does no request (Flask's ``flask.sansio.app.App``
-in role). Its registries tell when they change, see `registries`.
+in role). Its registries tell when they change, see `observed`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Registration(Scaffold):
     response_class: Any
     request_class: Any
 
-    #: Methods that this program overrides, see `endpoint.SEAMS`.
+    #: Methods that this program overrides, see `plan.SEAMS`.
     _waterspout_overridden: frozenset[str] = frozenset()
     #: The compiled front of `url_map`.
     _waterspout_route_table: RouteTable

@@ -13,7 +13,7 @@ it.** Then it holds nothing. Later steps run in the thread it has, and a request
 the limit if need be. A thread whose request waits in async code, streams its answer, or serves a
 WebSocket is *kept*: it does not count against the views, but against a limit of its own.
 
-PERF: jobs and answers change hands in batches, with one wake-up for many (`job_queue`; a
+PERF: jobs and answers change hands in batches, with one wake-up for many (`work_queue`; a
 deque that the loop drains): measured 1.6 times `run_in_executor`.
 """
 

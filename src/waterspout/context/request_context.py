@@ -1,6 +1,6 @@
 """The context of a request or of a piece of application work.
 
-Two context variables (`current.py`) lead to one object. While a request runs, a
+Two context variables (`variables.py`) lead to one object. While a request runs, a
 `RequestContext` *is* the application context too (unless an `AppContext` of the
 same app was already current; then it borrows that one's `g`, as Flask 3.1 does).
 Inside the framework the context is an explicit argument; the proxies at the end

@@ -2,7 +2,7 @@
 
 The variables stand on the ground floor, so that values (`http.Request`, `json`) can
 ask for the current application's settings without knowing what an application is;
-what they hold is defined in `context.py`.
+what they hold is defined in `request_context.py`.
 
 A request's context is the application's too, unless one was pushed for the application.
 So a server sets one variable for a request, and `app_var` looks at both.

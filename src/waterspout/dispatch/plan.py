@@ -1,7 +1,7 @@
 """Where a route leads, and what a request to it needs: its `Plan`.
 
 Worked out once per rule and made anew only when a registry or an overridable method
-of the app has changed (`registries.Revision`). The plan decides in particular where
+of the app has changed (`observed.Revision`). The plan decides in particular where
 the request runs:
 
 - everything on the way is `def`: the whole pipeline in one worker thread, one hop;
@@ -167,7 +167,7 @@ class Plan:
         #: All up to the view's end.
         self.one_hop = staged and self.view is not None and bool(front) and not any(approach)
         #: The first function is `async def` and a later one needs a thread: the request waits for
-        #: it before it begins (see `lanes`).
+        #: it before it begins (see `thread_pools`).
         self.queues_first = bool(approach) and approach[0] and not all(approach)
         #: The functions that see the response.
         self.afters_are_def = bool(self.after) and not any(hook[1] for hook in self.after)

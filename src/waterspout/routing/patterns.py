@@ -39,7 +39,7 @@ class PatternRule:
     defaults = None
     subdomain = host = None
     alias = build_only = False
-    # What a request to the rule needs (`endpoint.Plan`); the app sets and renews it.
+    # What a request to the rule needs (`plan.Plan`); the app sets and renews it.
     plan: Any = None
 
     def __init__(

@@ -41,7 +41,7 @@ class Rule(werkzeug.routing.Rule):
 
     # Flask's name; App.add_url_rule sets it on each rule.
     provide_automatic_options: bool = False
-    # What a request to the rule needs (`endpoint.Plan`); the app sets and renews it.
+    # What a request to the rule needs (`plan.Plan`); the app sets and renews it.
     plan: Any = None
 
     def __init__(

@@ -1,10 +1,10 @@
 """Waterspout's server: HTTP/1.1 on asyncio, its lifecycle, workers, reload.
 
-From the kernel to the application: `sockets` opens the listeners, `accepting` takes
-connections from them, `connection` speaks HTTP/1.1 on each, `serving.Server` owns them all for
-one event loop, from start to graceful stop.  Around it: `running` (one process), `worker` and
-`arbiter` (several, looked after by gunicorn), `reload` (development), `settings`, `tls`,
-`access` (the access log), `lifespan` (the application's start and stop hooks).
+listeners/    take connections from the listening sockets (`sockets`); TLS; what proxies say
+http1/        one client: bytes to requests, responses to bytes
+serving       the `Server` of one event loop, from start to graceful stop
+process/      one process (`run`), several under gunicorn (`worker`, `arbiter`), `reload`
+settings      limits and times, frozen, with their units and defaults
 
 The names are loaded when they are first used, so that ``import waterspout.server`` is cheap.
 """

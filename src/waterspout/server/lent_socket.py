@@ -7,7 +7,7 @@ whether the client is behind TLS, or what kind of loop this is.
 
 The connection is given up (`Connection.detach`) when the program first uses the socket. Until
 then the request is like any other, and its answer is sent. From then on its thread counts as kept
-(see `lanes`): it stays as long as the client.
+(see `thread_pools`): it stays as long as the client.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ The life of a `Server`:
             and spawned work finish → what is left is aborted → hooks.  All within
             ``timeouts.graceful`` seconds
 
-What connections rely on: `app`, `settings`, `loop`, `lanes`, `keep`, `access_log`,
+What connections rely on: `app`, `settings`, `loop`, `concurrency.thread_pools`, `keep`, `access_log`,
 `date_line`, `stopping`, and `connections`, which each adds itself to and removes itself from.
 What a connection offers in return is `Served`.
 """
@@ -109,7 +109,7 @@ class Server:
         app: An application, or its import string ``"module:name"``.
         settings: See `ServerSettings`.
         listeners: Open listening sockets, instead of those the settings ask for.
-        access_log: Called once for each finished request (see `access.Access`); default: what
+        access_log: Called once for each finished request (see `access_log.Access`); default: what
             the settings ask for.
 
     >>> server = Server(app, ServerSettings(port=0))

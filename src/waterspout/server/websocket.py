@@ -321,7 +321,7 @@ class SocketConnection(Wire):
 
 
 class Upgrading:
-    """A client that asked for a WebSocket (`websockets.ends.Upgrade`).
+    """A client that asked for a WebSocket (`websockets.transport.Upgrade`).
 
     Raises 503 at the limit of WebSockets, and 400, 405 or 426 if its opening handshake is not as it
     should be.

@@ -1,6 +1,6 @@
 """A bytecode cache that other programs share.
 
-Our compiled templates ask their environment for things that Jinja's own has not (`printing`), so a
+Our compiled templates ask their environment for things that Jinja's own has not (`jinja_compiler`), so a
 program that runs on Flask must not find them in a folder or a memcached that both use.
 """
 

@@ -1,8 +1,8 @@
 """WebSockets (RFC 6455) on every door, for functions: ``@app.websocket("/chat")``.
 
-link       frames, fragments, compression, the closing handshake: bytes in, messages out
+protocol   frames, fragments, compression, the closing handshake: bytes in, messages out
 handshake  what a client's opening handshake asks for, and whether it may (`origin`)
-ends       what a door offers: the client's end of an open connection
+transport  what a gateway offers: the client's end of an open connection
 socket     the `WebSocket` that a function talks through (`blocking` for ``def`` functions)
 endpoint   the view around such a function: an ordinary endpoint of the pipeline
 """

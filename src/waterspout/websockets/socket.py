@@ -231,7 +231,7 @@ class WebSocket:
         assert self._json is not None, "made without a JSON provider"
         return self._json
 
-    # -- what the end tells (`ends.Sink`) ----------------------------------------------------
+    # -- what the end tells (`transport.Sink`) ----------------------------------------------------
 
     def on_message(self, message: str | bytes) -> None:
         """Keep a message; many that wait pause the client."""

@@ -3,7 +3,7 @@ hypercorn and other servers.
 
 The same pipeline as on the native server, driven in the server's loop. Limits and timeouts of
 the connection are the server's business; those of the body and the route are kept here.
-`scopes` translates between ASGI's words and ours, `body` receives, `answer` runs and sends.
+`scopes` translates between ASGI's words and ours, `body` receives, `cycle` runs and sends.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class SocketAnswer(Answer):
 
 
 class AsgiEnd:
-    """The client's end of an open connection (`websockets.ends.End`)."""
+    """The client's end of an open connection (`websockets.transport.End`)."""
 
     def __init__(self, sink: Sink, receive: Receive, send: Send, settings: SocketSettings) -> None:
         self._sink = sink

@@ -15,7 +15,7 @@ signal handlers on one queue; the supervisor takes from it, one event at a time:
     signal   pass it on, wait for the child, end; SIGHUP is a change, unless the terminal was closed
 
 A child whose application cannot be imported does not end: it shows the error itself
-(`cli/running.py`). The placeholder is for the ones that could not even do that.
+(`cli/run_commands.py`). The placeholder is for the ones that could not even do that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The server as a process: event loop, signals, start line, exit status; or as a thread.
 
-`serve` serves until the process is told to stop (`process_signals`).  Exit status: 0 after a
+`serve` serves until the process is told to stop (`signals`).  Exit status: 0 after a
 stop, 1 if the server cannot listen or find the application, 3 if a startup hook failed, 128 +
 signal number when forced.
 """

@@ -1,6 +1,6 @@
 """Entry into a handler's own context, for what others than its own request may call.
 
-SECURITY: see `own_context`. What runs code of the program, or asks for the request, enters; what
+SECURITY: see `handler_context`. What runs code of the program, or asks for the request, enters; what
 only keeps bytes or fields for later does not have to.
 """
 

@@ -50,7 +50,7 @@ def check_etag_header(handler: RequestHandler) -> bool:
 
 def tags_as_shipped(handler: Any) -> bool:
     """Whether the three methods above are what *handler* has: programs override them, and put
-    others in their place at any time (`replaced`)."""
+    others in their place at any time (`replaced_methods`)."""
     try:
         return (
             handler.compute_etag.__func__ is compute_etag

@@ -22,7 +22,7 @@ _FAREWELL = 5.0
 
 
 class ClientEnd(asyncio.Protocol):
-    """The protocol of a connection to a server (`websockets.ends.End`)."""
+    """The protocol of a connection to a server (`websockets.transport.End`)."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
