@@ -14,12 +14,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+_WATERSPOUT = __name__.partition(".")[0]
+
 
 class Removed(NamedTuple):
     """One dropped name.
 
     :param target: where the replacement lives, `"module:attribute"`, or a module. A leading dot
-        means this package, and the attribute may itself be dotted.
+        means `waterspout`, and the attribute may itself be dotted.
     :param instead: what the warning tells the reader to write.
     """
 
@@ -29,7 +31,7 @@ class Removed(NamedTuple):
     def load(self) -> Any:
         """Import and return the object that stands in for the name."""
         module_name, _, attribute = self.target.partition(":")
-        module = importlib.import_module(module_name, __package__)
+        module = importlib.import_module(module_name, _WATERSPOUT)
         return operator.attrgetter(attribute)(module) if attribute else module
 
 

@@ -9,8 +9,8 @@ The life of a `Server`:
             and spawned work finish → what is left is aborted → hooks.  All within
             ``timeouts.graceful`` seconds
 
-What connections rely on: `app`, `settings`, `loop`, `concurrency.thread_pools`, `keep`, `access_log`,
-`date_line`, `stopping`, and `connections`, which each adds itself to and removes itself from.
+What connections rely on: `app`, `settings`, `loop`, `lanes`, `keep`, `access_log`, `date_line`,
+`stopping`, and `connections`, which each adds itself to and removes itself from.
 What a connection offers in return is `Served`.
 """
 

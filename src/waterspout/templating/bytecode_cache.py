@@ -1,7 +1,7 @@
 """A bytecode cache that other programs share.
 
-Our compiled templates ask their environment for things that Jinja's own has not (`jinja_compiler`), so a
-program that runs on Flask must not find them in a folder or a memcached that both use.
+Our compiled templates ask their environment for things that Jinja's own has not (`jinja_compiler`),
+so a program that runs on Flask must not find them in a folder or a memcached that both use.
 """
 
 from __future__ import annotations

@@ -318,8 +318,8 @@ def _delegate_endpoint(program: Any) -> Endpoint:
 
 
 def _set_root(ctx: Any, request: HTTPServerRequest, root: str, *, joined: bool) -> None:
-    """Take the *root* that handlers are mounted at from the path, and note it for `web.url_prefix` and
-    `Application.reverse_url`; *joined* says that they are part of a core application."""
+    """Take the *root* that handlers are mounted at from the path, and note it for `web.url_prefix`
+    and `Application.reverse_url`; *joined* says that they are part of a core application."""
     request.path = request.path.removeprefix(root) or "/"
     ctx._handler_root = root
     ctx._handlers_joined = joined

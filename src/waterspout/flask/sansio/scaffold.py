@@ -33,7 +33,7 @@ if not TYPE_CHECKING:  # what Flask's module has by its imports
         from .._typevars import F, T_after_request, T_before_request, T_error_handler
         from .._typevars import T_route, T_teardown, T_template_context_processor
         from .._typevars import T_url_defaults, T_url_value_preprocessor
-        from ...paths import _import_folder as _find_package_path
+        from ...application.root_path import _import_folder as _find_package_path
         from ..templating import _default_template_ctx_processor
         """,
     )

@@ -187,7 +187,7 @@ class Application(NotesReplaced, ReversibleRouter):
     @cached_property
     def _waterspout_core(self) -> Any:
         """This application as one of the core, which any door can serve."""
-        return load(f"{_WING}.hosting:app_of")(self)
+        return load(f"{_WING}.core_adapter:app_of")(self)
 
     if TYPE_CHECKING:
 
@@ -202,7 +202,7 @@ class Application(NotesReplaced, ReversibleRouter):
 
     def _waterspout_mounted(self, app: Any, prefix: str) -> Any:
         """Return the endpoint for this application below *prefix* of a core one."""
-        return load(f"{_WING}.hosting:mounted")(self, app, prefix)
+        return load(f"{_WING}.core_adapter:mounted")(self, app, prefix)
 
     def __call__(self, first: Any, second: Any = None, third: Any = None, /) -> Any:
         """Answer as an ASGI application ``app(scope, receive, send)``, as a WSGI one

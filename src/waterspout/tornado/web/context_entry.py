@@ -1,7 +1,7 @@
 """Entry into a handler's own context, for what others than its own request may call.
 
-SECURITY: see `handler_context`. What runs code of the program, or asks for the request, enters; what
-only keeps bytes or fields for later does not have to.
+SECURITY: see `handler_context`. What runs code of the program, or asks for the request, enters;
+what only keeps bytes or fields for later does not have to.
 """
 
 from __future__ import annotations

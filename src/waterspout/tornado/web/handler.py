@@ -106,7 +106,7 @@ class RequestHandler(Arguments):
     @classmethod
     def _waterspout_endpoint(cls, name: str) -> Callable[..., Any]:
         """Return this class as an endpoint of a core application (``app.route``)."""
-        return load(f"{__package__.rpartition('.')[0]}.hosting:endpoint_of")(cls)  # type: ignore[no-any-return]  # by name
+        return load(f"{__package__.rpartition('.')[0]}.core_adapter:endpoint_of")(cls)  # type: ignore[no-any-return]  # by name
 
     # -- what Tornado has not, found behind the program's own names --------------------------------
 

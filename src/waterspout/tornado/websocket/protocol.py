@@ -184,7 +184,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     def _wire_bytes_out(self) -> int:
         return 0 if self._link is None else self._link.bytes_out
 
-    # -- what arrives (`websockets.transport.Sink`) -----------------------------------------------------
+    # -- what arrives (`websockets.transport.Sink`) ----------------------------------------------
 
     def on_message(self, message: str | bytes) -> None:
         """Have the delegate handle a message."""
