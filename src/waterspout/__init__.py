@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from .context import request as request
     from .context import session as session
     from .csrf import CSRFError as CSRFError
+    from .csrf import CSRFSource as CSRFSource
     from .csrf import check_csrf as check_csrf
     from .csrf import csrf_token as csrf_token
+    from .csrf import read_csrf_token as read_csrf_token
     from .files import send_file as send_file
     from .files import send_from_directory as send_from_directory
     from .flashing import flash as flash
@@ -68,7 +70,7 @@ _HOME = {
         *("after_this_request", "copy_current_request_context", "current_app", "g"),
         *("has_app_context", "has_request_context", "request", "session"),
     ),
-    "csrf": ("CSRFError", "check_csrf", "csrf_token"),
+    "csrf": ("CSRFError", "CSRFSource", "check_csrf", "csrf_token", "read_csrf_token"),
     "files": ("send_file", "send_from_directory"),
     "flashing": ("flash", "get_flashed_messages"),
     "http": ("Request", "Response"),
