@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .blueprints import Blueprint as Blueprint
     from .config import Config as Config
     from .context import after_this_request as after_this_request
+    from .context import app_ctx as app_ctx
     from .context import copy_current_request_context as copy_current_request_context
     from .context import current_app as current_app
     from .context import g as g
@@ -67,7 +68,7 @@ _HOME = {
     "blueprints": ("Blueprint",),
     "config": ("Config",),
     "context": (
-        *("after_this_request", "copy_current_request_context", "current_app", "g"),
+        *("after_this_request", "app_ctx", "copy_current_request_context", "current_app", "g"),
         *("has_app_context", "has_request_context", "request", "session"),
     ),
     "csrf": ("CSRFError", "CSRFSource", "check_csrf", "csrf_token", "read_csrf_token"),
