@@ -29,7 +29,7 @@ with needs_extra("db"):
     from sqlalchemy import event, pool
     from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-__all__ = ["AppEngines", "apply_defaults"]
+__all__ = ["AppEngines", "apply_defaults", "engine_options", "prepare"]
 
 _connect_timeout_of = {
     "aiomysql": "connect_timeout",
@@ -70,19 +70,6 @@ class AppEngines:
         """Take an engine that was made with *options*."""
         self.sync[key] = engine
         self._options[key] = options
-        self._prepare(engine)
-
-    def _prepare(self, engine: sa.Engine) -> None:
-        """Add what each of our engines has, of either kind."""
-        _engines.add(engine)
-        unavailable.watch(engine)
-        _ask_only_the_socket(engine)
-        settings = self._settings
-        if engine.dialect.name == "sqlite":
-            _set_pragmas(engine, settings["SQLALCHEMY_SQLITE_PRAGMAS"])
-        record, slow = settings["SQLALCHEMY_RECORD_QUERIES"], settings["SQLALCHEMY_SLOW_QUERY"]
-        if record or slow is not None:
-            record_queries.listen(engine, record=record, slow=slow)
 
     def on_loop(self) -> Mapping[str | None, AsyncEngine]:
         """Return the asynchronous engines of the running loop.
@@ -129,7 +116,7 @@ class AppEngines:
             for name in ("max_overflow", "pool_size", "pool_timeout"):
                 options.pop(name, None)
         engine = create_async_engine(url, connect_args=connect_args, **options)
-        self._prepare(engine.sync_engine)
+        prepare(engine.sync_engine, self._settings)
         return engine
 
     async def start(self) -> None:
@@ -198,6 +185,18 @@ def _bound_connecting(url: sa.URL, connect_args: dict[str, Any], seconds: float 
 
 
 # -- what is done to connections ---------------------------------------------------------
+
+
+def prepare(engine: sa.Engine, settings: Mapping[str, Any]) -> None:
+    """Add what each of our engines has, of either kind."""
+    _engines.add(engine)
+    unavailable.watch(engine)
+    _ask_only_the_socket(engine)
+    if engine.dialect.name == "sqlite":
+        _set_pragmas(engine, settings["SQLALCHEMY_SQLITE_PRAGMAS"])
+    record, slow = settings["SQLALCHEMY_RECORD_QUERIES"], settings["SQLALCHEMY_SLOW_QUERY"]
+    if record or slow is not None:
+        record_queries.listen(engine, record=record, slow=slow)
 
 
 def _ask_only_the_socket(engine: sa.Engine) -> None:

@@ -14,7 +14,7 @@ from waterspout.ext import needs_extra
 from . import track_modifications, unavailable
 from .asynchronous import AsyncSessions
 from .cli import add_models_to_shell
-from .engines import AppEngines, apply_defaults, engine_options
+from .engines import AppEngines, apply_defaults, engine_options, prepare
 from .model import Model, declarative_base, is_2x_base
 from .pagination import Pagination, SelectPagination
 from .query import Query
@@ -191,7 +191,9 @@ class SQLAlchemy(AsyncSessions):
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: App) -> sa.Engine:
         """Make the engine for *bind_key*; a subclass may do it in its own way."""
-        return sa.engine_from_config(engine_options(options), prefix="")
+        engine = sa.engine_from_config(engine_options(options), prefix="")
+        prepare(engine, app.config)
+        return engine
 
     def _make_scoped_session(self, options: dict[str, Any]) -> orm.scoped_session[Session]:
         factory = self._make_session_factory(options)

@@ -36,6 +36,8 @@ __all__ = [
     "should_set_tablename",
 ]
 
+#: What a class has of its own that one made from it gets anew.
+_OF_THE_CLASS = {"__dataclass_fields__", "__dataclass_params__", "__dict__", "__weakref__"}
 _BASES = (orm.DeclarativeBase, orm.DeclarativeBaseNoMeta)
 #: What classes that take part in the mapping are instances of; mixins are not.
 _METACLASSES = (orm.DeclarativeMeta, orm.decl_api.DeclarativeAttributeIntercept)
@@ -218,7 +220,8 @@ def declarative_base(db: SQLAlchemy, model_class: Any, disable_autonaming: bool)
     ``DeclarativeBase`` or ``DeclarativeBaseNoMeta``, or a finished declarative class."""
     if is_2x_base(model_class):
         naming = () if disable_autonaming else (NameMixin,)
-        own = {**model_class.__dict__, "__fsa__": db}
+        own = {name: v for name, v in vars(model_class).items() if name not in _OF_THE_CLASS}
+        own["__fsa__"] = db
         model: Any = new_class(
             "Model",
             (BindMixin, *naming, Model, *model_class.__bases__),
