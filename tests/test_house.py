@@ -70,7 +70,7 @@ MAY_IMPORT_LATE = {
 PUBLIC_MODULES = {
     *("waterspout.config", "waterspout.signals", "waterspout.sessions", "waterspout.typing"),
     *("waterspout.tornado.web", "waterspout.tornado.websocket", "waterspout.tornado.escape"),
-    *("waterspout.testing", "waterspout.flask.script"),
+    *("waterspout.cli", "waterspout.log", "waterspout.testing", "waterspout.flask.script"),
 }
 
 # Modules that name the package itself instead of a relative path: module prefix → why.
@@ -396,30 +396,81 @@ def test_the_public_names_are_there() -> None:
 # -- every setting is documented -------------------------------------------------------------------
 
 
-def documented() -> str:
-    return (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+SETTINGS_PAGES = ("settings.md", "settings.zh-CN.md")
+PRESETS_PAGES = ("presets.md", "presets.zh-CN.md")
+
+#: The units of the app's settings in the Chinese page.
+CHINESE_UNITS = {
+    "bytes": "字节",
+    "bytes, after decompression": "字节，解压之后",
+    "connections": "个连接",
+    "files": "个文件",
+    "fragments": "个片段",
+    "messages": "条消息",
+    "messages a second": "条消息每秒",
+    "parts": "个部分",
+    "pings and pongs a second": "个 ping 和 pong 每秒",
+    "seconds": "秒",
+    "seconds or timedelta": "秒或 timedelta",
+    "timedelta or seconds": "timedelta 或秒",
+}
+
+
+def documented(page: str = "settings.md") -> str:
+    return (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+def modern_cell(name: str) -> str:
+    from waterspout.config import MODERN_DEFAULTS
+
+    return f"`{MODERN_DEFAULTS[name]!r}`" if name in MODERN_DEFAULTS else ""
 
 
 def test_every_setting_of_an_app_is_documented() -> None:
     """docs/settings.md has the row of every setting in ``waterspout.config``, defaults included."""
-    from waterspout.config import MODERN_DEFAULTS, SETTINGS
+    from waterspout.config import SETTINGS
 
     rows = []
     for name, setting in SETTINGS.items():
-        modern = f"`{MODERN_DEFAULTS[name]!r}`" if name in MODERN_DEFAULTS else ""
         about = setting.about + (f" ({setting.unit})" if setting.unit else "")
-        rows.append(f"| `{name}` | `{setting.default!r}` | {modern} | {about} |")
+        rows.append(f"| `{name}` | `{setting.default!r}` | {modern_cell(name)} | {about} |")
     missing = [row for row in rows if row not in documented()]
     assert missing == [], "\n".join(["docs/settings.md lacks:", *missing])
 
 
-def test_every_difference_between_the_presets_is_documented() -> None:
-    """docs/presets.md has a row, with both values and a sentence, for each setting that differs,
-    in their order, and for no other."""
+def test_every_setting_of_an_app_is_documented_in_chinese() -> None:
+    """docs/settings.zh-CN.md has them too, with defaults, a meaning in Chinese and the unit."""
+    from waterspout.config import SETTINGS
+
+    missing = []
+    for name, setting in SETTINGS.items():
+        row = f"| `{name}` | `{setting.default!r}` | {modern_cell(name)} | "
+        unit = f"（{CHINESE_UNITS[setting.unit]}）" if setting.unit else ""
+        meaning = rf"^{re.escape(row)}[^|\n]*[\u4e00-\u9fff][^|\n]*{re.escape(unit)} \|$"
+        if not re.search(meaning, documented("settings.zh-CN.md"), re.MULTILINE):
+            missing.append(f"{row}…{unit} |")
+    assert missing == [], "\n".join(["docs/settings.zh-CN.md lacks:", *missing])
+
+
+def test_both_settings_pages_have_the_same_rows() -> None:
+    """The same settings with the same defaults, in the same order, and the same programs."""
+    english, chinese = (documented(page) for page in SETTINGS_PAGES)
+    for found in (r"^\| (`\S+`) \| (`.*?`) \|", r"^```python\n(.*?)^```"):
+        english_rows, chinese_rows = (
+            re.findall(found, re.sub(r"  #.*", "", page), re.MULTILINE | re.DOTALL)
+            for page in (english, chinese)
+        )
+        assert english_rows == chinese_rows
+
+
+@pytest.mark.parametrize("page", PRESETS_PAGES)
+def test_every_difference_between_the_presets_is_documented(page: str) -> None:
+    """The page has a row, with both values and a sentence, for each setting that differs, in their
+    order, and for no other."""
     from waterspout.config import MODERN_DEFAULTS, SETTINGS
 
-    page = (ROOT / "docs" / "presets.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| `(.*?)` \| \S.*\|$", page, re.MULTILINE)
+    row = r"^\| `(\w+)` \| `(.*?)` \| `(.*?)` \| \S.*\|$"
+    rows = re.findall(row, documented(page), re.MULTILINE)
     assert rows == [
         (name, repr(SETTINGS[name].default), repr(value)) for name, value in MODERN_DEFAULTS.items()
     ]

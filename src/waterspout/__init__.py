@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .concurrency.thread_pools import thread_stats as thread_stats
     from .config import Config as Config
     from .context.request_context import after_this_request as after_this_request
+    from .context.request_context import app_ctx as app_ctx
     from .context.request_context import (
         copy_current_request_context as copy_current_request_context,
     )
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from .context.request_context import request as request
     from .context.request_context import session as session
     from .csrf import CSRFError as CSRFError
+    from .csrf import CSRFSource as CSRFSource
     from .csrf import check_csrf as check_csrf
     from .csrf import csrf_token as csrf_token
+    from .csrf import read_csrf_token as read_csrf_token
     from .dispatch.make_response import make_response as make_response
     from .files import send_file as send_file
     from .files import send_from_directory as send_from_directory
@@ -67,10 +70,10 @@ _HOME = {
     "blueprints": ("Blueprint",),
     "config": ("Config",),
     "context.request_context": (
-        *("after_this_request", "copy_current_request_context", "current_app", "g"),
+        *("after_this_request", "app_ctx", "copy_current_request_context", "current_app", "g"),
         *("has_app_context", "has_request_context", "request", "session"),
     ),
-    "csrf": ("CSRFError", "check_csrf", "csrf_token"),
+    "csrf": ("CSRFError", "CSRFSource", "check_csrf", "csrf_token", "read_csrf_token"),
     "files": ("send_file", "send_from_directory"),
     "flashing": ("flash", "get_flashed_messages"),
     "http": ("Request", "Response"),

@@ -122,7 +122,7 @@ class App(Joining):
         self._waterspout_lifespan_funcs: list[Callable[..., Any]] = []
         self._waterspout_note_change()
         observe(self)
-        self._waterspout_no_route = Plan(self, None)
+        self._waterspout_no_route: Plan | None = None
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError("Invalid static_host/host_matching combination")

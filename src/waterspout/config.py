@@ -174,7 +174,8 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         "JSON_PROVIDER": Setting(
             "stdlib",
-            "'stdlib' (Flask's output), 'msgspec' (see waterspout.json.fast), or an import name.",
+            "'stdlib' (Flask's output), 'msgspec' (see waterspout.json.fast), or an import name;"
+            " read at the first use of app.json.",
             modern="msgspec",
         ),
         # -- WebSockets

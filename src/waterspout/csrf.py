@@ -3,22 +3,35 @@
 The token's secret is in a cookie that another site cannot read; a form repeats it in the field
 ``_xsrf`` or ``csrf_token``, a script in the header ``X-CSRFToken`` or ``X-XSRFToken``. The
 formats are in `security.xsrf`; what a page of one wing has been given, the other takes.
+
+A program may keep the secret elsewhere, such as in the session, and know other formats: it calls
+`App.keep_csrf_secrets`, and both wings ask it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import BadRequest
 
 from .context.request_context import after_this_request, current_app, request
 from .context.request_context import request_ctx as current
+from .context.variables import request_var
 from .security import xsrf
 
 if TYPE_CHECKING:
     from .http import Response
 
-__all__ = ["CSRFError", "check_csrf", "csrf_token", "repeats_token"]
+__all__ = [
+    "CSRFError",
+    "CSRFSource",
+    "check_csrf",
+    "csrf_token",
+    "read_csrf_token",
+    "repeats_token",
+    "source_here",
+]
 
 _FIELDS = ("_xsrf", "csrf_token")
 _HEADERS = ("X-CSRFToken", "X-XSRFToken")
@@ -27,7 +40,32 @@ _HEADERS = ("X-CSRFToken", "X-XSRFToken")
 class CSRFError(BadRequest):
     """The token that was sent with a request is missing or not that of its cookie: 400."""
 
-    description = "The CSRF token is missing."
+    description = "CSRF validation failed."
+
+
+class CSRFSource(Protocol):
+    """Keeps the secret of who sends a request, in place of the cookie; see
+    `App.keep_csrf_secrets`."""
+
+    def secret(self) -> bytes:
+        """Return the secret for the running request; a new one is made if there is none."""
+
+    def check(self, token: str | None) -> None:
+        """Raise `CSRFError` unless *token* has the secret, or a token does that the request has
+        where only this source looks for it. None: the request has none in the usual places."""
+
+
+def source_here() -> CSRFSource | None:
+    """Return the `CSRFSource` of the application of the running request; None: the cookie."""
+    ctx = request_var.get(None)
+    return None if ctx is None else ctx.app._waterspout_csrf_source
+
+
+def read_csrf_token(token: str) -> bytes | None:
+    """Return the secret in a token of `csrf_token`, or of a handler's ``xsrf_token``; None if it
+    is neither."""
+    found = xsrf.decode(token)
+    return None if found is None else found.secret
 
 
 def csrf_token() -> str:
@@ -51,14 +89,20 @@ def check_csrf() -> None:
                 check_csrf()
     """
     sent = next(filter(None, map(request.headers.get, _HEADERS)), None)
+    source = source_here()
+    if source is not None and sent:
+        return source.check(sent)
     sent = sent or next(filter(None, map(request.form.get, _FIELDS)), None)
+    if source is not None:
+        return source.check(sent)
     if not sent:
-        raise CSRFError()
+        raise CSRFError("The CSRF token is missing.")
     token = xsrf.decode(sent)
     if token is None:
         raise CSRFError("The CSRF token is invalid.")
     if not xsrf.matches(token.secret, _token().secret):
         raise CSRFError("The CSRF tokens do not match.")
+    return None
 
 
 def repeats_token(fields_only: bool) -> bool:
@@ -75,6 +119,9 @@ def repeats_token(fields_only: bool) -> bool:
 
 def _token() -> xsrf.Token:
     """Return the token in the request's cookie, or a new one; the same all the request."""
+    source = source_here()
+    if source is not None:
+        return xsrf.Token(None, source.secret(), int(time.time()))
     ctx: Any = current._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy's
     found: xsrf.Token | None = getattr(ctx, "_csrf", None)
     if found is None:

@@ -16,7 +16,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -37,6 +37,7 @@ __all__ = [
     "RotatingLogFile",
     "create_logger",
     "default_handler",
+    "handlers_above",
     "has_level_handler",
     "printable",
     "request_id",
@@ -124,9 +125,20 @@ def create_logger(app: App) -> logging.Logger:
     return logger
 
 
+def handlers_above(logger: logging.Logger) -> Iterator[logging.Handler]:
+    """Yield the handlers that see records of *logger*: its own, those it passes records on to, and
+    those behind queues (`logging.handlers.QueueHandler.listener`)."""
+    current: logging.Logger | None = logger
+    while current is not None:
+        for handler in current.handlers:
+            yield handler
+            yield from getattr(getattr(handler, "listener", None), "handlers", ())
+        current = current.parent if current.propagate else None
+
+
 def _add_file(app: App, logger: logging.Logger) -> None:
     path = os.path.abspath(os.path.join(app.instance_path, app.config["LOG_FILE"]))
-    for handler in logger.handlers:
+    for handler in handlers_above(logger):
         if isinstance(handler, RotatingLogFile) and handler.baseFilename == path:
             return  # another app of the same name; two handlers would write lines twice
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -206,7 +218,7 @@ _plain_id = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}").fullmatch
 def reopen_files() -> None:
     """Let every log file of the process be opened anew at its next record: it was renamed."""
     loggers = [logging.getLogger(), *map(logging.getLogger, logging.Logger.manager.loggerDict)]
-    handlers = {handler for logger in loggers for handler in logger.handlers}
+    handlers = {handler for logger in loggers for handler in handlers_above(logger)}
     for handler in handlers:
         # One that empties its file when it opens it goes on with the old one.
         if isinstance(handler, logging.FileHandler) and handler.mode != "w":

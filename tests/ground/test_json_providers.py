@@ -88,6 +88,39 @@ def test_responses_are_flasks_bytes_d1(compat: Flask, value: Any, debug: bool) -
     assert compat.json.dumps(value, indent=1) == theirs.json.dumps(value, indent=1)
 
 
+@pytest.mark.parametrize("make", [Flask, App])
+@pytest.mark.parametrize(
+    ("setting", "answer"),
+    [("stdlib", b'{"a":1,"b":"\\u00e9"}\n'), ("msgspec", '{"b":"é","a":1}'.encode()),
+     (f"{__name__}:Shouting", b'"SHOUTED"')],
+)  # fmt: skip
+def test_the_setting_holds_until_the_first_use(make: Any, setting: str, answer: bytes) -> None:
+    """An application that is filled from a file after it was made has the provider it names."""
+    app = make("shop")
+    app.get("/")(lambda: {"b": "é", "a": 1})
+    app.config.from_mapping(JSON_PROVIDER=setting)
+    assert app.test_client().get("/").data == answer
+
+
+class Shouting(JSONProvider):
+    """A provider of a program's own."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return '"SHOUTED"'
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+
+def test_a_class_that_a_program_names_wins_over_the_setting() -> None:
+    class Shop(App):
+        json_provider_class = Shouting
+
+    app = Shop("shop")
+    app.config["JSON_PROVIDER"] = "stdlib"
+    assert app.json.dumps(1) == '"SHOUTED"'
+
+
 def test_changed_attributes_are_noticed_d1(compat: Flask) -> None:
     provider = compat.json
     assert isinstance(provider, DefaultJSONProvider)

@@ -72,9 +72,10 @@ def test_u01_the_host_of_a_url_is_never_from_the_path(address: Any, target: str)
 
 
 def test_u01_an_absolute_target_does_not_disagree_with_host(address: Any) -> None:
-    """RFC 9112 section 3.2.2: the target's host counts; two different ones are refused."""
+    """RFC 9112 section 3.2.2: the target's host counts, the field is ignored."""
     answer = ask(address, "http://b/x")
-    assert answer.status == 400 or shown(answer)["host"] == "b"
+    assert answer.status == 200
+    assert shown(answer)["host"] == "b"
 
 
 @pytest.mark.parametrize(
@@ -115,24 +116,36 @@ def test_f24_content_length_with_an_underscore_frames_nothing(address: Any) -> N
 
 @pytest.mark.parametrize(
     "target",
-    ["/x%0a", "/x%00", "/x%zz", "/x%", "/x%2", "/%c0%ae%c0%ae/x", "/%ff%fe", "/%ed%a0%80",
-     "/int/1%0a/", "/int/%31/", "/int/\u0661/".encode().decode("latin-1"), "/int/%d9%a1/",
-     "/int/+1/", "/int/1_0/", "/int/-1/", "/int/" + "9" * 5000 + "/", "/.", "/..", "/%2e%2e/x",
+    ["/x%00", "/x%zz", "/x%", "/x%2", "/%c0%ae%c0%ae/x", "/%ff%fe", "/%ed%a0%80",
+     "/int/%31/", "/int/%d9%a1/", "/int/+1/", "/int/1_0/", "/int/-1/", "/.", "/..", "/%2e%2e/x",
      "/a/./b", "/a//b", "/;x=1", "/%", "/?%", "/?a=%zz&b=%ff", "/?" + "%" * 1000],
 )  # fmt: skip
-def test_u03_odd_paths_are_found_or_not_but_never_an_error(address: Any, target: str) -> None:
+def test_u03_odd_paths_are_found(address: Any, target: str) -> None:
     """U03: one decoding for the route table and the view; no 5xx (CVE-2021-44420)."""
     answer = ask(address, target)
-    assert answer.status in (200, 308, 400, 404)
-    if answer.status == 200 and answer.body.startswith(b"{"):
+    assert answer.status == 200
+    if answer.body.startswith(b"{"):
         found = shown(answer)
         assert found["path"] == "/" + (found["routed"] or "")
 
 
-@pytest.mark.parametrize("target", ["/int/1%0a/", "/int/+1/", "/int/1_0/"])
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [("/x%0a", 404), ("/int/1%0a/", 404),  # a line end is in no path, as in Werkzeug
+     ("/int/" + "9" * 5000 + "/", 404),  # more digits than `int` reads
+     ("/int/\u0661/".encode().decode("latin-1"), 400)],  # no ASCII: RFC 3986 section 2
+)  # fmt: skip
+def test_u03_odd_paths_are_refused_but_never_an_error(
+    address: Any, target: str, status: int
+) -> None:
+    assert ask(address, target).status == status
+
+
+@pytest.mark.parametrize("target", ["/int/+1/", "/int/1_0/"])
 def test_u03_a_number_is_digits_to_the_end(address: Any, target: str) -> None:
     answer = ask(address, target)
-    assert answer.status == 404 or answer.body.startswith(b"{")  # the route for any path
+    assert answer.status == 200
+    assert answer.body.startswith(b"{")  # the route for any path
 
 
 def test_d02_names_that_collide_cost_no_more(address: Any) -> None:

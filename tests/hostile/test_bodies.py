@@ -5,6 +5,7 @@ Each is sent over a socket to a `def` view and to an `async def` one that reads 
 
 from __future__ import annotations
 
+import json
 import time
 import zlib
 from typing import Any
@@ -88,6 +89,10 @@ def upload(name: str, data: bytes, filename: str = "a.bin") -> bytes:
 END = f"--{BOUNDARY}--\r\n".encode()
 
 
+def loaded(answer: Answer) -> Any:
+    return json.loads(answer.body)
+
+
 def send(address: Any, target: str, body: bytes, *fields: str) -> Answer:
     began = time.monotonic()
     answer = ask(address, target, fields or (MULTIPART,), body, method="POST")
@@ -105,17 +110,20 @@ def test_b01_the_number_of_parts_is_limited(address: Any, target: str) -> None:
 
 @pytest.mark.parametrize("where", ["before", "after"])
 @pytest.mark.parametrize("unit", [b"\r\n", b"\r", b"\n"])
-def test_b02_a_megabyte_around_the_parts_is_skipped(
+def test_b02_what_is_around_the_parts_is_skipped_within_the_limit(
     address: Any, target: str, where: str, unit: bytes
 ) -> None:
-    """B02: CVE-2024-53981, CVE-2025-47287."""
-    junk = unit * (MIB // len(unit))
-    body = field("a") + END
-    body = junk + body if where == "before" else body + junk
-    answer = send(address, target, body)
-    assert answer.status in (200, 400, 413)
-    if answer.status == 200 and where == "after":
-        assert b'"a"' in answer.body
+    """B02: a preamble and an epilogue (RFC 2046 section 5.1.1) count as a field's bytes do
+    (CVE-2024-53981, CVE-2025-47287)."""
+
+    def sent(count: int) -> Answer:
+        junk, body = unit * (count // len(unit)), field("a") + END
+        return send(address, target, junk + body if where == "before" else body + junk)
+
+    assert sent(MIB).status == 413
+    fine = sent(100_000)
+    assert fine.status == 200
+    assert loaded(fine)["form"] == {"a": ["x"]}
 
 
 @pytest.mark.parametrize(
@@ -138,31 +146,50 @@ def test_b04_fields_are_limited_one_by_one_and_together(address: Any, target: st
     assert send(address, target, many + END).status == 413
 
 
+A = {"a": ["x"]}
+NAMELESS = {"null": ["x"]}  # the name is None
+
+
 @pytest.mark.parametrize(
-    ("head", "boundary"),
+    ("head", "form"),
     [
-        ("X: " + "y" * MIB, BOUNDARY),
-        ("\r\n".join(f"X-{n}: y" for n in range(10_000)), BOUNDARY),
-        ('Content-Disposition: form-data; name="a"', "b" * 10_000),
-        ("Content-Disposition", BOUNDARY),
-        ("", BOUNDARY),
-        ('Content-Disposition: form-data; name="a"\rX: y', BOUNDARY),
-        ('Content-Disposition: form-data; name="a"\nX: y', BOUNDARY),
-        ('Content-Disposition: form-data; name="a"\x00', BOUNDARY),
-        ("Content-Disposition: form-data", BOUNDARY),
-        ('Content-Disposition: form-data; filename="a"', BOUNDARY),
-        ("Content-Disposition: attachment; name=a", BOUNDARY),
-        ('Content-Disposition: form-data; name="' + "\\" * 8000, BOUNDARY),
-        ('Content-Disposition: form-data; name="a"; ' + "x=y; " * 2000, BOUNDARY),
+        ("\r\n".join(f"X-{n}: y" for n in range(10_000)), {}),
+        ("Content-Disposition", NAMELESS),
+        ("", {}),
+        ('Content-Disposition: form-data; name="a"\rX: y', A),
+        ('Content-Disposition: form-data; name="a"\nX: y', A),
+        ('Content-Disposition: form-data; name="a"\x00', A),
+        ("Content-Disposition: form-data", NAMELESS),
+        ("Content-Disposition: attachment; name=a", A),
+        ('Content-Disposition: form-data; name="' + "\\" * 8000, NAMELESS),
+        ('Content-Disposition: form-data; name="a"; ' + "x=y; " * 2000, A),
     ],
-    ids=["1-MB", "10000-heads", "boundary", "no-colon", "empty", "cr", "lf", "nul", "no-name",
-         "filename-only", "attachment", "backslashes", "parameters"],
+    ids=["10000-heads", "no-colon", "empty", "cr", "lf", "nul", "no-name", "attachment",
+         "backslashes", "parameters"],
 )  # fmt: skip
-def test_b05_part_heads(address: Any, target: str, head: str, boundary: str) -> None:
-    """B05: CVE-2026-42561, CVE-2026-34516, Tornado 6.5.5."""
-    body = part(head, b"x", boundary) + f"--{boundary}--\r\n".encode()
-    fields = f"Content-Type: multipart/form-data; boundary={boundary}"
-    assert send(address, target, body, fields).status in (200, 400, 413, 431)
+def test_b05_part_heads(address: Any, target: str, head: str, form: dict[str, Any]) -> None:
+    """B05: odd ones are read as Flask reads them (CVE-2026-42561, CVE-2026-34516, Tornado 6.5.5).
+
+    A part without Content-Disposition is left out, one without a name has the name None.
+    """
+    answer = send(address, target, part(head, b"x") + END)
+    assert answer.status == 200
+    assert loaded(answer) == {"form": form, "files": {}}
+
+
+def test_b05_a_file_without_a_name(address: Any, target: str) -> None:
+    answer = send(address, target, part('Content-Disposition: form-data; filename="a"', b"x") + END)
+    assert answer.status == 200
+    assert loaded(answer) == {"form": {}, "files": {"null": ["a", None, 1]}}
+
+
+def test_b05_a_part_head_counts_as_its_field_does(address: Any, target: str) -> None:
+    assert send(address, target, part("X: " + "y" * MIB) + END).status == 413
+
+
+def test_b05_a_boundary_is_bounded_by_its_header_field(address: Any, target: str) -> None:
+    fields = f"Content-Type: multipart/form-data; boundary={'b' * 10_000}"
+    assert send(address, target, b"x", fields).status == 431
 
 
 @pytest.mark.parametrize(
@@ -172,12 +199,21 @@ def test_b05_part_heads(address: Any, target: str, head: str, boundary: str) -> 
      'multipart/form-data; boundary="', "multipart/form-data; boundary*=utf-8''x",
      "multipart/form-data; boundary=x; boundary=y", "multipart/", "/", ";", "", "\xff", "x; =",
      'x; !="' + "\\" * 8000, "x" * 8000, "x;" * 4000, "x; " + 'a="' * 2500,
-     "application/x-www-form-urlencoded; charset=utf-7", "application/json; charset=\xff"],
+     "application/json; charset=\xff"],
 )  # fmt: skip
 def test_b11_content_types(address: Any, target: str, kind: str) -> None:
-    """B05, B11: a linear parser of parameters (CVE-2024-24762, CVE-2025-67726)."""
+    """B05, B11: a linear parser of parameters (CVE-2024-24762, CVE-2025-67726); what is no form
+    with a boundary is, as on Flask, an empty form."""
     answer = send(address, target, field("a") + END, f"Content-Type: {kind}")
-    assert answer.status in (200, 400, 413, 415)
+    assert answer.status == 200
+    assert loaded(answer) == {"form": {}, "files": {}}
+
+
+def test_b11_a_form_is_utf_8_whatever_its_type_says(address: Any, target: str) -> None:
+    kind = "Content-Type: application/x-www-form-urlencoded; charset=utf-7"
+    answer = send(address, target, b"a=%2BAD4-&b=+AD4-", kind)
+    assert answer.status == 200
+    assert loaded(answer)["form"] == {"a": ["+AD4-"], "b": [" AD4-"]}
 
 
 @pytest.mark.parametrize(
@@ -215,14 +251,21 @@ def test_b06_secure_filename_leaves_a_plain_name() -> None:
 @pytest.mark.parametrize(
     "head",
     ["Content-Disposition: form-data; name=\"a\"; name*=utf-8''b",
-     "Content-Disposition: form-data; name*=utf-8''b; name=\"a\"",
-     "Content-Disposition: form-data; name=\"a\"; filename*0=x; filename*1=y"],
+     "Content-Disposition: form-data; name*=utf-8''b; name=\"a\""],
 )  # fmt: skip
 def test_b07_the_plain_name_wins(address: Any, target: str, head: str) -> None:
     """B07: no extended parameters in forms: RFC 7578 section 4.2 (GHSA-vffw-93wf-4j4q)."""
     answer = send(address, target, part(head, b"x") + END)
-    assert answer.status in (200, 400)
-    assert b'"b"' not in answer.body
+    assert answer.status == 200
+    assert loaded(answer)["form"] == A
+
+
+def test_b07_a_file_name_in_pieces_is_put_together(address: Any, target: str) -> None:
+    """RFC 2231 section 3, as Werkzeug reads it."""
+    head = 'Content-Disposition: form-data; name="a"; filename*0=x; filename*1=y'
+    answer = send(address, target, part(head, b"x") + END)
+    assert answer.status == 200
+    assert loaded(answer)["files"] == {"a": ["xy", None, 1]}
 
 
 def test_b08_a_large_file_does_not_hold_up_the_loop(address: Any, target: str) -> None:
@@ -235,18 +278,24 @@ def test_b08_a_large_file_does_not_hold_up_the_loop(address: Any, target: str) -
 
 
 @pytest.mark.parametrize(
-    "body",
-    [field("a"), field("a")[:-2], b"--" + BOUNDARY.encode(), b"", b"x", END, END * 1000,
-     b"\r\n" + END, part('Content-Disposition: form-data; name="a"\r\nContent-Length: -1') + END,
-     part('Content-Disposition: form-data; name="a"\r\nContent-Length: 99999999') + END,
-     part('Content-Disposition: form-data; name="a"\r\nContent-Transfer-Encoding: base64',
-          b"a b c = = =") + END],
+    ("body", "form"),
+    [(field("a"), {}), (field("a")[:-2], {}), (b"--" + BOUNDARY.encode(), {}), (b"", {}),
+     (b"x", {}), (END, {}), (END * 1000, {}), (b"\r\n" + END, {}),
+     (part('Content-Disposition: form-data; name="a"\r\nContent-Length: -1', b"x") + END, A),
+     (part('Content-Disposition: form-data; name="a"\r\nContent-Length: 99999999', b"x") + END, A),
+     (part('Content-Disposition: form-data; name="a"\r\nContent-Transfer-Encoding: base64',
+           b"x") + END, A)],
     ids=["no-end", "no-crlf", "half-boundary", "empty", "letter", "end-only", "many-ends",
          "crlf-end", "length-minus-1", "length-too-much", "base64"],
 )  # fmt: skip
-def test_b09_broken_multipart_is_no_loop_and_no_500(address: Any, target: str, body: bytes) -> None:
-    """B09: CVE-2024-30251, CVE-2025-69227, CVE-2026-33033."""
-    assert send(address, target, body).status in (200, 400, 413)
+def test_b09_broken_multipart_is_no_loop_and_no_500(
+    address: Any, target: str, body: bytes, form: dict[str, Any]
+) -> None:
+    """B09: a body that is no multipart is, as on Flask, an empty form; lengths and encodings of
+    parts mean nothing, RFC 7578 section 4.7 (CVE-2024-30251, CVE-2025-69227, CVE-2026-33033)."""
+    answer = send(address, target, body)
+    assert answer.status == 200
+    assert loaded(answer) == {"form": form, "files": {}}
 
 
 def test_b09_multipart_inside_multipart_is_data(address: Any, target: str) -> None:
@@ -258,7 +307,9 @@ def test_b09_multipart_inside_multipart_is_data(address: Any, target: str) -> No
         if len(inner) > 300_000:
             break
     head = 'Content-Disposition: form-data; name="a"\r\nContent-Type: multipart/mixed; boundary=0'
-    assert send(address, target, part(head, inner) + END).status in (200, 400, 413)
+    answer = send(address, target, part(head, inner) + END)
+    assert answer.status == 200
+    assert loaded(answer)["form"] == {"a": [inner.decode()]}
 
 
 # -- forms and queries -------------------------------------------------------------------------
@@ -266,23 +317,34 @@ def test_b09_multipart_inside_multipart_is_data(address: Any, target: str) -> No
 
 def test_b10_a_million_arguments_are_too_many(address: Any, target: str) -> None:
     """B10: Tornado 6.5.8."""
-    assert send(address, target, b"a=&" * 1_000_000, FORM).status in (400, 413)
+    assert send(address, target, b"a=&" * 1_000_000, FORM).status == 413
 
 
 def test_b10_a_form_of_many_small_fields(address: Any, target: str) -> None:
     """B10: within the limit of bytes, but more fields than the limit of parts."""
     assert send(address, target, b"a=&" * 900, FORM).status == 200
-    assert send(address, target, b"a=&" * 160_000, FORM).status in (400, 413)
+    assert send(address, target, b"a=&" * 160_000, FORM).status == 413
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"a=" + b"%41" * 100_000, b"a=" + b"%" * 100_000, b"a=" + b"%zz" * 100_000, b"=" * 100_000,
-     b"a=" + b"+" * 100_000, b"a=%ff%fe%c0%ae", b"\xff\xfe", b"\x00" * 1000],
+    ("body", "form"),
+    [(b"a=" + b"%41" * 100_000, {"a": ["A" * 100_000]}),
+     (b"a=" + b"%" * 100_000, {"a": ["%" * 100_000]}),
+     (b"a=" + b"%zz" * 100_000, {"a": ["%zz" * 100_000]}),
+     (b"=" * 100_000, {"": ["=" * 99_999]}),
+     (b"a=" + b"+" * 100_000, {"a": [" " * 100_000]}),
+     (b"a=%ff%fe%c0%ae", {"a": ["%FF%FE%C0%AE"]}),
+     (b"\xff\xfe", {}),
+     (b"\x00" * 1000, {"\x00" * 1000: [""]})],
     ids=["escapes", "percents", "bad-escapes", "equals", "pluses", "bad-utf8", "high", "nul"],
 )  # fmt: skip
-def test_b10_escapes_are_linear(address: Any, target: str, body: bytes) -> None:
-    assert send(address, target, body, FORM).status in (200, 400, 413)
+def test_b10_escapes_are_linear(
+    address: Any, target: str, body: bytes, form: dict[str, Any]
+) -> None:
+    """What is no escape, or no UTF-8, stays as it is; a body that is no UTF-8 is no form."""
+    answer = send(address, target, body, FORM)
+    assert answer.status == 200
+    assert loaded(answer)["form"] == form
 
 
 def test_b10_only_an_ampersand_separates(address: Any) -> None:
@@ -293,7 +355,7 @@ def test_b10_only_an_ampersand_separates(address: Any) -> None:
 
 
 def test_b10_a_query_is_bounded_by_the_request_line(address: Any) -> None:
-    assert ask(address, "/args?" + "a&" * 4000).status in (200, 400)
+    assert ask(address, "/args?" + "a&" * 4000).status == 200
     assert ask(address, "/args?" + "a&" * 10_000).status == 414
 
 
@@ -306,11 +368,11 @@ def test_a_body_has_a_limit_by_default(address: Any) -> None:
 
 
 def test_b13_a_compressed_body_is_not_inflated(address: Any) -> None:
-    """B13: off by default: the bytes are not a form, and nothing grows."""
+    """B13: as on Flask: the bytes are not a form, and nothing grows."""
     bomb = zlib.compress(b"a=" + b"x" * 50 * MIB)
     answer = send(address, "/sync", bomb, FORM, "Content-Encoding: gzip")
-    assert answer.status in (200, 400, 413, 415)
-    assert len(answer.body) < MIB
+    assert answer.status == 200
+    assert loaded(answer)["form"] == {}
 
 
 # -- JSON --------------------------------------------------------------------------------------
@@ -321,9 +383,9 @@ def test_b13_a_compressed_body_is_not_inflated(address: Any) -> None:
     "body",
     [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000,
      b'{"a":' * 100_000 + b"1" + b"}" * 100_000, b"", b"{", b"\x00", b"\xff\xfe", b'"\xff"',
-     b"'a'", b"[1,]", b"nul", b"[1] x", b'"\xed\xa0\x80"', '{"a": 1}'.encode("utf-16")[:-1]],
+     b"'a'", b"[1,]", b"nul", b"[1] x", '{"a": 1}'.encode("utf-16")[:-1]],
     ids=["deep-lists", "deep-objects", "closed-lists", "closed-objects", "empty", "half", "nul",
-         "bom", "bad-utf8", "quotes", "comma", "nul-word", "tail", "surrogate-bytes", "utf16-half"],
+         "bom", "bad-utf8", "quotes", "comma", "nul-word", "tail", "utf16-half"],
 )  # fmt: skip
 def test_b14_json_that_is_none_is_400(app: App, serve: Any, provider: str, body: bytes) -> None:
     """B14: never a RecursionError or a 500 (CVE-2018-1000656)."""
@@ -333,19 +395,22 @@ def test_b14_json_that_is_none_is_400(app: App, serve: Any, provider: str, body:
     assert send(serve(app).address, "/json", body, JSON).status == 400
 
 
-@pytest.mark.parametrize("provider", ["stdlib", "msgspec"])
 @pytest.mark.parametrize(
-    "body",
-    [b"NaN", b"[Infinity]", b'{"a":1,"a":2}', b'"\\ud800"', b"1" * 5000, b"1e999999",
-     '{"a": 1}'.encode("utf-16"), b"\xef\xbb\xbf{}", b"[" * 200 + b"]" * 200],
-    ids=["nan", "infinity", "duplicate", "lone-surrogate", "5000-digits", "huge-exponent", "utf16",
-         "utf8-bom", "200-deep"],
+    ("body", "stdlib", "msgspec"),
+    [(b"NaN", 200, 400), (b"[Infinity]", 200, 400), (b'{"a":1,"a":2}', 200, 200),
+     (b'"\\ud800"', 200, 400), (b'"\xed\xa0\x80"', 200, 400), (b"1" * 5000, 400, 400),
+     (b"1e999999", 200, 400), ('{"a": 1}'.encode("utf-16"), 200, 400),
+     (b"\xef\xbb\xbf{}", 200, 400), (b"[" * 200 + b"]" * 200, 200, 200)],
+    ids=["nan", "infinity", "duplicate", "lone-surrogate", "surrogate-bytes", "5000-digits",
+         "huge-exponent", "utf16", "utf8-bom", "200-deep"],
 )  # fmt: skip
-def test_b14_json_on_the_edge_is_taken_or_400(
-    app: App, serve: Any, provider: str, body: bytes
-) -> None:
-    app.config["JSON_PROVIDER"] = provider
-    assert send(serve(app).address, "/json", body, JSON).status in (200, 400)
+def test_b14_json_on_the_edge(app: App, serve: Any, body: bytes, stdlib: int, msgspec: int) -> None:
+    """Flask's provider takes what `json` takes, the modern one what RFC 8259 allows."""
+    other = App("other")
+    other.add_url_rule("/json", view_func=app.view_functions["as_json"], methods=["POST"])
+    for asked, provider, status in ((app, "stdlib", stdlib), (other, "msgspec", msgspec)):
+        asked.config["JSON_PROVIDER"] = provider
+        assert send(serve(asked).address, "/json", body, JSON).status == status
 
 
 @pytest.mark.parametrize(
@@ -354,4 +419,4 @@ def test_b14_json_on_the_edge_is_taken_or_400(
 )  # fmt: skip
 def test_b15_json_is_json_by_its_type_only(address: Any, kind: str) -> None:
     """B15: a cross-site form can send `text/plain` (CVE-2021-32677)."""
-    assert send(address, "/json", b"{}", f"Content-Type: {kind}").status in (400, 415)
+    assert send(address, "/json", b"{}", f"Content-Type: {kind}").status == 415

@@ -92,10 +92,11 @@ def test_r01_a_bad_name_is_an_error(answer_of: Any, name: str) -> None:
 
 
 def test_r01_what_latin_1_cannot_carry_splits_nothing(answer_of: Any) -> None:
-    """U+010A and U+010D end in the bytes of LF and CR."""
+    """U+010A and U+010D end in the bytes of LF and CR; a question mark is sent for each."""
     answer = answer_of(lambda: ("x", {"X-Meant": "a\u010d\u010aSet-Cookie: x=1"}))
+    assert answer.status == 200
     assert answer.field("Set-Cookie") is None
-    assert answer.status in (200, 500)
+    assert answer.field("X-Meant") == "a??Set-Cookie: x=1"
 
 
 @pytest.mark.parametrize("status", ["200 OK\r\nX-Meant: y", "200 OK\nX-Meant: y", "200 \x00",
@@ -286,19 +287,25 @@ def test_r04_two_lengths(answer_of: Any) -> None:
     "target",
     ["//evil.example/..", "//evil.example", "///evil.example", "/\\evil.example",
      "/%5cevil.example", "/%09/evil.example", "//evil.example/%2e%2e", "/%2f/evil.example",
-     "/https:evil.example", "http://evil.example", "http://a//evil.example"],
+     "/https:evil.example", "http://a//evil.example"],
 )  # fmt: skip
 def test_r05_the_redirect_to_a_slash_stays_on_this_host(app: App, serve: Any, target: str) -> None:
     """R05: CVE-2023-28370, CVE-2020-28724, CVE-2021-21330, Tornado 6.6.1."""
     app.add_url_rule("/<path:path>/", "view", lambda path: path)
     answer = ask(serve(app).address, target)
+    assert answer.status == 308
     location = answer.field("Location")
-    if location is None:
-        assert answer.status in (200, 400, 404)
-        return
+    assert location
     # As browsers read it: a backslash is a slash, tabs and line ends are dropped.
     seen = location.replace("\\", "/").replace("\t", "")
     assert seen.startswith("http://a/") or (seen[0] == "/" and seen[:2] != "//"), location
+
+
+def test_r05_a_target_without_a_path_is_redirected_nowhere(app: App, serve: Any) -> None:
+    app.add_url_rule("/<path:path>/", "view", lambda path: path)
+    answer = ask(serve(app).address, "http://evil.example")
+    assert answer.status == 404
+    assert answer.field("Location") is None
 
 
 def test_r06_a_redirects_page_is_escaped(answer_of: Any) -> None:

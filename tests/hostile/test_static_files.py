@@ -68,8 +68,6 @@ OUTSIDE = [
     "..%c0%afsecret.txt",
     "%c0%ae%c0%ae/secret.txt",
     "..%252fsecret.txt",
-    "%2fetc%2fpasswd",
-    "//etc/passwd",
     "a.txt%00.png",
     "a.txt%0a",
     "C:%5cWindows%5cwin.ini",
@@ -100,19 +98,25 @@ def test_t01_nothing_but_regular_files_below_the_folder(
 ) -> None:
     """T01, T02, T04: traversal, links, FIFOs, folders, Windows names (CVE-2023-29159)."""
     answer = ask(address, prefix + name)
-    assert answer.status in (400, 403, 404, 308)
+    assert answer.status == 404
     assert SECRET not in answer.body
-    if answer.status == 308:
-        assert (answer.field("Location") or "").startswith(("http://a/", "/"))
-        assert not (answer.field("Location") or "").startswith("//")
+
+
+@pytest.mark.parametrize("name", ["%2fetc%2fpasswd", "//etc/passwd"])
+def test_t01_an_absolute_path_is_no_file(address: Any, name: str) -> None:
+    """T01: in a path its slashes are merged, as on Flask."""
+    for prefix in ("/static/", "/files/"):
+        answer = ask(address, prefix + name)
+        assert answer.status == 308
+        assert answer.field("Location") == f"http://a{prefix}etc/passwd"
+    assert ask(address, "/query?name=" + name).status == 404
 
 
 @pytest.mark.parametrize("name", ["a.txt", "sub/b.txt", "sub/../a.txt", "inside.txt",
                                   "we%20ird%C3%A9.txt"])  # fmt: skip
 def test_t01_what_is_there_is_sent(address: Any, name: str) -> None:
-    answer = ask(address, "/files/" + name)
-    assert answer.status in (200, 404)
-    assert answer.status == 200 or ".." in name
+    """T01: a path that stays below the folder is taken, as Werkzeug's `safe_join` does."""
+    assert ask(address, "/files/" + name).status == 200
 
 
 RANGES = {
@@ -157,12 +161,17 @@ def test_t03_a_weak_etag_makes_no_range(address: Any) -> None:
     assert ask(address, "/files/a.txt", ["Range: bytes=2-4", f"If-Range: {etag}"]).status == 206
 
 
-@pytest.mark.parametrize("field", ["If-None-Match", "If-Modified-Since", "If-Range", "If-Match"])
 @pytest.mark.parametrize("value", ["", '"', "W/", '"a" "b', "\xe9", "x" * 5000, "Sat, 99 Foo 99999",
                                    ",".join(['"x"'] * 1000)])  # fmt: skip
-def test_t03_odd_conditions_are_no_error(address: Any, field: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [("If-None-Match", 206), ("If-Modified-Since", 206), ("If-Range", 200), ("If-Match", 412)],
+)
+def test_t03_odd_conditions_are_no_error(address: Any, field: str, status: int, value: str) -> None:
+    """RFC 9110 section 13.1: a tag that is none matches nothing, a date that is none is ignored.
+    An empty list of tags counts as absent, as in Werkzeug."""
     answer = ask(address, "/files/a.txt", [f"{field}: {value}", "Range: bytes=0-1"])
-    assert answer.status in (200, 206, 304, 412, 416)
+    assert answer.status == (206 if field == "If-Match" and not value else status)
 
 
 def read_slowly(wire: Wire, change: Any) -> bytes:

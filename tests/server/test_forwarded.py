@@ -44,12 +44,15 @@ def make_app() -> App:
 
 
 def ask(
-    settings: ServerSettings, headers: list[tuple[str, str]], path: str = "/"
+    settings: ServerSettings,
+    headers: list[tuple[str, str]],
+    path: str = "/",
+    app: App | None = None,
 ) -> dict[str, object]:
     """Return what the application knows of a request with the *headers*."""
     lines = [f"GET {path} HTTP/1.1", "Host: inside", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
-    with serve_in_thread(make_app(), settings) as server:
+    with serve_in_thread(app or make_app(), settings) as server:
         if settings.uds is not None:
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(settings.uds)
@@ -120,6 +123,20 @@ def test_a_stranger_is_neither_believed_nor_shown() -> None:
     found = ask(trusting("10.0.0.0/8", fields=("for", "host", "prefix")), SENT)
     assert (found["client"], found["scheme"], found["host"]) == ("127.0.0.1", "http", "inside")
     assert (found["root"], found["seen"]) == ("", None)
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [("127.0.0.1", "r-1 True"), ("10.0.0.1", "- False")])
+def test_a_request_id_is_the_proxys_word(proxies: str, seen: str) -> None:
+    """A stranger's is hidden; the program can tell that a proxy of its operator has sent it."""
+    app = App("shop")
+
+    @app.get("/")
+    def root() -> dict[str, str]:
+        said = request.headers.get("X-Request-ID", "-")
+        return {"seen": f"{said} {request.is_from_trusted_proxy}"}
+
+    found = ask(trusting(proxies), [("X-Request-ID", "r-1")], app=app)
+    assert found["seen"] == seen
 
 
 def test_without_proxies_the_fields_are_the_programs_business() -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from ..app import App
+    from ..csrf import CSRFSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,6 +41,8 @@ class Joining(Registration):
 
     #: Says who the user of a request is, see `identify`.
     _waterspout_user_func: Callable[[], Any] | None = None
+    #: Keeps the secrets against cross-site requests, see `keep_csrf_secrets`.
+    _waterspout_csrf_source: CSRFSource | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,6 +76,12 @@ class Joining(Registration):
         """
         self._waterspout_user_func = f
         return f
+
+    @setupmethod
+    def keep_csrf_secrets(self, source: CSRFSource) -> None:
+        """Let *source* keep the secrets of tokens against cross-site requests, in place of the
+        cookies CSRF_COOKIE_NAME (of views) and ``xsrf_cookie_name`` (of request handlers)."""
+        self._waterspout_csrf_source = source
 
     @setupmethod
     def add_url_rule(

@@ -91,7 +91,7 @@ class Registration(Scaffold):
         "PERMANENT_SESSION_LIFETIME",
         get_converter=cast("Callable[[Any], timedelta]", _lifetime),
     )
-    #: The class of `json`; None: as the setting JSON_PROVIDER says.
+    #: The class of `json`; None, or Flask's: as the setting JSON_PROVIDER says.
     json_provider_class: type[JSONProvider] | None = None
     #: Options for `jinja_environment`.
     jinja_options: dict[str, Any] = {}
@@ -142,10 +142,6 @@ class Registration(Scaffold):
         #: The settings, see `waterspout.config.SETTINGS`.
         self.config = self.make_config(instance_relative_config)
         self.aborter = self.make_aborter()
-        #: The JSON provider.
-        self.json: JSONProvider = (
-            self.json_provider_class or provider_class(self.config["JSON_PROVIDER"])
-        )(cast("App", self))
         self.url_build_error_handlers: list[
             Callable[[Exception, str, dict[str, Any]], str | None]
         ] = []
@@ -211,6 +207,15 @@ class Registration(Scaffold):
     def logger(self) -> logging.Logger:
         """The application's logger, named `name`; see `waterspout.log`."""
         return create_logger(self)  # type: ignore[arg-type]  # an App, always
+
+    @cached_property
+    def json(self) -> JSONProvider:
+        """The JSON provider, made on first use: of `json_provider_class`, or where that is None or
+        Flask's, as the setting JSON_PROVIDER says."""
+        own = self.json_provider_class
+        if own is None or own is provider_class("stdlib"):
+            own = provider_class(self.config["JSON_PROVIDER"])
+        return own(cast("App", self))
 
     @cached_property
     def jinja_env(self) -> Environment:

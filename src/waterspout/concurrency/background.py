@@ -244,6 +244,7 @@ def _continued(ctx: Any) -> Any:
         shared += [ctx.request, ctx._session]
     made = copy(ctx)
     made._tokens = []
+    made._close_funcs = None
     return made
 
 

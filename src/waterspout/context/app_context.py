@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..import_paths import load
 from ..signals import appcontext_popped, appcontext_pushed
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from ..app import App
+
+F = TypeVar("F", bound=Callable[[], Any])
 
 _unset: Any = object()
 
@@ -74,6 +76,8 @@ class AppContext:
     _g: Any = None
     _url_adapter: Any = _unset
     _user: Any = _unset
+    #: Functions to call when this context ends, see `call_on_close`; None: there were never any.
+    _close_funcs: list[Callable[[], Any]] | None = None
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -108,6 +112,19 @@ class AppContext:
             identify = self.app._waterspout_user_func
             self._user = None if identify is None else self.app.ensure_sync(identify)()
         return self._user
+
+    def call_on_close(self, f: F) -> F:
+        """Call *f*, `def` or `async def`, when this context ends, while it is still current: after
+        the `App.teardown_appcontext` functions, last registered first. An error is logged, and the
+        others are called.
+
+        What belongs to one request only (a database session, a lock) is given back this way: a
+        request that never had it pays nothing.
+        """
+        if self._close_funcs is None:
+            self._close_funcs = []
+        self._close_funcs.append(f)
+        return f
 
     def push(self) -> None:
         """Make this the current application context."""

@@ -217,6 +217,8 @@ class RequestContext(AppContext):
         plan = self.plan
         if signals.watched or plan is None or plan.closes or self.unsent is not None:
             return True
+        if self._close_funcs is not None:
+            return True
         request = self._request
         return request is not None and request._waterspout_must_close()
 

@@ -11,6 +11,7 @@ program that overrides one has its own called here instead (`App._waterspout_ove
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from types import CoroutineType
@@ -22,6 +23,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import signals
 from ..concurrency.request_thread import NoThread
+from ..context.variables import app_var
 from ..csrf import repeats_token
 from ..http import Response
 from ..http.prepared import Sent, Written
@@ -29,11 +31,15 @@ from ..import_paths import load
 from .admission import CrossSiteRequest
 from .drivers import SYNC, Driver, settle
 from .make_response import as_response, check_status
-from .plan import Plan
+from .plan import Plan, is_async
 
 if TYPE_CHECKING:
     from ..app import App
     from ..context.request_context import RequestContext
+
+
+#: Tasks that run functions of `AppContext.call_on_close`.
+_closing: set[asyncio.Task[Any]] = set()
 
 
 class Plain(tuple[bytes, bytes]):
@@ -431,7 +437,12 @@ async def end(ctx: RequestContext, drv: Driver) -> None:
             ctx._request.close()
     finally:
         ctx.release()
-        if plan is None or plan.closes or signals.appcontext_tearing_down.receivers:
+        if (
+            plan is None
+            or plan.closes
+            or ctx._close_funcs is not None
+            or signals.appcontext_tearing_down.receivers
+        ):
             if "do_teardown_appcontext" in app._waterspout_overridden:
                 await drv.call(app, app.do_teardown_appcontext, error)
             else:
@@ -451,7 +462,33 @@ async def teardown_request(ctx: RequestContext, drv: Driver, error: BaseExceptio
 
 async def teardown_appcontext(app: App, drv: Driver, error: BaseException | None) -> None:
     """Run the teardown-appcontext functions with *error* (Flask's `do_teardown_appcontext`)."""
-    for func in reversed(app.teardown_appcontext_funcs):
-        await drv.call(app, func, error)
-    if signals.appcontext_tearing_down.receivers:
-        await drv.send(app, signals.appcontext_tearing_down, exc=error)
+    try:
+        for func in reversed(app.teardown_appcontext_funcs):
+            await drv.call(app, func, error)
+        if signals.appcontext_tearing_down.receivers:
+            await drv.send(app, signals.appcontext_tearing_down, exc=error)
+    finally:
+        ctx = app_var.get(None)
+        while ctx is not None and ctx._close_funcs:
+            try:
+                await _call_on_close(app, drv, ctx._close_funcs.pop())
+            except Exception:
+                app.logger.exception("Error in a function that was to be called on close")
+
+
+async def _call_on_close(app: App, drv: Driver, func: Callable[[], Any]) -> None:
+    """Call a function of `AppContext.call_on_close`.
+
+    Where the context ends in synchronous code on the thread of a running loop (``with
+    app.app_context():`` in a coroutine), which cannot wait, async ones become tasks of the loop.
+    """
+    if not drv.on_loop and is_async(func):
+        try:
+            task = asyncio.get_running_loop().create_task(func())
+        except RuntimeError:
+            pass
+        else:
+            _closing.add(task)
+            task.add_done_callback(_closing.discard)
+            return
+    await drv.call(app, func)

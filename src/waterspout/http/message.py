@@ -64,6 +64,8 @@ class Incoming:
     has_condition = True
     #: Whether the client asks for another protocol on the connection.
     upgrade = False
+    #: Whether the peer is one of the server's ``trusted_proxies``.
+    is_from_trusted_proxy = False
     #: Whether there is one valid Host field, where the version wants one.
     host_checked = False
 

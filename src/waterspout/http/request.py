@@ -165,6 +165,17 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         client = self._waterspout_message().client
         return None if client is None else client[0]
 
+    @property
+    def is_from_trusted_proxy(self) -> bool:
+        """Whether a proxy that the operator has named sent the request: one of the server's
+        ``trusted_proxies``, or, under WSGI, what Werkzeug's `ProxyFix` stands for. What such a
+        proxy sets itself, such as ``X-Request-ID``, may be believed."""
+        incoming = self._waterspout_incoming
+        if incoming is not None and incoming.is_from_trusted_proxy:
+            return True
+        environ = self.__dict__.get("environ")
+        return environ is not None and "werkzeug.proxy_fix.orig" in environ
+
     @made_once
     def headers(self) -> Headers:  # type: ignore[override]
         """The header fields; repeated ones are joined as RFC 9110 §5.3 reads them. Where the

@@ -62,6 +62,15 @@ class Record(NamedTuple):
                 return value.decode("latin-1")
         return None
 
+    @property
+    def request_id(self) -> str | None:
+        """The id that the answer gives the request, else the one that the client gave it."""
+        marked = self.head.lower().partition(b"\r\nx-request-id: ")
+        start = len(marked[0]) + len(marked[1])
+        if marked[1]:
+            return self.head[start:].partition(b"\r\n")[0].decode("latin-1")
+        return self.header(b"x-request-id")
+
 
 class Access(Protocol):
     """What a connection calls once for each finished or refused request."""
@@ -310,7 +319,7 @@ def format_json(record: Record) -> str:
         "seconds": round(record.seconds, 6),
         "referer": record.header(b"referer"),
         "agent": record.header(b"user-agent"),
-        "request_id": record.header(b"x-request-id"),
+        "request_id": record.request_id,
     }
     return json.dumps({name: value for name, value in fields.items() if value is not None})
 

@@ -178,6 +178,7 @@ def endpoint_of(
         )
 
     made = _handlers_endpoint(find, stream=handler_class._stream_request_body)
+    made.view_class = handler_class  # type: ignore[attr-defined]  # functions take attributes
     made.methods = handler_class.SUPPORTED_METHODS  # type: ignore[attr-defined]
     made.provide_automatic_options = False  # type: ignore[attr-defined]
     return made

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from rooms_site import client_of, served
+from werkzeug.exceptions import ServiceUnavailable
 
 from waterspout.tornado.signed_values import create_signed_value
 from waterspout.tornado.web import Finish, HTTPError, RequestHandler, UIModule
@@ -159,6 +160,21 @@ def test_an_http_error(
     assert_hidden(answer)
     general = [r.getMessage() for r in caplog.records if r.name == "tornado.general"]
     assert general == ([said] if said else [])
+
+
+def test_what_abort_raises(caplog: pytest.LogCaptureFixture) -> None:
+    """The errors of views, and of what the framework gives to both, are answers here as well."""
+
+    class Busy(RequestHandler):
+        def get(self) -> None:
+            raise ServiceUnavailable(SECRET, retry_after=7)
+
+    answer = client_of(("/", Busy)).get("/")
+    assert (answer.status_code, answer.data) == (503, error_page(503, "Service Unavailable"))
+    assert answer.headers["Retry-After"] == "7"
+    assert_hidden(answer)
+    (record,) = [r for r in caplog.records if r.name == "tornado.general"]
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
 
 
 def test_finish_is_no_error(caplog: pytest.LogCaptureFixture) -> None:

@@ -70,6 +70,7 @@ async def run_lone(connection: Connection, exchange: Exchange) -> None:
         if (
             ctx._live_session is None
             and ctx._after is None
+            and ctx._close_funcs is None
             and not exchange.incoming.has_cookie
             and not exchange.abandoned
             and not signals.watched

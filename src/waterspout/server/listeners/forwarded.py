@@ -27,7 +27,7 @@ _FIELDS = frozenset(
     {
         *(b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"),
         *(b"x-forwarded-prefix", b"x-forwarded-protocol", b"x-forwarded-scheme"),
-        *(b"x-forwarded-ssl", b"x-real-ip", b"x-scheme", b"forwarded"),
+        *(b"x-forwarded-ssl", b"x-real-ip", b"x-scheme", b"forwarded", b"x-request-id"),
     }
 )
 _LAST_PORT = 65535
@@ -44,6 +44,7 @@ def believe(incoming: Incoming, settings: ServerSettings) -> None:
     if not settings.trusts(peer):
         incoming.headers = [field for field in incoming.headers if field[0].lower() not in _FIELDS]
         return
+    incoming.is_from_trusted_proxy = True
     for name in settings.forwarded_fields:
         values = _list(incoming.header(b"x-forwarded-" + name.encode()))
         if values:

@@ -80,6 +80,7 @@ class TornadoServer(Server):
             origin = origin._replace(scheme=scheme)
             if address:
                 origin = origin._replace(client=(address, 0))
+            incoming.is_from_trusted_proxy = True
         incoming.origin = origin
 
     def refuse(self, client: tuple[str, int] | None, error: ProtocolError) -> bytes:

@@ -7,6 +7,8 @@ from sys import exc_info
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.exceptions import HTTPException
+
 from ..escape import xhtml_escape
 from ..httputil import HTTPHeaders, ResponseStartLine, responses
 from ..httputil.delegates import WholeConnection
@@ -32,8 +34,15 @@ def handle_request_exception(handler: RequestHandler, error: BaseException) -> N
     except Exception:
         app_log.error("Error in exception logger", exc_info=True)
     if not handler._finished:
-        status = error.status_code if isinstance(error, HTTPError) else 500
-        handler.send_error(status, exc_info=exc_info())
+        handler.send_error(_status_of(error), exc_info=exc_info())
+
+
+def _status_of(error: BaseException) -> int:
+    """Return the status that *error* stands for: an `HTTPError`'s, or that of the errors that
+    `abort` and the framework raise (a full queue of threads, a database that is down)."""
+    if isinstance(error, HTTPError):
+        return error.status_code
+    return (isinstance(error, HTTPException) and error.code) or 500
 
 
 def _escalates(handler: RequestHandler, error: BaseException) -> bool:
@@ -57,8 +66,11 @@ def log_exception(
     value: BaseException | None,
     tb: TracebackType | None,
 ) -> None:
-    """Log an `HTTPError` as a warning if it has a message, anything else with its traceback."""
-    if not isinstance(value, HTTPError):
+    """Log an `HTTPError` as a warning if it has a message, and what `abort` raises as one; anything
+    else with its traceback."""
+    if isinstance(value, HTTPException) and value.code:
+        gen_log.warning("%d %s: %s", value.code, handler._request_summary(), value)
+    elif not isinstance(value, HTTPError):
         app_log.error(
             "Uncaught exception %s\n%r",
             handler._request_summary(),
@@ -92,6 +104,8 @@ def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -
         if isinstance(error, HTTPError) and error.reason:
             reason = error.reason
     handler.set_status(status_code, reason=reason)
+    if "exc_info" in kwargs:
+        _set_fields_of(handler, kwargs["exc_info"][1])
     if status_code == 405:
         handler.set_header("Allow", ", ".join(allowed_methods(handler)))
     try:
@@ -101,6 +115,14 @@ def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -
         app_log.error("Uncaught exception in write_error", exc_info=True)
     if not handler._finished:
         handler.finish()
+
+
+def _set_fields_of(handler: RequestHandler, error: BaseException) -> None:
+    """Set the header fields that belong to *error*, such as Retry-After."""
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers():
+            if name.lower() != "content-type":
+                handler.set_header(name, value)
 
 
 def allowed_methods(handler: RequestHandler) -> list[str]:

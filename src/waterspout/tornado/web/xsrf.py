@@ -1,13 +1,16 @@
 """Protection of a handler against cross-site requests: the ``_xsrf`` cookie and argument.
 
-The formats of the tokens are in `waterspout.security.xsrf`.
+The formats of the tokens are in `waterspout.security.xsrf`. In an application whose secrets are
+kept elsewhere (`App.keep_csrf_secrets`) the cookie is a copy, for the scripts of a page.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
+from ...csrf import CSRFError, source_here
 from ...escaping import xhtml_escape
 from ...security import xsrf
 from .errors import HTTPError
@@ -58,6 +61,12 @@ def check_xsrf_cookie(handler: RequestHandler) -> None:
         or headers.get("X-Xsrftoken")
         or headers.get("X-Csrftoken")
     )
+    source = source_here()
+    if source is not None:
+        try:
+            return source.check(submitted)
+        except CSRFError as error:
+            raise HTTPError(403, str(error.description)) from error
     if not submitted:
         raise HTTPError(403, "'_xsrf' argument missing from POST")
     _, secret, _ = handler._decode_xsrf_token(submitted)
@@ -66,6 +75,7 @@ def check_xsrf_cookie(handler: RequestHandler) -> None:
         raise HTTPError(403, "'_xsrf' argument has invalid format")
     if not xsrf.matches(secret, expected):
         raise HTTPError(403, "XSRF cookie does not match POST argument")
+    return None
 
 
 def _get_raw_xsrf_token(handler: RequestHandler) -> RawToken:
@@ -74,7 +84,12 @@ def _get_raw_xsrf_token(handler: RequestHandler) -> RawToken:
     if raw is None:
         cookie = handler.get_cookie(_cookie_name(handler.settings))
         version, secret, timestamp = handler._decode_xsrf_token(cookie or "")
-        if secret is None or timestamp is None:
+        source = source_here()
+        if source is not None:
+            kept = source.secret()
+            is_copy = secret is not None and xsrf.matches(secret, kept)
+            raw = version if is_copy else None, kept, time.time()
+        elif secret is None or timestamp is None:
             raw = xsrf.new_token()
         else:
             raw = version, secret, timestamp

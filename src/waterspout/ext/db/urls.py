@@ -1,0 +1,87 @@
+"""From a database URL to one with a driver, for `def` code and for `async def` code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from waterspout.ext import needs_extra
+
+with needs_extra("db"):
+    from sqlalchemy import make_url
+    from sqlalchemy.engine import URL
+
+__all__ = ["asynchronous", "in_folder", "is_memory", "names_driver", "synchronous"]
+
+_OTHER_NAMES = {"postgres": "postgresql"}
+#: What `def` code uses where the URL names no driver, or one that is for the event loop.
+_SYNC = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql", "sqlite": "pysqlite"}
+_ASYNC = {
+    "postgresql": "asyncpg",
+    "mysql": "aiomysql",
+    "mariadb": "aiomysql",
+    "sqlite": "aiosqlite",
+}
+#: Drivers for the event loop alone.
+_ASYNC_ONLY = {"aiomysql", "aiosqlite", "asyncmy", "asyncpg", "psycopg_async"}
+#: Drivers that both kinds of code can use.
+_BOTH = {"oracledb", "psycopg"}
+
+
+def _parts(url: str | URL) -> tuple[URL, str, str]:
+    made = make_url(url)
+    backend, _, driver = made.drivername.partition("+")
+    return made, _OTHER_NAMES.get(backend, backend), driver
+
+
+def synchronous(url: str | URL) -> URL:
+    """Return *url* with a driver for `def` code: psycopg, PyMySQL; the one that it names stays.
+
+    Raises:
+        ArgumentError: It is no database URL.
+    """
+    made, backend, driver = _parts(url)
+    if driver in _ASYNC_ONLY or not driver:
+        # The name of sqlite's driver is left out, as most programs do that look at the URL.
+        driver = "" if backend == "sqlite" else _SYNC.get(backend, "")
+    return made.set(drivername=f"{backend}+{driver}" if driver else backend)
+
+
+def names_driver(url: str | URL) -> bool:
+    """Tell whether *url* names its driver."""
+    return "+" in make_url(url).drivername
+
+
+def asynchronous(url: URL, is_named: bool, connect_args: Mapping[str, Any]) -> URL:
+    """Return *url* with a driver for the event loop: asyncpg, aiomysql, aiosqlite; its own if that
+    is one and the program has named it (*is_named*).
+
+    A PostgreSQL URL that has arguments of libpq (``?sslmode=…``) or comes with *connect_args* gets
+    psycopg, which knows these.
+    """
+    made, backend, driver = _parts(url)
+    if is_named and driver in _ASYNC_ONLY | _BOTH:
+        return made.set(drivername=f"{backend}+{driver}")
+    chosen = _ASYNC.get(backend, driver)
+    if backend == "postgresql" and (made.query or connect_args):
+        chosen = "psycopg"
+    return made.set(drivername=f"{backend}+{chosen}" if chosen else backend)
+
+
+def is_memory(url: URL) -> bool:
+    """Tell whether this is an SQLite database in memory."""
+    return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+
+
+def in_folder(url: URL, folder: str) -> URL:
+    """Return the URL of an SQLite file with its whole path: a relative one begins at *folder*,
+    which is made if it is not there."""
+    path = url.database or ""
+    is_uri = bool(url.query.get("uri", False))
+    path = path.removeprefix("file:") if is_uri else path
+    if os.path.isabs(path) or (is_uri and path.startswith(":memory:")):
+        return url
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, path)
+    return url.set(database=f"file:{path}" if is_uri else path)
