@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 from smtp_server import MailServer, mail_server
-from waterspout.server.tls import make_certificate
 
 from waterspout import App, RequestHandler, spawn
 from waterspout.ext.mail import (
@@ -26,6 +25,7 @@ from waterspout.ext.mail import (
     sanitize_address,
 )
 from waterspout.server import serve_in_thread
+from waterspout.server.listeners.tls import make_certificate
 
 ANN = "ann@example.org"
 
