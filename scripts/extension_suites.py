@@ -68,6 +68,13 @@ EXTENSIONS = {
         {"flask_sqlalchemy": "waterspout.ext.db"},
         sha256="e4b68bb881802dda1a7d878b2fc84c06d1ee57fb40b874d3dc97dabfa36b8312",
     ),
+    "flask_mail": Extension(
+        "flask_mail",
+        "0.10.0",
+        {"flask_mail": "waterspout.ext.mail"},
+        repository="https://github.com/pallets-eco/flask-mail",
+        tag="0.10.0",
+    ),
 }
 
 
