@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,26 @@ def test_both_languages_have_the_same_configurations() -> None:
         for text in PAGES.values()
     )
     assert first == second
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    """`systemd-analyze verify` has nothing to say about it, its program is there."""
+    command = shutil.which("systemd-analyze")
+    if command is None:
+        pytest.skip("no systemd-analyze on PATH")
+    unit = re.findall(r"```ini\n(.*?)```", PAGES["deployment.md"], re.DOTALL)[0]
+    program = Path(sys.executable).with_name("waterspout")
+    assert unit.count("/srv/shop/.venv/bin/waterspout") == 1
+    path = tmp_path / "shop.service"
+    path.write_text(unit.replace("/srv/shop/.venv/bin/waterspout", str(program)))
+    said = subprocess.run(
+        [command, "verify", "--man=no", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 def test_the_table_of_gunicorns_settings() -> None:
