@@ -70,7 +70,8 @@ MAY_IMPORT_LATE = {
 PUBLIC_MODULES = {
     *("waterspout.config", "waterspout.signals", "waterspout.sessions", "waterspout.typing"),
     *("waterspout.tornado.web", "waterspout.tornado.websocket", "waterspout.tornado.escape"),
-    *("waterspout.cli", "waterspout.log", "waterspout.testing", "waterspout.flask.script"),
+    *("waterspout.cli", "waterspout.log", "waterspout.server", "waterspout.testing"),
+    "waterspout.flask.script",
 }
 
 # Modules that name the package itself instead of a relative path: module prefix → why.
