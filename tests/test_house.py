@@ -84,6 +84,8 @@ MAY_NAME_THE_PACKAGE = {
 NOT_FOR_IMPORT = {
     "waterspout.__main__": "runs the command line",
     "waterspout.flask.__main__": "runs the command line",
+    "waterspout.ext.migrate.templates.flask.env": "a template, run by Alembic",
+    "waterspout.ext.migrate.templates.flask-multidb.env": "as above",
 }
 
 
