@@ -5,8 +5,9 @@
     scripts/house.py circles    print the modules of each import circle
     scripts/house.py any|private|perf|raises|strings    print the places counted
 
-Imports for types only, imports inside functions and the strings given to `import_paths.load` and
-`import_paths.Lazy` count as imports. `tests/test_house.py` holds the figures.
+Imports for types only and imports inside functions count as imports; the strings given to
+`import_paths.load` and `import_paths.Lazy` are listed apart. `tests/test_house.py` holds the
+figures.
 """
 
 from __future__ import annotations
@@ -147,15 +148,15 @@ def import_strings() -> list[Place]:
 
 
 def circles() -> list[list[str]]:
-    """Return the groups of modules that import each other, in whatever way, largest first."""
+    """Return the groups of modules that import each other, largest first.
+
+    Imports for types only and imports in functions count; names in strings (`import_strings`) are
+    listed by themselves: an application can serve itself and has a command line.
+    """
     reached: dict[str, set[str]] = {module: set() for module in modules()}
     for found in imports():
         if found.target in reached:
             reached[found.module].add(found.target)
-    for place in import_strings():
-        target = place.text.split(":")[0]
-        if target in reached:
-            reached[module_name(place.path)].add(target)
     groups = [sorted(group) for group in _components(reached) if len(group) > 1]
     return sorted(groups, key=len, reverse=True)
 

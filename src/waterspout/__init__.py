@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .context.request_context import (
         copy_current_request_context as copy_current_request_context,
     )
-    from .context.request_context import current_app as current_app
     from .context.request_context import g as g
     from .context.request_context import has_app_context as has_app_context
     from .context.request_context import has_request_context as has_request_context
@@ -61,6 +60,8 @@ if TYPE_CHECKING:
     from .views import View as View
     from .websockets import WebSocket as WebSocket
     from .websockets import WebSocketClosed as WebSocketClosed
+
+    current_app: App
 
 __version__ = "0.1.0"
 

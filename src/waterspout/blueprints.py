@@ -11,7 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from . import typing as ft
 from .application.scaffold import (
@@ -30,9 +30,6 @@ from .application.scaffold import (
 )
 from .import_paths import load
 
-if TYPE_CHECKING:
-    from .app import App
-
 DeferredSetupFunction = Callable[["BlueprintSetupState"], None]
 
 
@@ -40,7 +37,7 @@ class BlueprintSetupState:
     """One registration of a blueprint on an application: what deferred functions are passed."""
 
     def __init__(
-        self, blueprint: Blueprint, app: App, options: Any, first_registration: bool
+        self, blueprint: Blueprint, app: Any, options: Any, first_registration: bool
     ) -> None:
         self.app = app
         self.blueprint = blueprint
@@ -161,7 +158,7 @@ class Blueprint(Scaffold):
         self.record(update_wrapper(first_time, func))
 
     def make_setup_state(
-        self, app: App, options: dict[str, Any], first_registration: bool = False
+        self, app: Any, options: dict[str, Any], first_registration: bool = False
     ) -> BlueprintSetupState:
         """Make the state of one registration; for overriding."""
         return BlueprintSetupState(self, app, options, first_registration)
@@ -176,7 +173,7 @@ class Blueprint(Scaffold):
             load("waterspout.dropin.hints:refuse_peer")(kind, "registered here")
         self._blueprints.append((blueprint, options))
 
-    def register(self, app: App, options: dict[str, Any]) -> None:
+    def register(self, app: Any, options: dict[str, Any]) -> None:
         """Become part of *app*: what `App.register_blueprint` calls.
 
         :raises ValueError: the name is taken.
@@ -209,7 +206,7 @@ class Blueprint(Scaffold):
         for nested, nested_options in self._blueprints:
             nested.register(app, _nested_options(state, name, nested, nested_options))
 
-    def _merge_blueprint_funcs(self, app: App, name: str) -> None:
+    def _merge_blueprint_funcs(self, app: Any, name: str) -> None:
         """Copy hooks, error handlers and views to *app*, for the blueprint *name*."""
         for scope, handlers in self.error_handler_spec.items():
             app.error_handler_spec[_scoped(name, scope)] = defaultdict(
@@ -229,7 +226,7 @@ class Blueprint(Scaffold):
             for scope, functions in own.items():
                 apps[_scoped(name, scope)].extend(functions)
 
-    def _waterspout_add_commands(self, app: App, name: str, group_name: str | None) -> None:
+    def _waterspout_add_commands(self, app: Any, name: str, group_name: str | None) -> None:
         # Asking for the group would import click: most blueprints have no commands.
         untouched = "cli" not in vars(self) and type(self).cli is Scaffold.cli
         if untouched or not self.cli.commands:

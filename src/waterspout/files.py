@@ -19,8 +19,8 @@ from werkzeug.wsgi import FileWrapper
 from .context.request_context import app_ctx, request
 
 if TYPE_CHECKING:
-    from .app import App
     from .http import Response
+    from .interfaces import Application
 
 __all__ = ["send_file", "send_from_directory"]
 
@@ -55,7 +55,7 @@ def send_file(
     Raises `OSError` for a path that cannot be read, `TypeError` where a name or type is needed and
     missing, `ValueError` for a file in text mode. (Flask's `send_file`.)
     """
-    app: App = app_ctx.app
+    app: Application = app_ctx.app
     path = os.fspath(path_or_file) if hasattr(path_or_file, "__fspath__") else path_or_file
     name = path if download_name is None and isinstance(path, str) else download_name
     if name is not None and _CONTROL.search(name):
@@ -80,7 +80,7 @@ def send_file(
     return response
 
 
-def _of_one_file(app: App, path: Any, make: Callable[..., Any]) -> Any:
+def _of_one_file(app: Application, path: Any, make: Callable[..., Any]) -> Any:
     """Make the response; anew if the file was replaced between the look at it and its opening:
     length and ETag would be the old one's, and stay in caches."""
     full = os.path.join(app.root_path, path) if isinstance(path, str) else None
@@ -112,7 +112,7 @@ def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Any) -> Res
     that leads out of it counts as missing, unless the setting SEND_FILE_FOLLOW_SYMLINKS is on.
     (Flask's `send_from_directory`.)
     """
-    app: App = app_ctx.app
+    app: Application = app_ctx.app
     root = os.path.join(app.root_path, os.fspath(directory))
     full = _find(app, root, os.fspath(path))
     if full is None:
@@ -123,7 +123,7 @@ def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Any) -> Res
         raise NotFound() from None
 
 
-def _find(app: App, root: str, path: str) -> str | None:
+def _find(app: Application, root: str, path: str) -> str | None:
     """Return the full path of the regular file that *path* names below *root*, None without one."""
     full = safe_join(root, path)
     if full is None:

@@ -29,8 +29,8 @@ if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
-    from .app import App
     from .http import Request
+    from .interfaces import Application
 
 __all__ = [
     "RequestIdFilter",
@@ -105,7 +105,7 @@ default_handler.setFormatter(
 )
 
 
-def create_logger(app: App) -> logging.Logger:
+def create_logger(app: Application) -> logging.Logger:
     """Return the logger named `app.name`, set up as the app's settings say.
 
     LOG_LEVEL sets its level; without it, debug mode sets DEBUG if the level is unset. The
@@ -136,7 +136,7 @@ def handlers_above(logger: logging.Logger) -> Iterator[logging.Handler]:
         current = current.parent if current.propagate else None
 
 
-def _add_file(app: App, logger: logging.Logger) -> None:
+def _add_file(app: Application, logger: logging.Logger) -> None:
     path = os.path.abspath(os.path.join(app.instance_path, app.config["LOG_FILE"]))
     for handler in handlers_above(logger):
         if isinstance(handler, RotatingLogFile) and handler.baseFilename == path:

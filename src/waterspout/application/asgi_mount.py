@@ -27,8 +27,8 @@ from ..websockets.errors import NO_STATUS, WebSocketClosed
 from ..websockets.protocol import is_sendable
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..context.request_context import RequestContext
+    from ..interfaces import Application
     from ..websockets import WebSocket
 
 __all__ = ["mounted"]
@@ -42,7 +42,7 @@ _END = object()
 _logger = logging.getLogger("waterspout.gateways.asgi")
 
 
-def mounted(app: App, prefix: str, program: Program) -> Callable[..., Any]:
+def mounted(app: Application, prefix: str, program: Program) -> Callable[..., Any]:
     """Return the endpoint for *program* below *prefix* of *app*, whose lifespan it joins."""
     state: dict[str, Any] = {}
     app._waterspout_lifespan_funcs.append(lambda _: _lifespan(program, state))

@@ -30,8 +30,8 @@ from .scaffold import setupmethod
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from ..app import App
     from ..csrf import CSRFSource
+    from ..interfaces import Application
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,9 +47,9 @@ class Joining(Registration):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: Prefixes, and the applications below them.
-        self._waterspout_mounts: list[tuple[str, App]] = []
+        self._waterspout_mounts: list[tuple[str, Application]] = []
         #: Where this one is mounted: prefixes, and the applications that have them.
-        self._waterspout_mounted_in: list[tuple[str, App]] = []
+        self._waterspout_mounted_in: list[tuple[str, Application]] = []
         #: Tornado's application settings for the request handlers of this one, such as
         #: ``ui_modules`` or ``login_url``; see `waterspout.tornado.core_adapter.application_of`.
         self.handler_settings: dict[str, Any] = {}
@@ -169,9 +169,9 @@ class Joining(Registration):
             or self._find_error_handler(InternalServerError(), blueprints) is not None
         )
 
-    def _waterspout_mounted_at(self, path: str) -> tuple[str, App] | None:
+    def _waterspout_mounted_at(self, path: str) -> tuple[str, Application] | None:
         """Return the prefix and the mounted application that *path* belongs to."""
-        found: tuple[str, App] | None = None
+        found: tuple[str, Application] | None = None
         for mount in self._waterspout_mounts:
             longest = found is None or len(mount[0]) > len(found[0])
             if longest and is_below(path, mount[0]):
@@ -187,10 +187,10 @@ class Joining(Registration):
         return self.config["SECRET_KEY"], self.config["SECRET_KEY_FALLBACKS"]
 
 
-def core_of(program: Any) -> App | None:
+def core_of(program: Any) -> Application | None:
     """Return the application that *program* is, or has within as Tornado's do; else None."""
     if not isinstance(program, Joining):
         # The class is asked, because a proxy answers for something that may not be there.
         program = program._waterspout_core if hasattr(type(program), "_waterspout_core") else None
-    app: App | None = program
+    app: Application | None = program
     return app

@@ -47,11 +47,11 @@ from .root_path import find_package
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..blueprints import Blueprint
     from ..dispatch.plan import Plan
     from ..http import Response
     from ..http.default_fields import DefaultFields
+    from ..interfaces import Application
     from ..templating import Environment
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -206,7 +206,7 @@ class Registration(Scaffold):
     @cached_property
     def logger(self) -> logging.Logger:
         """The application's logger, named `name`; see `waterspout.log`."""
-        return create_logger(self)  # type: ignore[arg-type]  # an App, always
+        return create_logger(self)
 
     @cached_property
     def json(self) -> JSONProvider:
@@ -215,7 +215,7 @@ class Registration(Scaffold):
         own = self.json_provider_class
         if own is None or own is provider_class("stdlib"):
             own = provider_class(self.config["JSON_PROVIDER"])
-        return own(cast("App", self))
+        return own(cast("Application", self))
 
     @cached_property
     def jinja_env(self) -> Environment:
@@ -283,7 +283,7 @@ class Registration(Scaffold):
         kind: type = type(blueprint)
         if not issubclass(kind, Scaffold):
             load("waterspout.dropin.hints:refuse_peer")(kind, "registered here")
-        blueprint.register(self, options)  # type: ignore[arg-type]  # an App, always
+        blueprint.register(self, options)
 
     def iter_blueprints(self) -> ValuesView[Blueprint]:
         """Iterate over the blueprints in the order of their registration."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib.util import find_spec
 from types import FunctionType, ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import click
 
@@ -62,15 +62,19 @@ class NothingNamedException(NoAppException):
         )
 
 
+def _app_of(program: Any) -> App | None:
+    return cast("App | None", core_of(program))
+
+
 def find_best_app(module: ModuleType) -> App:
     """Return the application of *module*: by its usual name, the only one there is, or made
     by a factory with a usual name. Raises `NoAppException`."""
     for name in APP_NAMES:
-        app = core_of(getattr(module, name, None))
+        app = _app_of(getattr(module, name, None))
         if app is not None:
             return app
 
-    cores = {name: core_of(value) for name, value in vars(module).items()}
+    cores = {name: _app_of(value) for name, value in vars(module).items()}
     found = {name: core for name, core in cores.items() if core is not None}
     if len({id(app) for app in found.values()}) == 1:
         return next(iter(found.values()))
@@ -83,7 +87,7 @@ def find_best_app(module: ModuleType) -> App:
     for name in FACTORY_NAMES:
         factory = getattr(module, name, None)
         if inspect.isfunction(factory):
-            app = core_of(_call_factory(factory, (), {}, module, name))
+            app = _app_of(_call_factory(factory, (), {}, module, name))
             if app is not None:
                 return app
 
@@ -105,7 +109,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
 
     if inspect.isfunction(found) and not ("(" not in app_name and _is_program(found)):
         found = _call_factory(found, args, kwargs, module, app_name)
-    app = core_of(found)
+    app = _app_of(found)
     if app is not None:
         return app
     raise NotAnAppException(f"{module.__name__}:{app_name}", found)

@@ -26,7 +26,7 @@ from ..http.sse import ServerSentEvent
 from .request_thread import task_in, until_done
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 __all__ = ["ServerSentEvent", "last_event_id", "sse", "stream_with_context"]
 
@@ -63,7 +63,7 @@ def sse(
         raise ValueError(f"heartbeat is a number of seconds above 0, or None; not {heartbeat!r}")
     opening = wire.COMMENT if retry is None else f"{wire.retry_line(retry)}\n\n".encode()
     ctx = app_var.get(None)
-    app: App | None = None if ctx is None else ctx.app
+    app: Application | None = None if ctx is None else ctx.app
     dumps = json.dumps if app is None else app.json.dumps
     events: Any = generator
     body: Any

@@ -14,7 +14,7 @@ from .variables import app_var
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
-    from ..app import App
+    from ..interfaces import Application
 
 F = TypeVar("F", bound=Callable[[], Any])
 
@@ -79,7 +79,7 @@ class AppContext:
     #: Functions to call when this context ends, see `call_on_close`; None: there were never any.
     _close_funcs: list[Callable[[], Any]] | None = None
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self.app = app
         self._tokens: list[Any] = []
         self._url_adapter = app.create_url_adapter(None)

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.routing import MapAdapter
 
-    from ..app import App
     from ..dispatch.drivers import LoopDriver
     from ..dispatch.plan import Plan
     from ..http import Incoming, Request, Response
+    from ..interfaces import Application
     from ..sessions import SessionMixin
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,7 +77,7 @@ class RequestContext(AppContext):
 
     def __init__(
         self,
-        app: App,
+        app: Application,
         environ: WSGIEnvironment | None = None,
         request: Request | None = None,
         session: SessionMixin | None = None,
@@ -174,7 +174,7 @@ class RequestContext(AppContext):
     def open_session(self) -> SessionMixin:
         """Open the session through the app's interface, or make the null session."""
         app = self.app
-        found = app.session_interface.open_session(app, self.request)
+        found: SessionMixin | None = app.session_interface.open_session(app, self.request)
         if found is None:
             found = app.session_interface.make_null_session(app)
         self._live_session = found
@@ -452,7 +452,7 @@ def _proxy(var: ContextVar[Any] | Callable[[], Any], name: str | None, message: 
 
 
 app_ctx: AppContext = _proxy(_cv_app, None, _no_app_msg)
-current_app: App = _proxy(_cv_app, "app", _no_app_msg)
+current_app: Application = _proxy(_cv_app, "app", _no_app_msg)
 g: Any = _proxy(_cv_app, "g", _no_app_msg)
 request_ctx: RequestContext = _proxy(_running_request, None, _no_req_msg)
 request: Request = _proxy(_running_request, "request", _no_req_msg)

@@ -20,8 +20,8 @@ from ..security.origins import SAFE_METHODS, refusal, sender
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from ..app import App
     from ..http.message import Incoming
+    from ..interfaces import Application
 
 __all__ = [
     "CrossSiteRequest",
@@ -40,7 +40,7 @@ class CrossSiteRequest(Forbidden):
     unsure = False
 
 
-def check_host(app: App, request: Any) -> None:
+def check_host(app: Application, request: Any) -> None:
     """Raise `SecurityError` (400) if *request* names a host that is not trusted."""
     trusted = app.config["TRUSTED_HOSTS"]
     if trusted is not None:
@@ -49,7 +49,7 @@ def check_host(app: App, request: Any) -> None:
         get_host(request.scheme, request.headers.get("Host"), request.server, trusted)
 
 
-def takes_message(app: App, incoming: Incoming) -> bool:
+def takes_message(app: Application, incoming: Incoming) -> bool:
     """Tell whether a message names a host of *app*."""
     trusted = app.config.get("TRUSTED_HOSTS")  # PERF: twice as fast as a subscript
     if trusted is None:
@@ -58,7 +58,7 @@ def takes_message(app: App, incoming: Incoming) -> bool:
     return _is_trusted(incoming.scheme, sent, incoming.server, _hashable(trusted))
 
 
-def takes_environ(app: App, environ: WSGIEnvironment) -> bool:
+def takes_environ(app: Application, environ: WSGIEnvironment) -> bool:
     """Tell the same of a request of WSGI."""
     trusted = app.config["TRUSTED_HOSTS"]
     if trusted is None:
@@ -90,7 +90,7 @@ def _is_trusted(
 # -- cross-site requests ---------------------------------------------------------------------------
 
 
-def check_sender(app: App, request: Any, rule: Any) -> None:
+def check_sender(app: Application, request: Any, rule: Any) -> None:
     """Raise `CrossSiteRequest` if *request* changes something and a page of another site sent it,
     unless the *rule* allows that."""
     if request.method in SAFE_METHODS or not app.config["CROSS_SITE_CHECK"]:
@@ -102,7 +102,7 @@ def check_sender(app: App, request: Any, rule: Any) -> None:
         raise error
 
 
-def refused_sender(app: App, incoming: Incoming, rule: Any) -> CrossSiteRequest | None:
+def refused_sender(app: Application, incoming: Incoming, rule: Any) -> CrossSiteRequest | None:
     """Return the same as an error, for a message whose method is not safe."""
     site, origin = sender(incoming.headers)
     if site == "same-origin" or (site is None and origin is None):
@@ -113,7 +113,7 @@ def refused_sender(app: App, incoming: Incoming, rule: Any) -> CrossSiteRequest 
 
 
 def _judged(
-    app: App, rule: Any, site: str | None, origin: str | None, scheme: str, host: str | None
+    app: Application, rule: Any, site: str | None, origin: str | None, scheme: str, host: str | None
 ) -> CrossSiteRequest | None:
     reason = refusal(site, origin, scheme, host, app.config["CROSS_SITE_ORIGINS"])
     if reason is None or getattr(rule, "cross_site", False):

@@ -24,14 +24,14 @@ from ..context.variables import app_var, request_var
 from ..http.default_fields import DefaultFields
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..context.request_context import RequestContext
     from ..http import Response
+    from ..interfaces import Application
 
 __all__ = ["default_fields", "pass_last", "pass_last_aside", "pass_last_to_wsgi"]
 
 
-def pass_last(app: App, response: Response) -> None:
+def pass_last(app: Application, response: Response) -> None:
     """Show *response* to the functions, in the request's context. An error of one is logged,
     and the others are called."""
     for func in app._waterspout_before_send_funcs:
@@ -42,7 +42,7 @@ def pass_last(app: App, response: Response) -> None:
 
 
 def pass_last_aside(
-    app: App, ctx: RequestContext, response: Response, known: contextvars.Context | None
+    app: Application, ctx: RequestContext, response: Response, known: contextvars.Context | None
 ) -> None:
     """Do the same for an answer that is made beside the request, wherever its own code is, whose
     context is *known* if it has begun."""
@@ -52,7 +52,7 @@ def pass_last_aside(
     context.run(pass_last, app, response)
 
 
-def default_fields(app: App) -> DefaultFields | None:
+def default_fields(app: Application) -> DefaultFields | None:
     """Return the fields of DEFAULT_HEADERS, None if there are none. PERF: made once, and again
     when the setting has another mapping."""
     wanted = app.config["DEFAULT_HEADERS"]
@@ -64,7 +64,7 @@ def default_fields(app: App) -> DefaultFields | None:
     return kept
 
 
-def pass_last_to_wsgi(app: App, response: Response) -> None:
+def pass_last_to_wsgi(app: Application, response: Response) -> None:
     """Do the same, and add the default fields, for a response that a WSGI server sends; it may be
     of any class."""
     if app._waterspout_before_send_funcs:

@@ -24,7 +24,7 @@ from .plan import Hook, is_async
 if TYPE_CHECKING:
     from blinker import NamedSignal
 
-    from ..app import App
+    from ..interfaces import Application
 
 T = TypeVar("T")
 
@@ -34,19 +34,21 @@ class Driver(Protocol):
 
     on_loop: bool
 
-    async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+    async def call(
+        self, app: Application, func: Callable[..., Any], /, *args: Any, **kw: Any
+    ) -> Any:
         """Call a function of the program, `def` or `async def`, and return its result."""
 
-    async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
+    async def call_hook(self, app: Application, hook: Hook, /, *args: Any) -> Any:
         """Call a function of the plan."""
 
-    async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
+    async def call_io(self, app: Application, func: Callable[..., T], /, *args: Any) -> T:
         """Call a synchronous function that may wait for a file or a store."""
 
     async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
         """Drive a stage whose functions are all `def`, and which was given the `SYNC` driver."""
 
-    async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
+    async def send(self, app: Application, signal: NamedSignal, /, **kw: Any) -> None:
         """Send a signal for *app*."""
 
     async def take_thread(self) -> None:
@@ -62,20 +64,22 @@ class SyncDriver:
 
     on_loop = False
 
-    async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+    async def call(
+        self, app: Application, func: Callable[..., Any], /, *args: Any, **kw: Any
+    ) -> Any:
         result = app.ensure_sync(func)(*args, **kw)
         if type(result) is CoroutineType:  # of a `def`, such as a lambda
             result = app.async_to_sync(settle)(result)
         return result
 
-    async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
+    async def call_hook(self, app: Application, hook: Hook, /, *args: Any) -> Any:
         func, asynchronous = hook
         result = app.ensure_sync(func)(*args) if asynchronous else func(*args)
         if type(result) is CoroutineType:
             result = app.async_to_sync(settle)(result)
         return result
 
-    async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
+    async def call_io(self, app: Application, func: Callable[..., T], /, *args: Any) -> T:
         return func(*args)
 
     async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
@@ -87,7 +91,7 @@ class SyncDriver:
     def begin(self) -> None:
         """Nothing follows from it."""
 
-    async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
+    async def send(self, app: Application, signal: NamedSignal, /, **kw: Any) -> None:
         signal.send(app, _async_wrapper=app.ensure_sync, **kw)
 
 
@@ -100,14 +104,16 @@ class LoopDriver:
     def __init__(self, thread: RequestThread) -> None:
         self.thread = thread
 
-    async def call(self, app: App, func: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+    async def call(
+        self, app: Application, func: Callable[..., Any], /, *args: Any, **kw: Any
+    ) -> Any:
         if is_async(func):
             self.begin()
             return await func(*args, **kw)
         result = await self.thread.run(func, *args, **kw)
         return await result if isawaitable(result) else result
 
-    async def call_hook(self, app: App, hook: Hook, /, *args: Any) -> Any:
+    async def call_hook(self, app: Application, hook: Hook, /, *args: Any) -> Any:
         func, asynchronous = hook
         if asynchronous:
             self.begin()
@@ -115,7 +121,7 @@ class LoopDriver:
         result = await self.thread.run(func, *args)
         return await result if isawaitable(result) else result
 
-    async def call_io(self, app: App, func: Callable[..., T], /, *args: Any) -> T:
+    async def call_io(self, app: Application, func: Callable[..., T], /, *args: Any) -> T:
         return await self.thread.run(func, *args)
 
     async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
@@ -130,7 +136,7 @@ class LoopDriver:
     def begin(self) -> None:
         self.thread.must_not_queue = True
 
-    async def send(self, app: App, signal: NamedSignal, /, **kw: Any) -> None:
+    async def send(self, app: Application, signal: NamedSignal, /, **kw: Any) -> None:
         asynchronous = [is_async(receiver) for receiver in signal.receivers_for(app)]
         if any(asynchronous):
             if not all(asynchronous):

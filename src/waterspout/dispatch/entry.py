@@ -9,8 +9,8 @@ from ..security.origins import SAFE_METHODS
 from .admission import refused_sender, takes_message
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http.message import Incoming
+    from ..interfaces import Application
 
 
 class _Received(RequestContext):
@@ -22,7 +22,7 @@ class _Received(RequestContext):
 _Received.__name__ = RequestContext.__name__
 
 
-def context_of(app: App, incoming: Incoming) -> RequestContext:
+def context_of(app: Application, incoming: Incoming) -> RequestContext:
     """Make the context of a message that the native server or ASGI received."""
     ctx: RequestContext = _Received()
     ctx.app = app
@@ -30,7 +30,7 @@ def context_of(app: App, incoming: Incoming) -> RequestContext:
     return ctx
 
 
-def receive(app: App, incoming: Incoming) -> RequestContext | None:
+def receive(app: Application, incoming: Incoming) -> RequestContext | None:
     """Return the context of a message whose header section is there, with its plan if the
     route can be told before the context is current.
 
@@ -65,7 +65,7 @@ def receive(app: App, incoming: Incoming) -> RequestContext | None:
             # PERF: read for every request; a class's default is read five times as slowly.
             ctx._request = ctx._live_session = ctx._after = None
             # PERF: what `_waterspout_plan_for` does, without the call.
-            plan = rule.plan  # type: ignore[union-attr]  # `Leaf` sees to it
+            plan = rule.plan
             if plan is None or plan.revision != app._waterspout_revision.number:
                 plan = app._waterspout_plan_for(rule)
             ctx.plan = plan

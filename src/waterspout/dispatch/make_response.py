@@ -17,8 +17,8 @@ from ..http.prepared import Written
 from ..json.records import is_record
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http import Request, Response
+    from ..interfaces import Application
 
 #: PERF: as tuples; a union written where it is asked for is made anew each time, 2,500
 #: instructions.
@@ -33,7 +33,7 @@ _KINDS = (
 )
 
 
-def to_response(app: App, request: Request, rv: Any) -> Response:
+def to_response(app: Application, request: Request, rv: Any) -> Response:
     """Make a response of *rv*:
 
     ========================  ====================================================
@@ -84,7 +84,9 @@ def to_response(app: App, request: Request, rv: Any) -> Response:
     return response
 
 
-def as_response(app: App, request: Request, value: Any, func: Callable[..., Any]) -> Response:
+def as_response(
+    app: Application, request: Request, value: Any, func: Callable[..., Any]
+) -> Response:
     """Return what *func* gave in place of a response: a WSGI callable's answer, as Flask sends
     one too. Raises `TypeError` for anything else."""
     if callable(value):
@@ -109,7 +111,7 @@ def check_status(response: WerkzeugResponse) -> None:
         )
 
 
-def _response_of(app: App, written: Written) -> Response:
+def _response_of(app: Application, written: Written) -> Response:
     """Make the response of an answer written by hand, with its header fields and no others."""
     body: Any = written.body
     response = app.response_class(body, f"{written.status} {written.reason}")
@@ -137,7 +139,7 @@ def _unpack(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
     )
 
 
-def _coerced(app: App, request: Request, rv: Any) -> Any:
+def _coerced(app: Application, request: Request, rv: Any) -> Any:
     kind = type(rv).__name__
     if isinstance(rv, HTTPException):
         # PERF: not by way of WSGI, whose body would be streamed.

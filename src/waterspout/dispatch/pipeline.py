@@ -34,8 +34,8 @@ from .make_response import as_response, check_status
 from .plan import Plan, is_async
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..context.request_context import RequestContext
+    from ..interfaces import Application
 
 
 #: Tasks that run functions of `AppContext.call_on_close`.
@@ -135,7 +135,8 @@ async def find_plan(ctx: RequestContext, drv: Driver) -> Plan:
         await drv.call_io(app, ctx.open_session)
     if ctx.request.routing_exception is None:
         ctx.match_request()
-    return app._waterspout_plan_for(ctx.request.url_rule)
+    plan: Plan = app._waterspout_plan_for(ctx.request.url_rule)
+    return plan
 
 
 async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = None) -> Answer:
@@ -460,7 +461,7 @@ async def teardown_request(ctx: RequestContext, drv: Driver, error: BaseExceptio
         await drv.send(app, signals.request_tearing_down, exc=error)
 
 
-async def teardown_appcontext(app: App, drv: Driver, error: BaseException | None) -> None:
+async def teardown_appcontext(app: Application, drv: Driver, error: BaseException | None) -> None:
     """Run the teardown-appcontext functions with *error* (Flask's `do_teardown_appcontext`)."""
     try:
         for func in reversed(app.teardown_appcontext_funcs):
@@ -476,7 +477,7 @@ async def teardown_appcontext(app: App, drv: Driver, error: BaseException | None
                 app.logger.exception("Error in a function that was to be called on close")
 
 
-async def _call_on_close(app: App, drv: Driver, func: Callable[[], Any]) -> None:
+async def _call_on_close(app: Application, drv: Driver, func: Callable[[], Any]) -> None:
     """Call a function of `AppContext.call_on_close`.
 
     Where the context ends in synchronous code on the thread of a running loop (``with

@@ -27,7 +27,7 @@ from .before_send import default_fields
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
-    from ..app import App
+    from ..interfaces import Application
 
 Hook = tuple[Callable[..., Any], bool]
 """A function and whether it is `async def`."""
@@ -103,7 +103,7 @@ class Plan:
         "where",
     )
 
-    def __init__(self, app: App, rule: Rule | None) -> None:
+    def __init__(self, app: Application, rule: Rule | None) -> None:
         self.revision = app._waterspout_revision.number
         endpoint = None if rule is None else rule.endpoint
         names = _scope(endpoint)
@@ -157,7 +157,7 @@ class Plan:
             and self.timeout is None
         )
 
-    def _note_stages(self, app: App) -> None:
+    def _note_stages(self, app: Application) -> None:
         """Note which stages are all `def`: on the loop, each is one visit to the request's
         thread."""
         overridden = app._waterspout_overridden
@@ -177,7 +177,7 @@ class Plan:
         #: Those that end the request.
         self.ends_are_def = torn and bool(ends) and not any(ends)
 
-    def _place(self, app: App, inline: bool) -> Where:
+    def _place(self, app: Application, inline: bool) -> Where:
         if any(not is_async(getattr(app, name)) for name in app._waterspout_overridden):
             return THREAD  # a `def` stage of the program's own calls the rest
         if self.awaits:
@@ -199,7 +199,7 @@ def _scope(endpoint: str | None) -> tuple[str | None, ...]:
     return (None, *reversed(split_blueprint_path(endpoint.rpartition(".")[0])))
 
 
-def _aside(app: App) -> list[Callable[..., Any]]:
+def _aside(app: Application) -> list[Callable[..., Any]]:
     """List the functions that any request may come to, whatever its route: error handlers,
     once-hooks, the end of the application context."""
     handlers = [
@@ -212,7 +212,7 @@ def _aside(app: App) -> list[Callable[..., Any]]:
 
 
 def _collect(
-    app: App, registry: Any, names: tuple[str | None, ...], *, newest_first: bool = False
+    app: Application, registry: Any, names: tuple[str | None, ...], *, newest_first: bool = False
 ) -> tuple[Hook, ...]:
     found: list[Hook] = []
     # A program's own `ensure_sync` is asked for every function, as on Flask.
@@ -225,19 +225,20 @@ def _collect(
     return tuple(found)
 
 
-def _shared_heads(app: App) -> Heads | None:
+def _shared_heads(app: Application) -> Heads | None:
     """Return `_plain_heads`, the same object for all plans while it says the same.
 
     PERF: one of its own for each of 1,000 routes took a tenth of the time from the caches.
     """
     heads = _plain_heads(app)
-    if heads == app._waterspout_kept_heads:
-        return app._waterspout_kept_heads
+    kept: Heads | None = app._waterspout_kept_heads
+    if heads == kept:
+        return kept
     app._waterspout_kept_heads = heads
     return heads
 
 
-def _plain_heads(app: App) -> Heads | None:
+def _plain_heads(app: Application) -> Heads | None:
     """Return, by type of a view's return value, the head of the answer and the encoder, for
     answers that need no response object; None if the app's class must make every one.
 
@@ -279,7 +280,7 @@ _OWN_RESPONSE = {
 }
 
 
-def has_async_code(app: App) -> bool:
+def has_async_code(app: Application) -> bool:
     """Tell whether any view of *app*, or any hook before one, is `async def`."""
     hooks = [hook for hooks in app.before_request_funcs.values() for hook in hooks]
     return any(map(is_async, (*app.view_functions.values(), *hooks)))

@@ -21,8 +21,8 @@ from ..observed import Observed
 from .records import note_where, record_fields
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http import Response
+    from ..interfaces import Application
 
 __all__ = ["DefaultJSONProvider", "JSONProvider", "provider_class", "read_json"]
 
@@ -58,8 +58,8 @@ class JSONProvider(Observed):
     The app is kept in `_app` as a `weakref.proxy`, so that the two make no reference cycle.
     """
 
-    def __init__(self, app: App) -> None:
-        self._app = cast("App", weakref.proxy(app))
+    def __init__(self, app: Application) -> None:
+        self._app = cast("Application", weakref.proxy(app))
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Return *obj* as JSON text."""

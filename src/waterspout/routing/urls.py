@@ -18,8 +18,8 @@ from ..http.location import plain_location
 from ..http.request import asks_for_socket, names_prefix_alone
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http import Response as OwnResponse
+    from ..interfaces import Application
 
 __all__ = ["abort", "bind_map", "build_beyond", "build_url", "redirect", "url_for"]
 
@@ -60,7 +60,7 @@ def _to_ascii(host: str) -> str:
 
 
 def build_url(
-    app: App,
+    app: Application,
     endpoint: str,
     values: dict[str, Any],
     *,
@@ -111,7 +111,7 @@ def build_url(
     return url
 
 
-def build_beyond(app: App, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+def build_beyond(app: Application, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
     """Build the URL of an *endpoint* that *app* itself has no rule for.
 
     It may be a handler's; or, as ``shop.admin.index``, belong to what is mounted at
@@ -138,7 +138,7 @@ _WORDS = ("_anchor", "_method", "_scheme", "_external")
 
 
 def _path_beyond(
-    app: App, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
+    app: Application, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
 ) -> str | None:
     path = _path_of_builders(app, endpoint, values, root)
     if path is not None:
@@ -158,7 +158,7 @@ def _path_beyond(
 
 
 def _path_in(
-    app: App, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
+    app: Application, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
 ) -> str | None:
     """Return the path of an endpoint of *app*, which is at *root*; None if it has no such."""
     values = values.copy()
@@ -170,7 +170,9 @@ def _path_in(
         return _path_of_builders(app, endpoint, values, root)
 
 
-def _path_of_builders(app: App, endpoint: str, values: dict[str, Any], root: str) -> str | None:
+def _path_of_builders(
+    app: Application, endpoint: str, values: dict[str, Any], root: str
+) -> str | None:
     for build in app._waterspout_path_builders:
         path = build(endpoint, values)
         if path is not None:

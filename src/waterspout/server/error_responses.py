@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..app import App
     from ..context.request_context import RequestContext
     from ..http.message import Incoming
+    from ..interfaces import Application
     from .exchange import Exchange
     from .http1.parser import ProtocolError
     from .serving import Server
@@ -184,7 +185,7 @@ def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase
 
 
-def own_answer(app: App, exchange: Exchange, status: int) -> Outgoing:
+def own_answer(app: Application, exchange: Exchange, status: int) -> Outgoing:
     """Return a short answer to a request that the application could not answer."""
     ctx = exchange.ctx
     app = app if ctx is None else ctx.app

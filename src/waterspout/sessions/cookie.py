@@ -20,8 +20,8 @@ from .interface import SecureCookieSession, SessionInterface, SessionMixin
 from .keys import fallbacks_of
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http import Request, Response
+    from ..interfaces import Application
 
 __all__ = ["SecureCookieSessionInterface", "SessionCookieTooLarge", "session_json_serializer"]
 
@@ -49,7 +49,7 @@ class SecureCookieSessionInterface(SessionInterface):
 
     _waterspout_serializers: dict[Any, URLSafeTimedSerializer] | None = None
 
-    def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
+    def get_signing_serializer(self, app: Application) -> URLSafeTimedSerializer | None:
         """Return the signing serializer for the app's keys, None without a secret key."""
         secret_key = app.secret_key
         if not secret_key:
@@ -78,7 +78,7 @@ class SecureCookieSessionInterface(SessionInterface):
             )
         return found
 
-    def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
+    def open_session(self, app: Application, request: Request) -> SecureCookieSession | None:
         """Return the session in the request's cookie; an empty one if there is none, or none
         that our keys signed within PERMANENT_SESSION_LIFETIME."""
         signing = self.get_signing_serializer(app)
@@ -93,7 +93,7 @@ class SecureCookieSessionInterface(SessionInterface):
         except (BadSignature, UnicodeError):
             return self.session_class()
 
-    def save_session(self, app: App, session: SessionMixin, response: Response) -> None:
+    def save_session(self, app: Application, session: SessionMixin, response: Response) -> None:
         """Set, refresh or delete the cookie, where the session asks for it.
 
         Raises `SessionCookieTooLarge` if SESSION_COOKIE_OVERSIZE is ``error``.
@@ -121,7 +121,7 @@ class SecureCookieSessionInterface(SessionInterface):
         response.set_cookie(name, value, **attributes)
         self._waterspout_keep_from_caches(app, session, response)
 
-    def _waterspout_cookie_attributes(self, app: App) -> dict[str, Any]:
+    def _waterspout_cookie_attributes(self, app: Application) -> dict[str, Any]:
         return {
             "domain": self.get_cookie_domain(app),
             "path": self.get_cookie_path(app),
@@ -132,7 +132,7 @@ class SecureCookieSessionInterface(SessionInterface):
         }
 
     def _waterspout_keep_from_caches(
-        self, app: App, session: SessionMixin, response: Response
+        self, app: Application, session: SessionMixin, response: Response
     ) -> None:
         if not session.accessed:  # else it is said already
             _vary_on_cookie(response)

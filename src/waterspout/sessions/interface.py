@@ -15,10 +15,12 @@ from werkzeug.datastructures import CallbackDict
 from ..observed import Observed
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http import Request, Response
 
 __all__ = ["NullSession", "SecureCookieSession", "SessionInterface", "SessionMixin"]
+
+#: An application: `waterspout.App`. Not its type, so that an override may name a class of its own.
+_App = Any
 
 
 class SessionMixin(MutableMapping[str, Any]):
@@ -85,7 +87,7 @@ class SessionInterface(Observed):
     #: Whether sessions are pickled; extensions ask. Ours never are.
     pickle_based = False
 
-    def open_session(self, app: App, request: Request) -> SessionMixin | None:
+    def open_session(self, app: _App, request: Request) -> SessionMixin | None:
         """Return the session of *request*, or None for the null session.
 
         Runs when the request's context is current, before the URL is matched or on the
@@ -93,11 +95,11 @@ class SessionInterface(Observed):
         """
         raise NotImplementedError
 
-    def save_session(self, app: App, session: SessionMixin, response: Response) -> None:
+    def save_session(self, app: _App, session: SessionMixin, response: Response) -> None:
         """Save *session* and set its cookie. Not called for a null session."""
         raise NotImplementedError
 
-    def make_null_session(self, app: App) -> NullSession:
+    def make_null_session(self, app: _App) -> NullSession:
         """Return the stand-in for a session that cannot be had."""
         return self.null_session_class()
 
@@ -105,49 +107,50 @@ class SessionInterface(Observed):
         """Say whether *obj* is such a stand-in, which is not saved."""
         return isinstance(obj, self.null_session_class)
 
-    def get_cookie_name(self, app: App) -> str:
+    def get_cookie_name(self, app: _App) -> str:
         """The cookie's name: SESSION_COOKIE_NAME."""
         name: str = app.config["SESSION_COOKIE_NAME"]
         return name
 
-    def get_cookie_domain(self, app: App) -> str | None:
+    def get_cookie_domain(self, app: _App) -> str | None:
         """The cookie's domain: SESSION_COOKIE_DOMAIN. None: only the host that set it."""
         domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
         return domain
 
-    def get_cookie_path(self, app: App) -> str:
+    def get_cookie_path(self, app: _App) -> str:
         """The cookie's path: SESSION_COOKIE_PATH, else APPLICATION_ROOT."""
         path: str = app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"]
         return path
 
-    def get_cookie_httponly(self, app: App) -> bool:
+    def get_cookie_httponly(self, app: _App) -> bool:
         """Whether scripts are kept from the cookie: SESSION_COOKIE_HTTPONLY."""
         flag: bool = app.config["SESSION_COOKIE_HTTPONLY"]
         return flag
 
-    def get_cookie_secure(self, app: App) -> bool:
+    def get_cookie_secure(self, app: _App) -> bool:
         """Whether the cookie goes over HTTPS only: SESSION_COOKIE_SECURE."""
         flag: bool = app.config["SESSION_COOKIE_SECURE"]
         return flag
 
-    def get_cookie_samesite(self, app: App) -> str | None:
+    def get_cookie_samesite(self, app: _App) -> str | None:
         """The cookie's SameSite: SESSION_COOKIE_SAMESITE."""
         value: str | None = app.config["SESSION_COOKIE_SAMESITE"]
         return value
 
-    def get_cookie_partitioned(self, app: App) -> bool:
+    def get_cookie_partitioned(self, app: _App) -> bool:
         """Whether the cookie is partitioned: SESSION_COOKIE_PARTITIONED."""
         flag: bool = app.config["SESSION_COOKIE_PARTITIONED"]
         return flag
 
-    def get_expiration_time(self, app: App, session: SessionMixin) -> datetime | None:
+    def get_expiration_time(self, app: _App, session: SessionMixin) -> datetime | None:
         """When the cookie ends: PERMANENT_SESSION_LIFETIME from now for a permanent session,
         None (with the browser's session) for another."""
         if not session.permanent:
             return None
-        return datetime.now(UTC) + app.permanent_session_lifetime
+        expires: datetime = datetime.now(UTC) + app.permanent_session_lifetime
+        return expires
 
-    def should_set_cookie(self, app: App, session: SessionMixin) -> bool:
+    def should_set_cookie(self, app: _App, session: SessionMixin) -> bool:
         """Whether the answer sets the cookie: the session was changed, or it is permanent
         and SESSION_REFRESH_EACH_REQUEST moves its end."""
         if session.modified:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import ConfigAttribute
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 __all__ = ["SecretKey", "fallbacks_of", "keys_of"]
 
@@ -17,7 +17,7 @@ Key = str | bytes
 Keys = tuple[Key | None, Iterable[Key] | None]
 
 
-def keys_of(app: App) -> Keys:
+def keys_of(app: Application) -> Keys:
     """Return the key that signs, and those that only verify."""
     asked = [app]
     for one in asked:
@@ -30,7 +30,7 @@ def keys_of(app: App) -> Keys:
     return None, None
 
 
-def fallbacks_of(app: App) -> Iterable[Key] | None:
+def fallbacks_of(app: Application) -> Iterable[Key] | None:
     """Return the keys of *app* that only verify."""
     config = app.config
     if config["SECRET_KEY"] is not None:  # PERF: mostly

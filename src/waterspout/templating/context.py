@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..context.variables import app_var, request_var
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 __all__ = ["fill_context", "fill_context_async", "has_async_processors"]
 
@@ -27,7 +27,7 @@ def _default_template_ctx_processor() -> dict[str, Any]:
     return values
 
 
-def fill_context(app: App, context: dict[str, Any]) -> None:
+def fill_context(app: Application, context: dict[str, Any]) -> None:
     """Add to *context*, in place, what the context processors give: the app's first, then those of
     the current blueprint from its outermost parent inwards. Values given by the caller win."""
     given = context.copy()
@@ -38,7 +38,7 @@ def fill_context(app: App, context: dict[str, Any]) -> None:
     context.update(given)
 
 
-async def fill_context_async(app: App, context: dict[str, Any]) -> None:
+async def fill_context_async(app: Application, context: dict[str, Any]) -> None:
     """Do as `fill_context` and await the processors that are `async def`."""
     given = context.copy()
     for func in _processors(app):
@@ -47,7 +47,7 @@ async def fill_context_async(app: App, context: dict[str, Any]) -> None:
     context.update(given)
 
 
-def has_async_processors(app: App) -> bool:
+def has_async_processors(app: Application) -> bool:
     """Tell whether a context processor that applies now is `async def`."""
     return any(
         iscoroutinefunction(func)
@@ -56,7 +56,7 @@ def has_async_processors(app: App) -> bool:
     )
 
 
-def _processors(app: App) -> list[Callable[[], Any]]:
+def _processors(app: Application) -> list[Callable[[], Any]]:
     registry = app.template_context_processors
     found: list[Callable[[], Any]] = registry.get(None, [])
     if len(registry) > 1:

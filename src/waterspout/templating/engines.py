@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 __all__ = ["JINJA", "TORNADO", "engine_of", "is_tornado"]
 
@@ -19,14 +19,14 @@ JINJA = "jinja"
 TORNADO = "tornado"
 
 
-def engine_of(app: App, name: str) -> str | None:
+def engine_of(app: Application, name: str) -> str | None:
     """Return the engine that the settings have for *name*; None: that of the place."""
     if is_tornado(app, name):
         return TORNADO
     return JINJA if _covers(app.config["JINJA_TEMPLATES"], name) else None
 
 
-def is_tornado(app: App, name: str) -> bool:
+def is_tornado(app: Application, name: str) -> bool:
     """Tell whether the settings say that the template is one of Tornado's engine."""
     return _covers(app.config["TORNADO_TEMPLATES"], name)
 

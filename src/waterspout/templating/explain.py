@@ -10,7 +10,7 @@ from ..context.variables import request_var
 if TYPE_CHECKING:
     from jinja2 import BaseLoader
 
-    from ..app import App
+    from ..interfaces import Application
 
 __all__ = ["Attempt", "Source", "explain_template_loading_attempts"]
 
@@ -23,7 +23,9 @@ Attempt = tuple["BaseLoader", Any, Source | None]
 _FOLDERS_PAGE = "https://flask.palletsprojects.com/blueprints/#templates"
 
 
-def explain_template_loading_attempts(app: App, template: str, attempts: Sequence[Attempt]) -> None:
+def explain_template_loading_attempts(
+    app: Application, template: str, attempts: Sequence[Attempt]
+) -> None:
     """Log which loaders were asked for *template*, in order, and what each of them found."""
     lines = [f"Locating template {template!r}:"]
     found = 0
@@ -52,7 +54,7 @@ def explain_template_loading_attempts(app: App, template: str, attempts: Sequenc
     app.logger.info("\n".join(lines))
 
 
-def _owner(app: App, owner: Any) -> str:
+def _owner(app: Application, owner: Any) -> str:
     if owner is app:
         return f"application {app.import_name!r}"
     name = getattr(owner, "name", None)

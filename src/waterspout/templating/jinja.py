@@ -40,8 +40,8 @@ from .jinja_compiler import Joined, PrintingCodeGenerator, is_known, printers
 if TYPE_CHECKING:
     from blinker import Signal
 
-    from ..app import App
     from ..http import Response
+    from ..interfaces import Application
 
 __all__ = [
     "DispatchingJinjaLoader",
@@ -98,7 +98,7 @@ class Environment(BaseEnvironment):
     printers = printers
     joined = Joined
 
-    def __init__(self, app: App, **options: Any) -> None:
+    def __init__(self, app: Application, **options: Any) -> None:
         if "loader" not in options:
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**options)
@@ -150,7 +150,7 @@ class DispatchingJinjaLoader(BaseLoader):
     """Look for a template in the application's folder, then in those of its blueprints in the order
     they were registered."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self.app = app
 
     def get_source(self, environment: BaseEnvironment, template: str) -> Source:
@@ -266,15 +266,15 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
     return getattr(_current_app().jinja_env.get_template(template_name).module, attribute)
 
 
-def _current_app() -> App:
+def _current_app() -> Application:
     ctx = app_var.get(None)
     if ctx is None:
         ctx = app_ctx._get_current_object()  # type: ignore[attr-defined]  # raises with advice
-    app: App = ctx.app
+    app: Application = ctx.app
     return app
 
 
-def _find(app: App, names: Names) -> Template:
+def _find(app: Application, names: Names) -> Template:
     """Return the template, or the first of several that exists, by the engine it is for."""
     if isinstance(names, str):
         if is_tornado(app, names):
@@ -286,7 +286,8 @@ def _find(app: App, names: Names) -> Template:
             except TemplateNotFound:
                 continue
         raise TemplatesNotFound([str(name) for name in names])
-    return app.jinja_env.get_or_select_template(names)
+    template: Template = app.jinja_env.get_or_select_template(names)
+    return template
 
 
 def _compile(env: BaseEnvironment, source: str) -> Template:
@@ -310,13 +311,15 @@ def _compile(env: BaseEnvironment, source: str) -> Template:
     return template
 
 
-def _announce(signal: Signal, app: App, template: Template, context: dict[str, Any]) -> None:
+def _announce(
+    signal: Signal, app: Application, template: Template, context: dict[str, Any]
+) -> None:
     if signal.receivers:
         signal.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
 
 
 def _render(
-    app: App, template: Template, context: dict[str, Any], block: str | None = None
+    app: Application, template: Template, context: dict[str, Any], block: str | None = None
 ) -> AwaitableStr:
     on_loop = _get_running_loop() is not None
     if _must_wait(app, template, on_loop):
@@ -340,7 +343,7 @@ def _text(template: Template | pages.Page, context: dict[str, Any], block: str |
 
 
 async def _render_async(
-    app: App, template: Template, context: dict[str, Any], block: str | None
+    app: Application, template: Template, context: dict[str, Any], block: str | None
 ) -> str:
     await _update_context(app, context)
     _announce(before_render_template, app, template, context)
@@ -354,18 +357,18 @@ async def _render_async(
     return text
 
 
-def _must_wait(app: App, template: Template, on_loop: bool) -> bool:
+def _must_wait(app: Application, template: Template, on_loop: bool) -> bool:
     return template.environment.is_async or (on_loop and has_async_processors(app))
 
 
-async def _update_context(app: App, context: dict[str, Any]) -> None:
+async def _update_context(app: Application, context: dict[str, Any]) -> None:
     if has_async_processors(app):
         await fill_context_async(app, context)
     else:
         app.update_template_context(context)
 
 
-def _stream(app: App, template: Template, context: dict[str, Any]) -> Iterator[str]:
+def _stream(app: Application, template: Template, context: dict[str, Any]) -> Iterator[str]:
     on_loop = _get_running_loop() is not None
     if on_loop and _must_wait(app, template, on_loop):
         later = _pieces_async(app, template, context)
@@ -376,13 +379,13 @@ def _stream(app: App, template: Template, context: dict[str, Any]) -> Iterator[s
     return _Stream(pieces) if on_loop else carry(pieces)
 
 
-def _pieces(app: App, template: Template, context: dict[str, Any]) -> Iterator[str]:
+def _pieces(app: Application, template: Template, context: dict[str, Any]) -> Iterator[str]:
     yield from template.generate(context)
     _announce(template_rendered, app, template, context)
 
 
 async def _pieces_async(
-    app: App, template: Template, context: dict[str, Any]
+    app: Application, template: Template, context: dict[str, Any]
 ) -> AsyncIterator[str]:
     await _update_context(app, context)
     _announce(before_render_template, app, template, context)

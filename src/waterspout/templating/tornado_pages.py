@@ -22,7 +22,7 @@ from .tornado import Template as TornadoTemplate
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from ..app import App
+    from ..interfaces import Application
 
 __all__ = ["Page", "load"]
 
@@ -30,7 +30,7 @@ _EXTENSION = "waterspout.templates"
 _ESCAPE = "_app_escape"
 
 
-def load(app: App, name: str) -> Page:
+def load(app: Application, name: str) -> Page:
     """Return the page *name*. Raises Jinja's `TemplateNotFound`, and `ParseError`."""
     loader: _AppLoader | None = app.extensions.get(_EXTENSION)
     if loader is None:
@@ -44,7 +44,7 @@ class Page:
     #: Expressions in it cannot wait.
     environment = SimpleNamespace(is_async=False)
 
-    def __init__(self, app: App, template: TornadoTemplate) -> None:
+    def __init__(self, app: Application, template: TornadoTemplate) -> None:
         self.name = template.name
         self._env: Environment = app.jinja_env
         self._template = template
@@ -73,7 +73,7 @@ class Page:
 class _AppLoader(BaseLoader):
     """Loads templates through the loader of an application's Jinja environment."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         super().__init__()
         self._app = app
         self._checks: list[Callable[[], bool]] = []

@@ -18,8 +18,8 @@ from .rate import Rate
 from .transport import End, Sink
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http.message import Incoming
+    from ..interfaces import Application
     from .settings import SocketSettings
 
 __all__ = ["Capped", "capped"]
@@ -28,7 +28,9 @@ _EXTENSION = "waterspout.websockets"
 _GOING_AWAY, _POLICY = 1001, 1008  # RFC 6455 §7.4.1
 
 
-def capped(app: App, incoming: Incoming, sink: Sink, settings: SocketSettings) -> Capped | None:
+def capped(
+    app: Application, incoming: Incoming, sink: Sink, settings: SocketSettings
+) -> Capped | None:
     """Return what stands before *sink*, if the settings have a cap: see `Capped.watch`.
 
     Raises 429 for a client that has as many WebSockets of *app* as it may.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import SOCKET_OPTIONS
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 __all__ = ["Deflate", "SocketSettings", "from_app"]
 
@@ -82,7 +82,7 @@ class SocketSettings:
                 )
 
 
-def from_app(app: App, options: Mapping[str, Any]) -> SocketSettings:
+def from_app(app: Application, options: Mapping[str, Any]) -> SocketSettings:
     """Return the settings of a route with *options*; raises `ValueError`."""
     config = app.config
     settings = SocketSettings(

@@ -1,0 +1,203 @@
+"""What the parts of an application ask of it: the `Application` that `waterspout.App` is.
+
+The parts below `app.py` are typed with this protocol, so that none of them names the class that
+is made of them. The names are those of `App` (Flask's `Flask`), where they are documented. What
+begins with ``_waterspout_`` is for the framework only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterable, ValuesView
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from click import Group
+    from werkzeug.exceptions import Aborter, HTTPException
+    from werkzeug.routing import BuildError, Map, MapAdapter
+
+    from . import typing as ft
+    from .config import Config
+    from .http.default_fields import DefaultFields
+    from .http.request import Request
+    from .http.response import Response
+    from .observed import Revision
+
+__all__ = ["Application"]
+
+_Key = str | None
+
+
+class _Settings(Protocol):
+    """What an application is told."""
+
+    debug: bool
+    testing: Any
+    config: Config
+    secret_key: Any
+    permanent_session_lifetime: Any
+    import_name: str
+    instance_path: str
+    root_path: str
+    extensions: dict[str, Any]
+    handler_settings: dict[str, Any]
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def logger(self) -> logging.Logger: ...
+    @property
+    def cli(self) -> Group: ...
+
+
+class _Replaceable(Protocol):
+    """Classes and objects that a program may put others in the place of."""
+
+    request_class: type[Request]
+    response_class: type[Response]
+    app_ctx_globals_class: type[Any]
+    session_interface: Any
+    aborter: Aborter
+    url_map: Map
+
+    @property
+    def json(self) -> Any: ...
+    @property
+    def jinja_env(self) -> Any: ...
+    def create_global_jinja_loader(self) -> Any: ...
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None: ...
+    def get_send_file_max_age(self, filename: str | None) -> int | None: ...
+
+
+class _Registries(Protocol):
+    """What is registered on an application; the hooks by blueprint, None for its own."""
+
+    blueprints: dict[str, Any]
+    view_functions: dict[str, ft.RouteCallable]
+    before_first_request_funcs: list[Callable[[], Any]]
+    before_request_funcs: dict[_Key, list[ft.BeforeRequestCallable]]
+    after_request_funcs: dict[_Key, list[ft.AfterRequestCallable[Any]]]
+    teardown_request_funcs: dict[_Key, list[ft.TeardownCallable]]
+    teardown_appcontext_funcs: list[Callable[..., Any]]
+    template_context_processors: dict[_Key, list[ft.TemplateContextProcessorCallable]]
+    url_value_preprocessors: dict[_Key, list[ft.URLValuePreprocessorCallable]]
+    url_default_functions: dict[_Key, list[ft.URLDefaultCallable]]
+    error_handler_spec: dict[_Key, dict[int | None, dict[type[Exception], ft.ErrorHandlerCallable]]]
+
+    def iter_blueprints(self) -> ValuesView[Any]: ...
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None: ...
+    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None: ...
+    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None: ...
+    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None: ...
+    def register_error_handler(
+        self, code_or_exception: type[Exception] | int, f: ft.ErrorHandlerCallable
+    ) -> None: ...
+
+
+class _Stages(Protocol):
+    """The stages of a request, each of which a program may override."""
+
+    def wsgi_app(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]: ...
+    def full_dispatch_request(self) -> Response: ...
+    def preprocess_request(self) -> Any: ...
+    def dispatch_request(self) -> Any: ...
+    def make_default_options_response(self) -> Response: ...
+    def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response: ...
+    def make_response(self, rv: Any) -> Response: ...
+    def process_response(self, response: Response) -> Response: ...
+    def handle_user_exception(self, e: Exception) -> Any: ...
+    def handle_http_exception(self, e: HTTPException) -> Any: ...
+    def handle_exception(self, e: Exception) -> Response: ...
+    def trap_http_exception(self, e: Exception) -> bool: ...
+    def raise_routing_exception(self, request: Request) -> NoReturn: ...
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> None: ...
+    def should_ignore_error(self, error: BaseException | None) -> bool: ...
+    def do_teardown_request(self, exc: BaseException | None = ...) -> None: ...
+    def do_teardown_appcontext(self, exc: BaseException | None = ...) -> None: ...
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]: ...
+    def async_to_sync(
+        self, func: Callable[..., Coroutine[Any, Any, Any]]
+    ) -> Callable[..., Any]: ...
+    def _find_error_handler(
+        self, e: Exception, blueprints: list[str]
+    ) -> Callable[..., Any] | None: ...
+
+
+class _Pages(Protocol):
+    """URLs, redirects and what templates see."""
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str: ...
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None: ...
+    def handle_url_build_error(
+        self, error: BuildError, endpoint: str, values: dict[str, Any]
+    ) -> str: ...
+    def redirect(self, location: str, code: int = 302) -> Response: ...
+    def update_template_context(self, context: dict[str, Any]) -> None: ...
+    def make_shell_context(self) -> dict[str, Any]: ...
+    def test_request_context(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class _Kept(Protocol):
+    """What the framework keeps on an application, and asks of it."""
+
+    _got_first_request: bool
+    _waterspout_overridden: frozenset[str]
+    _waterspout_revision: Revision
+    _waterspout_needs_wsgi: bool
+    _waterspout_session_is_lazy: bool
+    _waterspout_matches_by_path: bool
+    _waterspout_kept_heads: Any
+    _waterspout_default_fields: DefaultFields | None
+    _waterspout_before_send_funcs: list[Callable[..., Any]]
+    _waterspout_lifespan_funcs: list[Callable[..., Any]]
+    _waterspout_mounts: list[tuple[str, Any]]
+    _waterspout_mounted_in: list[tuple[str, Any]]
+    _waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]]
+    _waterspout_user_func: Callable[[], Any] | None
+    _waterspout_csrf_source: Any
+    _waterspout_route_table: Any
+
+    @property
+    def _waterspout_matches_early(self) -> bool: ...
+    def _waterspout_plan_for(self, rule: Any) -> Any: ...
+    def _waterspout_find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None: ...
+    def _waterspout_match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]: ...
+    def _waterspout_mounted_at(self, path: str) -> tuple[str, Any] | None: ...
+    def _waterspout_body_limit(self, plan: Any) -> int | None: ...
+    def _waterspout_close_setup(self) -> None: ...
+    def _waterspout_take_first_request(
+        self,
+    ) -> tuple[Future[None], list[Callable[[], Any]]]: ...
+    def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool: ...
+    def _waterspout_own_keys(self) -> tuple[str | bytes | None, Any]: ...
+
+
+class Application(_Settings, _Replaceable, _Registries, _Stages, _Pages, _Kept, Protocol):
+    """An application as its parts see it."""
