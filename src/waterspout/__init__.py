@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .csrf import check_csrf as check_csrf
     from .csrf import csrf_token as csrf_token
     from .csrf import read_csrf_token as read_csrf_token
+    from .dispatch.make_response import jsonify as jsonify
     from .dispatch.make_response import make_response as make_response
     from .files import send_file as send_file
     from .files import send_from_directory as send_from_directory
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from .http import Request as Request
     from .http import Response as Response
     from .http.sse import ServerSentEvent as ServerSentEvent
-    from .json import jsonify as jsonify
     from .routing.urls import abort as abort
     from .routing.urls import redirect as redirect
     from .routing.urls import url_for as url_for
@@ -79,9 +79,8 @@ _HOME = {
     "flashing": ("flash", "get_flashed_messages"),
     "http": ("Request", "Response"),
     "http.sse": ("ServerSentEvent",),
-    "json": ("jsonify",),
     "concurrency.thread_pools": ("thread_stats",),
-    "dispatch.make_response": ("make_response",),
+    "dispatch.make_response": ("jsonify", "make_response"),
     "concurrency.streaming": ("sse", "stream_with_context"),
     "templating": (
         *("get_template_attribute", "render_block", "render_page", "render_template"),

@@ -206,7 +206,7 @@ class Registration(Scaffold):
     @cached_property
     def logger(self) -> logging.Logger:
         """The application's logger, named `name`; see `waterspout.log`."""
-        return create_logger(self)
+        return create_logger(cast("Application", self))
 
     @cached_property
     def json(self) -> JSONProvider:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.routing import MapAdapter
 
-    from ..dispatch.drivers import LoopDriver
-    from ..dispatch.plan import Plan
     from ..http import Incoming, Request, Response
     from ..interfaces import Application
     from ..sessions import SessionMixin
@@ -54,7 +52,8 @@ class RequestContext(AppContext):
     """
 
     flashes: list[tuple[str, str]] | None = None
-    plan: Plan | None = None
+    #: The `dispatch.plan.Plan` of the matched route.
+    plan: Any = None
     _request: Any = None
     #: The unhandled exception the request ended in; teardown functions get it.
     error: BaseException | None = None
@@ -72,8 +71,9 @@ class RequestContext(AppContext):
     _tokens: Any = None
     #: The `contextvars.Context` that all code of this request runs in, on our server and ASGI.
     variables: Context | None = None
-    #: What calls the program's functions for this request, where an event loop runs it.
-    driver: LoopDriver | None = None
+    #: The `dispatch.drivers.LoopDriver` that calls the program's functions for this request,
+    #: where an event loop runs it.
+    driver: Any = None
 
     def __init__(
         self,

@@ -174,3 +174,22 @@ def make_response(*args: Any) -> Response:
     if not args:
         return current_app.response_class()
     return current_app.make_response(args[0] if len(args) == 1 else args)
+
+
+def jsonify(*args: Any, **kwargs: Any) -> Response:
+    """Make a JSON response of one value, a list of several, or a dict of keywords.
+
+    No arguments make ``null``. `App.json` of the current application makes it. (Flask's `jsonify`.)
+
+    Raises:
+        TypeError: There are positional and keyword arguments.
+        RuntimeError: There is no current application.
+    """
+    if not current_app:
+        raise RuntimeError(
+            "Working outside of application context.\n\n"
+            "jsonify() makes a response of the current application. Call it in a view, or"
+            " inside 'with app.app_context():'."
+        )
+    response: Response = current_app.json.response(*args, **kwargs)
+    return response

@@ -74,7 +74,7 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
             # third of the time a request takes in the pipeline.
             drv.begin()
             try:
-                rv: Any = plan.view(**ctx._view_args)  # type: ignore[misc,arg-type]  # bare: set
+                rv: Any = plan.view(**ctx._view_args)  # type: ignore[arg-type]  # bare: set
                 if type(rv) is CoroutineType:
                     rv = await rv if drv.on_loop else ctx.app.async_to_sync(settle)(rv)
             except Exception as error:
@@ -92,7 +92,7 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
 
 async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Answer:
     """Make the answer of a `Plan.bare` route's value."""
-    short = as_it_is(ctx, ctx.plan, rv)  # type: ignore[arg-type]  # bare: it is set
+    short = as_it_is(ctx, ctx.plan, rv)
     if short is not None:
         return short
     try:

@@ -17,7 +17,7 @@ from ..config import Config
 from ._standins import _make_timedelta
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from ..app import App
 
 
 def env() -> str:
@@ -46,9 +46,9 @@ _OF_JSON: dict[str, tuple[str, Callable[[Any], Any]]] = {
 class FlaskConfig(Config):
     """A `Config` in which the settings that Flask removed can be read and still work."""
 
-    _waterspout_app: ReferenceType[Flask] | None = None
+    _waterspout_app: ReferenceType[App] | None = None
 
-    def belong_to(self, app: Flask) -> None:
+    def belong_to(self, app: App) -> None:
         """Pass removed settings of JSON on to ``app.json`` from now on."""
         self._waterspout_app = ref(app)
 
@@ -81,7 +81,7 @@ class Old(NamedTuple):
     """An attribute of the application that was removed."""
 
     instead: str
-    get: Callable[[Flask], Any]
+    get: Callable[[App], Any]
     #: The setting in which a value that is assigned is kept; None: nothing kept it.
     setting: str | None = None
 
@@ -90,12 +90,12 @@ def _setting(name: str) -> Old:
     return Old(f"'app.config[{name!r}]'", lambda app: app.config[name], name)
 
 
-def _propagates(app: Flask) -> bool:
+def _propagates(app: App) -> bool:
     value = app.config["PROPAGATE_EXCEPTIONS"]
     return bool(app.testing or app.debug if value is None else value)
 
 
-def _preserves(app: Flask) -> bool:
+def _preserves(app: App) -> bool:
     value = app.config.get("PRESERVE_CONTEXT_ON_EXCEPTION")
     return bool(app.debug if value is None else value)
 
@@ -153,7 +153,7 @@ OLD: dict[str, Old] = {
 }
 
 
-def get_old(app: Flask, name: str) -> Any:
+def get_old(app: App, name: str) -> Any:
     """Return a removed attribute of *app*. Raises `AttributeError` for every other name."""
     old = OLD.get(name)
     if old is None:
@@ -162,7 +162,7 @@ def get_old(app: Flask, name: str) -> Any:
     return old.get(app)
 
 
-def set_old(app: Flask, name: str, value: Any) -> bool:
+def set_old(app: App, name: str, value: Any) -> bool:
     """Keep *value* where the removed attribute *name* kept it; False if that was nowhere."""
     old = OLD.get(name)
     if old is None or old.setting is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.routing import RequestRedirect
 
 if TYPE_CHECKING:
-    from .request import Request
+    from werkzeug.wrappers import Request
 
 __all__ = [
     "DebugFilesKeyError",
@@ -50,7 +50,7 @@ class FormDataRoutingRedirect(AssertionError):
     """Routing would redirect a request with a body in a way that makes the browser drop it."""
 
     def __init__(self, request: Request) -> None:
-        redirect = request.routing_exception
+        redirect = getattr(request, "routing_exception", None)
         if not isinstance(redirect, RequestRedirect):
             raise TypeError(f"{request!r} was not redirected by routing, but ended in {redirect!r}")
         message = (

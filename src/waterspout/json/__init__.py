@@ -8,15 +8,12 @@ format: `tag`; the faster provider on msgspec: `fast`.
 from __future__ import annotations
 
 import json as _json
-from typing import IO, TYPE_CHECKING, Any, AnyStr
+from typing import IO, Any, AnyStr
 
 from ..context.variables import app_var
 from .provider import JSONProvider, _default, read_json
 
-if TYPE_CHECKING:
-    from ..http import Response
-
-__all__ = ["dump", "dumps", "jsonify", "load", "loads"]
+__all__ = ["dump", "dumps", "load", "loads"]
 
 
 def _provider() -> JSONProvider | None:
@@ -56,20 +53,3 @@ def load(fp: IO[AnyStr], **kwargs: Any) -> Any:
     """Return the value of the JSON in a text file, or in a binary file of UTF-8."""
     provider = _provider()
     return read_json(fp.read(), **kwargs) if provider is None else provider.load(fp, **kwargs)
-
-
-def jsonify(*args: Any, **kwargs: Any) -> Response:
-    """Make a JSON response of one value, a list of several, or a dict of keywords.
-
-    No arguments make ``null``; positional and keyword ones together are a `TypeError`. Needs
-    an application context, whose provider's `response` does the work.
-    """
-    provider = _provider()
-    if provider is None:
-        raise RuntimeError(
-            "Working outside of application context.\n\n"
-            "jsonify() makes a response of the current application. Call it in a view, or"
-            " inside 'with app.app_context():'."
-        )
-    response: Response = provider.response(*args, **kwargs)
-    return response

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, Any, AnyStr, cast
+from typing import IO, Any, AnyStr
 from uuid import UUID
 
 from werkzeug.http import http_date
@@ -19,10 +19,6 @@ from werkzeug.utils import get_content_type, import_string
 
 from ..observed import Observed
 from .records import note_where, record_fields
-
-if TYPE_CHECKING:
-    from ..http import Response
-    from ..interfaces import Application
 
 __all__ = ["DefaultJSONProvider", "JSONProvider", "provider_class", "read_json"]
 
@@ -58,8 +54,8 @@ class JSONProvider(Observed):
     The app is kept in `_app` as a `weakref.proxy`, so that the two make no reference cycle.
     """
 
-    def __init__(self, app: Application) -> None:
-        self._app = cast("Application", weakref.proxy(app))
+    def __init__(self, app: Any) -> None:
+        self._app = weakref.proxy(app)
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Return *obj* as JSON text."""
@@ -77,7 +73,7 @@ class JSONProvider(Observed):
         """Return the value of the JSON in a text or binary file."""
         return self.loads(fp.read(), **kwargs)
 
-    def response(self, *args: Any, **kwargs: Any) -> Response:
+    def response(self, *args: Any, **kwargs: Any) -> Any:
         """Make a response of one value, a list of several, or a dict of keywords."""
         obj = self._prepare_response_obj(args, kwargs)
         return self._app.response_class(self.dumps(obj), mimetype="application/json")
@@ -200,7 +196,7 @@ class DefaultJSONProvider(JSONProvider):
         """Return the value of JSON text or bytes. *kwargs* are those of `json.loads`."""
         return read_json(s, **kwargs)
 
-    def response(self, *args: Any, **kwargs: Any) -> Response:
+    def response(self, *args: Any, **kwargs: Any) -> Any:
         """Make a response of one value, a list of several, or a dict of keywords: compact
         or indented (see `compact`), with a line end, of type `mimetype`."""
         obj = self._prepare_response_obj(args, kwargs)

@@ -6,12 +6,9 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .iostream import StreamClosedError
-
-if TYPE_CHECKING:
-    from .connection import ServerConnection
 
 __all__ = ["ClientStream", "DetachedStream", "set_nodelay"]
 
@@ -22,12 +19,24 @@ def set_nodelay(sock: Any, value: bool) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, value)
 
 
+class Connection(Protocol):
+    """A client's connection, as its stream of bytes needs it."""
+
+    @property
+    def transport(self) -> Any: ...
+    def closed(self) -> bool: ...
+    def close(self) -> None: ...
+    def set_close_callback(self, callback: Callable[[], object] | None) -> None: ...
+    def write_raw(self, data: bytes) -> asyncio.Future[None]: ...
+    def detach(self) -> DetachedStream: ...
+
+
 class ClientStream:
     """The client's stream of bytes under a request: with the methods of Tornado's `IOStream` that
     programs use beside HTTP. Who reads from it gives up HTTP on it (`ServerConnection.detach`).
     """
 
-    def __init__(self, connection: ServerConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._detached: DetachedStream | None = None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected
 
@@ -20,7 +20,7 @@ from .log import gen_log
 
 if TYPE_CHECKING:
     from ..context.request_context import RequestContext
-    from .connection import ServerConnection
+    from ..http.message import Incoming
 
 __all__ = ["BodyLimits", "pieces_of_body"]
 
@@ -60,7 +60,21 @@ class BodyLimits:
         self._body_timeout = timeout
 
 
-async def pieces_of_body(connection: ServerConnection) -> AsyncIterator[bytes]:
+class Connection(Protocol):
+    """A client's connection, as far as a body is read from it."""
+
+    incoming: Incoming
+
+    @property
+    def context(self) -> Any: ...
+    @property
+    def max_body_size(self) -> int | None: ...
+    @property
+    def body_timeout(self) -> float | None: ...
+    def abort(self) -> None: ...
+
+
+async def pieces_of_body(connection: Connection) -> AsyncIterator[bytes]:
     """Yield the pieces of a body that is streamed to us, or a whole one that is at hand.
 
     Raises `HTTPInputError` for one that is too large, `ClientDisconnected` if the client leaves

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from websockets.uri import WebSocketURI
 
-    from .httpclient import HTTPRequest
+    from .httpclient.messages import HTTPRequest
 
 __all__ = ["add_credentials", "encode_head"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...json import dump, dumps, jsonify, load, loads
+from ...dispatch.make_response import jsonify
+from ...json import dump, dumps, load, loads
 from ...peers.imported_names import imported_names
 from ...peers.removed_names import removed_names
 from .._removed import JSON

@@ -22,7 +22,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from .errors import ParseError
 from .nodes import (
@@ -32,6 +32,7 @@ from .nodes import (
     Control,
     Expression,
     Extends,
+    File,
     Include,
     Node,
     Statement,
@@ -39,11 +40,26 @@ from .nodes import (
     blocks_and_includes,
 )
 
-if TYPE_CHECKING:
-    from .loaders import BaseLoader
-    from .template import Template
-
 _PARAMETERS = "_tt_show, _tt_raw, _tt_utf8"
+
+
+class Template(Protocol):
+    """A parsed template, as far as code is generated from it."""
+
+    name: str
+    source: str
+    autoescape: str | None
+    file: File
+
+
+class Loader(Protocol):
+    """What finds the templates that others extend and include, and says how they are read."""
+
+    autoescape: str | None
+    namespace: dict[str, Any]
+    whitespace: Any
+
+    def load(self, name: str, parent_path: str | None = None) -> Any: ...
 
 
 Place = tuple[str, int]
@@ -76,7 +92,7 @@ class Generated(NamedTuple):
         return next(tags, self.origins[0])
 
 
-def generate(template: Template, loader: BaseLoader | None, block: str | None = None) -> Generated:
+def generate(template: Template, loader: Loader | None, block: str | None = None) -> Generated:
     """Generate the function of *template*, of all it extends and of all it includes; or of one
     *block*, before which the statements run that stand outside of any.
 
@@ -99,7 +115,7 @@ def generate(template: Template, loader: BaseLoader | None, block: str | None = 
     return Generated("\n".join([*writer.lines, ""]), writer.origins, writer.sources)
 
 
-def _family(template: Template, loader: BaseLoader | None) -> list[Template]:
+def _family(template: Template, loader: Loader | None) -> list[Template]:
     """Return *template*, the one it extends, the one that extends, and so on."""
     family = [template]
     for node in template.file.extends():
@@ -107,9 +123,7 @@ def _family(template: Template, loader: BaseLoader | None) -> list[Template]:
     return family
 
 
-def _blocks(
-    family: Iterable[Template], loader: BaseLoader | None
-) -> dict[str, tuple[Block, Template]]:
+def _blocks(family: Iterable[Template], loader: Loader | None) -> dict[str, tuple[Block, Template]]:
     """Return the blocks of *family* by name, with the template each is written in.
 
     A template's own block wins over one of the same name in what it extends or includes.
@@ -121,7 +135,7 @@ def _blocks(
 
 
 def _add_blocks(
-    template: Template, loader: BaseLoader | None, blocks: dict[str, tuple[Block, Template]]
+    template: Template, loader: Loader | None, blocks: dict[str, tuple[Block, Template]]
 ) -> None:
     for node in blocks_and_includes(template.file.body):
         if isinstance(node, Block):
@@ -132,14 +146,15 @@ def _add_blocks(
                 _add_blocks(included, loader, blocks)
 
 
-def _load(node: Include | Extends, template: Template, loader: BaseLoader | None) -> Template:
+def _load(node: Include | Extends, template: Template, loader: Loader | None) -> Template:
     """Load what *node* of *template* names; an error says who wanted it."""
     kind = "include" if isinstance(node, Include) else "extends"
     if loader is None:
         message = f"{{% {kind} %}} block found, but no template loader"
         raise ParseError(message, template.name, node.line)
     try:
-        return loader.load(node.name, template.name)
+        found: Template = loader.load(node.name, template.name)
+        return found
     except ParseError as error:
         if error.filename == template.name and not error.lineno:  # it contains itself
             error.lineno = node.line
@@ -155,7 +170,7 @@ class _Writer:
     def __init__(
         self,
         template: Template,
-        loader: BaseLoader | None,
+        loader: Loader | None,
         blocks: dict[str, tuple[Block, Template]],
     ) -> None:
         self.loader = loader

@@ -18,7 +18,7 @@ from .runtime import NAMES, raw, show
 from .whitespace import default_mode, filter_whitespace
 
 if TYPE_CHECKING:
-    from .loaders import BaseLoader
+    from .codegen import Loader
 
 _log = logging.getLogger("tornado.application")  # where Tornado programs look
 
@@ -48,7 +48,7 @@ class Template:
         self,
         template_string: str | bytes,
         name: str = "<string>",
-        loader: BaseLoader | None = None,
+        loader: Loader | None = None,
         compress_whitespace: bool | _Unset = _UNSET,
         autoescape: str | _Unset | None = _UNSET,
         whitespace: str | None = None,

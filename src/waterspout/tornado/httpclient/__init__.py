@@ -8,8 +8,13 @@ Tornado this name leads to Tornado's own.
 from __future__ import annotations
 
 from .client import AsyncHTTPClient, HTTPClient
-from .errors import HTTPClientError, HTTPStreamClosedError, HTTPTimeoutError
-from .messages import HTTPRequest, HTTPResponse
+from .messages import (
+    HTTPClientError,
+    HTTPRequest,
+    HTTPResponse,
+    HTTPStreamClosedError,
+    HTTPTimeoutError,
+)
 
 __all__ = [
     "AsyncHTTPClient",

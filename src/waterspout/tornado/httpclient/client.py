@@ -9,9 +9,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..concurrent import future_set_exception_unless_cancelled, future_set_result_unless_cancelled
-from .errors import HTTPClientError, HTTPTimeoutError
 from .exchange import Exchange
-from .messages import HTTPRequest, HTTPResponse
+from .messages import HTTPClientError, HTTPRequest, HTTPResponse, HTTPTimeoutError
 
 __all__ = ["AsyncHTTPClient", "HTTPClient"]
 

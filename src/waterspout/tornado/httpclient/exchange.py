@@ -15,8 +15,7 @@ from ..httputil import HTTPHeaders
 from ..netutil import ssl_options_to_context
 from ..request_head import add_credentials, encode_head
 from ..util import GzipDecompressor
-from .errors import HTTPClientError, HTTPStreamClosedError, HTTPTimeoutError
-from .messages import HTTPRequest
+from .messages import HTTPClientError, HTTPRequest, HTTPStreamClosedError, HTTPTimeoutError
 
 __all__ = ["Exchange"]
 

@@ -1,4 +1,4 @@
-"""A request to fetch, and the response to it."""
+"""A request to fetch, the response to it, and the errors that a fetch can end with instead."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from typing import Any
 
 from ..escape import utf8
 from ..httputil import HTTPHeaders, format_timestamp
-from .errors import HTTPClientError
 
-__all__ = ["HTTPRequest", "HTTPResponse"]
+__all__ = [
+    "HTTPClientError",
+    "HTTPRequest",
+    "HTTPResponse",
+    "HTTPStreamClosedError",
+    "HTTPTimeoutError",
+]
 
 
 class HTTPRequest:
@@ -130,3 +135,44 @@ class HTTPResponse:
 
     def __repr__(self) -> str:
         return f"HTTPResponse(code={self.code}, effective_url={self.effective_url!r})"
+
+
+class HTTPClientError(Exception):
+    """A response with an error status, *code*; 599 where there was no response.
+
+    *response* is the response if there is one.
+    """
+
+    def __init__(
+        self, code: int, message: str | None = None, response: HTTPResponse | None = None
+    ) -> None:
+        self.code = code
+        self.message = message or responses.get(code, "Unknown")
+        self.response = response
+        super().__init__(code, message, response)
+
+    def __str__(self) -> str:
+        return f"HTTP {self.code}: {self.message}"
+
+    # NOTE: the response holds the error; its repr would hold this one.
+    __repr__ = __str__
+
+
+class HTTPTimeoutError(HTTPClientError):
+    """Connecting or the whole exchange took too long."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(599, message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class HTTPStreamClosedError(HTTPClientError):
+    """The server closed the connection before the response was complete."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(599, message)
+
+    def __str__(self) -> str:
+        return self.message

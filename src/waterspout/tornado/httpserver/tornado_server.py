@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...server import error_responses as answers
 from ...server.conduct import Conduct
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ...server.settings import ServerSettings
     from ..connection import ServerConnection
     from ..core_adapter import Host
-    from .server import HTTPServer
 
 __all__ = ["TornadoServer"]
 
@@ -37,10 +36,20 @@ _CONDUCT = Conduct(
 _REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
+class Front(Protocol):
+    """An `HTTPServer`, as far as the server under it asks."""
+
+    trusted_downstream: Any
+    xheaders: bool
+    protocol: str | None
+
+    def on_close(self, server_conn: object) -> None: ...
+
+
 class TornadoServer(Server):
     """The server under an `HTTPServer`."""
 
-    def __init__(self, front: HTTPServer, app: Host, settings: ServerSettings) -> None:
+    def __init__(self, front: Front, app: Host, settings: ServerSettings) -> None:
         super().__init__(app, settings)
         self._front = front
         self.conduct = _CONDUCT
@@ -115,7 +124,7 @@ class TornadoServer(Server):
 class _Connections(set["Served"]):
     """The open connections, of whose ends the program's server is told."""
 
-    def __init__(self, front: HTTPServer) -> None:
+    def __init__(self, front: Front) -> None:
         super().__init__()
         self._front = front
 

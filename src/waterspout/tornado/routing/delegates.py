@@ -7,7 +7,7 @@ headers are there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..httputil import (
     HTTPConnection,
@@ -20,14 +20,15 @@ from ..httputil import (
 from ..httputil.delegates import PassingDelegate
 from ..log import app_log
 
-if TYPE_CHECKING:
-    from .routers import Router
+
+class _Finder(Protocol):
+    def find_handler(self, request: HTTPServerRequest) -> HTTPMessageDelegate | None: ...
 
 
 class _RoutingDelegate(PassingDelegate):
     """Asks *router* who takes the message once the headers are there, and passes on to it."""
 
-    def __init__(self, router: Router, server_conn: object, request_conn: HTTPConnection) -> None:
+    def __init__(self, router: _Finder, server_conn: object, request_conn: HTTPConnection) -> None:
         super().__init__(HTTPMessageDelegate())  # until then there is nobody to tell
         self._router = router
         self._client = server_conn
