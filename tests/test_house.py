@@ -25,7 +25,7 @@ PACKAGE = SOURCE / "waterspout"
 GROUND, MIDDLE, UPPER, WINGS, ROOF, OUTHOUSES = range(6)
 FLOORS = {
     GROUND: (
-        "concurrency.private_loop config context.variables env escaping http import_paths json log"
+        "concurrency.private_loop config context.variables env escaping http import_paths interfaces json log"
         " observed peers security signals tracebacks typing"
     ),
     MIDDLE: "concurrency context dispatch.admission routing sessions templating",
@@ -62,8 +62,6 @@ MAY_IMPORT_LATE = {
     ("waterspout.cli.options", "dropin"): "a program that does not ask for it never loads it",
     ("waterspout.cli.program", "dropin"): "as above",
     ("waterspout.cli.run_commands", "demo"): "an application of its own, for one command",
-    ("waterspout.server.process.reload", "server"): "watchfiles is loaded by the supervisor only",
-    ("waterspout.server.process.run", "server"): "gunicorn is loaded for several workers only",
 }
 
 # What `ext/` may import besides the public names of `waterspout`: modules that programs use too.

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib.util import find_spec
 from types import FunctionType, ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import click
 
@@ -25,7 +25,7 @@ from ..application.handlers import core_of
 from ..env import get_debug_flag, get_load_dotenv
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 # Where an application is looked for, in this order, when nothing names one.
 DEFAULT_FILES = ("wsgi.py", "app.py")
@@ -62,19 +62,15 @@ class NothingNamedException(NoAppException):
         )
 
 
-def _app_of(program: Any) -> App | None:
-    return cast("App | None", core_of(program))
-
-
-def find_best_app(module: ModuleType) -> App:
+def find_best_app(module: ModuleType) -> Application:
     """Return the application of *module*: by its usual name, the only one there is, or made
     by a factory with a usual name. Raises `NoAppException`."""
     for name in APP_NAMES:
-        app = _app_of(getattr(module, name, None))
+        app = core_of(getattr(module, name, None))
         if app is not None:
             return app
 
-    cores = {name: _app_of(value) for name, value in vars(module).items()}
+    cores = {name: core_of(value) for name, value in vars(module).items()}
     found = {name: core for name, core in cores.items() if core is not None}
     if len({id(app) for app in found.values()}) == 1:
         return next(iter(found.values()))
@@ -87,7 +83,7 @@ def find_best_app(module: ModuleType) -> App:
     for name in FACTORY_NAMES:
         factory = getattr(module, name, None)
         if inspect.isfunction(factory):
-            app = _app_of(_call_factory(factory, (), {}, module, name))
+            app = core_of(_call_factory(factory, (), {}, module, name))
             if app is not None:
                 return app
 
@@ -98,7 +94,7 @@ def find_best_app(module: ModuleType) -> App:
     )
 
 
-def find_app_by_string(module: ModuleType, app_name: str) -> App:
+def find_app_by_string(module: ModuleType, app_name: str) -> Application:
     """Return the application that *app_name* means in *module*: a variable, a factory, or a
     call of a factory with literal arguments. Raises `NoAppException`."""
     name, args, kwargs = _parse(app_name)
@@ -109,7 +105,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
 
     if inspect.isfunction(found) and not ("(" not in app_name and _is_program(found)):
         found = _call_factory(found, args, kwargs, module, app_name)
-    app = _app_of(found)
+    app = core_of(found)
     if app is not None:
         return app
     raise NotAnAppException(f"{module.__name__}:{app_name}", found)
@@ -252,14 +248,14 @@ def _similar(path: str) -> str:
 @overload
 def locate_app(
     module_name: str, app_name: str | None, raise_if_not_found: Literal[True] = True
-) -> App: ...
+) -> Application: ...
 @overload
 def locate_app(
     module_name: str, app_name: str | None, raise_if_not_found: Literal[False] = ...
-) -> App | None: ...
+) -> Application | None: ...
 def locate_app(
     module_name: str, app_name: str | None, raise_if_not_found: bool = True
-) -> App | None:
+) -> Application | None:
     """Import *module_name* and return its application *app_name*, or the best one.
 
     Raises `NoAppException`; a module that does not exist is None instead, if
@@ -306,7 +302,7 @@ class ScriptInfo:
     def __init__(
         self,
         app_import_path: str | None = None,
-        create_app: Callable[..., App] | None = None,
+        create_app: Callable[..., Application] | None = None,
         set_debug_flag: bool = True,
         load_dotenv_defaults: bool = True,
     ) -> None:
@@ -317,9 +313,9 @@ class ScriptInfo:
         self.set_debug_flag = set_debug_flag
         self.load_dotenv_defaults = get_load_dotenv(load_dotenv_defaults)
         """Whether `.env` and `.flaskenv` are to be loaded; `ScriptInfo` itself loads nothing."""
-        self._loaded_app: App | None = None
+        self._loaded_app: Application | None = None
 
-    def load_app(self) -> App:
+    def load_app(self) -> Application:
         """Return the application; it is loaded by the first call. Raises `NoAppException`."""
         if self._loaded_app is not None:
             return self._loaded_app
@@ -331,7 +327,7 @@ class ScriptInfo:
         self._loaded_app = app
         return app
 
-    def _find_app(self) -> App | None:
+    def _find_app(self) -> Application | None:
         if self.app_import_path:
             path, name = split_import_path(self.app_import_path)
             module_name = find_module(path)

@@ -31,7 +31,7 @@ from .options import app_option, debug_option, dropin_option, env_file_option
 from .run_commands import demo_command, run_command, serve_command, settings_command
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 
 class FlaskGroup(AppGroup):
@@ -51,7 +51,7 @@ class FlaskGroup(AppGroup):
     def __init__(
         self,
         add_default_commands: bool = True,
-        create_app: Callable[..., App] | None = None,
+        create_app: Callable[..., Application] | None = None,
         add_version_option: bool = True,
         load_dotenv: bool = True,
         set_debug_flag: bool = True,

@@ -22,6 +22,7 @@ from .. import server  # a package of lazy names: what a command does not use is
 from ..app import App
 from ..env import get_debug_flag, get_load_dotenv
 from ..http import Response
+from ..interfaces import Application
 from ..server.listeners.tls import TlsError
 from ..server.process.app_loader import ApplicationError
 from ..server.process.reload import Watched, is_reload_child, run_with_reload
@@ -335,7 +336,7 @@ def _supervise(
     )
 
 
-def _load_app(info: ScriptInfo) -> App:
+def _load_app(info: ScriptInfo) -> Application:
     """Load the application. An error in its code ends the command with the traceback; in a
     reloaded process it becomes what is served."""
     try:
@@ -350,7 +351,7 @@ def _load_app(info: ScriptInfo) -> App:
         sys.exit(1)
 
 
-def _or_its_wrapper(load: Callable[[], App]) -> Any:
+def _or_its_wrapper(load: Callable[[], Any]) -> Any:
     """Return what *load* does, or the WSGI callable that was found instead (`ProxyFix`, a
     dispatcher): the server takes both."""
     try:

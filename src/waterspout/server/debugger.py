@@ -15,14 +15,14 @@ from werkzeug.debug.tbtools import DebugFrameSummary, DebugTraceback
 from ..tracebacks import folded_line, folded_runs, folds
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..http.message import Incoming
+    from ..interfaces import Application
 
 
 class Debugger:
     """Keeps the frames of shown errors and answers the page's own requests."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
         #: The WSGI application that answers requests with ``__debugger__`` in their query.
         self.door = DebuggedApplication(app, evalex=True)

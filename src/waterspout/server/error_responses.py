@@ -19,7 +19,6 @@ from ..log import printable
 from .http1.response_encoder import BadResponse, Outgoing, encode, has_body
 
 if TYPE_CHECKING:
-    from ..app import App
     from ..context.request_context import RequestContext
     from ..http.message import Incoming
     from ..interfaces import Application
@@ -38,7 +37,7 @@ _OWN_CLOSES = (WerkzeugResponse.close, Written.close)
 # -- results -----------------------------------------------------------------------
 
 
-def encoded(app: App, exchange: Exchange, response: Any) -> Outgoing:
+def encoded(app: Application, exchange: Exchange, response: Any) -> Outgoing:
     """Return the response as bytes; one that must not be sent becomes a logged 500."""
     ctx = exchange.ctx
     if (
@@ -96,7 +95,7 @@ async def close_in_thread(response: Any, thread: RequestThread) -> None:
 
 
 async def close_quietly(
-    app: App, ctx: RequestContext, drv: Driver, server: Server | None = None
+    app: Application, ctx: RequestContext, drv: Driver, server: Server | None = None
 ) -> None:
     """End a request; errors of teardown functions are logged, the answer is not lost."""
     try:
@@ -110,7 +109,7 @@ async def close_quietly(
         await _close_unsent(app, ctx, drv)
 
 
-async def _close_unsent(app: App, ctx: RequestContext, drv: Driver) -> None:
+async def _close_unsent(app: Application, ctx: RequestContext, drv: Driver) -> None:
     """Close the responses that a cancelled request had made."""
     unsent, ctx.unsent = ctx.unsent, None
     if unsent is not None:
@@ -147,7 +146,7 @@ def _current_task() -> asyncio.Task[Any] | None:
 
 
 def internal_error(
-    app: App, exchange: Exchange, error: BaseException, server: Server | None
+    app: Application, exchange: Exchange, error: BaseException, server: Server | None
 ) -> Any:
     """Log an error that the application let out, and return the response for it: because of
     PROPAGATE_EXCEPTIONS, from a failing error handler, or what is no `Exception`."""
@@ -166,7 +165,7 @@ def internal_error(
 
 
 def error_response(
-    app: App, error: BaseException, incoming: Incoming, server: Server | None
+    app: Application, error: BaseException, incoming: Incoming, server: Server | None
 ) -> Any:
     """Return a plain 500 response, or in debug mode the page that explains *error*."""
     if server is not None and server.debugger is not None:

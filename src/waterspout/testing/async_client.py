@@ -30,7 +30,7 @@ from ..gateways.asgi.cycle import Answer
 from ..gateways.asgi.scopes import Scope, message_of
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
     from ..sessions import SessionMixin
 
 __all__ = ["AsyncDriver", "Visit", "scope_of"]
@@ -51,7 +51,9 @@ class Visit:
     and ended the request.
     """
 
-    def __init__(self, app: App, environ: Any, body: bytes, respond: Callable[..., Any]) -> None:
+    def __init__(
+        self, app: Application, environ: Any, body: bytes, respond: Callable[..., Any]
+    ) -> None:
         self._respond = respond
         self._unsent = body
         self._sent_all = False
@@ -165,7 +167,7 @@ class AsyncDriver:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._app: App = client.application
+        self._app: Application = client.application
         self._lanes: Lanes = lanes_of(asyncio.get_running_loop())
         self._lifespan = Lifespan(self._app, self._lanes)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIEnvironment
 
-    from ..app import App
+    from ..interfaces import Application
     from ..sessions import SessionMixin
 
 __all__ = ["EnvironBuilder", "FlaskClient"]
@@ -46,7 +46,7 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
 
     def __init__(
         self,
-        app: App,
+        app: Application,
         path: str = "/",
         base_url: str | None = None,
         subdomain: str | None = None,
@@ -70,7 +70,8 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
 
     def json_dumps(self, obj: Any, **kwargs: Any) -> str:
         """Write *obj* as the app's JSON provider does."""
-        return self.app.json.dumps(obj, **kwargs)
+        text: str = self.app.json.dumps(obj, **kwargs)
+        return text
 
 
 class FlaskClient(Client):
@@ -86,7 +87,7 @@ class FlaskClient(Client):
             response = await client.get("/")
     """
 
-    application: App
+    application: Application
     _waterspout_async: AsyncDriver | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -174,7 +175,7 @@ class FlaskClient(Client):
         # Contexts are kept for one request only, not across redirects or later requests.
         self._context_stack.close()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
-        response.json_module = self.application.json  # type: ignore[assignment]
+        response.json_module = self.application.json
         for context in self._new_contexts:
             self._context_stack.enter_context(context)
         self._new_contexts.clear()
@@ -212,7 +213,7 @@ class FlaskClient(Client):
             self._update_cookies_from_response(host, request.path, headers.getlist("Set-Cookie"))
         line = f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown').upper()}"
         response: TestResponse = self.response_wrapper(pieces, line, headers, request=request)
-        response.json_module = self.application.json  # type: ignore[assignment]  # a provider will do
+        response.json_module = self.application.json
         return response
 
     def _waterspout_request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WerkzeugRequest:

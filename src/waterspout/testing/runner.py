@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner, Result
 
-from ..cli import ScriptInfo
+from ..cli.discovery import ScriptInfo
 
 if TYPE_CHECKING:
-    from ..app import App
+    from ..interfaces import Application
 
 
 class FlaskCliRunner(CliRunner):
     """Click's `CliRunner` for the commands of *app*."""
 
-    def __init__(self, app: App, **kwargs: Any) -> None:
+    def __init__(self, app: Application, **kwargs: Any) -> None:
         self.app = app
         super().__init__(**kwargs)
 

@@ -20,8 +20,8 @@ from ..websockets.errors import NO_STATUS, WebSocketClosed
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
-    from ..app import App
     from ..gateways.asgi.scopes import Scope
+    from ..interfaces import Application
 
 __all__ = ["BlockingVisit", "SocketVisit", "WebSocketRefused", "socket_scope"]
 
@@ -53,7 +53,7 @@ class SocketVisit:
     propagates errors (TESTING).
     """
 
-    def __init__(self, app: App, scope: Scope, respond: Respond) -> None:
+    def __init__(self, app: Application, scope: Scope, respond: Respond) -> None:
         self.patience: float | None = 5.0
         """Seconds to wait for the application; None: for ever."""
         self._app = app
@@ -215,7 +215,7 @@ class BlockingVisit:
         assert ws.receive() == "hello"
     """
 
-    def __init__(self, app: App, scope: Scope, respond: Respond) -> None:
+    def __init__(self, app: Application, scope: Scope, respond: Respond) -> None:
         self._visit = SocketVisit(app, scope, respond)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="waterspout-test-socket")

@@ -19,14 +19,14 @@ from .cycle import Answer
 from .scopes import Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from ...app import App
+    from ...interfaces import Application
 
 __all__ = ["serve"]
 
 _GRACE = 10.0  # seconds for spawned work and stop hooks
 
 
-async def serve(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+async def serve(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one ASGI scope: a request, a WebSocket, or the lifespan of the process."""
     kind = scope["type"]
     if kind == "http":
@@ -41,7 +41,7 @@ async def serve(app: App, scope: Scope, receive: Receive, send: Send) -> None:
         raise ValueError(f"ASGI scope type {kind!r} is not supported")
 
 
-async def _lifespan(app: App, receive: Receive, send: Send) -> None:
+async def _lifespan(app: Application, receive: Receive, send: Send) -> None:
     lanes = lanes_of(asyncio.get_running_loop())
     lifespan = Lifespan(app, lanes)
     await receive()

@@ -46,8 +46,8 @@ from .body import RequestBody
 from .scopes import Receive, Scope, Send, header_pairs, message_of
 
 if TYPE_CHECKING:
-    from ...app import App
     from ...context.request_context import RequestContext
+    from ...interfaces import Application
     from ...server.http1.response_encoder import Outgoing
 
 __all__ = ["Answer"]
@@ -56,7 +56,7 @@ __all__ = ["Answer"]
 class Answer:
     """Takes one ``http`` scope to its end."""
 
-    def __init__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
         self.app = app
         self.send = send
         self.loop = asyncio.get_running_loop()

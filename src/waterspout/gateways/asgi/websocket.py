@@ -20,8 +20,8 @@ from .cycle import Answer
 from .scopes import Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from ...app import App
     from ...http.message import Incoming
+    from ...interfaces import Application
 
 __all__ = ["SocketAnswer"]
 
@@ -31,7 +31,7 @@ _DENIAL = "websocket.http.response"
 class SocketAnswer(Answer):
     """Takes one ``websocket`` scope to its end; the `Upgrade` of its client."""
 
-    def __init__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
         http_scope = {**scope, "method": "GET"}
         http_scope["scheme"] = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
         names = {bytes(name).lower() for name, _ in scope["headers"]}

@@ -35,9 +35,9 @@ from .response_encoder import plain_head
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from ...app import App
     from ...context.request_context import RequestContext
     from ...http.message import Incoming
+    from ...interfaces import Application
     from ..exchange import Exchange
     from ..serving import Server
     from .connection import Connection
@@ -331,7 +331,9 @@ async def finish_in_thread(
         driver.end()
 
 
-def answer_sync(app: App, exchange: Exchange, server: Server | None) -> tuple[Any, Outgoing | None]:
+def answer_sync(
+    app: Application, exchange: Exchange, server: Server | None
+) -> tuple[Any, Outgoing | None]:
     """Drive a request's pipeline synchronously, in its own context. Return the response and
     its bytes, or the plain answer and None."""
     ctx = exchange.ctx
@@ -392,7 +394,7 @@ def run_wsgi(connection: Connection, exchange: Exchange) -> None:
 
 
 def wsgi_response(
-    app: App,
+    app: Application,
     incoming: Incoming,
     environ: WSGIEnvironment,
     server: Server | None,

@@ -33,6 +33,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...import_paths import load
 from ..listeners.tls import make_context
 from ..settings import ServerSettings
 from ..sockets import FD_VARIABLE, open_listeners
@@ -194,7 +195,7 @@ class Supervisor:
 
     def _watch(self) -> None:
         # PERF: watchfiles takes 60 ms to import, and only the supervisor needs it.
-        from .file_watcher import changes
+        changes = load("waterspout.server.process.file_watcher:changes")
 
         try:
             for paths in changes(self._watched, self._stopping):

@@ -22,6 +22,7 @@ from typing import Any
 from ...application.lifespan import StartupError
 from ...concurrency.request_thread import waits_for_thread
 from ...concurrency.thread_pools import CallersLane
+from ...import_paths import load
 from ...log import show
 from ..access_log import Access
 from ..listeners.tls import TlsError
@@ -73,9 +74,9 @@ def run_in_workers(app: Any, settings: ServerSettings) -> int:
             "Several workers, or workers that are replaced, need the package gunicorn: pip install"
             " 'waterspout[workers]'."
         )
-    from .arbiter import run_workers  # gunicorn is loaded for workers only
-
-    return run_workers(app, settings)
+    # gunicorn is loaded for workers only
+    status: int = load("waterspout.server.process.arbiter:run_workers")(app, settings)
+    return status
 
 
 def announce(server: Server) -> None:
