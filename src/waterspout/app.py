@@ -400,6 +400,17 @@ class App(Joining):
         """Return an application context for a ``with`` block."""
         return AppContext(self)
 
+    async def call_in_context(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call *func*, `def` (in a worker thread) or `async def`, in an application context of
+        its own, whose teardown functions have run when this returns its result.
+
+        It sees none of the caller's context variables, as in another process. A `def` function
+        that runs when the caller is cancelled is waited for. Raises what *func* raises.
+        """
+        return await load("waterspout.concurrency.background:call_in_context")(
+            self, func, args, kwargs
+        )
+
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
         """Return the request context of a WSGI environ."""
         return RequestContext(self, environ)
