@@ -198,7 +198,10 @@ class App(Joining):
     def before_send(self, f: F) -> F:
         """Call *f* with each response just before it is sent, whatever made it: a view, an
         error in a hook, the server itself (503, 504). It is a `def` function that sets headers
-        and never waits, see `before_send`."""
+        and never waits, see `before_send`.
+
+        Raises `TypeError` for an ``async def`` function.
+        """
         if is_async(f):
             raise TypeError("A before-send function is called at once; it cannot be 'async def'.")
         self._waterspout_before_send_funcs.append(f)

@@ -146,7 +146,11 @@ class RequestContext(AppContext):
 
     @property
     def session(self) -> SessionMixin:
-        """The session, opened on first use; asking for it marks it `accessed`."""
+        """The session, opened on first use; asking for it marks it `accessed`.
+
+        Raises `AssertionError` while the context is being entered, before the session may be
+        opened.
+        """
         found = self._live_session
         if found is None:
             if not self._opened:
@@ -329,7 +333,10 @@ class RequestContext(AppContext):
 
     def pop(self, exc: BaseException | None = _unset) -> None:
         """Leave the context; the last pop runs the request's teardown functions, then the
-        application context's if this request owns it."""
+        application context's if this request owns it.
+
+        Raises `AssertionError` if another request context is current.
+        """
         last = len(self._tokens) == 1
         try:
             if last:

@@ -61,8 +61,11 @@ def load(fp: IO[AnyStr], **kwargs: Any) -> Any:
 def jsonify(*args: Any, **kwargs: Any) -> Response:
     """Make a JSON response of one value, a list of several, or a dict of keywords.
 
-    No arguments make ``null``; positional and keyword ones together are a `TypeError`. Needs
-    an application context, whose provider's `response` does the work.
+    No arguments make ``null``. The work is done by `response` of the current application's
+    provider.
+
+    Raises `TypeError` for positional and keyword arguments together, and `RuntimeError` outside an
+    application context.
     """
     provider = _provider()
     if provider is None:

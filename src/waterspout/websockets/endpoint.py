@@ -45,7 +45,10 @@ def socket_view(
     options: dict[str, Any],
 ) -> Function:
     """Return the view of a route whose WebSockets *func* serves; *options* are settings of
-    `SocketSettings` that the route has for itself."""
+    `SocketSettings` that the route has for itself.
+
+    Raises `TypeError` for a str in place of a list of str.
+    """
     if isinstance(subprotocols, str) or isinstance(origins, str):
         raise TypeError("subprotocols and origins are lists of str, such as ['chat'].")
     SocketSettings(**options)  # an impossible value is an error here, not at the first client

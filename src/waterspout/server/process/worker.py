@@ -57,7 +57,10 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     _has_served = _is_leaving = False
 
     def load_wsgi(self) -> None:
-        """Load the application, or make it where a factory was named."""
+        """Load the application, or make it where a factory was named.
+
+        Raises `AppImportError`, which gunicorn reports, if there is no such application.
+        """
         try:
             self.settings = getattr(self.app, "settings", None) or settings_from(self.cfg)
         except (SettingsError, OSError, ValueError) as ex:  # OSError: a certificate
