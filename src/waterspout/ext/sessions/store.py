@@ -134,7 +134,10 @@ class Waiting:
 
 
 def drive(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine over a `Waiting` store to its end."""
+    """Run a coroutine over a `Waiting` store to its end.
+
+    Raises `RuntimeError` if the store's coroutine suspends.
+    """
     try:
         work.send(None)
     except StopIteration as done:

@@ -104,6 +104,7 @@ class CacheStore:
             return found
 
     def commit(self, write: Write) -> Any:
+        """Write one session, or delete it. Raises `OSError` if the cache does not take it."""
         cache, prefix = self._cache, self._prefix
         with self._locked():
             if write.read_sid is not None:
