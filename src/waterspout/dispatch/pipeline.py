@@ -72,7 +72,8 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
         elif plan.bare and plan.is_async is drv.on_loop and ctx.is_lone():
             # PERF: `full_dispatch` for a route that has nothing but its view; it saves a
             # third of the time a request takes in the pipeline.
-            drv.begin()
+            if plan.is_async:
+                drv.begin()
             try:
                 rv: Any = plan.view(**ctx._view_args)  # type: ignore[misc,arg-type]  # bare: set
                 if type(rv) is CoroutineType:
