@@ -21,6 +21,7 @@ handlers, where `login_required` and Tornado's ``@authenticated`` hold. Loaders 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .config import (
@@ -36,7 +37,18 @@ from .config import (
     REFRESH_MESSAGE,
     REFRESH_MESSAGE_CATEGORY,
 )
+from .current import current_user
+from .destinations import login_url, make_next_param, next_url, set_login_view
 from .login_manager import LoginManager
+from .logins import (
+    confirm_login,
+    fresh_login_required,
+    login_fresh,
+    login_remembered,
+    login_required,
+    login_user,
+    logout_user,
+)
 from .mixins import AnonymousUserMixin, UserMixin
 from .passwords import (
     hash_password,
@@ -45,6 +57,7 @@ from .passwords import (
     verify_password,
     verify_password_async,
 )
+from .remember_cookie import decode_cookie, encode_cookie
 from .roles import roles_accepted, roles_required
 from .signals import (
     session_protected,
@@ -58,22 +71,6 @@ from .signals import (
     user_unauthorized,
 )
 from .test_client import FlaskLoginClient
-from .utils import (
-    confirm_login,
-    current_user,
-    decode_cookie,
-    encode_cookie,
-    fresh_login_required,
-    login_fresh,
-    login_remembered,
-    login_required,
-    login_url,
-    login_user,
-    logout_user,
-    make_next_param,
-    next_url,
-    set_login_view,
-)
 
 if TYPE_CHECKING:
     from .oauth import OAuth as OAuth
@@ -134,7 +131,5 @@ __version__ = "0.6.3"
 def __getattr__(name: str) -> Any:
     # Authlib and its HTTP client take a fifth of a second to import, and few programs need them.
     if name == "OAuth":
-        from .oauth import OAuth  # as said
-
-        return OAuth
+        return import_module(f"{__name__}.oauth").OAuth
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,9 +9,23 @@ from werkzeug.local import LocalProxy
 from waterspout import current_app, g, has_request_context
 
 if TYPE_CHECKING:
+    from waterspout import App
+
     from .login_manager import LoginManager
 
-__all__ = ["current_user", "find_current_user", "load_current_user", "manager_here"]
+__all__ = [
+    "app_here",
+    "current_user",
+    "find_current_user",
+    "load_current_user",
+    "manager_here",
+]
+
+
+def app_here() -> App:
+    """Return the current application itself, which signals name as their sender."""
+    found: App = current_app._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy's
+    return found
 
 
 def manager_here() -> LoginManager:

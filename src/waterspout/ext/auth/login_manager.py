@@ -44,7 +44,12 @@ from .config import (
     SESSION_KEYS,
     USE_SESSION_FOR_NEXT,
 )
+from .current import app_here, find_current_user
+from .destinations import expand_login_view, make_next_param
+from .destinations import login_url as make_login_url
+from .logins import create_identifier
 from .mixins import AnonymousUserMixin
+from .remember_cookie import cookie_name, decode_cookie, encode_cookie
 from .signals import (
     _user_loaded_from_header,
     session_protected,
@@ -54,17 +59,6 @@ from .signals import (
     user_needs_refresh,
     user_unauthorized,
 )
-from .utils import (
-    _app,
-    _cookie_name,
-    _create_identifier,
-    _user_context_processor,
-    decode_cookie,
-    encode_cookie,
-    expand_login_view,
-    make_next_param,
-)
-from .utils import login_url as make_login_url
 
 __all__ = ["LoginManager"]
 
@@ -104,7 +98,7 @@ class LoginManager:
         self._user_callback: Loader | None = None
         self._header_callback: Loader | None = None
         self._request_callback: Loader | None = None
-        self._session_identifier_generator: Callable[[], str] = _create_identifier
+        self._session_identifier_generator: Callable[[], str] = create_identifier
         if app is not None:
             self.init_app(app, add_context_processor)
 
@@ -118,7 +112,7 @@ class LoginManager:
         # By the class: a program's own subclass may have a method of this name.
         App.identify(app, self._identify)
         if add_context_processor:
-            app.context_processor(_user_context_processor)
+            app.context_processor(lambda: {"current_user": find_current_user()})
 
     def setup_app(self, app: App, add_context_processor: bool = True) -> None:
         """Do as `init_app` (an older name)."""
@@ -173,7 +167,7 @@ class LoginManager:
 
         Raises `werkzeug.exceptions.Unauthorized` (401) if there is no login page.
         """
-        user_unauthorized.send(_app())
+        user_unauthorized.send(app_here())
         if self.unauthorized_callback:
             return self.unauthorized_callback()
         view = self.blueprint_login_views.get(request.blueprint, self.login_view)
@@ -181,7 +175,7 @@ class LoginManager:
 
     def needs_refresh(self) -> Any:
         """Return the answer for who has to log in anew; as `unauthorized` does."""
-        user_needs_refresh.send(_app())
+        user_needs_refresh.send(app_here())
         if self.needs_refresh_callback:
             return self.needs_refresh_callback()
         message, category = self.needs_refresh_message, self.needs_refresh_message_category
@@ -241,7 +235,7 @@ class LoginManager:
                 "Missing user_loader or request_loader: nobody says who the users are. Register a"
                 " function with @login_manager.user_loader."
             )
-        user_accessed.send(_app())
+        user_accessed.send(app_here())
         if self._session_protection_failed():
             self._update_request_context_with_user()
             return
@@ -254,7 +248,7 @@ class LoginManager:
         self._update_request_context_with_user(user)
 
     async def _find_beyond_session(self, call: Call) -> Any:
-        cookie = request.cookies.get(_cookie_name())
+        cookie = request.cookies.get(cookie_name())
         if cookie is not None and session.get("_remember") != "clear":
             return await self._find_by_cookie(call, cookie)
         header_name = current_app.config.get("AUTH_HEADER_NAME", AUTH_HEADER_NAME)
@@ -267,7 +261,7 @@ class LoginManager:
         else:
             return None
         if found is not None:
-            signal.send(_app(), user=found)
+            signal.send(app_here(), user=found)
         return found
 
     async def _find_by_cookie(self, call: Call, cookie: str) -> Any:
@@ -278,7 +272,7 @@ class LoginManager:
         session["_fresh"] = False
         found = await call(self._user_callback, user_id) if self._user_callback else None
         if found is not None:
-            user_loaded_from_cookie.send(_app(), user=found)
+            user_loaded_from_cookie.send(app_here(), user=found)
         return found
 
     def _session_protection_failed(self) -> bool:
@@ -296,7 +290,7 @@ class LoginManager:
             session["_remember"] = "clear"
         elif session.get("_fresh") is not False:
             session["_fresh"] = False
-        session_protected.send(_app())
+        session_protected.send(app_here())
         return ends
 
     # -- the cookie that remembers
@@ -332,7 +326,7 @@ class LoginManager:
                 f"REMEMBER_COOKIE_DURATION must be a datetime.timedelta, instead got: {duration}"
             )
         response.set_cookie(
-            _cookie_name(),
+            cookie_name(),
             value=encode_cookie(str(session["_user_id"])),
             expires=datetime.now(UTC) + duration,
             domain=config.get("REMEMBER_COOKIE_DOMAIN"),
@@ -346,7 +340,7 @@ class LoginManager:
         config = current_app.config
         path = config.get("REMEMBER_COOKIE_PATH", "/")
         domain = config.get("REMEMBER_COOKIE_DOMAIN")
-        response.delete_cookie(_cookie_name(), domain=domain, path=path)
+        response.delete_cookie(cookie_name(), domain=domain, path=path)
 
     # -- older names
 

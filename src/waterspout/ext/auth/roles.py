@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from waterspout import abort
 
+from .current import current_user, manager_here
 from .guards import guarded
-from .utils import current_user, is_exempt, manager_here
+from .logins import is_exempt
 
 __all__ = ["roles_accepted", "roles_required"]
 
