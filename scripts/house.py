@@ -297,12 +297,13 @@ def perf_notes_without_figure() -> list[Place]:
 
 def silent_about_errors() -> tuple[list[Place], int]:
     """Return the public functions that raise and do not say so in their docstring, and how many
-    public functions raise at all. An error counts as said where its class or "raise" is named."""
+    public functions raise at all. An error counts as said where its class or "raise" is named.
+    Abstract methods, whose whole body is ``raise NotImplementedError``, are left out."""
     silent, total = [], 0
     for path in modules().values():
         for node, inside_private in _public_functions(tree_of(path)):
             raised = _errors_raised(node)
-            if inside_private or not raised:
+            if inside_private or not raised or _is_abstract(node):
                 continue
             total += 1
             said = ast.get_docstring(node) or ""
@@ -317,6 +318,16 @@ def _public_functions(node: ast.AST, private: bool = False) -> Iterator[tuple[_F
             yield from _public_functions(child, private or child.name.startswith("_"))
         elif isinstance(child, _Function) and not child.name.startswith("_"):
             yield child, private
+
+
+def _is_abstract(function: _Function) -> bool:
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    last = body[0] if len(body) == 1 else None
+    return (
+        isinstance(last, ast.Raise)
+        and last.exc is not None
+        and "NotImplementedError" in ast.unparse(last.exc)
+    )
 
 
 def _errors_raised(function: _Function) -> list[str]:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .http import Response as Response
     from .http.sse import ServerSentEvent as ServerSentEvent
     from .routing.urls import abort as abort
+    from .routing.urls import is_local_url as is_local_url
     from .routing.urls import redirect as redirect
     from .routing.urls import url_for as url_for
     from .templating import get_template_attribute as get_template_attribute
@@ -88,7 +89,7 @@ _HOME = {
     ),
     "tornado.web": ("RequestHandler", "UIModule", "authenticated"),
     "tornado.websocket": ("WebSocketHandler",),
-    "routing.urls": ("abort", "redirect", "url_for"),
+    "routing.urls": ("abort", "is_local_url", "redirect", "url_for"),
     "views": ("MethodView", "View"),
     "websockets": ("WebSocket", "WebSocketClosed"),
 }

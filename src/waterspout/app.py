@@ -198,7 +198,10 @@ class App(Joining):
     def before_send(self, f: F) -> F:
         """Call *f* with each response just before it is sent, whatever made it: a view, an
         error in a hook, the server itself (503, 504). It is a `def` function that sets headers
-        and never waits, see `before_send`."""
+        and never waits, see `before_send`.
+
+        Raises `TypeError` for an ``async def`` function.
+        """
         if is_async(f):
             raise TypeError("A before-send function is called at once; it cannot be 'async def'.")
         self._waterspout_before_send_funcs.append(f)
@@ -399,6 +402,17 @@ class App(Joining):
     def app_context(self) -> AppContext:
         """Return an application context for a ``with`` block."""
         return AppContext(self)
+
+    async def call_in_context(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call *func*, `def` (in a worker thread) or `async def`, in an application context of
+        its own, whose teardown functions have run when this returns its result.
+
+        It sees none of the caller's context variables, as in another process. A `def` function
+        that runs when the caller is cancelled is waited for. Raises what *func* raises.
+        """
+        return await load("waterspout.concurrency.background:call_in_context")(
+            self, func, args, kwargs
+        )
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
         """Return the request context of a WSGI environ."""

@@ -165,7 +165,10 @@ class Blueprint(Scaffold):
 
     @setupmethod
     def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
-        """Nest *blueprint* in this one; *options* as for `App.register_blueprint`."""
+        """Nest *blueprint* in this one; *options* as for `App.register_blueprint`.
+
+        Raises `ValueError` for the blueprint itself.
+        """
         if blueprint is self:
             raise ValueError("Cannot register a blueprint on itself")
         kind: type = type(blueprint)
@@ -248,7 +251,10 @@ class Blueprint(Scaffold):
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
-        """Register a route, see `App.add_url_rule`; prefix and name go before rule and endpoint."""
+        """Register a route, see `App.add_url_rule`; prefix and name go before rule and endpoint.
+
+        Raises `ValueError` if the endpoint, or the view's name, has a dot.
+        """
         if endpoint and "." in endpoint:
             raise ValueError("'endpoint' may not contain a dot '.' character.")
         if view_func and "." in getattr(view_func, "__name__", ""):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from werkzeug.local import LocalProxy
 
-from .context.variables import request_var
+from .context.variables import app_var, request_var
 from .tracebacks import fold_in_log
 
 if sys.platform != "win32":
@@ -243,7 +243,7 @@ def request_id(request: Request) -> str | None:
 
 
 class RequestIdFilter(logging.Filter):
-    """Gives every record a ``request_id`` for formats; ``-`` outside a request.
+    """Gives every record a ``request_id`` for formats; outside a request `g.request_id`, or ``-``.
 
     *source* says what the id of a request is; `request_id` by default.
     """
@@ -255,5 +255,11 @@ class RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Set ``record.request_id``; let every record through."""
         ctx = request_var.get(None)
-        record.request_id = (None if ctx is None else self.source(ctx.request)) or "-"
+        if ctx is not None:
+            found = self.source(ctx.request)
+        else:
+            # Work that a request asked for, such as a task, may run without it.
+            app_ctx = app_var.get(None)
+            found = None if app_ctx is None else app_ctx.g.get("request_id")
+        record.request_id = found or "-"
         return True

@@ -90,7 +90,7 @@ def test_what_would_change_how_requests_are_read_is_refused(name: str, value: ob
 
 
 def test_what_has_no_effect_is_named() -> None:
-    texts = warnings(config(sendfile=False, pre_request=lambda worker, req: None))
+    texts = warnings(config(sendfile=False, http_parser="python", pre_request=lambda w, req: None))
     assert len(texts) == 2
     assert texts[0].startswith("gunicorn's sendfile has no effect with this worker: ")
 

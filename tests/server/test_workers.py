@@ -357,6 +357,46 @@ def test_gunicorns_access_log(start: Start) -> None:
     assert line == '127.0.0.1 GET "GET /?a=b HTTP/1.1" 200 5 seven tester /\n'
 
 
+HOOKS = """
+import json, os
+
+def pre_request(worker, req):
+    if req.path == "/bad":
+        raise LookupError("nobody may ask this")
+    req.mark = "marked"
+    worker.log.warning("pre %s", json.dumps([req.method, req.path, req.query, req.version]))
+
+def post_request(worker, req, environ, resp):
+    shown = [req.mark, environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["HTTP_X_TAG"],
+             resp.status, resp.status_code, dict(resp.headers)["Content-Type"], resp.sent]
+    worker.log.warning("post %s", json.dumps(shown))
+    if req.query == "fails":
+        raise LookupError("the hook fails")
+"""
+
+
+def test_hooks_around_a_request(start: Start, tmp_path: Path) -> None:
+    """`pre_request` and `post_request` of a configuration file get one request object."""
+    (tmp_path / "hooks.py").write_text(HOOKS)
+    program = gunicorn(start, "-c", str(tmp_path / "hooks.py"))
+    port = program.port()
+    for query in ("a=b", "fails"):
+        connection = HTTPConnection("127.0.0.1", port, timeout=15)
+        connection.request("GET", f"/?{query}", headers={"X-Tag": "seven", "X_Tag": "x"})
+        assert connection.getresponse().read() == b"hello"
+        connection.close()
+        program.wait_for_line(f'pre ["GET", "/", "{query}", [1, 1]]')
+        program.wait_for_line(
+            'post ["marked", "GET", "/", "seven", "200 OK", 200, "text/html; charset=utf-8", 5]'
+        )
+    program.wait_for_line("Exception in post_request hook")
+    connection = HTTPConnection("127.0.0.1", port, timeout=15)
+    connection.request("GET", "/bad")
+    assert connection.getresponse().status == 500
+    connection.close()
+    program.wait_for_line("LookupError: nobody may ask this")
+
+
 ATOMS = (
     "%(h)s %(l)s %(u)s %(m)s %(U)s %(q)s %(H)s %(s)s %(b)s %(B)s %(f)s %(a)s %({x-tag}i)s"
     " %({content-type}o)s %({content-length}o)s %({x-none}o)s %({request_method}e)s %({none}i)s"

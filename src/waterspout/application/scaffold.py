@@ -180,7 +180,11 @@ class Scaffold(metaclass=ObservedType):
         return int(value.total_seconds()) if isinstance(value, timedelta) else value
 
     def send_static_file(self, filename: str) -> Response:
-        """Send a file of the static folder: the view of the route for static files."""
+        """Send a file of the static folder: the view of the route for static files.
+
+        Raises `RuntimeError` without a static folder, and 404 (`NotFound`) for a name that is not
+        below it.
+        """
         folder = self.static_folder
         if folder is None:
             raise RuntimeError("'static_folder' must be set to serve static_files.")
@@ -193,7 +197,10 @@ class Scaffold(metaclass=ObservedType):
     def open_resource(
         self, resource: str, mode: str = "rb", encoding: str | None = "utf-8"
     ) -> IO[Any]:
-        """Open a file below `root_path` for reading: *mode* is ``"rb"``, ``"r"`` or ``"rt"``."""
+        """Open a file below `root_path` for reading: *mode* is ``"rb"``, ``"r"`` or ``"rt"``.
+
+        Raises `ValueError` for another mode, and the `OSError` of opening the file.
+        """
         if mode not in {"r", "rt", "rb"}:
             raise ValueError("Resources can only be opened for reading.")
         path = os.path.join(self.root_path, resource)

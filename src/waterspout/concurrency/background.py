@@ -34,7 +34,14 @@ from . import async_to_sync as bridge
 from .request_thread import RequestThread, see_through, task_in
 from .thread_pools import lanes_of
 
-__all__ = ["cancel_spawned", "finish_spawned", "run_in_thread", "spawn", "spawned"]
+__all__ = [
+    "call_in_context",
+    "cancel_spawned",
+    "finish_spawned",
+    "run_in_thread",
+    "spawn",
+    "spawned",
+]
 
 T = TypeVar("T")
 
@@ -174,6 +181,31 @@ async def cancel_spawned(within: float = 1.0) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=within)
+
+
+async def call_in_context(app: Any, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Do what `App.call_in_context` promises."""
+    context = contextvars.Context()
+    ctx = app.app_context()
+    context.run(app_var.set, ctx)
+    driver = LoopDriver(RequestThread(lanes_of(asyncio.get_running_loop()).work, context))
+
+    async def call() -> Any:
+        error: BaseException | None = None
+        try:
+            return await driver.call(app, func, *args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            driver.begin()
+            try:
+                driver.thread.must_finish = True
+                await see_through(task_in(context, _end(ctx, driver, error)))
+            finally:
+                driver.end()
+
+    return await task_in(context, call())  # which is cancelled with us, and waited for
 
 
 # -- in a plain thread ---------------------------------------------------------------

@@ -58,6 +58,9 @@ def sse(
                     yield {"id": number, "event": "tick", "data": {"n": number}}
                     await asyncio.sleep(1)
             return sse(events())
+
+    Raises `ValueError` for a *heartbeat* or *retry* below its range, and `TypeError` for what is no
+    generator.
     """
     if heartbeat is not None and heartbeat <= 0:
         raise ValueError(f"heartbeat is a number of seconds above 0, or None; not {heartbeat!r}")

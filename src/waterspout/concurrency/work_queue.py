@@ -3,8 +3,8 @@
 Theory of operation. `queue.SimpleQueue` wakes a thread at every ``put``. A woken thread can do
 nothing until it has the interpreter's lock, which uvloop gives up between any two of its
 callbacks: so loop and thread would take turns, job by job, and the switches cost more than
-small jobs do. Here `put` wakes nobody. At the end of the loop's turn `rouse` wakes one thread,
-which goes on until nothing is left. Whoever takes a job and leaves others behind rouses one
+small jobs do. Here a job that is put wakes nobody. At the end of the loop's turn `rouse` wakes one
+thread, which goes on until nothing is left. Whoever takes a job and leaves others behind rouses one
 more thread, as the job may block; so there is one spare at a time, which takes over as soon as
 the lock is free.
 
@@ -34,28 +34,24 @@ class JobQueue:
     """Jobs, first in, first out; urgent ones before all others. Any thread may call any method."""
 
     def __init__(self) -> None:
-        self._jobs: deque[Job] = deque()
-        self._urgent: deque[Job] = deque()
+        self.plain: deque[Job] = deque()
+        #: Those that go before the others.
+        self.urgent: deque[Job] = deque()
         self._asleep: list[Lock] = []
         #: A thread was woken and has not looked at the jobs yet.
         self._roused = False
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._jobs) + len(self._urgent)
-
-    @property
-    def urgent(self) -> int:
-        """How many urgent jobs wait."""
-        return len(self._urgent)
+        return len(self.plain) + len(self.urgent)
 
     def put(self, job: Job) -> None:
         """Add a job; `rouse` must follow."""
-        self._jobs.append(job)
+        self.plain.append(job)
 
     def put_urgent(self, job: Job) -> None:
         """Add a job that goes before those that are not urgent; `rouse` must follow."""
-        self._urgent.append(job)
+        self.urgent.append(job)
 
     def rouse(self) -> None:
         """Wake a thread that sleeps, unless one is about to look at the jobs anyway."""
@@ -75,16 +71,16 @@ class JobQueue:
         """
         while True:
             try:
-                job = (self._urgent or self._jobs).popleft()
+                job = (self.urgent or self.plain).popleft()
             except IndexError:  # there is none, or another thread was quicker
-                if self._urgent or self._jobs:
+                if self.urgent or self.plain:
                     continue
                 if self._closed:
                     return None
                 self._sleep(timeout)
             else:
-                if self._urgent or self._jobs:
-                    self.rouse()
+                if (self.urgent or self.plain) and not self._roused and self._asleep:
+                    self._wake()  # PERF: what `rouse` does, without the call
                 return job
 
     def lay_down(self, lock: Lock) -> None:
@@ -119,7 +115,7 @@ class JobQueue:
         lock = Lock()
         lock.acquire()
         self._asleep.append(lock)
-        ready = self._urgent or self._jobs or self._closed
+        ready = self.urgent or self.plain or self._closed
         patience = 0.0 if ready else -1 if timeout is None else timeout
         if not lock.acquire(timeout=patience):
             try:
@@ -127,7 +123,7 @@ class JobQueue:
             except ValueError:  # it is being woken
                 lock.acquire()
             else:
-                if not (ready or self._urgent or self._jobs):
+                if not (ready or self.urgent or self.plain):
                     raise Empty
                 return
         self._roused = False

@@ -134,7 +134,10 @@ class AppContext:
 
     def pop(self, exc: BaseException | None = _unset) -> None:
         """Leave the context; the last pop runs the teardown functions with *exc* (by
-        default the exception being handled)."""
+        default the exception being handled).
+
+        Raises `AssertionError` if another application context is current.
+        """
         try:
             if len(self._tokens) == 1:
                 if exc is _unset:

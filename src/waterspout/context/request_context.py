@@ -24,6 +24,7 @@ from werkzeug.routing import WebsocketMismatch
 from .. import signals
 from ..dispatch.admission import check_host, check_sender
 from ..http.upgrade import UpgradeRequired
+from ..sessions.interface import StoredSessionInterface
 from ..signals import appcontext_popped, appcontext_pushed
 from .app_context import AppContext as AppContext
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
@@ -145,7 +146,11 @@ class RequestContext(AppContext):
 
     @property
     def session(self) -> SessionMixin:
-        """The session, opened on first use; asking for it marks it `accessed`."""
+        """The session, opened on first use; asking for it marks it `accessed`.
+
+        Raises `AssertionError` while the context is being entered, before the session may be
+        opened.
+        """
         found = self._live_session
         if found is None:
             if not self._opened:
@@ -174,11 +179,25 @@ class RequestContext(AppContext):
     def open_session(self) -> SessionMixin:
         """Open the session through the app's interface, or make the null session."""
         app = self.app
-        found: SessionMixin | None = app.session_interface.open_session(app, self.request)
+        return self.take_session(app.session_interface.open_session(app, self.request))
+
+    def take_session(self, found: SessionMixin | None) -> SessionMixin:
+        """Make *found* this request's session; None: the null session."""
         if found is None:
-            found = app.session_interface.make_null_session(app)
+            found = self.app.session_interface.make_null_session(self.app)
         self._live_session = found
         return found
+
+    def opens_early(self) -> bool:
+        """Whether the session is to be opened before any other code of the program runs."""
+        app = self.app
+        if app._waterspout_session_is_lazy or self._live_session is not None:
+            return False
+        if not isinstance(app.session_interface, StoredSessionInterface):
+            return True
+        if self._incoming is not None:
+            return self._incoming.has_cookie and self._brings_session()
+        return app.session_interface.get_cookie_name(app) in self.request.cookies
 
     def session_to_save(self) -> SessionMixin | None:
         """Return the session if there may be something to save: it was opened, or the
@@ -302,7 +321,7 @@ class RequestContext(AppContext):
         self._tokens.append((_cv_request.set(self), app_token))
         # Opened before matching, so that URL converters may use the session.
         self._opened = True
-        if self._live_session is None and not self.app._waterspout_session_is_lazy:
+        if self.opens_early():
             self.open_session()
         if self._url_adapter is not None and (
             self._request is None or self._request.routing_exception is None
@@ -314,7 +333,10 @@ class RequestContext(AppContext):
 
     def pop(self, exc: BaseException | None = _unset) -> None:
         """Leave the context; the last pop runs the request's teardown functions, then the
-        application context's if this request owns it."""
+        application context's if this request owns it.
+
+        Raises `AssertionError` if another request context is current.
+        """
         last = len(self._tokens) == 1
         try:
             if last:

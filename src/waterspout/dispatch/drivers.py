@@ -163,7 +163,10 @@ async def settle(value: Awaitable[T]) -> T:
 
 
 def drive(stage: Coroutine[Any, Any, T]) -> T:
-    """Run a stage that was given the `SYNC` driver to its end."""
+    """Run a stage that was given the `SYNC` driver to its end.
+
+    Raises `RuntimeError` if the stage suspends.
+    """
     try:
         stage.send(None)
     except StopIteration as done:

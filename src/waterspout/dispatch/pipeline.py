@@ -72,7 +72,8 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
         elif plan.bare and plan.is_async is drv.on_loop and ctx.is_lone():
             # PERF: `full_dispatch` for a route that has nothing but its view; it saves a
             # third of the time a request takes in the pipeline.
-            drv.begin()
+            if plan.is_async:
+                drv.begin()
             try:
                 rv: Any = plan.view(**ctx._view_args)  # type: ignore[arg-type]  # bare: set
                 if type(rv) is CoroutineType:
@@ -80,8 +81,8 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
             except Exception as error:
                 return await recover(ctx, drv, error)
             return await conclude(ctx, drv, rv)
-        elif plan.opens_session:
-            await drv.call_io(ctx.app, ctx.open_session)
+        elif plan.opens_session and ctx.opens_early():
+            await open_session(ctx, drv)
         return await full_dispatch(ctx, drv, plan)
     except NoThread:
         raise
@@ -131,12 +132,40 @@ async def recover(ctx: RequestContext, drv: Driver, error: Exception) -> Answer:
 async def find_plan(ctx: RequestContext, drv: Driver) -> Plan:
     """Match the request in its context, session first, and return the plan."""
     app = ctx.app
-    if not app._waterspout_session_is_lazy:
-        await drv.call_io(app, ctx.open_session)
+    if ctx.opens_early():
+        await open_session(ctx, drv)
     if ctx.request.routing_exception is None:
         ctx.match_request()
     plan: Plan = app._waterspout_plan_for(ctx.request.url_rule)
     return plan
+
+
+async def open_session(ctx: RequestContext, drv: Driver) -> None:
+    """Open a session that is kept in a store: awaited on the loop if its interface can, else in
+    the request's thread."""
+    app = ctx.app
+    opens = getattr(app.session_interface, "open_session_async", None)
+    if opens is None or not drv.on_loop:
+        await drv.call_io(app, ctx.open_session)
+    else:
+        ctx.take_session(await opens(app, ctx.request))
+
+
+async def save_session(ctx: RequestContext, drv: Driver, response: Response) -> None:
+    """Save the session, if there is one, and set its cookie on *response*."""
+    app = ctx.app
+    interface = app.session_interface
+    session = ctx.session_to_save()
+    if session is None or interface.is_null_session(session):
+        return
+    if app._waterspout_session_is_lazy:
+        interface.save_session(app, session, response)
+        return
+    saves = getattr(interface, "save_session_async", None)
+    if saves is None or not drv.on_loop:
+        await drv.call_io(app, interface.save_session, app, session, response)
+    else:
+        await saves(app, session, response)
 
 
 async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = None) -> Answer:
@@ -397,12 +426,12 @@ async def process_response(ctx: RequestContext, drv: Driver, response: Response)
         if not isinstance(value, WerkzeugResponse):
             value = as_response(app, ctx.request, value, hook[0])
         response = value
-    session = ctx.session_to_save()
-    if session is not None and not app.session_interface.is_null_session(session):
-        if app._waterspout_session_is_lazy:
-            app.session_interface.save_session(app, session, response)
-        else:
-            await drv.call_io(app, app.session_interface.save_session, app, session, response)
+    try:
+        await save_session(ctx, drv, response)
+    except HTTPException as error:
+        # NOTE: the store cannot take it. The answer would be a promise that is not kept.
+        response.close()
+        response = app.make_response(await handle_http_exception(ctx, drv, error))
     return response
 
 

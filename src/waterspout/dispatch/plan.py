@@ -185,7 +185,7 @@ class Plan:
         aside = _aside(app)
         if inline:
             # Run on the loop's thread, a coroutine could not be waited for in a `def` pipeline.
-            return THREAD if any(map(is_async, aside)) else INLINE
+            return THREAD if self.opens_session or any(map(is_async, aside)) else INLINE
         if not (self.view or self.preprocessors or self.before or self.after or self.teardown):
             # If nothing of the program's runs, it is the default 404, 405 or redirect.
             return THREAD if aside or self.opens_session else INLINE

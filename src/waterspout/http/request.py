@@ -453,7 +453,10 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         return made
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
-        """Answer 400 for a body that is not JSON; the parser's message only in debug mode."""
+        """Answer 400 for a body that is not JSON; the parser's message only in debug mode.
+
+        Raises `BadRequest` (400).
+        """
         try:
             return super().on_json_loading_failed(e)
         except BadRequest as error:

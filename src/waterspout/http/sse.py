@@ -90,7 +90,10 @@ def encode_event(item: Any, dumps: Dumps = json.dumps) -> bytes:
 
 
 def retry_line(milliseconds: int) -> str:
-    """Return the line that tells the browser how long to wait before it reconnects."""
+    """Return the line that tells the browser how long to wait before it reconnects.
+
+    Raises `ValueError` unless *milliseconds* is an int of 0 or more.
+    """
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int) or milliseconds < 0:
         raise ValueError(f"retry is a whole number of milliseconds, not {milliseconds!r}")
     return f"retry: {milliseconds}"

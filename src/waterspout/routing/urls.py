@@ -13,15 +13,16 @@ from werkzeug.exceptions import BadHost
 from werkzeug.routing import BuildError, Map, MapAdapter
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from ..context.request_context import _cv_app, _cv_request, current_app
+from ..context.request_context import _cv_app, _cv_request, current_app, request
 from ..http.location import plain_location
 from ..http.request import asks_for_socket, names_prefix_alone
+from ..security.redirects import is_on_host
 
 if TYPE_CHECKING:
     from ..http import Response as OwnResponse
     from ..interfaces import Application
 
-__all__ = ["abort", "bind_map", "build_beyond", "build_url", "redirect", "url_for"]
+__all__ = ["abort", "bind_map", "build_beyond", "build_url", "is_local_url", "redirect", "url_for"]
 
 
 def bind_map(url_map: Map, request: Any, name: str) -> MapAdapter:
@@ -224,6 +225,16 @@ def redirect(
         return current_app.redirect(location, code=code)
     made: Any = werkzeug.utils.redirect(location, code=code, Response=Response)
     return cast("OwnResponse", made)
+
+
+def is_local_url(url: str | None) -> bool:
+    """Tell whether *url*, which a client has sent, leads to this site: a path, or an absolute URL
+    of the host of the running request, as browsers read it.
+
+        target = request.args.get("next")
+        return redirect(target if is_local_url(target) else url_for("index"))
+    """
+    return bool(url) and is_on_host(str(url), request.host)
 
 
 def abort(code: int | WerkzeugResponse, *args: Any, **kwargs: Any) -> NoReturn:

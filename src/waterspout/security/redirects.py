@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-__all__ = ["has_host", "scheme_and_netloc"]
+__all__ = ["has_host", "is_on_host", "scheme_and_netloc"]
 
 _CUT_OFF = "".join(map(chr, range(0x21)))
 _READ_OTHERWISE = str.maketrans({"\t": None, "\n": None, "\r": None, "\\": "/"})
@@ -36,3 +36,19 @@ def scheme_and_netloc(url: str) -> tuple[str, str]:
         url = "//" + url[found.end() :]
     parts = urlsplit(url)
     return parts.scheme.lower(), parts.netloc.lower()
+
+
+def is_on_host(url: str, host: str) -> bool:
+    """Tell whether browsers that follow *url* from a page of *host* (with its port, if it has one)
+    stay there. An empty URL does not count as one.
+
+    SECURITY: CWE-601. ``https:host``, ``http:///host`` and ``javascript:…`` lead elsewhere, or
+    nowhere; so does what cannot be read.
+    """
+    try:
+        scheme, netloc = scheme_and_netloc(url)
+    except ValueError:
+        return False
+    if not scheme and not netloc:
+        return bool(url.strip(_CUT_OFF))
+    return scheme in ("", "http", "https") and netloc == host.lower()

@@ -300,7 +300,10 @@ class ChannelReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read the next bytes, waiting for them."""
+        """Read the next bytes, waiting for them.
+
+        Raises `RuntimeError` on the event loop's thread, which would wait for itself.
+        """
         if self._read >= len(self._piece):
             if asyncio._get_running_loop() is self._loop:
                 raise RuntimeError(

@@ -87,7 +87,10 @@ def open_listeners(
 
 
 def take_inherited(environ: MutableMapping[str, str]) -> tuple[int, ...]:
-    """Return the descriptors a parent handed over, and forget the variables that say so."""
+    """Return the descriptors a parent handed over, and forget the variables that say so.
+
+    Raises `ListenError` for variables whose values are not descriptor numbers.
+    """
     ours = environ.pop(FD_VARIABLE, "")
     if ours:
         try:

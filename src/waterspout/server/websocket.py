@@ -343,7 +343,10 @@ class Upgrading:
     async def accept(
         self, sink: Sink, subprotocol: str | None, headers: list[Header]
     ) -> SocketConnection | Capped:
-        """Complete the opening handshake."""
+        """Complete the opening handshake.
+
+        Raises `WebSocketClosed` if the client has gone.
+        """
         connection = self._connection
         if connection.lost:
             raise WebSocketClosed()

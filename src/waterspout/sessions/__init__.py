@@ -6,7 +6,16 @@ The names are those of Flask's `flask.sessions`.
 from __future__ import annotations
 
 from .cookie import SecureCookieSessionInterface, SessionCookieTooLarge, session_json_serializer
-from .interface import NullSession, SecureCookieSession, SessionInterface, SessionMixin
+from .interface import (
+    NullSession,
+    SecureCookieSession,
+    SessionInterface,
+    SessionMixin,
+    StoredSessionInterface,
+    cookie_attributes,
+    keep_from_caches,
+    vary_on_cookie,
+)
 
 __all__ = [
     "NullSession",
@@ -15,5 +24,9 @@ __all__ = [
     "SessionCookieTooLarge",
     "SessionInterface",
     "SessionMixin",
+    "StoredSessionInterface",
+    "cookie_attributes",
+    "keep_from_caches",
     "session_json_serializer",
+    "vary_on_cookie",
 ]

@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Any
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.http import dump_cookie
 
-from ..http.fields import add_field
 from ..json.tag import TaggedJSONSerializer
 from ..security.signing import key_ring, serializer, sha1
-from .interface import SecureCookieSession, SessionInterface, SessionMixin
+from .interface import (
+    SecureCookieSession,
+    SessionInterface,
+    SessionMixin,
+    cookie_attributes,
+    keep_from_caches,
+    vary_on_cookie,
+)
 from .keys import fallbacks_of
 
 if TYPE_CHECKING:
@@ -101,12 +107,12 @@ class SecureCookieSessionInterface(SessionInterface):
         # SECURITY: an answer that depends on the session must not be cached for others
         # (CVE-2023-30861, CVE-2026-27205).
         if session.accessed:
-            _vary_on_cookie(response)
+            vary_on_cookie(response)
         if not session:
             if session.modified:
                 name = self.get_cookie_name(app)
-                response.delete_cookie(name, **self._waterspout_cookie_attributes(app))
-                self._waterspout_keep_from_caches(app, session, response)
+                response.delete_cookie(name, **cookie_attributes(self, app))
+                keep_from_caches(app, response)
             return
         if not self.should_set_cookie(app, session):
             return
@@ -114,47 +120,12 @@ class SecureCookieSessionInterface(SessionInterface):
         assert signing is not None, "a session that is not null has a key"
         name = self.get_cookie_name(app)
         value: str = signing.dumps(dict(session))
-        attributes = self._waterspout_cookie_attributes(app)
+        attributes = cookie_attributes(self, app)
         attributes["expires"] = self.get_expiration_time(app, session)
         if app.config.get("SESSION_COOKIE_OVERSIZE") == "error":
             _check_size(name, value, attributes, app.config["MAX_COOKIE_SIZE"])
         response.set_cookie(name, value, **attributes)
-        self._waterspout_keep_from_caches(app, session, response)
-
-    def _waterspout_cookie_attributes(self, app: Application) -> dict[str, Any]:
-        return {
-            "domain": self.get_cookie_domain(app),
-            "path": self.get_cookie_path(app),
-            "secure": self.get_cookie_secure(app),
-            "partitioned": self.get_cookie_partitioned(app),
-            "samesite": self.get_cookie_samesite(app),
-            "httponly": self.get_cookie_httponly(app),
-        }
-
-    def _waterspout_keep_from_caches(
-        self, app: Application, session: SessionMixin, response: Response
-    ) -> None:
-        if not session.accessed:  # else it is said already
-            _vary_on_cookie(response)
-        if app.config.get("SESSION_COOKIE_PRIVATE"):
-            # SECURITY: a shared cache that stored the answer would hand the session on
-            # (RFC 9111 §7.3).
-            control = response.cache_control
-            if not control.no_store:
-                control.public = False
-                control.private = True
-
-
-def _vary_on_cookie(response: Response) -> None:
-    headers = response.headers
-    # PERF: the parsed view of the field costs 5 µs, and it is mostly not there, or ours. To ask
-    # for a field that is not there costs 1 µs: it makes an error that nobody sees.
-    for name, sent in headers:
-        if name.lower() == "vary":
-            if sent != "Cookie":
-                response.vary.add("Cookie")
-            return
-    add_field(headers, "Vary", "Cookie")
+        keep_from_caches(app, response)
 
 
 def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -> None:

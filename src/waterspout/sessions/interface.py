@@ -6,18 +6,28 @@ Requests of one session may run at the same time; an interface says what becomes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.datastructures import CallbackDict
 
+from ..http.fields import add_field
 from ..observed import Observed
 
 if TYPE_CHECKING:
     from ..http import Request, Response
 
-__all__ = ["NullSession", "SecureCookieSession", "SessionInterface", "SessionMixin"]
+__all__ = [
+    "NullSession",
+    "SecureCookieSession",
+    "SessionInterface",
+    "SessionMixin",
+    "StoredSessionInterface",
+    "cookie_attributes",
+    "keep_from_caches",
+    "vary_on_cookie",
+]
 
 #: An application: `waterspout.App`. Not its type, so that an override may name a class of its own.
 _App = Any
@@ -96,7 +106,10 @@ class SessionInterface(Observed):
         raise NotImplementedError
 
     def save_session(self, app: _App, session: SessionMixin, response: Response) -> None:
-        """Save *session* and set its cookie. Not called for a null session."""
+        """Save *session* and set its cookie. Not called for a null session.
+
+        An HTTP error that it raises, such as 503, is the answer in place of *response*.
+        """
         raise NotImplementedError
 
     def make_null_session(self, app: _App) -> NullSession:
@@ -156,3 +169,54 @@ class SessionInterface(Observed):
         if session.modified:
             return True
         return bool(session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
+
+
+class StoredSessionInterface(SessionInterface):
+    """A session interface that keeps sessions in a store, by an id in the cookie.
+
+    A request without the cookie has nothing to read: its session is made on first use, by
+    whichever code asks; `open_session` does not wait for anything then. A request with the
+    cookie has its session before any other code of the program runs.
+    """
+
+    #: Coroutine functions with the arguments of `open_session` and `save_session`, awaited in
+    #: their place where an event loop runs the request. None: those run in the request's thread.
+    open_session_async: Callable[[_App, Request], Awaitable[SessionMixin | None]] | None = None
+    save_session_async: Callable[[_App, SessionMixin, Response], Awaitable[None]] | None = None
+
+
+def cookie_attributes(interface: SessionInterface, app: _App) -> dict[str, Any]:
+    """Return the attributes of the session's cookie but its end, for `Response.set_cookie`."""
+    return {
+        "domain": interface.get_cookie_domain(app),
+        "path": interface.get_cookie_path(app),
+        "secure": interface.get_cookie_secure(app),
+        "partitioned": interface.get_cookie_partitioned(app),
+        "samesite": interface.get_cookie_samesite(app),
+        "httponly": interface.get_cookie_httponly(app),
+    }
+
+
+def keep_from_caches(app: _App, response: Response) -> None:
+    """Say that *response*, which sets the session's cookie, is for one client only."""
+    vary_on_cookie(response)
+    if app.config.get("SESSION_COOKIE_PRIVATE"):
+        # SECURITY: a shared cache that stored the answer would hand the session on
+        # (RFC 9111 §7.3).
+        control = response.cache_control
+        if not control.no_store:
+            control.public = False
+            control.private = True
+
+
+def vary_on_cookie(response: Response) -> None:
+    """Add ``Vary: Cookie`` to *response*, which depends on the session, unless it is there."""
+    headers = response.headers
+    # PERF: the parsed view of the field costs 5 µs, and it is mostly not there, or ours. To ask
+    # for a field that is not there costs 1 µs: it makes an error that nobody sees.
+    for name, sent in headers:
+        if name.lower() == "vary":
+            if sent != "Cookie":
+                response.vary.add("Cookie")
+            return
+    add_field(headers, "Vary", "Cookie")

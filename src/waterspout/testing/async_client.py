@@ -189,7 +189,10 @@ class AsyncDriver:
             self._lanes.release()
 
     async def open(self, request: WerkzeugRequest, follow_redirects: bool) -> TestResponse:
-        """Send a request and read its answer, and those it is redirected to."""
+        """Send a request and read its answer, and those it is redirected to.
+
+        Raises `ClientRedirectError` for a redirect loop.
+        """
         response = await self.visit(request).response()
         history: list[TestResponse] = []
         seen: set[tuple[str | None, int]] = set()
@@ -221,7 +224,10 @@ class AsyncDriver:
 
     @asynccontextmanager
     async def session_transaction(self, request: WerkzeugRequest) -> AsyncIterator[SessionMixin]:
-        """Open the client's session, and save it at the end of the block."""
+        """Open the client's session, and save it at the end of the block.
+
+        Raises `RuntimeError` if the session interface opens no session.
+        """
         app = self._app
         client = self._client
         client._add_cookies_to_wsgi(request.environ)

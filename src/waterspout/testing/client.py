@@ -101,7 +101,10 @@ class FlaskClient(Client):
     def session_transaction(self, *args: Any, **kwargs: Any) -> Any:
         """Open the client's session for reading and changing, in a ``with`` (or ``async
         with``) block; it is saved at the end. The arguments are those of
-        `App.test_request_context`."""
+        `App.test_request_context`.
+
+        Raises `TypeError` for a client without cookies.
+        """
         if self._cookies is None:
             raise TypeError("Cookies are disabled. Create a client with 'use_cookies=True'.")
         if self._waterspout_async is not None:
@@ -183,7 +186,10 @@ class FlaskClient(Client):
 
     def stream(self, *args: Any, **kwargs: Any) -> Visit:
         """Send a request as `open` does and return it while it runs, to read its answer piece
-        by piece or to go away; only in an ``async with`` block."""
+        by piece or to go away.
+
+        Raises `RuntimeError` outside an ``async with`` block.
+        """
         if self._waterspout_async is None:
             raise RuntimeError("stream() belongs to 'async with app.test_client() as client'.")
         return self._waterspout_async.visit(self._waterspout_request(args, kwargs))

@@ -75,6 +75,8 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Any:
     """Make a method run in a thread of ``self.executor`` and return a future to await.
 
     ``@run_on_executor(executor="_pool")`` takes the executor from another attribute.
+
+    Raises `ValueError` for a method and keywords together.
     """
     if args and kwargs:
         raise ValueError("run_on_executor takes a method, or the keyword 'executor', not both")

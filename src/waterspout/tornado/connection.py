@@ -134,6 +134,8 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         return future
 
     def answer(self, written: Written) -> Future[None]:
+        """Send a whole response. Raises `HTTPOutputError` if a header section was written
+        before."""
         if self._written is not None:
             raise HTTPOutputError("The head of the answer has been written")
         if not written.exact and written.body:
@@ -196,7 +198,10 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         return self._own.run(function, *args, **kwargs)
 
     def write(self, chunk: bytes) -> Future[None]:
-        """Write a piece of the body. The future is done when more may be written."""
+        """Write a piece of the body. The future is done when more may be written.
+
+        Raises `HTTPOutputError` before the header section, or after the end of the body.
+        """
         if self._written is None:
             return self._write_by_hand(chunk)
         if self.finished:

@@ -378,7 +378,10 @@ def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadReques
 
 
 def add_handlers(app: App, *arguments: Any) -> None:
-    """Add rules, as for `Application`, to *app* (`App.add_handlers`)."""
+    """Add rules, as for `Application`, to *app* (`App.add_handlers`).
+
+    Raises `ValueError` for a host pattern that does not match every host.
+    """
     host, rules = arguments if len(arguments) == 2 else (".*", *arguments)
     if host not in (".*", ".*$"):
         raise ValueError(

@@ -136,7 +136,10 @@ class DetachedStream:
             raise StreamClosedError(error) from error
 
     async def read_bytes(self, num_bytes: int, partial: bool = False) -> bytes:
-        """Return *num_bytes*, or with *partial* as many as are there, at least one."""
+        """Return *num_bytes*, or with *partial* as many as are there, at least one.
+
+        Raises `StreamClosedError` if the stream ends before.
+        """
         if partial:
             data = await self._complete(self._reader.read(num_bytes))
             if data:
@@ -146,7 +149,10 @@ class DetachedStream:
 
     async def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> bytes:
         """Return what comes up to and with *delimiter*. What is longer than *max_bytes*, or
-        64 KiB, closes the stream."""
+        64 KiB, closes the stream.
+
+        Raises `StreamClosedError` if the stream ends before, or the limit is passed.
+        """
         reader: Any = self._reader
         usual = reader._limit  # asyncio's StreamReader takes it only for all that it reads
         reader._limit = usual if max_bytes is None else max_bytes
@@ -166,7 +172,10 @@ class DetachedStream:
         return len(data)
 
     async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
-        """Return what comes up to and with a match of *regex*; limits as for `read_until`."""
+        """Return what comes up to and with a match of *regex*; limits as for `read_until`.
+
+        Raises `StreamClosedError` if the stream ends before, or the limit is passed.
+        """
         found = re.compile(regex).search
         data = b""
         while (match := found(data)) is None:

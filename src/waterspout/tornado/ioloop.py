@@ -251,7 +251,10 @@ class IOLoop:
         **kwargs: Any,
     ) -> object:
         """Call *callback* at *deadline*: a `time`, or a timedelta from now. Returns a handle for
-        `remove_timeout`."""
+        `remove_timeout`.
+
+        Raises `TypeError` for any other deadline.
+        """
         if isinstance(deadline, timedelta):
             return self.call_later(deadline.total_seconds(), callback, *args, **kwargs)
         if not isinstance(deadline, (int, float)):

@@ -20,6 +20,7 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from ..context.request_context import RequestContext
 from ..context.variables import request_var
 from ..dispatch.drivers import SYNC, Driver, drive
+from ..dispatch.pipeline import save_session
 from ..dispatch.plan import is_async
 from ..http.prepared import SENT
 from ..http.upgrade import UpgradeRequired
@@ -44,7 +45,10 @@ def socket_view(
     options: dict[str, Any],
 ) -> Function:
     """Return the view of a route whose WebSockets *func* serves; *options* are settings of
-    `SocketSettings` that the route has for itself."""
+    `SocketSettings` that the route has for itself.
+
+    Raises `TypeError` for a str in place of a list of str.
+    """
     if isinstance(subprotocols, str) or isinstance(origins, str):
         raise TypeError("subprotocols and origins are lists of str, such as ['chat'].")
     SocketSettings(**options)  # an impossible value is an error here, not at the first client
@@ -90,16 +94,8 @@ def _check_origin(ctx: RequestContext, origins: Collection[str] | None) -> None:
 
 async def _save_session(ctx: RequestContext, drv: Driver) -> list[Header]:
     """Save the session as an answer would, and return its cookies."""
-    app = ctx.app
-    session = ctx.session_to_save()
-    interface = app.session_interface
-    if session is None or interface.is_null_session(session):
-        return []
-    response = app.response_class()
-    if app._waterspout_session_is_lazy:
-        interface.save_session(app, session, response)
-    else:
-        await drv.call_io(app, interface.save_session, app, session, response)
+    response = ctx.app.response_class()
+    await save_session(ctx, drv, response)
     return [("Set-Cookie", value) for value in response.headers.getlist("Set-Cookie")]
 
 

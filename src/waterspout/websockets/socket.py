@@ -193,8 +193,8 @@ class WebSocket:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye, and wait until the client has done so, or its time is over.
 
-        Before accepting it refuses the client with 403. `ValueError` for a code that may not be
-        sent (RFC 6455 §7.4), or a reason above 123 bytes.
+        Raises `Forbidden` before the WebSocket is accepted, which refuses the client with 403, and
+        `ValueError` for a code that may not be sent (RFC 6455 §7.4) or a reason above 123 bytes.
         """
         if not self.accepted:
             raise Forbidden("The WebSocket was refused.")

@@ -49,7 +49,10 @@ def iterlistvalues(d: Any) -> Iterator[list[Any]]:
 
 
 def to_bytes(x: Any, charset: str | None = "utf-8", errors: str = "strict") -> bytes | None:
-    """Encode text; bytes and None stay."""
+    """Encode text; bytes and None stay.
+
+    Raises `TypeError` for any other value.
+    """
     if x is None or isinstance(x, bytes | bytearray | memoryview):
         return None if x is None else bytes(x)
     if isinstance(x, str):

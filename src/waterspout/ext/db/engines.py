@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from waterspout.ext import needs_extra
 
 from . import record_queries, unavailable
-from .urls import asynchronous, is_memory, names_driver
+from .urls import asynchronous, is_memory, named_driver
 
 with needs_extra("db"):
     import aiosqlite
@@ -95,7 +95,7 @@ class AppEngines:
     def _asynchronous(self, key: str | None, loop: asyncio.AbstractEventLoop) -> AsyncEngine:
         options = dict(self._options[key])
         url = options["url"]
-        names_driver = options.pop(_NAMES_DRIVER)
+        named = options.pop(_NAMED_DRIVER)
         given = options.get("connect_args", {})
         options.update(self._settings["SQLALCHEMY_ASYNC_ENGINE_OPTIONS"])
         for name in _FOR_SYNC:
@@ -103,7 +103,7 @@ class AppEngines:
         connect_args = dict(options.pop("connect_args", {}))
         defaults = options.pop(_DEFAULTS, {})
         given = {name: value for name, value in given.items() if name not in defaults}
-        url = asynchronous(url, names_driver, given)
+        url = asynchronous(url, named, given)
         for name in defaults:
             connect_args.pop(name, None)
         _bound_connecting(url, connect_args, self._settings["SQLALCHEMY_CONNECT_TIMEOUT"])
@@ -142,14 +142,14 @@ class AppEngines:
 # -- options ---------------------------------------------------------------------------
 
 #: Among the options of an engine, what is not for `create_engine`: the names of connection
-#: arguments that are defaults of ours; whether the program has named the driver.
+#: arguments that are defaults of ours; the driver that the program has named.
 _DEFAULTS = "_waterspout_defaults"
-_NAMES_DRIVER = "_waterspout_names_driver"
+_NAMED_DRIVER = "_waterspout_named_driver"
 
 
 def apply_defaults(options: dict[str, Any], url: sa.URL, settings: Mapping[str, Any]) -> None:
     """Add to the *options* of `create_engine` for *url* what is safe for a server."""
-    options[_NAMES_DRIVER] = names_driver(options["url"])
+    options[_NAMED_DRIVER] = named_driver(options["url"])
     options["url"] = url
     if is_memory(url):
         options["poolclass"] = pool.StaticPool

@@ -12,7 +12,7 @@ with needs_extra("db"):
     from sqlalchemy import make_url
     from sqlalchemy.engine import URL
 
-__all__ = ["asynchronous", "in_folder", "is_memory", "names_driver", "synchronous"]
+__all__ = ["asynchronous", "in_folder", "is_memory", "named_driver", "synchronous"]
 
 _OTHER_NAMES = {"postgres": "postgresql"}
 #: What `def` code uses where the URL names no driver, or one that is for the event loop.
@@ -48,24 +48,25 @@ def synchronous(url: str | URL) -> URL:
     return made.set(drivername=f"{backend}+{driver}" if driver else backend)
 
 
-def names_driver(url: str | URL) -> bool:
-    """Tell whether *url* names its driver."""
-    return "+" in make_url(url).drivername
+def named_driver(url: str | URL) -> str:
+    """Return the driver that *url* names; empty if it names none."""
+    return _parts(url)[2]
 
 
-def asynchronous(url: URL, is_named: bool, connect_args: Mapping[str, Any]) -> URL:
-    """Return *url* with a driver for the event loop: asyncpg, aiomysql, aiosqlite; its own if that
-    is one and the program has named it (*is_named*).
+def asynchronous(url: URL, named: str, connect_args: Mapping[str, Any]) -> URL:
+    """Return *url* with a driver for the event loop: asyncpg, aiomysql, aiosqlite; or the one that
+    the program has *named*, if it is one.
 
     A PostgreSQL URL that has arguments of libpq (``?sslmode=…``) or comes with *connect_args* gets
     psycopg, which knows these.
     """
-    made, backend, driver = _parts(url)
-    if is_named and driver in _ASYNC_ONLY | _BOTH:
-        return made.set(drivername=f"{backend}+{driver}")
-    chosen = _ASYNC.get(backend, driver)
-    if backend == "postgresql" and (made.query or connect_args):
+    made, backend, _ = _parts(url)
+    if named in _ASYNC_ONLY | _BOTH:
+        chosen = named
+    elif backend == "postgresql" and (made.query or connect_args):
         chosen = "psycopg"
+    else:
+        chosen = _ASYNC.get(backend, named)
     return made.set(drivername=f"{backend}+{chosen}" if chosen else backend)
 
 

@@ -40,7 +40,10 @@ class Logs:
             self.init_app(app)
 
     def init_app(self, app: App) -> None:
-        """Read the settings of *app*, and log as they say from now on."""
+        """Read the settings of *app*, and log as they say from now on.
+
+        Raises `ValueError` for a LOG_FORMAT that is neither 'text' nor 'json'.
+        """
         config = app.config
         kind = config.get("LOG_FORMAT") or "text"
         if kind not in _FORMATS:

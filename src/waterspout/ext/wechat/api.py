@@ -128,7 +128,10 @@ class API:
     def call(
         self, method: str, path: str, json: Any = None, params: Mapping[str, str] | None = None
     ) -> Calling[dict[str, Any]]:
-        """Send a call with the access token; renew that once if WeChat refuses it."""
+        """Send a call with the access token; renew that once if WeChat refuses it.
+
+        Raises `TokenRefused` if WeChat refuses the new token too, and the errors of the call.
+        """
         token = yield from self.access_token()
         for is_second in (False, True):
             given = {**(params or {}), "access_token": token}

@@ -128,7 +128,10 @@ class FakeWeChat:
     # -- login -------------------------------------------------------------------
 
     def allow_login(self, url: str) -> str:
-        """Return where WeChat sends a user who agrees to log in at *url* (of `login_url`)."""
+        """Return where WeChat sends a user who agrees to log in at *url* (of `login_url`).
+
+        Raises `AssertionError` for a URL that is not a login's.
+        """
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         if asked["appid"] != self.app_id or asked["response_type"] != "code":
             raise AssertionError(f"not the address of a login: {url}")

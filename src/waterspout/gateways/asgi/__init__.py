@@ -27,7 +27,10 @@ _GRACE = 10.0  # seconds for spawned work and stop hooks
 
 
 async def serve(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one ASGI scope: a request, a WebSocket, or the lifespan of the process."""
+    """Answer one ASGI scope: a request, a WebSocket, or the lifespan of the process.
+
+    Raises `ValueError` for a scope type that ASGI 3 does not define.
+    """
     kind = scope["type"]
     if kind == "http":
         await Answer(app, scope, receive, send).run()

@@ -65,7 +65,10 @@ class SocketAnswer(Answer):
     async def accept(
         self, sink: Sink, subprotocol: str | None, headers: list[Header]
     ) -> AsgiEnd | Capped:
-        """Complete the opening handshake."""
+        """Complete the opening handshake.
+
+        Raises `WebSocketClosed` if the client has gone.
+        """
         settings = self._settings
         caps = capped(self.app, self.exchange.incoming, sink, settings)
         self.exchange.abandoned = True  # there will be no HTTP answer

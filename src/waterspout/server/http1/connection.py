@@ -133,7 +133,11 @@ class Connection(Receiver):
         exchange.complete = True
         self.receiving = None
         if not exchange.bodied:
-            self._enqueue(exchange)
+            # PERF: what `_enqueue` does, mostly.
+            if self.running is None and not (self.waiting or self.stalled or self._pipelined):
+                self._start(exchange)
+            else:
+                self._enqueue(exchange)
             return
         self._continue_due = False
         self.deadline = NEVER

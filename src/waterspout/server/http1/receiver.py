@@ -193,10 +193,11 @@ class Receiver(Wire):
                 exchange.plan = ctx.plan
         if self.budget.used > self.budget.limit:
             self._decline_for_memory(exchange)
-        elif parser.content_length or parser.chunked:
-            self._begin_body(exchange)
-        elif incoming.upgrade and _wants_other_protocol(incoming):
-            self._await_upgrade(exchange)
+        elif parser.settled is None:
+            if parser.content_length or parser.chunked:
+                self._begin_body(exchange)
+            elif incoming.upgrade and _wants_other_protocol(incoming):
+                self._await_upgrade(exchange)
 
     def _await_upgrade(self, exchange: Exchange) -> None:
         """Take nothing more until it is known whether what follows is HTTP: see `detach`, which

@@ -42,7 +42,10 @@ def is_host(value: bytes) -> bool:
 
 
 def check_target(method: bytes, target: bytes) -> bytes | None:
-    """Check a target that is not a plain path (RFC 9112 §3.2); return the host in it."""
+    """Check a target that is not a plain path (RFC 9112 §3.2); return the host in it.
+
+    Raises `ProtocolError` with status 400 for a target that is not in the form its method requires.
+    """
     if b"#" in target:
         raise ProtocolError(400, "a fragment in the request target")
     if target == b"*":

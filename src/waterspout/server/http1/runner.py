@@ -284,21 +284,23 @@ def run_in_thread(connection: Connection, exchange: Exchange) -> None:
     except BaseException as error:
         lane.answer(cut, connection, exchange, error)
         return
-    _hand_over(connection, exchange, result, outgoing, context)
+    if outgoing is None:
+        lane.answer(connection.take_answer, exchange, result, None, None)
+    else:
+        _hand_over(connection, exchange, result, outgoing, context)
 
 
 def _hand_over(
     connection: Connection,
     exchange: Exchange,
     result: Any,
-    outgoing: Outgoing | None,
+    outgoing: Outgoing,
     context: contextvars.Context,
 ) -> None:
     """Give an answer to the loop, and stay with the request while it needs this thread."""
     lane = connection.server.lanes.views
-    if outgoing is None or not (outgoing.body is None or closes_by_code(result)):
-        if outgoing is not None:
-            close_response(result)
+    if not (outgoing.body is None or closes_by_code(result)):
+        close_response(result)
         lane.answer(connection.take_answer, exchange, result, outgoing, None)
         return
     thread = RequestThread.of_here(lane, context)

@@ -188,10 +188,10 @@ class Wire(asyncio.Protocol):
                 self.flush()  # pipelined answers: a slow reader shows before all are made
             return
         self.answer = data
-        outbox = self.outbox
-        outbox.wires.append(self)
-        if len(outbox.wires) == 1:
-            outbox.begin(self.loop)
+        wires = self.outbox.wires
+        wires.append(self)
+        if len(wires) == 1:
+            self.outbox.begin(self.loop)
 
     def flush(self) -> None:
         """Write what `send` was given."""

@@ -87,7 +87,10 @@ def adhoc_context(hosts: tuple[str, ...] = ()) -> ssl.SSLContext:
 
 
 def make_certificate(hosts: tuple[str, ...] = ()) -> tuple[bytes, bytes]:
-    """Return a self-signed certificate and its key, both PEM, for localhost and `hosts`."""
+    """Return a self-signed certificate and its key, both PEM, for localhost and `hosts`.
+
+    Raises `TlsError` if the package ``cryptography`` is not installed.
+    """
     try:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization

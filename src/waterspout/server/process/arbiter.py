@@ -131,7 +131,10 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
         super().signal(sig, frame)
 
     def handle_int(self) -> None:
-        """Stop gracefully, as for SIGTERM."""
+        """Stop gracefully, as for SIGTERM.
+
+        Raises `StopIteration`, which is how gunicorn's arbiter ends its loop.
+        """
         raise StopIteration
 
     def handle_usr2(self) -> None:

@@ -74,6 +74,8 @@ MEANINGS: dict[str, Meaning] = {
     "proxy_protocol": Meaning("honoured", "v1, v2 and auto all take both versions"),
     "proxy_allow_ips": Meaning("honoured", "with proxy_protocol"),
     "asgi_loop": Meaning("honoured", "`loop`"),
+    "pre_request": Meaning("honoured", "called on the event loop; the header fields are fixed"),
+    "post_request": Meaning("honoured", "called on the event loop when the answer is sent"),
     "accesslog": Meaning("honoured"),
     "access_log_format": Meaning("honoured"),
     "statsd_host": Meaning("honoured"),
@@ -88,8 +90,6 @@ MEANINGS: dict[str, Meaning] = {
         "ignored", "X-Forwarded-Proto of a trusted proxy names the scheme"
     ),
     "forwarder_headers": Meaning("ignored", "header fields do not become SCRIPT_NAME"),
-    "pre_request": Meaning("ignored", "use before_request hooks of the application"),
-    "post_request": Meaning("ignored", "use teardown_request hooks of the application"),
     "ssl_version": Meaning("ignored", "as in gunicorn; use the ssl_context hook"),
     "suppress_ragged_eofs": Meaning("ignored", "a connection that is cut is no error"),
     "do_handshake_on_connect": Meaning("ignored", "handshakes have a time limit"),

@@ -251,7 +251,10 @@ def prepare_log() -> None:
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes the event loop: ``"uvloop"``, ``"asyncio"``, or the better one there is."""
+    """Return what makes the event loop: ``"uvloop"``, ``"asyncio"``, or the better one there is.
+
+    Raises `SettingsError` for ``"uvloop"`` where the package is not installed.
+    """
     if name == "asyncio":
         return asyncio.new_event_loop
     try:

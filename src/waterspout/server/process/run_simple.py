@@ -60,6 +60,10 @@ def run_simple(
 
     `reloader_interval`, `reloader_type`, `request_handler` and `passthrough_errors` belong to
     Werkzeug's server and have no effect.
+
+    Raises `TypeError` for a port that is not an int, `ValueError` for threads and processes
+    together, and `SystemExit` with the exit status of the supervisor, or of a server that has
+    failed.
     """
     if not isinstance(port, int):
         raise TypeError("port must be an integer")

@@ -39,6 +39,7 @@ from ..settings_sources import unknown_variables
 from ..sockets import Listener
 from .app_loader import ApplicationError, resolve
 from .gunicorn_settings import settings_from, warnings
+from .request_hooks import HookedServer, HookingLog, has_hooks
 from .run import EXIT_STARTUP_FAILED, end_tasks, loop_factory, raise_descriptor_limit
 from .signals import ServerSignals, exit_now
 
@@ -56,7 +57,10 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     _has_served = _is_leaving = False
 
     def load_wsgi(self) -> None:
-        """Load the application, or make it where a factory was named."""
+        """Load the application, or make it where a factory was named.
+
+        Raises `AppImportError`, which gunicorn reports, if there is no such application.
+        """
         try:
             self.settings = getattr(self.app, "settings", None) or settings_from(self.cfg)
         except (SettingsError, OSError, ValueError) as ex:  # OSError: a certificate
@@ -117,9 +121,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         settings = self.settings
         try:
             listeners = [Listener(_owned(sock), shared=True) for sock in self.sockets]
-            self.server = Server(
-                self.wsgi, settings, listeners=listeners, access_log=self._access_log(settings)
-            )
+            self.server = self._make_server(listeners)
             raise_descriptor_limit(settings.limits.max_connections)
             # The application may have set handlers of its own when it was imported.
             with (
@@ -137,6 +139,15 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             known = isinstance(ex, (StartupError, SettingsError, TlsError))
             self.log.error("%s", ex, exc_info=ex.__cause__ if known else ex)
             sys.exit(EXIT_STARTUP_FAILED)
+
+    def _make_server(self, listeners: list[Listener]) -> Server:
+        settings, log = self.settings, self._access_log(self.settings)
+        if has_hooks(self.cfg):
+            hooking = HookingLog(log, self)
+            return HookedServer(
+                self.wsgi, settings, listeners=listeners, access_log=hooking, worker=self
+            )
+        return Server(self.wsgi, settings, listeners=listeners, access_log=log)
 
     async def _serve(self, server: Server) -> None:
         beat = asyncio.create_task(self._beat(server))

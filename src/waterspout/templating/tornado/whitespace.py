@@ -14,6 +14,8 @@ def filter_whitespace(mode: str, text: str) -> str:
 
     ``all`` keeps it. ``single`` leaves one blank or one line break of each run. ``oneline`` leaves
     one blank of each run, line breaks included.
+
+    Raises `Exception` for another mode, as Tornado does.
     """
     match mode:
         case "all":

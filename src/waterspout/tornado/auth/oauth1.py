@@ -36,7 +36,10 @@ class OAuthMixin(CallsService):
         http_client: Any = None,
     ) -> None:
         """Get a request token, keep it in a cookie, and send the browser to the service, which
-        sends it back to *callback_uri*. With ``oob`` the service's URL is written out instead."""
+        sends it back to *callback_uri*. With ``oob`` the service's URL is written out instead.
+
+        Raises `ValueError` for a *callback_uri* where the service takes none.
+        """
         if callback_uri and self._OAUTH_NO_CALLBACKS:
             raise ValueError("This service does not support oauth_callback")
         http = http_client or self.get_auth_http_client()

@@ -77,7 +77,10 @@ class FacebookGraphMixin(OAuth2Mixin):
         extra_fields: dict[str, Any] | None = None,
     ) -> dict[str, Any] | None:
         """Return the user of the code: the usual fields and *extra_fields*, *access_token* and
-        *session_expires*."""
+        *session_expires*.
+
+        Raises `AuthError` if the service's response has no access token.
+        """
         url = self._oauth_request_token_url(redirect_uri, client_id, client_secret, code)
         response = await self.get_auth_http_client().fetch(url)
         access = json_decode(response.body)

@@ -124,7 +124,10 @@ def read_form(
     content_type: str, body: bytes, coding: str | None, config: ParseBodyConfig | None
 ) -> tuple[Arguments, Files]:
     """Return the fields and the files of a body, see `parse_body_arguments`. *coding* is its
-    Content-Encoding."""
+    Content-Encoding.
+
+    Raises `HTTPInputError` for a body with a Content-Encoding, or one that cannot be parsed.
+    """
     # PERF: most bodies are no forms, and their type need not be taken apart.
     kind = content_type[: len(URLENCODED)].lower()
     if kind != URLENCODED and not kind.startswith(MULTIPART):

@@ -91,7 +91,10 @@ def _outgoing(handler: RequestHandler) -> SimpleCookie:
 
 
 def clear_cookie(handler: RequestHandler, name: str, **kwargs: Any) -> None:
-    """Have the client forget a cookie."""
+    """Have the client forget a cookie.
+
+    Raises `TypeError` for ``expires`` and ``max_age``, which this function sets.
+    """
     for excluded in ("expires", "max_age"):
         if excluded in kwargs:
             raise TypeError(f"clear_cookie() got an unexpected keyword argument '{excluded}'")
@@ -110,7 +113,10 @@ def clear_all_cookies(handler: RequestHandler, **kwargs: Any) -> None:
 def create_signed_value(
     handler: RequestHandler, name: str, value: str | bytes, version: int | None = None
 ) -> bytes:
-    """Return *value* signed with the setting ``cookie_secret``."""
+    """Return *value* signed with the setting ``cookie_secret``.
+
+    Raises `Exception` where ``cookie_secret`` is a dict and ``key_version`` is not set.
+    """
     secret = _secret(handler)
     key_version = None
     if isinstance(secret, dict):

@@ -209,7 +209,10 @@ def _complete_head(handler: RequestHandler) -> bool:
 def redirect(
     handler: RequestHandler, url: str, permanent: bool = False, status: int | None = None
 ) -> None:
-    """Finish with a redirect to *url*: 302, 301 if *permanent*, or *status*."""
+    """Finish with a redirect to *url*: 302, 301 if *permanent*, or *status*.
+
+    Raises `Exception` after the header section was sent.
+    """
     if handler._headers_written:
         raise Exception("Cannot redirect after headers have been written")
     if status is None:

@@ -22,6 +22,7 @@ class ErrorHandler(RequestHandler):
         self.set_status(status_code)
 
     def prepare(self) -> None:
+        """Raises `HTTPError` with the handler's status."""
         raise HTTPError(self._status_code)
 
     # A request that does nothing needs no protection: a POST to a wrong URL gets 404, not 403.
@@ -47,6 +48,9 @@ class RedirectHandler(RequestHandler):
         self._permanent = permanent
 
     def get(self, *args: Any, **kwargs: Any) -> None:
+        """Redirect to the URL that the path's groups are formatted into. Raises `HTTPError` (400)
+        if the groups change its scheme or host, or bring characters that a header field cannot
+        hold."""
         to_url = self._url.format(*args, **kwargs)
         try:
             # The query first: adding it writes the URL anew, and so may change how it reads.

@@ -1,0 +1,66 @@
+"""Who the user of the running request is, found once and kept in `g`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.local import LocalProxy
+
+from waterspout import current_app, g, has_request_context
+
+if TYPE_CHECKING:
+    from waterspout import App
+
+    from .login_manager import LoginManager
+
+__all__ = [
+    "app_here",
+    "current_user",
+    "find_current_user",
+    "load_current_user",
+    "manager_here",
+]
+
+
+def app_here() -> App:
+    """Return the current application itself, which signals name as their sender."""
+    found: App = current_app._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy's
+    return found
+
+
+def manager_here() -> LoginManager:
+    """Return the `LoginManager` of the current application.
+
+    Raises:
+        RuntimeError: It has none.
+    """
+    found: LoginManager | None = getattr(current_app, "login_manager", None)
+    if found is None:
+        raise RuntimeError(
+            f"The application {current_app.name!r} has no LoginManager; write LoginManager(app), or"
+            " login_manager.init_app(app), where it is set up."
+        )
+    return found
+
+
+def find_current_user() -> Any:
+    """Return the user of the running request, nobody in particular if no one is logged in; None
+    without a request."""
+    if not has_request_context():
+        return None
+    if "_login_user" not in g:
+        manager_here()._load_user()
+    return g._login_user
+
+
+async def load_current_user() -> Any:
+    """Do as `find_current_user` from ``async def`` code: ``async def`` loaders are awaited, others
+    run in a worker thread."""
+    if has_request_context() and "_login_user" not in g:
+        await manager_here()._load_user_async()
+    return find_current_user()
+
+
+#: The user of the running request. In ``async def`` views and in request handlers it has been
+#: loaded before they run.
+current_user: Any = LocalProxy(find_current_user)

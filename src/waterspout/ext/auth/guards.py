@@ -1,0 +1,68 @@
+"""What stands before a view, or a method of a request handler, and may refuse: the core of
+`login_required` and its like.
+
+An ``async def`` function stays one, so that it runs on the event loop. What a refusal returns is
+what any view may; for a request handler it is written as the handler's response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any, TypeVar, cast
+
+from waterspout import RequestHandler, current_app
+
+from .current import load_current_user
+
+__all__ = ["guarded"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Refusal = Callable[[], Any]
+
+
+def guarded(func: F, refusal: Callable[[], Refusal | None]) -> F:
+    """Return *func* with *refusal* asked before: None lets in, a function gives the answer."""
+    if iscoroutinefunction(func):
+
+        @wraps(func)
+        async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+            await load_current_user()
+            refuse = refusal()
+            if refuse is None:
+                return await func(*args, **kwargs)
+            answer = refuse()
+            return _given(args, await answer if isawaitable(answer) else answer)
+
+        return cast("F", guarded_async)
+
+    @wraps(func)
+    def guarded_sync(*args: Any, **kwargs: Any) -> Any:
+        refuse = refusal()
+        if refuse is None:
+            return current_app.ensure_sync(func)(*args, **kwargs)
+        answer = refuse()
+        # A coroutine is awaited by whoever called: views and handlers' methods may return one.
+        return _given_later(args, answer) if isawaitable(answer) else _given(args, answer)
+
+    return cast("F", guarded_sync)
+
+
+async def _given_later(args: tuple[Any, ...], answer: Any) -> Any:
+    return _given(args, await answer)
+
+
+def _given(args: tuple[Any, ...], answer: Any) -> Any:
+    """Return *answer* as a view does; where the first of *args* is a handler, write it there."""
+    if not args or not isinstance(args[0], RequestHandler):
+        return answer
+    handler = args[0]
+    response = current_app.make_response(answer)
+    handler.set_status(response.status_code)
+    handler.clear_header("Content-Type")
+    for name, value in response.headers:
+        if name.lower() != "content-length":
+            handler.add_header(name, value)
+    handler.finish(response.get_data())
+    return None

@@ -1,0 +1,195 @@
+"""Sessions that are kept on the server (in place of ``flask_session``).
+
+    from waterspout import App, session
+    from waterspout.ext.sessions import Session
+
+    app = App(__name__)
+    Session(app)  # in an SQLite file of the instance folder
+
+    @app.post("/login")
+    async def login():
+        session.regenerate()
+        session["user"] = "ada"
+        return "Welcome"
+
+SESSION_URL chooses the store; SESSION_TYPE and what belongs to it are Flask-Session's, and
+sessions that Flask-Session has written are read. The cookie holds an id, nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from waterspout import run_in_thread, session
+
+from .base import ServerSideSessionInterface, interface_here, setting
+from .defaults import Defaults
+from .outage import StoreUnavailable
+from .store import SessionInfo, drive
+from .stored_session import ServerSideSession
+
+__all__ = [
+    "Defaults",
+    "ServerSideSession",
+    "ServerSideSessionInterface",
+    "Session",
+    "SessionInfo",
+    "StoreUnavailable",
+    "of",
+    "of_async",
+    "revoke",
+    "revoke_async",
+]
+
+_SETTINGS = {
+    "redis": {"client": "SESSION_REDIS"},
+    "memcached": {"client": "SESSION_MEMCACHED"},
+    "cachelib": {"client": "SESSION_CACHELIB"},
+    "filesystem": {
+        "cache_dir": "SESSION_FILE_DIR",
+        "threshold": "SESSION_FILE_THRESHOLD",
+        "mode": "SESSION_FILE_MODE",
+    },
+    "sqlalchemy": {
+        "client": "SESSION_SQLALCHEMY",
+        "table": "SESSION_SQLALCHEMY_TABLE",
+        "sequence": "SESSION_SQLALCHEMY_SEQUENCE",
+        "schema": "SESSION_SQLALCHEMY_SCHEMA",
+        "bind_key": "SESSION_SQLALCHEMY_BIND_KEY",
+        "cleanup_n_requests": "SESSION_CLEANUP_N_REQUESTS",
+    },
+}
+_COMMON = {
+    "key_prefix": "SESSION_KEY_PREFIX",
+    "use_signer": "SESSION_USE_SIGNER",
+    "permanent": "SESSION_PERMANENT",
+    "sid_length": "SESSION_ID_LENGTH",
+    "serialization_format": "SESSION_SERIALIZATION_FORMAT",
+}
+_CLASSES = {
+    "redis": "RedisSessionInterface",
+    "memcached": "MemcachedSessionInterface",
+    "cachelib": "CacheLibSessionInterface",
+    "filesystem": "FileSystemSessionInterface",
+    "sqlalchemy": "SqlAlchemySessionInterface",
+}
+
+
+class Session:
+    """Keeps the sessions of *app* on the server: sets its ``session_interface``."""
+
+    def __init__(self, app: Any = None) -> None:
+        self.app = app
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Any) -> None:
+        """Set up *app*, by its settings.
+
+        Raises:
+            ValueError: SESSION_TYPE or SESSION_URL names no store that there is.
+            ModuleNotFoundError: The store's package is not installed; names the extra.
+        """
+        app.session_interface = self._get_interface(app)
+
+    def _get_interface(self, app: Any) -> ServerSideSessionInterface:
+        kind = setting(app.config, "SESSION_TYPE")
+        common = {name: setting(app.config, key) for name, key in _COMMON.items()}
+        if kind is None:
+            return _by_url(app, common)
+        kind = kind.lower()
+        if kind not in _CLASSES:
+            raise ValueError(
+                f"Unrecognized value for SESSION_TYPE: {kind}. There are"
+                f" {', '.join(_CLASSES)}; without SESSION_TYPE, SESSION_URL says where."
+            )
+        own = {name: setting(app.config, key) for name, key in _SETTINGS[kind].items()}
+        interface = getattr(import_module(f".{kind}", __name__), _CLASSES[kind])
+        made: ServerSideSessionInterface = interface(app, **common, **own)
+        return made
+
+
+def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
+    url: str = setting(app.config, "SESSION_URL")
+    scheme = url.partition(":")[0]
+    common["cleanup_n_requests"] = setting(app.config, "SESSION_CLEANUP_N_REQUESTS") or 1000
+    made: ServerSideSessionInterface
+    if scheme in {"redis", "rediss", "unix"}:
+        del common["cleanup_n_requests"]
+        clients = import_module("..redis_clients", __name__)
+        redis = import_module(".redis", __name__)
+        client = clients.client_of(
+            url,
+            timeout=setting(app.config, "SESSION_TIMEOUT"),
+            connections=setting(app.config, "SESSION_POOL_SIZE"),
+        )
+        made = redis.RedisSessionInterface(app, client=client, **common)
+    elif scheme == "sqlite":
+        sqlite = import_module(".sqlite", __name__)
+        made = sqlite.SqliteSessionInterface(app, url=url, **common)
+    elif "://" in url:
+        sql = import_module(".sqlalchemy", __name__)
+        common["table"] = setting(app.config, "SESSION_SQLALCHEMY_TABLE")
+        made = sql.SqlAlchemySessionInterface(app, client=url, **common)
+    else:
+        raise ValueError(f"SESSION_URL is a URL such as 'redis://localhost/0', not {url!r}")
+    return made
+
+
+def _user(user: Any) -> str:
+    get_id = getattr(user, "get_id", None)
+    return str(user if get_id is None else get_id())
+
+
+def of(user: Any) -> list[SessionInfo]:
+    """List the live sessions of *user*: an object with ``get_id()``, or what the session has under
+    SESSION_USER_KEY. The newest comes first.
+
+    Raises:
+        StoreUnavailable: 503.
+    """
+    interface = interface_here()
+    return drive(interface.list_of(_user(user), interface._store))
+
+
+async def of_async(user: Any) -> list[SessionInfo]:
+    """Do what `of` does, on the event loop."""
+    interface = interface_here()
+    if interface.open_session_async is None:
+        return await run_in_thread(of, user)
+    return await interface.list_of(_user(user), interface._async_store())
+
+
+def revoke(
+    id: str | SessionInfo | None = None, *, user: Any = None, keep_current: bool = False
+) -> int:
+    """End the session *id* (of a list, or a session's ``sid``), or all those of *user*, but with
+    *keep_current* the one of this request. Return how many were ended.
+
+    Raises:
+        StoreUnavailable: 503.
+    """
+    interface = interface_here()
+    return drive(_revoke(interface, interface._store, id, user, keep_current))
+
+
+async def revoke_async(
+    id: str | SessionInfo | None = None, *, user: Any = None, keep_current: bool = False
+) -> int:
+    """Do what `revoke` does, on the event loop."""
+    interface = interface_here()
+    if interface.open_session_async is None:
+        return await run_in_thread(revoke, id, user=user, keep_current=keep_current)
+    return await _revoke(interface, interface._async_store(), id, user, keep_current)
+
+
+async def _revoke(
+    interface: ServerSideSessionInterface, store: Any, id: Any, user: Any, keep_current: bool
+) -> int:
+    if (id is None) == (user is None):
+        raise TypeError("revoke() takes the id of one session, or user= for all of a user's")
+    if user is not None:
+        spare = getattr(session, "sid", None) if keep_current else None
+        return await interface.revoke_all(_user(user), spare, store)
+    return await interface.revoke_one(id.id if isinstance(id, SessionInfo) else id, store)
