@@ -163,10 +163,11 @@ class AmqpBroker(Broker):
                         accepted = await self.accept(Delivery(message.body, message, times))
                         if accepted is not None:
                             yield accepted
-                raise ConnectionError("the connection was closed")
-            except self.gone as error:
-                self._held.clear()  # RabbitMQ gives them to others
-                await absence.note(error)
+                error: Exception = ConnectionError("the connection was closed")
+            except self.gone as raised:
+                error = raised
+            self._held.clear()  # RabbitMQ gives them to others
+            await absence.note(error)
 
     async def _consume(
         self, connection: AbstractConnection
