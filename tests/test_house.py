@@ -267,8 +267,8 @@ for name in json.loads(sys.argv[2]):
 print(json.dumps(failures))
 """
 PRELOADED = (
-    "asyncio blinker click itsdangerous jinja2 logging markupsafe websockets.client"
-    " websockets.server werkzeug.wrappers"
+    "aio_pika asyncio blinker click itsdangerous jinja2 logging markupsafe nats redis.asyncio"
+    " taskiq websockets.client websockets.server werkzeug.wrappers"
 )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .blueprints import Blueprint as Blueprint
     from .concurrency.background import run_in_thread as run_in_thread
     from .concurrency.background import spawn as spawn
+    from .concurrency.private_loop import on_private_loop as on_private_loop
     from .concurrency.streaming import sse as sse
     from .concurrency.streaming import stream_with_context as stream_with_context
     from .concurrency.thread_pools import thread_stats as thread_stats
@@ -80,6 +81,7 @@ _HOME = {
     "flashing": ("flash", "get_flashed_messages"),
     "http": ("Request", "Response"),
     "http.sse": ("ServerSentEvent",),
+    "concurrency.private_loop": ("on_private_loop",),
     "concurrency.thread_pools": ("thread_stats",),
     "dispatch.make_response": ("jsonify", "make_response"),
     "concurrency.streaming": ("sse", "stream_with_context"),

@@ -1,9 +1,9 @@
-"""The application: what Flask's users know as ``Flask``.
+"""The application class, `App` (Flask's ``Flask``).
 
-`App` puts `registration` (what can be registered) and `pipeline` (one request's way)
-together, and has the doors: it is a WSGI callable and an ASGI callable, runs on the
-native server, and gives test clients. Flask's methods for the stages of a request are
-here, for programs that call or override them; each drives the pipeline's own stage.
+`App` combines `registration` (what can be registered) and `dispatch.pipeline` (the stages of a
+request), and is the entry of every gateway: a WSGI callable, an ASGI callable, an application of
+the native server and of the test clients. Flask's methods for the stages of a request are here,
+for programs that call or override them; each drives the pipeline's stage.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Overriding one of these means that requests must come by the WSGI door.
+#: Methods whose override is kept by sending every request through WSGI.
 _WSGI_SEAMS = ("wsgi_app", "__call__", "request_context", "app_context")
 
 
@@ -77,10 +77,26 @@ class App(Joining):
         async def hello(name):
             return {"hello": name}
 
-    *import_name* is the module that the application is defined in, usually ``__name__``:
-    its folder is the root of ``static`` and ``templates``. The constructor takes what
-    Flask's does. The settings are the "modern" preset; ``waterspout.flask.Flask`` is the
-    same class with Flask's.
+    The settings are the "modern" preset; ``waterspout.flask.Flask`` is the same class with
+    Flask's defaults.
+
+    Args:
+        import_name: The module that the application is defined in, usually ``__name__``. Its folder
+            is the root of ``static`` and ``templates``.
+        static_url_path: URL prefix of the static files; by default ``/`` and the folder's name.
+        static_folder: Folder of the static files, below *root_path*; None: no static files.
+        static_host: Host that serves the static files; only, and always, with *host_matching*.
+        host_matching: Rules match by their option ``host``, which each must then have.
+        subdomain_matching: Rules match by their option ``subdomain``, below SERVER_NAME.
+        template_folder: Folder of the templates, below *root_path*; None: no folder.
+        instance_path: Absolute path of the folder for files of this installation; by default found
+            beside the package (`auto_find_instance_path`).
+        instance_relative_config: Whether files of `config` are looked for in *instance_path*
+            instead of *root_path*.
+        root_path: Folder of the application; by default that of *import_name*.
+
+    Raises `AssertionError` for *static_host* without *host_matching*, or the other way round, and
+    `ValueError` for an *instance_path* that is not absolute.
     """
 
     request_class: type[Request] = Request
@@ -146,16 +162,16 @@ class App(Joining):
             self._waterspout_note_change()
 
     def _waterspout_note_change(self) -> None:
-        """Look again for what the program has replaced."""
+        """Work out again which methods and classes the program has replaced."""
         self._waterspout_overridden = frozenset(
             name for name in SEAMS if self._waterspout_overrides(name)
         )
-        #: Whether requests must come by the WSGI door, because the program wrapped or replaced it
-        #: (``app.wsgi_app = Middleware(app.wsgi_app)``). PERF: read for every request.
+        #: Whether requests must go through WSGI, because the program wrapped or replaced it
+        #: (``app.wsgi_app = Middleware(app.wsgi_app)``).
         self._waterspout_needs_wsgi = any(self._waterspout_overrides(name) for name in _WSGI_SEAMS)
         #: Whether the session may be opened on first use.
         self._waterspout_session_is_lazy = is_lazy(self.session_interface)
-        #: Whether the path alone decides what a request matches.
+        #: Whether a request is matched by its path alone, whatever its host.
         self._waterspout_matches_by_path = (
             "create_url_adapter" not in self._waterspout_overridden and not self.subdomain_matching
         )
@@ -166,8 +182,8 @@ class App(Joining):
 
     @property
     def _waterspout_matches_early(self) -> bool:
-        """Whether a request may be matched before its context is current: no converter and
-        no adapter of the program's own runs for it."""
+        """Whether a request may be matched before its context is current: no converter or
+        URL adapter of the program runs for it."""
         return (
             "create_url_adapter" not in self._waterspout_overridden
             and self._waterspout_route_table.stock_converters
@@ -227,7 +243,8 @@ class App(Joining):
         return f
 
     def _waterspout_take_first_request(self) -> tuple[Future[None], list[Callable[[], Any]]]:
-        """Return a future of the once-hooks' end, and the hooks if it is the caller's turn."""
+        """Return a future of the end of the functions that run once, and those functions if the
+        caller is the one to run them."""
         with self._waterspout_first_request_lock:
             if self._waterspout_first_request is not None:
                 return self._waterspout_first_request, []
@@ -370,7 +387,7 @@ class App(Joining):
         raise FormDataRoutingRedirect(request)
 
     def make_default_options_response(self) -> Response:
-        """Make the automatic answer to OPTIONS."""
+        """Make the automatic response to OPTIONS."""
         adapter = cast("MapAdapter", current_context().url_adapter)
         response = self.response_class()
         response.allow.update(adapter.allowed_methods())
@@ -427,10 +444,10 @@ class App(Joining):
         finally:
             builder.close()
 
-    # -- doors -------------------------------------------------------------------------
+    # -- gateways ----------------------------------------------------------------------
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a WSGI request. Wrap this with middleware, not the app itself:
+        """Handle a WSGI request (PEP 3333). Wrap this with middleware, not the app itself:
         ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
         mounts = self._waterspout_mounts and takes_environ(self, environ)
         mount = self._waterspout_mounted_at(path_of(environ)) if mounts else None
@@ -445,7 +462,7 @@ class App(Joining):
                 response = self.full_dispatch_request()
             except BaseException as raised:
                 error = None if self.should_ignore_error(raised) else raised
-                # NOTE: no WSGI server knows what to do with the cancellation of a coroutine.
+                # NOTE: no WSGI server handles the cancellation of a coroutine.
                 if not isinstance(raised, (Exception, CancelledError)):
                     raise
                 response = self.handle_exception(raised)  # type: ignore[arg-type]
@@ -465,11 +482,11 @@ class App(Joining):
                 ctx.pop(error)
 
     def __call__(self, first: Any, second: Any = None, third: Any = None, /) -> Any:
-        """Answer as a WSGI application ``app(environ, start_response)``, or as an ASGI one
+        """Serve as a WSGI application ``app(environ, start_response)``, or as an ASGI one
         ``await app(scope, receive, send)``.
 
-        Servers that cannot tell an ASGI 3 application by looking (uvicorn) call it in the
-        manner of ASGI 2, with the scope alone.
+        Servers that do not recognise an ASGI 3 application (uvicorn) call it as one of ASGI 2,
+        with the scope alone.
         """
         if third is not None:
             return load("waterspout.gateways.asgi:serve")(self, first, second, third)
@@ -487,7 +504,7 @@ class App(Joining):
     ) -> None:
         """Serve the application on our server until it is stopped.
 
-        *host* and *port* default to SERVER_NAME, else 127.0.0.1 and 5000. *debug* adds
+        *host* and *port* default to SERVER_NAME, else 127.0.0.and 5000. *debug* adds
         reloading and the error page. *options* are those of Werkzeug's `run_simple`.
         """
         load("waterspout.cli.run_commands:run_app")(
@@ -508,5 +525,5 @@ class App(Joining):
         return cls(self, **kwargs)
 
 
-#: The methods of our own, as they are before any program replaces one.
+#: The methods as shipped, to tell whether a program has replaced one.
 _OWN = {name: getattr(App, name) for name in (*SEAMS, *_WSGI_SEAMS)}

@@ -34,7 +34,7 @@ DeferredSetupFunction = Callable[["BlueprintSetupState"], None]
 
 
 class BlueprintSetupState:
-    """One registration of a blueprint on an application: what deferred functions are passed."""
+    """One registration of a blueprint on an application. Deferred functions are called with it."""
 
     def __init__(
         self, blueprint: Blueprint, app: Any, options: Any, first_registration: bool
@@ -127,7 +127,7 @@ class Blueprint(Scaffold):
         self.cli_group = cli_group
         self.deferred_functions: list[DeferredSetupFunction] = []
         self._blueprints: list[tuple[Blueprint, dict[str, Any]]] = []
-        # PERF: the application's own list has the standard processor; once a page is enough.
+        # The application's own list has the standard processor already.
         self.template_context_processors.clear()
 
     def _check_setup_finished(self, f_name: str) -> None:

@@ -55,109 +55,137 @@ class Setting(NamedTuple):
 SETTINGS: Mapping[str, Setting] = MappingProxyType(
     {
         # -- running and errors
-        "DEBUG": Setting(None, "Explain errors and reload on change; None is off."),
-        "TESTING": Setting(False, "Let exceptions reach the test instead of becoming a 500."),
+        "DEBUG": Setting(None, "Show errors in the browser and reload on changes; None: off."),
+        "TESTING": Setting(
+            False, "Raise unhandled exceptions in the test instead of responding with 500."
+        ),
         "PROPAGATE_EXCEPTIONS": Setting(
-            None, "Re-raise unhandled exceptions; None means when DEBUG or TESTING is on."
+            None, "Raise unhandled exceptions in the server; None: when DEBUG or TESTING is on."
         ),
         "TRAP_HTTP_EXCEPTIONS": Setting(
-            False, "Treat HTTP errors as ordinary exceptions, without their pages."
+            False, "Treat HTTP errors as ordinary exceptions, without their error pages."
         ),
         "TRAP_BAD_REQUEST_ERRORS": Setting(
-            None, "Raise on a missing form or query key; None means when DEBUG is on."
+            None,
+            "Treat a missing form or query key as an exception instead of 400; None: when DEBUG"
+            " is on.",
         ),
         "CANCEL_ON_DISCONNECT": Setting(
             False,
-            "Cancel the `async def` view of a GET whose client has left; a route's on_disconnect"
-            " says otherwise.",
+            "Cancel the `async def` view of a GET when its client disconnects; a route's option"
+            " on_disconnect takes precedence.",
             modern=True,
         ),
         "AWAITABLE_VALUES": Setting(
             False,
-            "Let `async def` views await what needs no waiting: request.form, get_json(),"
+            "Let `async def` views also await plain values: request.form, get_json(),"
             " render_template().",
             modern=True,
         ),
         "STREAM_KEEPS_CONTEXT": Setting(
-            False, "Keep request, session and g readable while a body streams.", modern=True
+            False, "Keep request, session and g readable while a body is streamed.", modern=True
         ),
         "CHECK_ROUTES": Setting(
             False,
-            "Registering a route is an error if its rule holds braces, as in '/items/{id}', or"
-            " lacks a parameter that its view needs.",
+            "Raise at registration for a rule with braces, as in '/items/{id}', or without a"
+            " parameter that its view needs.",
             modern=True,
         ),
         "DEFAULT_HEADERS": Setting(
             _NO_FIELDS,
-            "Header fields of every answer that does not set them itself, by name.",
+            "Header fields, by name, added to every response that does not set them itself.",
             modern=_SAFE_FIELDS,
         ),
         # -- secrets and the session cookie
-        "SECRET_KEY": Setting(None, "Signs the session and other cookies; None: no session."),
+        "SECRET_KEY": Setting(
+            None, "Key that signs the session and other cookies; None: no session."
+        ),
         "SECRET_KEY_FALLBACKS": Setting(
-            None, "List of old secret keys, which still verify but no longer sign."
+            None, "List of old secret keys, which still verify but no longer sign; None: none."
         ),
         "PERMANENT_SESSION_LIFETIME": Setting(
-            timedelta(days=31), "How long a permanent session lives.", "timedelta or seconds"
+            timedelta(days=31),
+            "Lifetime of a permanent session, from the last response that sent its cookie.",
+            "timedelta or seconds",
         ),
         "SESSION_REFRESH_EACH_REQUEST": Setting(
-            True, "Send a permanent session's cookie with every answer, to move its end."
+            True,
+            "Send the cookie of a permanent session with every response, which extends its"
+            " lifetime.",
         ),
         "SESSION_COOKIE_NAME": Setting("session", "Name of the session cookie."),
         "SESSION_COOKIE_DOMAIN": Setting(
-            None, "Domain of the session cookie; None: only the host that set it."
+            None, "Domain attribute of the session cookie; None: only the host that set it."
         ),
         "SESSION_COOKIE_PATH": Setting(
-            None, "Path of the session cookie; None means APPLICATION_ROOT."
+            None, "Path attribute of the session cookie; None: APPLICATION_ROOT."
         ),
         "SESSION_COOKIE_HTTPONLY": Setting(True, "Hide the session cookie from scripts."),
         "SESSION_COOKIE_SECURE": Setting(False, "Send the session cookie over HTTPS only."),
         "SESSION_COOKIE_PARTITIONED": Setting(
-            False, "Keep the session cookie apart per embedding site (CHIPS); implies Secure."
+            False, "Keep a separate session cookie for each embedding site (CHIPS); implies Secure."
         ),
         "SESSION_COOKIE_SAMESITE": Setting(
-            None, "'Strict', 'Lax', 'None', or None to leave it to the browser.", modern="Lax"
+            None,
+            "SameSite attribute of the session cookie: 'Strict', 'Lax' or 'None'; None: not"
+            " sent, the browser decides.",
+            modern="Lax",
         ),
         "SESSION_COOKIE_OVERSIZE": Setting(
-            "warn", "'warn' or 'error' above MAX_COOKIE_SIZE; browsers drop it.", modern="error"
+            "warn",
+            "What a session cookie above MAX_COOKIE_SIZE does: 'warn', and the browser drops"
+            " it, or 'error'.",
+            modern="error",
         ),
         "SESSION_COOKIE_PRIVATE": Setting(
-            False, "Answers that set the session cookie get Cache-Control: private.", modern=True
+            False,
+            "Add Cache-Control: private to responses that set the session cookie.",
+            modern=True,
         ),
-        "MAX_COOKIE_SIZE": Setting(4093, "Size a Set-Cookie line may have; 0: no check.", "bytes"),
+        "MAX_COOKIE_SIZE": Setting(
+            4093, "Largest Set-Cookie line, above it a warning; 0: no check.", "bytes"
+        ),
         "COOKIE_PREFIX_CHECK": Setting(
-            False, "Refuse to set __Host- and __Secure- cookies that browsers drop.", modern=True
+            False,
+            "Raise ValueError for __Host- and __Secure- cookies without the attributes they"
+            " require, which browsers drop.",
+            modern=True,
         ),
         "CSRF_COOKIE_NAME": Setting(
             "_xsrf", "Name of the cookie with the token against cross-site requests."
         ),
         "CROSS_SITE_CHECK": Setting(
             False,
-            "Refuse what changes something (not GET, HEAD, OPTIONS, TRACE) and a page of another"
-            " origin sent, with 403.",
+            "Refuse, with 403, a request that a page of another origin sent with a method other"
+            " than GET, HEAD, OPTIONS and TRACE.",
             modern=True,
         ),
         "CROSS_SITE_ORIGINS": Setting(
-            (), "List of other origins whose pages may, such as 'https://example.com', '*' for any."
+            (),
+            "List of other origins that CROSS_SITE_CHECK allows, such as 'https://example.com';"
+            " '*': any.",
         ),
         # -- addresses
         "SERVER_NAME": Setting(
-            None, "host[:port] of the site, for URLs made outside a request and subdomains."
+            None,
+            "host[:port] of the site, for URLs built outside a request and for subdomains;"
+            " None: unknown.",
         ),
-        "APPLICATION_ROOT": Setting("/", "Path prefix for URLs made outside a request."),
-        "PREFERRED_URL_SCHEME": Setting("http", "Scheme for URLs made outside a request."),
+        "APPLICATION_ROOT": Setting("/", "Path prefix of URLs built outside a request."),
+        "PREFERRED_URL_SCHEME": Setting("http", "Scheme of URLs built outside a request."),
         "TRUSTED_HOSTS": Setting(
-            None, "Hosts (or .suffixes) a request may name, others get 400; None: any."
+            None, "Hosts (or .suffixes) that a request may name, others get 400; None: any."
         ),
-        "PROVIDE_AUTOMATIC_OPTIONS": Setting(True, "Answer OPTIONS for every rule."),
+        "PROVIDE_AUTOMATIC_OPTIONS": Setting(True, "Respond to OPTIONS for every rule."),
         # -- bodies
         "MAX_CONTENT_LENGTH": Setting(
             None, "Largest request body, above it 413; None: no limit.", "bytes", modern=1024 * 1024
         ),
         "VIEW_BEFORE_BODY": Setting(
             True,
-            "Run a `def` view while its body still arrives, if that is chunked or above"
-            " MAX_CONTENT_LENGTH: it reads the body as it comes, and may raise its limit first.",
+            "Start a `def` view before its body has arrived, if the body is chunked or above"
+            " MAX_CONTENT_LENGTH: the view reads it as it arrives, and may raise the limit"
+            " first.",
             modern=False,
         ),
         "MAX_FORM_MEMORY_SIZE": Setting(
@@ -165,7 +193,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         "MAX_FORM_SIZE": Setting(
             None,
-            "All fields of a form but its files, above it 413; None: no limit.",
+            "Largest form, its files not counted, above it 413; None: no limit.",
             "bytes",
             modern=1024 * 1024,
         ),
@@ -180,10 +208,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
         ),
         # -- WebSockets
         "WEBSOCKET_CHECK_ORIGIN": Setting(
-            True, "Refuse WebSockets that pages of other origins open, with 403."
+            True, "Refuse, with 403, WebSockets that pages of other origins open."
         ),
         "WEBSOCKET_ORIGINS": Setting(
-            None, "List of other origins whose pages may, '*' for any; None: see above."
+            None,
+            "List of other origins whose pages may open WebSockets, '*': any; None: only the"
+            " own origin.",
         ),
         "WEBSOCKET_MAX_MESSAGE_SIZE": Setting(
             1024 * 1024,
@@ -191,71 +221,82 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             "bytes, after decompression",
         ),
         "WEBSOCKET_QUEUE": Setting(
-            16, "Received messages that may wait for the function; then reading pauses.", "messages"
+            16,
+            "Received messages that may wait for the function; reading pauses at that number.",
+            "messages",
         ),
         "WEBSOCKET_PING_INTERVAL": Setting(
-            20.0, "Between two keep-alive pings; None: none.", "seconds"
+            20.0, "Time between two keep-alive pings; None: no pings.", "seconds"
         ),
         "WEBSOCKET_PING_TIMEOUT": Setting(
-            20.0, "A client that sends nothing for so long after a ping is gone.", "seconds"
+            20.0, "Drop a client that sends nothing for this long after a ping.", "seconds"
         ),
         "WEBSOCKET_CLOSE_TIMEOUT": Setting(
-            10.0, "For the client's goodbye, and for a function to end after it.", "seconds"
+            10.0,
+            "Time limit for the client's close frame, and for the function to end after it.",
+            "seconds",
         ),
         "WEBSOCKET_IDLE_TIMEOUT": Setting(
-            None, "Without a message either way, then close code 1001; None: no limit.", "seconds"
+            None,
+            "Close with code 1001 after this long without a message in either direction; None:"
+            " never.",
+            "seconds",
         ),
         "WEBSOCKET_MESSAGE_RATE": Setting(
             None,
-            "What a client may send, averaged over ten seconds, above it close code 1008; None: no"
-            " limit.",
+            "Rate of messages from a client, averaged over ten seconds, above it close code"
+            " 1008; None: no limit.",
             "messages a second",
         ),
         "WEBSOCKET_MAX_FRAGMENTS": Setting(
             1024,
-            "Fragments that a message may come in, above it close code 1008; None: no limit.",
+            "Most fragments of one message, above it close code 1008; None: no limit.",
             "fragments",
         ),
         "WEBSOCKET_PING_RATE": Setting(
             50.0,
-            "Pings and pongs that a client may send, averaged over ten seconds, above it close code"
-            " 1008; None: no limit.",
+            "Rate of pings and pongs from a client, averaged over ten seconds, above it close"
+            " code 1008; None: no limit.",
             "pings and pongs a second",
         ),
         "WEBSOCKET_PER_CLIENT": Setting(
             None,
-            "Open WebSockets of one address in one process, the next gets 429; None: no limit.",
+            "Most open WebSockets of one address in one process, the next gets 429; None: no"
+            " limit.",
             "connections",
         ),
         "WEBSOCKET_MAX_UNSENT": Setting(
             16 * 1024 * 1024,
-            "Messages that may wait for a client that does not read; it is dropped at the next one"
-            " above that; None: no limit.",
+            "Messages that may wait for a client that does not read; it is disconnected at the"
+            " next message above this; None: no limit.",
             "bytes",
         ),
         "WEBSOCKET_COMPRESSION": Setting(
-            True, "Compress messages of 512 bytes and more (36 KiB of memory a connection)."
+            True, "Compress messages of 512 bytes and more; takes 36 KiB of memory a connection."
         ),
         # -- files and templates
         "SEND_FILE_MAX_AGE_DEFAULT": Setting(
-            None, "Cache lifetime of sent files; None: ask again each time.", "seconds or timedelta"
+            None,
+            "How long browsers may cache sent files; None: they revalidate each time.",
+            "seconds or timedelta",
         ),
-        "USE_X_SENDFILE": Setting(False, "Let the proxy send files (X-Sendfile header)."),
+        "USE_X_SENDFILE": Setting(False, "Let the proxy send files, by the field X-Sendfile."),
         "SEND_FILE_FOLLOW_SYMLINKS": Setting(
             True,
-            "Let send_from_directory follow links that lead out of its directory.",
+            "Let send_from_directory follow symbolic links that lead out of its directory.",
             modern=False,
         ),
-        "TEMPLATES_AUTO_RELOAD": Setting(
-            None, "Reload changed templates; None means when DEBUG is on."
-        ),
+        "TEMPLATES_AUTO_RELOAD": Setting(None, "Reload changed templates; None: when DEBUG is on."),
         "TORNADO_TEMPLATES": Setting(
-            (".tornado.html",), "Suffixes, or folders ('old/'), of templates for Tornado's engine."
+            (".tornado.html",),
+            "Suffixes, or folders ('old/'), of the templates that Tornado's engine renders.",
         ),
         "JINJA_TEMPLATES": Setting(
-            (".jinja.html",), "The same for Jinja; other names: Jinja in views, not in handlers."
+            (".jinja.html",),
+            "Suffixes, or folders, of the templates that Jinja renders; other names: Jinja in"
+            " views, Tornado's engine in handlers.",
         ),
-        "EXPLAIN_TEMPLATE_LOADING": Setting(False, "Log where each template was looked for."),
+        "EXPLAIN_TEMPLATE_LOADING": Setting(False, "Log where each template was searched."),
         # -- logging
         "TRACEBACK": Setting(
             "all",
@@ -264,10 +305,11 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             modern="program",
         ),
         "LOG_LEVEL": Setting(
-            None, "Level of app.logger, as a name or number; None: DEBUG in debug mode, else as is."
+            None,
+            "Level of app.logger, as a name or number; None: DEBUG in debug mode, else unchanged.",
         ),
         "LOG_FILE": Setting(
-            None, "File to log to as well, relative to the instance path; None: no file."
+            None, "File that is logged to as well, relative to the instance path; None: no file."
         ),
         "LOG_FILE_MAX_BYTES": Setting(
             10 * 1024 * 1024, "Size at which LOG_FILE is rotated; 0: never.", "bytes"

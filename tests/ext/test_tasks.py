@@ -22,7 +22,7 @@ from waterspout.ext.tasks import (
     TaskTimeout,
 )
 
-BROKERS = ["memory", "redis"]
+BROKERS = ["memory", "redis", "rabbitmq", "nats"]
 PATIENCE = 20.0
 
 

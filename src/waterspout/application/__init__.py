@@ -1,1 +1,1 @@
-"""What an application is made of: what is registered, what is mounted, its start and stop."""
+"""The parts of an application: registries, request handlers, mounted programs, start and stop."""

@@ -1,10 +1,10 @@
 """A mounted ASGI program (ASGI 3.0): requests, WebSockets and its lifespan.
 
-Theory of operation. The program runs in a task of its own, beside the view that stands for it: it
-may go on when its answer is sent. The view returns once the answer's first piece is there, whole
-or as a stream; each further piece is taken when the client has room for it, and the program's
-`send` waits until then. Behind the WSGI door nothing can be sent early: there the program is run
-to its end, and its answer is kept.
+Theory of operation. The program runs in a task of its own, because it may go on after its response
+is complete. The endpoint returns at the first body event: with a whole response, or with a stream;
+each further piece is taken when the client has room for it, and the program's `send` waits until
+then. Under WSGI nothing can be sent early: there the program is run to its end first, and its
+whole response is kept in memory.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def mounted(app: Application, prefix: str, program: Program) -> Callable[..., An
             return await socket()
         return await _Exchange(ctx, program).answer(_scope(ctx, prefix, state))
 
-    # The program itself is told when the client leaves, and decides.
+    # The program itself receives `http.disconnect`, and decides what to do.
     answer.rule_options = {  # type: ignore[attr-defined]  # functions take attributes
         "stream": True,
         "on_disconnect": "finish",
@@ -89,25 +89,25 @@ def _scope(ctx: RequestContext, prefix: str, state: dict[str, Any]) -> dict[str,
 
 
 class _Exchange:
-    """One request, as the program hears of it, and its answer."""
+    """One request to the program, and its response."""
 
     def __init__(self, ctx: RequestContext, program: Program) -> None:
         self._ctx = ctx
         self._program = program
-        self._whole_only = ctx._incoming is None  # behind the WSGI door
+        self._whole_only = ctx._incoming is None  # under WSGI
         self._begun: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._pieces: asyncio.Queue[Any] = asyncio.Queue(0 if self._whole_only else 1)
-        self._over = asyncio.Event()  # the answer is complete, or the client has gone
+        self._over = asyncio.Event()  # the response is complete, or the client has gone
         self._start: Event | None = None
         self._ended = False
         self._body = self._read_body()
 
     async def answer(self, scope: dict[str, Any]) -> Response:
-        """Return the program's answer. Raises what it raises before that."""
+        """Return the program's response. Raises what the program raises before it."""
         if self._whole_only:
             await self._run(scope)
             return await self._begun
-        # In no context: what is current here is not the program's, which outlives it.
+        # In an empty context: the program outlives the request, whose context is not its own.
         contextvars.Context().run(spawn, self._run, scope)
         return await self._begun
 
@@ -118,7 +118,7 @@ class _Exchange:
             return
         except Exception as error:
             if self._ended:
-                raise  # work behind the answer: it is logged where it runs
+                raise  # after the response: it is logged where the task ends
             await self._fail(error)
             return
         except asyncio.CancelledError:  # the server stops
@@ -142,7 +142,7 @@ class _Exchange:
             pass
         except ClientDisconnected:
             self._over.set()
-        except HTTPException as error:  # of the application's limits: it answers itself
+        except HTTPException as error:  # of the application's limits, which has its own response
             if not self._begun.done():
                 self._begun.set_exception(error)
             self._over.set()
@@ -178,7 +178,8 @@ class _Exchange:
         kind = event["type"]
         if kind == "http.response.start" and self._start is None:
             self._start = event
-            # What is complete in this step is sent as a whole; else the head goes out now.
+            # What is complete in this step is sent as a whole; else the header section goes out
+            # now.
             asyncio.get_running_loop().call_soon(self._begin, event)
         elif kind == "http.response.body" and self._start is not None and not self._ended:
             await self._send_body(self._start, event)
@@ -201,12 +202,13 @@ class _Exchange:
             self._over.set()
 
     def _begin(self, start: Event) -> None:
-        """Begin an answer that is not complete yet."""
+        """Begin a response that is not complete yet."""
         if not self._begun.done() and not self._whole_only:
             self._begun.set_result(_response(start, _Body(self._pieces, self._over)))
 
     async def _put(self, piece: Any) -> None:
-        """Hand on a piece when there is room. `OSError` if nobody takes it any more."""
+        """Pass a piece on when there is room. Raises `OSError` if the response is not read any
+        more."""
         if not self._over.is_set():
             await self._pieces.put(piece)
         if self._over.is_set():
@@ -214,14 +216,14 @@ class _Exchange:
 
 
 class _Gone(OSError):
-    """What `send` raises when nobody takes the answer (ASGI: some `OSError`)."""
+    """What `send` raises when the response is not read any more (ASGI: an `OSError`)."""
 
 
 class _Body(AsyncIterator[bytes]):
-    """The body of an answer while the program sends it. A class, because an async generator that
-    nobody has started (HEAD) does not learn of its end."""
+    """The body of a response while the program sends it. A class, because an async generator that
+    was never started (HEAD) is not told of its end."""
 
-    #: The head of the answer does not wait for the first piece.
+    #: The header section is sent before the first piece is there.
     head_is_due = True
 
     def __init__(self, pieces: asyncio.Queue[Any], over: asyncio.Event) -> None:
@@ -238,13 +240,13 @@ class _Body(AsyncIterator[bytes]):
         return found
 
     def close(self) -> None:
-        """Nobody takes more."""
+        """Take no more pieces."""
         self._over.set()
         while not self._pieces.empty():  # a `put` that waits has to see it
             self._pieces.get_nowait()
 
     async def aclose(self) -> None:
-        """The same."""
+        """Take no more pieces."""
         self.close()
 
 
@@ -257,7 +259,7 @@ def _response(start: Event, body: Any) -> Response:
 
 
 class _Conversation:
-    """A WebSocket, as the program hears of it."""
+    """A WebSocket as the program sees it."""
 
     def __init__(self, socket: WebSocket, program: Program) -> None:
         self._socket = socket
@@ -311,8 +313,8 @@ class _Conversation:
 
 @asynccontextmanager
 async def _lifespan(program: Program, state: dict[str, Any]) -> AsyncIterator[None]:
-    """Start the program, and stop it at the end. One that has no lifespan raises when it hears
-    of one (ASGI: the server goes on without)."""
+    """Start the program, and stop it at the end. A program without a lifespan raises at its first
+    event (ASGI: the server goes on without)."""
     events: asyncio.Queue[Event] = asyncio.Queue()
     answers: asyncio.Queue[Event] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": _SPEC, "state": state}

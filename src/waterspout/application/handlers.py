@@ -1,12 +1,12 @@
-"""What brings other ways of writing, and whole programs, into one application.
+"""Request handlers and mounted programs as parts of an application.
 
 Request handlers (`add_handlers`) and mounted programs (`mount`) are found through the same
-route table as views, and answered on the same pipeline: with the application's hooks,
-session, user and errors. An `App` that is mounted keeps its own: it is asked in place of the
+route table as views, and run on the same pipeline: with the application's hooks,
+session, user and errors. A mounted `App` keeps its own: it handles the request in place of the
 outer one, from the first hook on.
 
-URLs cross the border both ways. In an application whose `mount` has the prefix ``/shop/admin``,
-``url_for("shop.admin.index")`` leads to the endpoint ``index`` of what is mounted there; an
+URLs are built across the border. In an application whose `mount` has the prefix ``/shop/admin``,
+``url_for("shop.admin.index")`` is the URL of the endpoint ``index`` of the mounted application. An
 endpoint that the mounted one does not have is looked for in the outer one.
 """
 
@@ -37,11 +37,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Joining(Registration):
-    """Registers what is not a view of this application."""
+    """The part of `App` that registers request handlers, mounted programs and users."""
 
-    #: Says who the user of a request is, see `identify`.
+    #: The function that returns the user of a request, see `identify`.
     _waterspout_user_func: Callable[[], Any] | None = None
-    #: Keeps the secrets against cross-site requests, see `keep_csrf_secrets`.
+    #: Where the secrets against cross-site requests are kept, see `keep_csrf_secrets`.
     _waterspout_csrf_source: CSRFSource | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,8 +53,8 @@ class Joining(Registration):
         #: Tornado's application settings for the request handlers of this one, such as
         #: ``ui_modules`` or ``login_url``; see `waterspout.tornado.core_adapter.application_of`.
         self.handler_settings: dict[str, Any] = {}
-        #: Make the path of an endpoint that no rule of the table has, out of its values; None:
-        #: not mine. The paths are this application's, without what it is mounted at.
+        #: Functions that build the path of an endpoint that no rule of the table has, out of its
+        #: values; None for an endpoint that is not theirs. Paths are without the mount's prefix.
         self._waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
 
     def handle_url_build_error(
@@ -69,17 +69,18 @@ class Joining(Registration):
 
     @setupmethod
     def identify(self, f: F) -> F:
-        """Let *f* say who the user of the running request is; None: nobody.
+        """Register *f*, which returns the user of the running request, or None for nobody.
 
-        It is called once a request, when somebody asks: `RequestHandler.current_user` does.
-        An ``async def`` function is called before each request handler.
+        It is called at most once a request, when the user is needed (`AppContext.user`,
+        `RequestHandler.current_user`). An ``async def`` function is called before each request
+        handler.
         """
         self._waterspout_user_func = f
         return f
 
     @setupmethod
     def keep_csrf_secrets(self, source: CSRFSource) -> None:
-        """Let *source* keep the secrets of tokens against cross-site requests, in place of the
+        """Keep the secrets of tokens against cross-site requests in *source*, in place of the
         cookies CSRF_COOKIE_NAME (of views) and ``xsrf_cookie_name`` (of request handlers)."""
         self._waterspout_csrf_source = source
 
@@ -92,8 +93,8 @@ class Joining(Registration):
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
-        """Add a route, see `Registration.add_url_rule`; for a handler class that takes WebSockets
-        also the one by which they reach it."""
+        """Add a route, see `Registration.add_url_rule`; for a handler class that accepts WebSockets
+        also the route of their opening handshake."""
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
         if getattr(view_func, "_waterspout_sockets", False):
             endpoint = endpoint or view_func.__name__  # type: ignore[union-attr]  # a class
@@ -121,9 +122,9 @@ class Joining(Registration):
 
     @setupmethod
     def mount(self, prefix: str, program: Any) -> None:
-        """Let *program* answer everything below *prefix*, such as ``/admin``.
+        """Have *program* handle every request below *prefix*, such as ``/admin``.
 
-        An `App` is asked with its own hooks and errors, and starts and stops with this one; while
+        An `App` runs with its own hooks and errors, and starts and stops with this one; while
         it has no secret key, it shares this one's and with it the session. A Tornado
         ``Application`` becomes part of this one. Any other program is an ASGI callable, if it is
         ``async def`` or takes three arguments, or else a WSGI callable. Of several prefixes that a
@@ -146,19 +147,19 @@ class Joining(Registration):
         self._waterspout_add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer as an ASGI application, for servers that would take the application itself for
+        """Serve as an ASGI application, for servers that would take the application itself for
         one of WSGI: ``hypercorn main:app.asgi``."""
         await load("waterspout.gateways.asgi:serve")(self, scope, receive, send)
 
     def wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as a WSGI application, for servers that would take the application itself for
+        """Serve as a WSGI application, for servers that would take the application itself for
         one of ASGI: ``granian --interface wsgi main:app.wsgi``."""
         answer: Iterable[bytes] = self.wsgi_app(environ, start_response)  # type: ignore[attr-defined]
         return answer
 
     def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
-        """Tell whether this application answers an endpoint's *error* in a way of its own: by an
-        error handler, or by letting it through (PROPAGATE_EXCEPTIONS, TESTING, DEBUG)."""
+        """Tell whether this application itself handles an endpoint's *error*: by an error handler,
+        or by raising it (PROPAGATE_EXCEPTIONS, TESTING, DEBUG)."""
         if self._find_error_handler(error, blueprints) is not None:
             return True
         if isinstance(error, HTTPException):
@@ -188,9 +189,9 @@ class Joining(Registration):
 
 
 def core_of(program: Any) -> Application | None:
-    """Return the application that *program* is, or has within as Tornado's do; else None."""
+    """Return the application that *program* is, or contains as Tornado's do; else None."""
     if not isinstance(program, Joining):
-        # The class is asked, because a proxy answers for something that may not be there.
+        # Asked of the class: a proxy claims attributes that may not exist.
         program = program._waterspout_core if hasattr(type(program), "_waterspout_core") else None
     app: Application | None = program
     return app

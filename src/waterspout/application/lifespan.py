@@ -70,7 +70,7 @@ class Lifespan:
         self._task = asyncio.create_task(self._live(started), name="waterspout-lifespan")
         try:
             await asyncio.wait({self._task, started}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:  # told to stop while a hook was running
+        except asyncio.CancelledError:  # the server stops while a hook runs
             self._task.cancel()
             await asyncio.wait({self._task})
             raise

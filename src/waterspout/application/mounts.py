@@ -1,8 +1,9 @@
-"""Programs below a prefix of an application: how each kind is told of a request.
+"""Programs mounted below a prefix of an application.
 
-An `App` is asked in place of the outer one (`dispatch.entry`), a Tornado ``Application`` is
-an endpoint of the Tornado wing. Every other program is one of WSGI (PEP 3333) or of ASGI 3.0 and
-becomes an endpoint here, so that the outer application's hooks, limits and errors are around it.
+A mounted `App` handles the request in place of the outer one (`dispatch.entry`); a Tornado
+``Application`` is an endpoint of the Tornado wing. Every other program is a WSGI (PEP 3333) or an
+ASGI 3.0 callable and becomes an endpoint here, inside the outer application's hooks, limits and
+errors.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Endpoint = Callable[..., Any]
 
 
 def endpoint_for(app: Any, prefix: str, program: Any) -> Endpoint:
-    """Return the endpoint that has *program* answer below *prefix* of *app*.
+    """Return the endpoint that passes requests below *prefix* of *app* to *program*.
 
     Raises `TypeError` for what is no program.
     """
@@ -79,10 +80,10 @@ def path_of(environ: WSGIEnvironment) -> str:
 
 def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:
     def answer() -> Any:
-        # Called here, so that the application's error handlers are there for it.
+        # Called inside the endpoint, so that the application's error handlers see its errors.
         ctx = request_var.get()
         environ = below(ctx.request.environ, prefix)
-        # SECURITY: behind the WSGI door nobody else has counted the body yet; 413 above the limit.
+        # SECURITY: under WSGI the body has not been counted yet; 413 above the limit.
         environ["wsgi.input"] = ctx.request.stream
         return ctx.app.response_class.from_app(program, environ)
 

@@ -1,8 +1,7 @@
-"""What an application is made of: settings, routes, blueprints, templates, error
-handlers and the other things that are registered before it serves.
+"""Registration: settings, routes, blueprints, templates, error handlers of an application.
 
-`Registration` is the part of `App` that does no request (Flask's ``flask.sansio.app.App``
-in role). Its registries tell when they change, see `observed`.
+`Registration` is the part of `App` that handles no request (the role of Flask's
+``flask.sansio.app.App``). Its registries note when they change, see `observed`.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: What registries are made of, whatever a program sets in their place.
+#: Registries that stay observed, whatever a program sets in their place.
 _HOOKS = ("before_request_funcs", "after_request_funcs", "teardown_request_funcs")
 _REGISTRIES: dict[str, Any] = {
     "view_functions": Registry,
@@ -64,7 +63,7 @@ _REGISTRIES: dict[str, Any] = {
     **dict.fromkeys(_HOOKS, HookRegistry),
     **dict.fromkeys(("teardown_appcontext_funcs", "_waterspout_before_send_funcs"), HookList),
 }
-#: Attributes on which plans depend: setting one makes the plans anew.
+#: Attributes that plans depend on: when one is set, plans are made anew.
 _PLANNED = frozenset(
     {"json", "request_class", "response_class", "session_interface", "url_map", *_REGISTRIES}
 )
@@ -77,7 +76,7 @@ def _lifetime(value: timedelta | int | None) -> timedelta | None:
 class Registration(Scaffold):
     """The registering half of an application."""
 
-    #: What `abort` raises with; makes `aborter`.
+    #: The class of `aborter`, which `abort` calls.
     aborter_class = Aborter
     #: The class of `jinja_env`.
     jinja_environment: Any = Lazy("waterspout.templating:Environment")
@@ -156,7 +155,7 @@ class Registration(Scaffold):
 
     def _waterspout_watch_registries(self) -> None:
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
-        #: Functions that see every response last, see `App.before_send`.
+        #: Functions called with every response just before it is sent, see `App.before_send`.
         self._waterspout_before_send_funcs: list[Callable[..., Any]] = []
         self._waterspout_default_fields: DefaultFields | None = None
 
@@ -187,7 +186,7 @@ class Registration(Scaffold):
             )
 
     def _waterspout_close_setup(self) -> None:
-        """Note that the first request is being handled: nothing may be registered any more."""
+        """Note that the first request has begun: nothing may be registered any more."""
         self._got_first_request = True
         self._waterspout_revision.advance()
 
@@ -278,8 +277,8 @@ class Registration(Scaffold):
 
     @setupmethod
     def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
-        """Add the routes and hooks of *blueprint*; *options* take the place of its own
-        (url_prefix, subdomain, url_defaults, name)."""
+        """Add the routes and hooks of *blueprint*; *options* (url_prefix, subdomain,
+        url_defaults, name) replace its own."""
         kind: type = type(blueprint)
         if not issubclass(kind, Scaffold):
             load("waterspout.dropin.hints:refuse_peer")(kind, "registered here")
@@ -414,7 +413,7 @@ class Registration(Scaffold):
         return bool(trap_bad_request) and isinstance(e, BadRequest)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
-        """Tell whether teardown functions are not told of *error*; for overriding."""
+        """Tell whether teardown functions are called without *error*; for overriding."""
         return False
 
     def redirect(self, location: str, code: int = 302) -> Response:

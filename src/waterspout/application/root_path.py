@@ -1,4 +1,4 @@
-"""Where the code of an application lies: folders found from an import name."""
+"""The folders of an application's code, found from its import name."""
 
 from __future__ import annotations
 

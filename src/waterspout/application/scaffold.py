@@ -1,9 +1,8 @@
-"""What an application and a blueprint share: routes, hooks, error handlers, folders.
+"""The common base of an application and a blueprint: routes, hooks, error handlers, folders.
 
-Everything registered lands in plain registries, by name of the blueprint it is for, ``None``
-being the object's own. An application's registries are what requests are served from; a
-blueprint's are merged into the application's when it is registered. Views and hooks may be
-``def`` or ``async def``.
+Registries are dictionaries by blueprint name; ``None`` is the object itself. An application's
+registries are what requests are served from; a blueprint's are merged into the application's when
+it is registered. Views and hooks may be ``def`` or ``async def``.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ T_url_value_preprocessor = TypeVar(
 
 
 def setupmethod(f: F) -> F:
-    """Decorate a method of set-up: it is refused once set-up is over."""
+    """Decorate a method of set-up, which raises `AssertionError` once set-up is over."""
     name = f.__name__
 
     def checked(self: Scaffold, *args: Any, **kwargs: Any) -> Any:
@@ -126,7 +125,7 @@ class Scaffold(metaclass=ObservedType):
 
     @cached_property
     def cli(self) -> Group:
-        """The command group of this object. Made, and click imported, when first asked for."""
+        """The command group of this object. Made, and click imported, on first use."""
         group: Group = load("waterspout.cli.groups:AppGroup")()
         group.name = self.name
         return group
@@ -188,10 +187,11 @@ class Scaffold(metaclass=ObservedType):
         folder = self.static_folder
         if folder is None:
             raise RuntimeError("'static_folder' must be set to serve static_files.")
-        # `send_file` would ask the app, which may not be this object.
+        # `send_file` would use the current app, which may not be this object.
         return send_from_directory(folder, filename, max_age=self.get_send_file_max_age(filename))
 
-    # NOTE: programs exempt views by dotted names; of a blueprint's static files it is Flask's.
+    # NOTE: programs exempt views by dotted name; Flask's name for a blueprint's static view is
+    # this.
     send_static_file.__module__ = "flask.blueprints"
 
     def open_resource(
@@ -331,15 +331,16 @@ class Scaffold(metaclass=ObservedType):
 
     @setupmethod
     def before_request(self, f: T_before_request) -> T_before_request:
-        """Call *f* before the view; a value other than ``None`` is answered in its place."""
+        """Call *f* before the view; a value other than ``None`` becomes the response in its
+        place."""
         self.before_request_funcs[None].append(f)
         return f
 
     @setupmethod
     def after_request(self, f: T_after_request) -> T_after_request:
-        """Call *f* with the response, which it changes or replaces, and returns.
+        """Call *f* with the response; it returns that response, changed, or another one.
 
-        Not called when an earlier one raised: what must happen belongs to
+        Not called when an earlier one raised: what must always run belongs to
         :meth:`teardown_request`.
         """
         self.after_request_funcs[None].append(f)
@@ -364,7 +365,7 @@ class Scaffold(metaclass=ObservedType):
     def url_value_preprocessor(self, f: T_url_value_preprocessor) -> T_url_value_preprocessor:
         """Call *f* with the endpoint and the values from the URL, before other hooks.
 
-        It may change the values in place: what it takes out, the view is not passed.
+        It may change the values in place: the view is not passed what it removes.
         """
         self.url_value_preprocessors[None].append(f)
         return f
@@ -377,7 +378,8 @@ class Scaffold(metaclass=ObservedType):
 
     @staticmethod
     def _waterspout_template_decorator(add: Callable[..., None], name: Any) -> Any:
-        """Return a function that *add* got, or a decorator for it: with *name*, or without one."""
+        """Register a function with *add*, or return a decorator that does, by whether *name* is
+        one."""
         if callable(name):  # the decorator stands without parentheses
             add(name)
             return name
@@ -444,7 +446,7 @@ def _endpoint_from_view_func(view_func: ft.RouteCallable) -> str:
 
 
 def static_view(app: Scaffold) -> Callable[..., Response]:
-    """Return an application's view of its static files; application and view form no cycle."""
+    """Return an application's view of its static files, without a reference cycle to it."""
     reference = weakref.ref(app)
     view = lambda **kw: cast("Scaffold", reference()).send_static_file(**kw)  # noqa: E731  # its name is Flask's
     view.__module__ = "flask.app"

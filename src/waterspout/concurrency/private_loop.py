@@ -8,7 +8,7 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-__all__ = ["PrivateLoop"]
+__all__ = ["PrivateLoop", "on_private_loop"]
 
 T = TypeVar("T")
 
@@ -28,6 +28,17 @@ class _CallersContext:
 _CALLERS = cast(Context, _CallersContext())
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """The loop of a `PrivateLoop`."""
+
+
+def on_private_loop() -> bool:
+    """Tell whether the running event loop was made for one call of `async def` code by `def` code
+    (an async view under WSGI): nobody else waits for that loop, so the code may block it, and what
+    belongs to a loop, such as a connection, would not outlive the call."""
+    return isinstance(asyncio.get_running_loop(), _Loop)
+
+
 class PrivateLoop:
     """An event loop that runs coroutines in the context variables of whoever calls `run`; they
     are set for the caller too. A ``with`` block closes it.
@@ -37,7 +48,7 @@ class PrivateLoop:
     """
 
     def __init__(self) -> None:
-        self._runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
+        self._runner = asyncio.Runner(loop_factory=_Loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* and return its result. Raises what it raises."""

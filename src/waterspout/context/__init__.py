@@ -1,1 +1,1 @@
-"""What is current while a request or a piece of application work runs."""
+"""The contexts of requests and of application work, and the proxies to what is in them."""

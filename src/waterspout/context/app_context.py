@@ -1,4 +1,4 @@
-"""The application context: what `current_app` and `g` point at."""
+"""The application context, which `current_app` and `g` read from."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class _AppCtxGlobals:
 
 
 class AppContext:
-    """What `current_app` and `g` point at (Flask's `AppContext`).
+    """The context that `current_app` and `g` read from (Flask's `AppContext`).
 
     Use it as a ``with`` block (`app.app_context()`), or push and pop it by hand in
     pairs. It may be pushed again while it is current; teardown runs at the last pop.
@@ -76,7 +76,7 @@ class AppContext:
     _g: Any = None
     _url_adapter: Any = _unset
     _user: Any = _unset
-    #: Functions to call when this context ends, see `call_on_close`; None: there were never any.
+    #: Functions to call when this context ends, see `call_on_close`; None: there are none.
     _close_funcs: list[Callable[[], Any]] | None = None
 
     def __init__(self, app: Application) -> None:
@@ -107,7 +107,8 @@ class AppContext:
         self._url_adapter = value
 
     def user(self) -> Any:
-        """Return the user of this request, as `App.identify` says; None: nobody. Asked once."""
+        """Return the user of this request by `App.identify`, None for nobody; asked at most
+        once."""
         if self._user is _unset:
             identify = self.app._waterspout_user_func
             self._user = None if identify is None else self.app.ensure_sync(identify)()
@@ -118,8 +119,7 @@ class AppContext:
         the `App.teardown_appcontext` functions, last registered first. An error is logged, and the
         others are called.
 
-        What belongs to one request only (a database session, a lock) is given back this way: a
-        request that never had it pays nothing.
+        Use it to give back what belongs to one request (a database session, a lock).
         """
         if self._close_funcs is None:
             self._close_funcs = []
@@ -165,6 +165,6 @@ class AppContext:
             load("waterspout.dropin.hints:note_peer")(exc_value)
         try:
             self.pop(exc_value)
-        except RuntimeError as error:  # of a teardown function: an extension's has the same trouble
+        except RuntimeError as error:  # an extension's teardown may fail alike
             load("waterspout.dropin.hints:note_peer")(error)
             raise

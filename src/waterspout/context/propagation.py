@@ -1,14 +1,14 @@
-"""Take the request's context along into iterators that outlive the call.
+"""Iterators and generators that run in the context of the request that made them.
 
-Theory of operation. A body is made while it is sent: behind a WSGI server after the request has
-left its context, and a context that was pushed inside a generator would stay current in whoever
-advances it. So each step of the iterator makes the request's context current and puts back what
-was there before (`Entered`). Nothing is copied: other context variables are those of whoever
-advances the iterator, which on our server and the ASGI door is the request's own
-`contextvars.Context`, and behind a WSGI server the thread that has run the request.
+Theory of operation. A body is made while it is sent: on a WSGI server after the request has
+left its context, and a context that was pushed inside a generator would stay current in the code
+that advances it. So each step of the iterator makes the request's context current and restores
+what was current before (`Entered`). Nothing is copied: other context variables are those of the
+code that advances the iterator, which on our server and under ASGI is the request's own
+`contextvars.Context`, and on a WSGI server the thread that has run the request.
 
-No step runs teardown functions. They run once, where the request ends:
-`RequestContext.keep_context` asks the pipeline to end it after the body.
+No step runs teardown functions. They run once, at the end of the request:
+`RequestContext.keep_context` puts that off until the body has been sent.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 
 class Entered:
-    """The contexts that are current when this is made: those of the request, which is asked to be
-    ended only after its body was sent, and of the application."""
+    """The contexts that are current when this is made: that of the request, whose end is put
+    off until its body has been sent, and that of the application."""
 
     __slots__ = ("_application", "_request")
 
@@ -68,7 +68,7 @@ class ContextStream(Iterator[T]):
         try:
             item: T = self._context.run(next, self._items)
             return item
-        except BaseException:  # the end included: a generator that has raised is finished
+        except BaseException:  # StopIteration too: a generator that has raised is finished
             self.close()
             raise
 
@@ -80,7 +80,7 @@ class ContextStream(Iterator[T]):
             self._context.run(close)
 
     def __del__(self) -> None:
-        # Dropped half-way: its `finally` blocks still find the request they belong to.
+        # Abandoned half-way: its `finally` blocks still run in the request's context.
         if getattr(self, "_items", None) is not None:
             self.close()
 
@@ -125,7 +125,7 @@ class _InContext(Generic[T]):
             try:
                 value = yield waiting_for
                 resume = steps.send
-            except BaseException as error:  # a cancellation, too, belongs to the inner step
+            except BaseException as error:  # a cancellation, too, is for the inner step
                 value = error
                 resume = steps.throw
 
@@ -143,7 +143,7 @@ def carry(items: Iterable[T]) -> ContextStream[T]: ...
 
 
 def carry(items: Any) -> Any:
-    """Wrap an iterable, sync or async, so that the context of now is current in its steps."""
+    """Wrap an iterable, sync or async, so that its steps run in the current context."""
     return AsyncContextStream(items) if hasattr(items, "__aiter__") else ContextStream(items)
 
 

@@ -1,4 +1,4 @@
-"""What stands for the current request, session and application: a value looked up when used."""
+"""Proxies to the current request, session and application; each use looks the object up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["LocalProxy"]
 
 
 class LocalProxy(WerkzeugProxy[Any]):
-    # Werkzeug's proxy, and what is done with it most without its descriptors.
+    # Werkzeug's proxy, with its most used operations as methods instead of descriptors.
     # PERF: each makes a partial function for one call, half of the 6,400 instructions.
     __slots__ = ()
     __doc__ = vars(WerkzeugProxy)["__doc__"]  # of an instance, that of the value

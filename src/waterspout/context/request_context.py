@@ -6,8 +6,8 @@ same app was already current; then it borrows that one's `g`, as Flask 3.1 does)
 Inside the framework the context is an explicit argument; the proxies at the end
 of this file are for users.
 
-PERF: everything a request may not need (the request face, `g`, the URL adapter,
-the session) is made on first use.
+What a request may not need (the request object, `g`, the URL adapter, the session) is made on
+first use.
 """
 
 from __future__ import annotations
@@ -45,22 +45,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class RequestContext(AppContext):
-    """Everything of one request: app, request, session, `g`, what matched.
+    """Everything of one request: app, request, session, `g`, the rule that matched.
 
-    Made by a door of the app: from a WSGI *environ*, or from an `Incoming` message of
-    the native server or ASGI. Lives from the first byte of the answer's making to the
-    last teardown function.
+    Made by a gateway: from a WSGI *environ*, or from an `Incoming` message of the native
+    server or ASGI. It ends with the last teardown function.
     """
 
     flashes: list[tuple[str, str]] | None = None
     #: The `dispatch.plan.Plan` of the matched route.
     plan: Any = None
     _request: Any = None
-    #: The unhandled exception the request ended in; teardown functions get it.
+    #: The unhandled exception that ended the request; teardown functions are passed it.
     error: BaseException | None = None
-    #: Set while a body is streamed that needs the context: teardown waits for its end.
+    #: Set while a body is streamed that needs the context: teardown runs after its end.
     keep_context = False
-    #: The response that was being made when the request was cancelled: it is to be closed.
+    #: The response that was being made when the request was cancelled; it has to be closed.
     unsent: Response | None = None
     _live_session: SessionMixin | None = None
     _incoming: Incoming | None = None
@@ -72,8 +71,8 @@ class RequestContext(AppContext):
     _tokens: Any = None
     #: The `contextvars.Context` that all code of this request runs in, on our server and ASGI.
     variables: Context | None = None
-    #: The `dispatch.drivers.LoopDriver` that calls the program's functions for this request,
-    #: where an event loop runs it.
+    #: What calls the program's functions for this request (`dispatch.drivers.LoopDriver`); None
+    #: where no event loop runs it.
     driver: Any = None
 
     def __init__(
@@ -99,7 +98,7 @@ class RequestContext(AppContext):
 
     @property
     def request(self) -> Request:
-        """The request as Werkzeug's and Flask's users know it, made on first use."""
+        """The request object, made on first use."""
         found: Request | None = self._request
         if found is None:
             incoming = self._incoming
@@ -182,7 +181,7 @@ class RequestContext(AppContext):
         return self.take_session(app.session_interface.open_session(app, self.request))
 
     def take_session(self, found: SessionMixin | None) -> SessionMixin:
-        """Make *found* this request's session; None: the null session."""
+        """Make *found* this request's session; None stands for the null session."""
         if found is None:
             found = self.app.session_interface.make_null_session(self.app)
         self._live_session = found
@@ -242,17 +241,17 @@ class RequestContext(AppContext):
         return request is not None and request._waterspout_must_close()
 
     def outlasts_body(self) -> bool:
-        """Whether a streamed body still needs this context: it was made to, or the setting
-        STREAM_KEEPS_CONTEXT says so."""
+        """Whether a streamed body still needs this context: `stream_with_context` was used, or
+        STREAM_KEEPS_CONTEXT is on."""
         return bool(self.keep_context or self.app.config["STREAM_KEEPS_CONTEXT"])
 
     def is_lone(self) -> bool:
-        """Whether nobody has asked for this request, and nobody listens."""
+        """Whether the program has made no request object, and no signal has a receiver."""
         return self._request is None and not signals.watched
 
     def is_untouched(self) -> bool:
-        """Whether nothing so far asks for a response object: no session, no function after
-        this request, nobody listening."""
+        """Whether no response object is needed so far: no session was opened, no function runs
+        after this request, no signal has a receiver."""
         return (
             self._live_session is None
             and self._after is None
@@ -262,7 +261,7 @@ class RequestContext(AppContext):
         )
 
     def _brings_session(self) -> bool:
-        """Whether there may be a cookie with the session's name; those of others are no matter."""
+        """Whether there may be a cookie with the session's name."""
         app = self.app
         incoming = self._incoming
         cookies = None if incoming is None else incoming.header(b"cookie")
@@ -280,7 +279,7 @@ class RequestContext(AppContext):
         )
 
     def match_request(self) -> None:
-        """Find the rule of this request; a routing error is kept on the request."""
+        """Find the rule of this request; a routing error is kept in `Request.routing_exception`."""
         request = self.request
         try:
             check_host(self.app, request)
@@ -299,8 +298,8 @@ class RequestContext(AppContext):
 
     def enter(self) -> Token[Any]:
         """Make this current in a `contextvars.Context` that only this request uses (the
-        native server and ASGI): no outer context can be borrowed, none is restored. The signal
-        is sent by `pipeline.respond`, where a failing receiver has an answer."""
+        native server and ASGI): no outer context is borrowed or restored. `pipeline.respond` sends
+        the signal, where an error of a receiver becomes a response."""
         self._opened = True
         return enter(self)
 
@@ -360,17 +359,17 @@ class RequestContext(AppContext):
                 )
 
     def leave(self) -> None:
-        """Stop being current, without teardown: `outlive` has put that off."""
+        """Stop being current, without teardown, which `outlive` has put off."""
         request_token, app_token = self._tokens.pop()
         _cv_request.reset(request_token)
         if app_token is not None:
             _cv_app.reset(app_token)
 
     def outlive(self, body: Iterable[bytes], error: BaseException | None = None) -> Iterable[bytes]:
-        """Return *body*, with this context's teardown, told of *error*, after its end or
-        close, once."""
-        # NOTE: in the context variables of whoever closes the body, which is the thread that ran
-        # the request: what hooks have set there is reset there.
+        """Return *body* so that its end or `close` runs this context's teardown, with *error*,
+        once."""
+        # NOTE: in the context variables of the thread that closes the body, which is the one that
+        # ran the request: what hooks have set there is reset there.
         entered = Entered()
         owns = self._tokens[-1][1] is not None
 
@@ -400,8 +399,8 @@ class RequestContext(AppContext):
             appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
 
     def release(self) -> None:
-        """Break the reference from the environ to the request, so that no cycle waits for
-        the garbage collector."""
+        """Remove the reference from the environ to the request, so that reference counting frees
+        both without the garbage collector."""
         request = self._request
         if request is not None:
             environ = request.__dict__.get("environ")
@@ -462,7 +461,7 @@ information about how to avoid this problem.\
 
 def _running_request() -> RequestContext:
     """Return the current request context. NOTE: in a `contextvars.Context`
-    that has served a request and serves none now, the variable is None."""
+    whose request has ended, the variable is None."""
     ctx = _cv_request.get(None)
     if ctx is None:
         raise RuntimeError(_no_req_msg)
@@ -492,8 +491,8 @@ def has_app_context() -> bool:
 
 
 def current_context() -> RequestContext:
-    """Return the current request context, for a method of the application that belongs to the
-    handling of a request. Raises `RuntimeError` if there is none."""
+    """Return the current request context, for those methods of the application that handle a
+    request. Raises `RuntimeError` if there is none."""
     ctx = _cv_request.get(None)
     if ctx is None:
         raise RuntimeError(
@@ -523,10 +522,10 @@ def after_this_request(f: F) -> F:
 
 
 def copy_current_request_context(f: F) -> F:
-    """Wrap *f* so that it runs under a copy of the current request context, in whatever
-    thread or task it is called (Flask's `copy_current_request_context`).
+    """Wrap *f* so that it runs in a copy of the current request context, in any thread or task
+    (Flask's `copy_current_request_context`).
 
-    The session is the live one. Threads that Waterspout starts itself need no wrapping.
+    The session is shared. `spawn` and `run_in_thread` need no wrapping.
     """
     ctx = _required_request_context("copy_current_request_context").copy()
 

@@ -1,12 +1,11 @@
-"""Where the running context is kept.
+"""The context variables that hold the current application and request context.
 
-The variables stand on the ground floor, so that values (`http.Request`, `json`) can
-ask for the current application's settings without knowing what an application is;
-what they hold is defined in `request_context.py`.
+They stand on the ground floor, so that `http.Request` and `json` can read the current application's
+settings without importing the application; their values are defined in `request_context.py`.
 
 A request's context is the application's too, unless one was pushed for the application.
-So a server sets one variable for a request, and `app_var` looks at both.
-PERF: each `ContextVar.set` is 4 % of a small request.
+So a server sets one variable for a request, and `app_var` reads both. PERF: each `ContextVar.set`
+is 4 % of a small request.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ pushed_var: ContextVar[Any] = ContextVar("flask.app_ctx")
 
 
 class _AppVar:
-    """The current application context, with the face of a `ContextVar`: what was pushed,
-    else what the current request runs in."""
+    """The current application context, with the methods of a `ContextVar`: the one that was
+    pushed, else the one of the current request."""
 
     name = pushed_var.name
     set = staticmethod(pushed_var.set)

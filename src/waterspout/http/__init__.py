@@ -1,4 +1,4 @@
-"""Values and wire formats of HTTP. Knows no application."""
+"""Values and wire formats of HTTP, independent of any application."""
 
 from .message import Incoming as Incoming
 from .message import Origin as Origin

@@ -16,7 +16,7 @@ __all__ = ["AwaitableStr", "Ready", "awaitable"]
 
 
 class Ready:
-    """Makes `await value` give the value, without suspending."""
+    """Base of values whose ``await value`` gives the value at once, without suspending."""
 
     def __await__(self) -> Generator[Any, None, Any]:
         yield from ()

@@ -1,4 +1,4 @@
-"""Attributes that are made when they are first asked for."""
+"""Attributes that are computed on first use (for Python 3.11; later: the standard library's)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 else:
 
     class made_once:
-        """An attribute that is made when it is first asked for, and may be set or deleted.
+        """An attribute that is computed on first use, and may be set or deleted.
 
-        PERF: the standard library's takes a lock (Python 3.11), Werkzeug's is called again at
-        every access; what this one made is found in the object.
+        The standard library's takes a lock until Python 3.12, Werkzeug's is called again at
+        every access; the value of this one is kept in the object's ``__dict__``.
         """
 
         def __init__(self, make: Callable[[Any], Any]) -> None:
@@ -28,7 +28,7 @@ else:
                 return self
             made = instance.__dict__
             name = self.name
-            if name in made:  # a property of a subclass asks by `super()`
+            if name in made:  # a property of a subclass has called `super()`
                 return made[name]
             value = made[name] = self.make(instance)
             return value

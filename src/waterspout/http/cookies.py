@@ -1,4 +1,4 @@
-"""Cookies that are set: what Werkzeug does not refuse, and should (RFC 6265bis §4.1)."""
+"""Checks on cookies to set, beyond Werkzeug's (RFC 6265bis §4.1)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _ATTRIBUTE = re.compile(r"[^\x00-\x1f\x7f;]*").fullmatch
 
 
 def check_cookie(name: str, domain: str | None, expires: Any) -> None:
-    """Raise `ValueError` for what would end the name or an attribute early, and so begin another
-    one. Value and path are quoted, the rest is of few possible values."""
+    """Raise `ValueError` for a character that would end the name or an attribute early, and begin
+    another attribute. Value and path are quoted; the other attributes have few possible values."""
     if _NAME(name) is None:
         raise ValueError(
             f"{name!r} cannot be a cookie's name: it is empty or has a blank, '=', ';', ',' or a"
@@ -25,8 +25,8 @@ def check_cookie(name: str, domain: str | None, expires: Any) -> None:
 
 
 def check_prefix(name: str, domain: str | None, path: str | None, secure: bool) -> None:
-    """Raise `ValueError` for a name whose prefix promises what the attributes do not keep, as
-    browsers would drop the cookie (RFC 6265bis §4.1.3)."""
+    """Raise `ValueError` for a ``__Host-`` or ``__Secure-`` name without the attributes it
+    requires, since browsers would drop the cookie (RFC 6265bis §4.1.3)."""
     prefix = name[:9].lower()
     if prefix == "__secure-" and not secure:
         raise ValueError(f"The cookie {name!r} needs secure=True; browsers would drop it.")

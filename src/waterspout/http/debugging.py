@@ -1,7 +1,7 @@
-"""Errors of debug mode that explain a mistake in a form or in where it is sent.
+"""Errors of debug mode that explain a mistake in a form or in the URL it is sent to.
 
-Flask's `flask.debughelpers`, the part about requests. The classes are `AssertionError`s so that no
-error handler for HTTP errors takes them for an answer to the client.
+The request part of Flask's `flask.debughelpers`. The classes derive from `AssertionError`, so that
+no handler for HTTP errors turns them into a response.
 """
 
 from __future__ import annotations
@@ -83,6 +83,6 @@ def attach_enctype_error_multidict(request: Request) -> None:
                 raise
             raise DebugFilesKeyError(request, key).with_traceback(error.__traceback__) from None
 
-    # The same name: nothing but the error message differs for who looks at the class.
+    # The class keeps its name, so that only the error message differs.
     members = {"__getitem__": lookup, "__module__": plain.__module__}
     files.__class__ = type(plain.__name__, (plain,), members)

@@ -1,5 +1,5 @@
-"""Header fields that every answer of an application has unless it says otherwise (the setting
-DEFAULT_HEADERS), worked out once for an application."""
+"""The setting DEFAULT_HEADERS: header fields added to every response that does not set them,
+encoded once an application."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .grammar import is_name
 __all__ = ["DefaultFields"]
 
 _VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]*").fullmatch
-#: What says something of one answer, or of the connection.
+#: Fields that describe one response, or the connection, and so can be no default.
 _NEVER = frozenset(
     {
         *("connection", "content-encoding", "content-length", "content-type", "date"),
@@ -25,7 +25,8 @@ _FRAMES = "x-frame-options"
 
 
 class DefaultFields:
-    """The fields of *source*, by name. Raises `ValueError` for what cannot be sent."""
+    """The fields of *source*, by name. Raises `ValueError` for a name or value that HTTP
+    forbids."""
 
     __slots__ = ("_fields", "is_known", "lines", "names", "source")
 
@@ -38,28 +39,28 @@ class DefaultFields:
                     " answer."
                 )
         self._fields = [(name.lower(), name, value) for name, value in source.items()]
-        #: In lower case, those of which an answer may have its own.
+        #: In lower case, the names that a response may set itself.
         self.names = frozenset({_FRAMES, *(lower for lower, _, _ in self._fields)})
-        #: All of them as they are sent.
+        #: All of them, encoded.
         self.lines = self.without(())
-        #: For a server, which notes here that it looks for the names.
+        #: Set by a server once its encoder looks for these names.
         self.is_known = False
 
     def missing(self, said: Collection[str]) -> list[tuple[str, str]]:
-        """Return the fields for an answer that has fields of the names *said* (lower case)."""
+        """Return the fields to add to a response that has fields named *said* (lower case)."""
         return [
             (name, value)
             for lower, name, value in self._fields
             if lower not in said
-            # Browsers ignore the old field where they find the new one.
+            # Browsers ignore X-Frame-Options where there is frame-ancestors.
             and not (lower == _POLICY and _FRAMES in said and value.startswith("frame-ancestors"))
         ]
 
     def without(self, said: Collection[str]) -> str:
-        """Return the same as it is sent."""
+        """Return the same, encoded."""
         return "".join(f"{name}: {value}\r\n" for name, value in self.missing(said))
 
     def add_to(self, headers: Headers) -> None:
-        """Add to *headers* what they do not have."""
+        """Add to *headers* those that it does not have."""
         for name, value in self.missing({name.lower() for name, _ in headers}):
             headers.add(name, value)

@@ -1,6 +1,7 @@
-"""Werkzeug's `Headers` filled without the look that it takes at each field.
+"""Werkzeug's `Headers`, filled without its check of each value, which costs 3,600 instructions a
+field.
 
-For fields whose values are known to have no line end.
+For fields whose values are known to have no line ends.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from werkzeug.datastructures.mixins import ImmutableHeadersMixin
 
 __all__ = ["ReceivedHeaders", "add_field", "headers_of"]
 
-#: Werkzeug keeps the fields in a list, as in the versions so far.
+#: Whether Werkzeug keeps the fields in the list ``_list``, as all versions so far do.
 _is_known = vars(Headers()) == {"_list": []}
 
 
 class ReceivedHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]  # as Werkzeug's own
-    """The fields of a request: read-only, as Werkzeug's view of an environ is."""
+    """The fields of a request: read-only, like Werkzeug's view of an environ."""
 
     def copy(self) -> Any:
         """Return a copy that can be changed."""
@@ -25,7 +26,7 @@ class ReceivedHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]  # 
 
 
 def headers_of(fields: list[tuple[str, str]], cls: type[Headers] = Headers) -> Headers:
-    """Return headers, of the class *cls*, that keep *fields*."""
+    """Return headers of the class *cls* with *fields*."""
     if not _is_known:
         return Headers(fields)
     made = cls()

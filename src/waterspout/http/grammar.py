@@ -1,6 +1,6 @@
-"""What may stand in a header field that is sent (RFC 9110 §5).
+"""Characters that a header field may contain when it is sent (RFC 9110 §5).
 
-SECURITY: nothing else ends a field early, and begins another one or a body of its own (response
+SECURITY: any other character could end a field early, and begin another field or a body (response
 splitting, CWE-113).
 """
 

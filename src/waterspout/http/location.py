@@ -1,4 +1,4 @@
-"""Redirect targets, written so that a browser reads them as they were meant."""
+"""Redirect targets, encoded so that browsers and servers read the same URL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 __all__ = ["plain_location"]
 
-# CR and LF stay: the header refuses them, with an error that says so.
+# CR and LF stay: they are refused as a header value, with an error that says so.
 _MISREAD = re.compile(r"^ +|[\\\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
 
 

@@ -7,11 +7,11 @@ import re
 __all__ = ["usable_range"]
 
 _BYTES = re.compile(r"bytes=(?:([0-9]+)-([0-9]*)|-([0-9]+))\Z")
-_LONGEST = 19  # digits; no file is longer, and int() of more need not be paid for
+_LONGEST = 19  # digits; no file is longer
 
 
 def usable_range(value: str | None, size: int) -> str | None:
-    """Return the value of a Range field that is to be honoured for *size* bytes, None to send all.
+    """Return the value of a Range field that is honoured for *size* bytes, None to send all.
 
     A field is ignored, as section 14.2 asks, if its unit is unknown or its syntax invalid, and if
     it names several ranges. A suffix longer than the representation means all of it; an empty

@@ -1,4 +1,4 @@
-"""What the request class is made of: its limits, its dates, a body that is bounded."""
+"""Parts of the request class: limits, dates, a body in chunks under WSGI."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["Bounded", "Dated", "Limit"]
 
 
 class Limit:
-    """A limit of one request: the value set on it, else its route's, else the application's
-    setting, else Werkzeug's default."""
+    """A limit of one request in bytes or parts: the value set on the request, else its route's,
+    else the application's setting, else Werkzeug's default."""
 
     def __init__(self, setting: str, default: int | None) -> None:
         self.setting = setting
@@ -46,7 +46,7 @@ class Limit:
 
 
 class Bounded(LimitedStream):
-    """A body in chunks under WSGI: 413 above *maximum* bytes.
+    """A body in chunks under WSGI; raises 413 above *maximum* bytes.
 
     SECURITY: Werkzeug's own stream ends at the limit as if the body did, and a view takes the
     first part for the whole.
@@ -56,7 +56,7 @@ class Bounded(LimitedStream):
         super().__init__(stream, maximum + 1, is_max=True)
 
     def readinto(self, b: Any) -> int | None:
-        """Read on; raises 413 at the first byte too many."""
+        """Read into *buffer*. Raises 413 at the first byte above the limit."""
         count = super().readinto(b)
         if self.is_exhausted:
             raise RequestEntityTooLarge()
@@ -64,8 +64,8 @@ class Bounded(LimitedStream):
 
 
 class Dated:
-    """A property of Werkzeug's request that is read from a date. Without one it is what *nothing*
-    makes; Werkzeug's own fails at a date with too large a number in it."""
+    """A property of Werkzeug's request that is read from a date. For text that is no date it is
+    the value of *nothing*; Werkzeug's own fails at a date with too large a number in it."""
 
     def __init__(self, nothing: Callable[[], Any] = lambda: None) -> None:
         self.nothing = nothing

@@ -1,7 +1,7 @@
-"""The response as views and hooks see it: Werkzeug's, with async bodies.
+"""The response object of views and hooks: Werkzeug's class, with async bodies.
 
-A body may also be an async iterable; the native server and ASGI await it on the
-loop, WSGI reads it through a private loop.
+A body may also be an async iterable; the native server and ASGI iterate over it on the
+loop, WSGI through a private loop.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ __all__ = ["Response", "blocking_iterator"]
 _set_data = WerkzeugResponse.set_data
 _status = WerkzeugResponse.status
 _content_type = lru_cache(maxsize=64)(get_content_type)
-#: Werkzeug's objects are made of what we know, as they are in the versions so far.
+#: Whether Werkzeug's objects have just the attributes that all versions so far have.
 _is_known = vars(WerkzeugResponse(b"")).keys() == {
     *("headers", "_status", "_status_code", "direct_passthrough", "_on_close", "response")
 }
 #: Characters of a cookie's value that need no quotes: those of signed values.
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
-#: Fields that say nothing true of a 412, or are for the file that it does not send.
+#: Fields that would be wrong in a 412, which has no content.
 _OF_CONTENT = (
     *("Content-Type", "Content-Encoding", "Content-Disposition", "Content-Length"),
     *("Cache-Control", "Expires", "X-Sendfile"),
 )
-#: What Werkzeug's `make_conditional` reads of a request besides the method.
+#: The request fields that Werkzeug's `make_conditional` reads.
 _CONDITIONS = frozenset(
     f"HTTP_{name}"
     for name in (
@@ -53,7 +53,7 @@ _CONDITIONS = frozenset(
         *("IF_NONE_MATCH", "IF_MODIFIED_SINCE"),
     )
 )
-#: Stands in a cookie's frame for the date; a checked cookie has none of its own.
+#: Placeholder of the date in a cookie's frame; a checked cookie cannot contain it.
 _DATE = "\0"
 
 
@@ -92,8 +92,8 @@ class Response(Ready, WerkzeugResponse, metaclass=ObservedType):
             and cls.set_data is _set_data
             and cls.status is _status
         ):
-            # PERF: what Werkzeug makes of a text alone. It looks for each field before it sets it,
-            # and throws an error inside where there is none: 39,000 instructions, this 8,000.
+            # PERF: what Werkzeug makes of a text alone. It searches for each field before it sets
+            # it, and raises inside where there is none: 39,000 instructions, this 8,000.
             body: Any = response.encode() if kind is str else response  # type: ignore[union-attr]
             content_type = _content_type(self.default_mimetype, "utf-8")
             fields = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
@@ -168,7 +168,7 @@ class Response(Ready, WerkzeugResponse, metaclass=ObservedType):
         content), 304, 206 with a part, or itself. Return self. (Werkzeug's `make_conditional`.)
 
         The ETag and Last-Modified fields are compared, in the order of RFC 9110 section 13.2.2;
-        NOTE: Werkzeug looks at ranges first, and sends parts of another version. Parts are given
+        NOTE: Werkzeug evaluates Range first, and sends parts of another version. Parts are sent
         only with *accept_ranges* and *complete_length*, in bytes.
 
         Raises 416 `RequestedRangeNotSatisfiable` for a range behind the end.
@@ -213,7 +213,7 @@ class Response(Ready, WerkzeugResponse, metaclass=ObservedType):
 
 
 def _drop_content(response: Response) -> None:
-    """Send an empty body instead of the one that there is, which is closed."""
+    """Close the body and put an empty one in its place."""
     close = getattr(response.response, "close", None)
     if close is not None:
         close()
@@ -224,7 +224,7 @@ def _drop_content(response: Response) -> None:
 
 
 def is_made_while_sent(response: WerkzeugResponse) -> bool:
-    """Whether the body comes from a generator or another iterable of the program."""
+    """Whether the body is a generator or another lazy iterable of the program."""
     return not (response.is_sequence or response.direct_passthrough)
 
 
@@ -272,7 +272,7 @@ def _encoded(items: Iterator[Any]) -> Iterator[bytes]:
 
 def blocking_iterator(source: Any) -> Iterator[Any]:
     """Read an async iterable from synchronous code, on an event loop of its own that is
-    closed with the iterator. Context variables are those of whoever reads, and stay changed."""
+    closed with the iterator. It sees, and changes, the context variables of the reader."""
     iterator = source.__aiter__()
 
     async def step() -> Any:

@@ -33,9 +33,9 @@ Dumps = Callable[[Any], str]
 class ServerSentEvent:
     """One event. At least one field must be given.
 
-    *data* may be text, UTF-8 bytes, or anything else, which is sent as JSON. *id* is what the
-    browser gives back in ``Last-Event-ID`` when it reconnects, *retry* how many milliseconds it
-    waits before that. *comment* is for people who look at the stream; browsers skip it.
+    *data* is text, UTF-8 bytes, or any other value, which is sent as JSON. *id* comes back in
+    ``Last-Event-ID`` when the browser reconnects; *retry* is how many milliseconds it waits before
+    that. *comment* is ignored by browsers.
     """
 
     data: Any = None
@@ -90,7 +90,7 @@ def encode_event(item: Any, dumps: Dumps = json.dumps) -> bytes:
 
 
 def retry_line(milliseconds: int) -> str:
-    """Return the line that tells the browser how long to wait before it reconnects.
+    """Return the line that sets how many milliseconds the browser waits before it reconnects.
 
     Raises `ValueError` unless *milliseconds* is an int of 0 or more.
     """

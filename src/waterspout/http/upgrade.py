@@ -1,4 +1,4 @@
-"""The answer to a request for a WebSocket's address that asks for none."""
+"""The response to an ordinary request for the URL of a WebSocket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as the current application writes and reads it (Flask's `flask.json`).
+"""JSON by the current application's provider (Flask's `flask.json`).
 
 Inside an application context these functions call its provider, `app.json`; outside, they
 are Python's `json` with the same extra types. Values: `provider`; the session's lossless

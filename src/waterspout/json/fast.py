@@ -48,24 +48,24 @@ class MsgspecProvider(DefaultJSONProvider):
     def encode(self, obj: Any) -> bytes:
         """Return *obj* as compact JSON in UTF-8."""
         made = self._made
-        # PERF: one encoder until a setting changes.
+        # One encoder until a setting changes.
         if made is None or made[0] != self.default or made[1] is not self.sort_keys:
             made = self._made = self._make_encoder()
         try:
             return made[2].encode(obj)
         except (TypeError, UnicodeEncodeError):
-            # Keys such as None and True, subclasses of str and int as keys, unpaired
-            # surrogates: `json` can say them, or says what is wrong in words users know.
+            # Keys such as None and True, subclasses of str and int as keys, unpaired surrogates:
+            # `json` writes them, or raises the error that users know.
             return self._plainly(obj, separators=(",", ":"), ensure_ascii=True).encode()
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         if name != "_direct":
-            self._direct = None  # it may stand for another setting now
+            self._direct = None  # it may depend on the attribute that was set
 
     @property
     def plain_encoder(self) -> Callable[[], tuple[str, Callable[[Any], bytes]]] | None:
-        """As `DefaultJSONProvider` says; asked for anew when a setting of the app changes."""
+        """As in `DefaultJSONProvider`; made anew when a setting of the app changes."""
         self._direct = None
         return super().plain_encoder
 
@@ -142,12 +142,12 @@ class MsgspecProvider(DefaultJSONProvider):
 
     def _body(self, obj: Any) -> str | bytes:
         compact = self._is_compact()
-        # PERF: bytes straight from the encoder, unless a program put its own dumps() there.
+        # The bytes of the encoder, unless a program has its own `dumps`.
         own = getattr(self.dumps, "__func__", None) is not _DUMPS
         if compact and not own and not self.ensure_ascii:
             return self.encode(obj)
         return self.dumps(obj, separators=(",", ":")) if compact else self.dumps(obj, indent=2)
 
 
-#: As it is before a program replaces it.
+#: As shipped, to tell whether a program has replaced it.
 _DUMPS = MsgspecProvider.dumps

@@ -31,8 +31,8 @@ def read_json(s: str | bytes, **kwargs: Any) -> Any:
     """
     try:
         if type(s) is str and not kwargs:
-            # PERF: text without blanks around it, as programs write it, in half the time. The
-            # rest, bad JSON too, goes the long way, which says what is wrong with it.
+            # PERF: 3.1 µs instead of 6.6 for three fields, for text without blanks around it. The
+            # rest, bad JSON too, goes through `json.loads`, whose errors say what is wrong.
             try:
                 value, end = _raw_decode(s)
             except ValueError:
@@ -87,7 +87,7 @@ class JSONProvider(Observed):
 
 
 def _default(o: Any) -> Any:
-    """Turn what JSON has no word for into what it has (Flask's rules), else `TypeError`."""
+    """Convert a value that JSON has no type for (Flask's rules), else raise `TypeError`."""
     if isinstance(o, date):
         return http_date(o)
     if isinstance(o, Decimal | UUID):
@@ -101,7 +101,7 @@ def _default(o: Any) -> Any:
 
 
 def _encode_by(encoder: json.JSONEncoder) -> Callable[[Any], str]:
-    """Return the `encode` of *encoder*, as a function that does not set itself up at every call.
+    """Return the `encode` of *encoder* as a function that is set up once, not at every call.
 
     PERF: 5,400 instructions instead of 13,300 for a small dict.
     """
@@ -111,7 +111,7 @@ def _encode_by(encoder: json.JSONEncoder) -> Callable[[Any], str]:
         return encoder.encode
     texts: Any = json.encoder
     pieces = make(
-        None,  # no watch for circles, see below
+        None,  # no check for cycles, see below
         encoder.default,
         texts.encode_basestring_ascii if encoder.ensure_ascii else texts.encode_basestring,
         indent,
@@ -125,7 +125,7 @@ def _encode_by(encoder: json.JSONEncoder) -> Callable[[Any], str]:
     def encode(obj: Any) -> str:
         try:
             return "".join(pieces(obj, 0))
-        except RecursionError:  # a circle, perhaps: the encoder itself tells
+        except RecursionError:  # a cycle, perhaps: the encoder itself tells
             return encoder.encode(obj)
 
     return encode
@@ -138,7 +138,8 @@ class DefaultJSONProvider(JSONProvider):
     """Python's `json` with Flask's extra types, byte for byte what Flask writes.
 
     Dates become HTTP dates (RFC 9110 §5.6.7), UUID and Decimal their text, dataclasses, msgspec
-    structs and attrs classes objects, and anything with ``__html__()`` that text. As in Flask,
+    structs and attrs classes become objects, and anything with ``__html__()`` that text. As in
+    Flask, ``NaN`` and ``Infinity`` are read and written, although RFC 8259 does not allow them.
     ``NaN`` and ``Infinity`` are read and written, although RFC 8259 does not know them.
     """
 
@@ -206,16 +207,16 @@ class DefaultJSONProvider(JSONProvider):
         return not self._app.debug if self.compact is None else self.compact
 
     def _body(self, obj: Any) -> Any:
-        """Return what `response` sends, as str or bytes."""
+        """Return the body of `response`, as str or bytes."""
         if self._is_compact():
             return self.dumps(obj, separators=(",", ":")) + "\n"
         return self.dumps(obj, indent=2) + "\n"
 
     @property
     def plain_encoder(self) -> Callable[[], tuple[str, Callable[[Any], bytes]]] | None:
-        """For the pipeline, which sends a dict or list without a response object where it can:
-        a function that returns the content type and what makes the bytes. None where a
-        program has a `response` method of its own."""
+        """Return the content type and the encoder of a dict or list, for the pipeline, which
+        sends it without a response object where it can; None if a program has its own
+        `response`."""
         if getattr(self.response, "__func__", None) is not _RESPONSE:
             return None
         return lambda: (get_content_type(self.mimetype, "utf-8"), self._encode_body)
@@ -225,7 +226,7 @@ class DefaultJSONProvider(JSONProvider):
         return body.encode() if isinstance(body, str) else body
 
 
-#: As it is before a program replaces it.
+#: As shipped, to tell whether a program has replaced it.
 _RESPONSE = DefaultJSONProvider.response
 
 _known = {
@@ -235,7 +236,7 @@ _known = {
 
 
 def provider_class(name: str) -> type[JSONProvider]:
-    """Return the provider class that the setting JSON_PROVIDER means: ``stdlib``,
-    ``msgspec``, or the import name of a class."""
+    """Return the class that the setting JSON_PROVIDER names: ``stdlib``, ``msgspec``, or an
+    import name."""
     found: type[JSONProvider] = import_string(_known.get(name, name))
     return found

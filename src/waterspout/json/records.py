@@ -1,5 +1,5 @@
-"""Records as JSON objects: dataclasses, msgspec structs and attrs classes; and where in a value
-something is that JSON has no word for."""
+"""Records as JSON objects (dataclasses, msgspec structs, attrs classes), and the place of a value
+that JSON cannot express."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def is_record(value: Any) -> bool:
 
 
 def record_fields(value: Any) -> dict[str, Any] | None:
-    """Return a record's fields by name, None for another value. A dataclass's own are copied to
-    the bottom, as Flask does it."""
+    """Return a record's fields by name, None for another value. Those of a dataclass are copied
+    deeply, as Flask does."""
     kind = type(value)
     if is_dataclass(kind):
         return asdict(value)
@@ -35,11 +35,11 @@ def record_fields(value: Any) -> dict[str, Any] | None:
 
 
 def note_where(error: Exception, value: Any, default: Callable[[Any], Any]) -> None:
-    """Note on *error*, with which *value* could not be written, at which place in *value* the
-    first fault is. *default* is the provider's."""
+    """Add a note to *error*, with which *value* could not be written: the place in *value* of the
+    first fault. *default* is the provider's."""
     try:
         found = next(_faults(value, default, "", set()), None)
-    except Exception:  # the note is a help; the error itself is what matters
+    except Exception:  # the note only helps; the error itself must be raised
         return
     if found is not None:
         error.add_note(found)

@@ -16,6 +16,7 @@ from .interface import (
     keep_from_caches,
     vary_on_cookie,
 )
+from .use import SessionUse
 
 __all__ = [
     "NullSession",
@@ -24,6 +25,7 @@ __all__ = [
     "SessionCookieTooLarge",
     "SessionInterface",
     "SessionMixin",
+    "SessionUse",
     "StoredSessionInterface",
     "cookie_attributes",
     "keep_from_caches",

@@ -10,6 +10,7 @@ from waterspout.ext import needs_extra
 
 from .pagination import Pagination, SelectPagination
 from .session import ContextRegistry, Session
+from .unavailable import DatabaseUnavailable
 
 with needs_extra("db"):
     import sqlalchemy as sa
@@ -66,15 +67,19 @@ class AsyncSessions:
                 made.info[_CLOSING] = closing
             return made
 
-        scoped = async_scoped_session(factory, object)
-        registry = ContextRegistry(make, self._close_async_session)
-        scoped.registry = registry  # type: ignore[assignment]  # it has the same methods
-        self.async_session = scoped
+        self._async_sessions = ContextRegistry(make, self._close_async_session)
+        self.async_session = async_scoped_session(factory, object)
+        self.async_session.registry = self._async_sessions  # type: ignore[assignment]  # it has the same methods
 
     async def _close_async_session(self) -> None:
-        session = self.async_session()
+        session = self._async_sessions.pop()
+        if session is None:  # the program has called `remove`
+            return
         closing = session.info.pop(_CLOSING, None)
-        await self.async_session.remove()
+        try:
+            await session.close()
+        except DatabaseUnavailable:  # there is nothing to be undone any more
+            await session.invalidate()
         if closing is not None:
             closing.cancel()
 

@@ -93,30 +93,23 @@ class AppEngines:
         return {key: engine.sync_engine for key, engine in self.on_loop().items()}
 
     def _asynchronous(self, key: str | None, loop: asyncio.AbstractEventLoop) -> AsyncEngine:
-        options = dict(self._options[key])
-        url = options["url"]
-        named = options.pop(_NAMED_DRIVER)
-        given = options.get("connect_args", {})
-        options.update(self._settings["SQLALCHEMY_ASYNC_ENGINE_OPTIONS"])
-        for name in _FOR_SYNC:
-            options.pop(name, None)
-        connect_args = dict(options.pop("connect_args", {}))
-        defaults = options.pop(_DEFAULTS, {})
-        given = {name: value for name, value in given.items() if name not in defaults}
-        url = asynchronous(url, named, given)
-        for name in defaults:
-            connect_args.pop(name, None)
-        _bound_connecting(url, connect_args, self._settings["SQLALCHEMY_CONNECT_TIMEOUT"])
+        settings = self._settings
+        given = self._options[key]
+        options = {name: v for name, v in engine_options(given).items() if name not in _FOR_SYNC}
+        options.update(settings["SQLALCHEMY_ASYNC_ENGINE_OPTIONS"])
+        # Our defaults are for the driver of `def` code; what the program gives is for both.
+        ours = given.get(_DEFAULTS, set())
+        connect_args = {k: v for k, v in options.pop("connect_args", {}).items() if k not in ours}
+        url = asynchronous(given["url"], given[_NAMED_DRIVER], connect_args)
+        _bound_connecting(url, connect_args, settings["SQLALCHEMY_CONNECT_TIMEOUT"])
         if is_memory(url):
             connect_args["async_creator_fn"] = _sharing(self.sync[key])
+        if is_memory(url) or loop not in self._serving:
             options["poolclass"] = pool.NullPool
-        elif loop not in self._serving:
-            options["poolclass"] = pool.NullPool
-        if "poolclass" in options:
             for name in ("max_overflow", "pool_size", "pool_timeout"):
                 options.pop(name, None)
         engine = create_async_engine(url, connect_args=connect_args, **options)
-        prepare(engine.sync_engine, self._settings)
+        prepare(engine.sync_engine, settings, given)
         return engine
 
     async def start(self) -> None:
@@ -145,6 +138,8 @@ class AppEngines:
 #: arguments that are defaults of ours; the driver that the program has named.
 _DEFAULTS = "_waterspout_defaults"
 _NAMED_DRIVER = "_waterspout_named_driver"
+#: Whether we roll back what is given to the pool.
+_RESETS = "_waterspout_resets"
 
 
 def apply_defaults(options: dict[str, Any], url: sa.URL, settings: Mapping[str, Any]) -> None:
@@ -159,6 +154,9 @@ def apply_defaults(options: dict[str, Any], url: sa.URL, settings: Mapping[str, 
         }
         return
     options.setdefault("pool_pre_ping", True)
+    if "pool_reset_on_return" not in options:
+        options["pool_reset_on_return"] = None
+        options[_RESETS] = True
     if url.get_backend_name() in {"mariadb", "mysql"}:
         if options.get("poolclass", pool.QueuePool) is pool.QueuePool:
             options.setdefault("pool_recycle", 7200)  # the server closes idle ones after 8 hours
@@ -187,11 +185,13 @@ def _bound_connecting(url: sa.URL, connect_args: dict[str, Any], seconds: float 
 # -- what is done to connections ---------------------------------------------------------
 
 
-def prepare(engine: sa.Engine, settings: Mapping[str, Any]) -> None:
-    """Add what each of our engines has, of either kind."""
+def prepare(engine: sa.Engine, settings: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Add what each of our engines has, of either kind; *options* are those of `apply_defaults`."""
     _engines.add(engine)
     unavailable.watch(engine)
     _ask_only_the_socket(engine)
+    if options.get(_RESETS):
+        _roll_back_when_given_back(engine)
     if engine.dialect.name == "sqlite":
         _set_pragmas(engine, settings["SQLALCHEMY_SQLITE_PRAGMAS"])
     record, slow = settings["SQLALCHEMY_RECORD_QUERIES"], settings["SQLALCHEMY_SLOW_QUERY"]
@@ -225,6 +225,23 @@ def _is_quiet(driver: Any) -> bool:
     poller = select.poll()
     poller.register(fileno(), select.POLLIN)
     return not poller.poll(0)
+
+
+def _roll_back_when_given_back(engine: sa.Engine) -> None:
+    """Roll back what a connection has left undone when it is given back; one that is lost is
+    dropped. The pool itself would log a stack for each of them."""
+
+    @event.listens_for(engine, "reset")
+    def reset(dbapi_connection: Any, record: Any, state: Any) -> None:
+        if state.transaction_was_reset or not state.asyncio_safe:
+            return
+        try:
+            engine.dialect.do_rollback(dbapi_connection)
+        except Exception as error:
+            lost = engine.dialect.is_disconnect(error, dbapi_connection, None)  # type: ignore[arg-type]  # of the driver
+            if record is None or not lost:
+                raise
+            record.invalidate(error)
 
 
 def _set_pragmas(engine: sa.Engine, pragmas: Mapping[str, Any]) -> None:

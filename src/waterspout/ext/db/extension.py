@@ -192,16 +192,16 @@ class SQLAlchemy(AsyncSessions):
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: App) -> sa.Engine:
         """Make the engine for *bind_key*; a subclass may do it in its own way."""
         engine = sa.engine_from_config(engine_options(options), prefix="")
-        prepare(engine, app.config)
+        prepare(engine, app.config, options)
         return engine
 
     def _make_scoped_session(self, options: dict[str, Any]) -> orm.scoped_session[Session]:
         factory = self._make_session_factory(options)
         if self._scopefunc is not None:
             return orm.scoped_session(factory, self._scopefunc)
+        self._sessions = ContextRegistry(factory, self._close_session, blocks=True)
         scoped = orm.scoped_session(factory, object)
-        registry = ContextRegistry(factory, self._close_session, blocks=True)
-        scoped.registry = registry  # type: ignore[assignment]  # it has the same methods
+        scoped.registry = self._sessions  # type: ignore[assignment]  # it has the same methods
         return scoped
 
     def _make_session_factory(self, options: dict[str, Any]) -> orm.sessionmaker[Session]:
@@ -211,7 +211,12 @@ class SQLAlchemy(AsyncSessions):
         return orm.sessionmaker(db=self, **options)
 
     def _close_session(self) -> None:
-        self.session.remove()
+        session = self._sessions.pop()
+        if session is not None:
+            try:
+                session.close()
+            except unavailable.DatabaseUnavailable:  # there is nothing to be undone any more
+                session.invalidate()
 
     def _make_metadata(self, bind_key: str | None) -> sa.MetaData:
         """Return the metadata of *bind_key*, made on first use with the default one's naming."""

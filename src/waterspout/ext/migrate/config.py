@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Config(AlembicConfig):
         self, *args: Any, template_directory: str | os.PathLike[str] | None = None, **kwargs: Any
     ) -> None:
         self.template_directory = template_directory
+        kwargs.setdefault("stdout", sys.stdout)  # of now: a test or a program may replace it
         super().__init__(*args, **kwargs)
 
     def get_template_directory(self) -> str:

@@ -21,12 +21,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from waterspout import run_in_thread, session
+from waterspout import on_private_loop, run_in_thread, session
 
+from ..driving import drive
+from ..outage import StoreUnavailable
 from .base import ServerSideSessionInterface, interface_here, setting
 from .defaults import Defaults
-from .outage import StoreUnavailable
-from .store import SessionInfo, drive
+from .store import SessionInfo
 from .stored_session import ServerSideSession
 
 __all__ = [
@@ -156,6 +157,8 @@ def of(user: Any) -> list[SessionInfo]:
 async def of_async(user: Any) -> list[SessionInfo]:
     """Do what `of` does, on the event loop."""
     interface = interface_here()
+    if on_private_loop():
+        return of(user)
     if interface.open_session_async is None:
         return await run_in_thread(of, user)
     return await interface.list_of(_user(user), interface._async_store())
@@ -179,6 +182,8 @@ async def revoke_async(
 ) -> int:
     """Do what `revoke` does, on the event loop."""
     interface = interface_here()
+    if on_private_loop():
+        return revoke(id, user=user, keep_current=keep_current)
     if interface.open_session_async is None:
         return await run_in_thread(revoke, id, user=user, keep_current=keep_current)
     return await _revoke(interface, interface._async_store(), id, user, keep_current)

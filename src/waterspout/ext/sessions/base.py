@@ -29,9 +29,10 @@ from waterspout.sessions import (
     vary_on_cookie,
 )
 
+from ..driving import drive
+from ..outage import Outage, StoreUnavailable
 from .defaults import Defaults
 from .methods import MethodStore
-from .outage import Outage, StoreUnavailable
 from .serializer import MsgSpecSerializer, Serializer
 from .store import (
     AsyncStore,
@@ -42,7 +43,6 @@ from .store import (
     Waiting,
     Write,
     at,
-    drive,
     public_id,
 )
 from .stored_session import CREATED, Origin, ServerSideSession, UnavailableSession

@@ -2,7 +2,7 @@
 
 The way of a session is written once, as coroutines over an `AsyncStore` (`base`). A `Store`, whose
 methods wait in their thread, is one through `Waiting`; the coroutine then never suspends, and
-`drive` runs it to its end.
+`driving.drive` runs it to its end.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from __future__ import annotations
 import hashlib
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["AsyncStore", "Entry", "Outcome", "SessionInfo", "Store", "Waiting", "Write", "drive"]
-
-T = TypeVar("T")
+__all__ = ["AsyncStore", "Entry", "Outcome", "SessionInfo", "Store", "Waiting", "Write"]
 
 
 class Outcome(Enum):
@@ -131,20 +129,6 @@ class Waiting:
 
     async def collect(self) -> int:
         return self.store.collect()
-
-
-def drive(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine over a `Waiting` store to its end.
-
-    Raises `RuntimeError` if the store's coroutine suspends.
-    """
-    try:
-        work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    work.close()
-    raise RuntimeError("A session's store suspended in synchronous code; this is a bug.")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from werkzeug.datastructures import CallbackDict
 
 from waterspout.sessions import NullSession, SessionMixin
 
-from .outage import StoreUnavailable
+from ..outage import StoreUnavailable
 
 __all__ = ["Origin", "ServerSideSession", "UnavailableSession"]
 

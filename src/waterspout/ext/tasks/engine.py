@@ -144,6 +144,8 @@ class Engine:
             )
             for entry in self._entries
         ]
+        for timer in self._timers:
+            timer.add_done_callback(_note_failure)
 
     async def end(self) -> None:
         """The server stops: finish what is queued; it cancels us when its time is over."""
@@ -287,4 +289,4 @@ async def _close(broker: Broker) -> None:
 
 def _note_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        _logger.critical("The worker in the process has ended", exc_info=error)
+        _logger.critical("%s has ended", task.get_name(), exc_info=error)

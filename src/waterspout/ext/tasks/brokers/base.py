@@ -25,6 +25,7 @@ from ..settings import Settings
 with needs_extra("tasks"):
     from taskiq import AckableMessage, AsyncBroker, BrokerMessage, TaskiqMessage, TaskiqResult
     from taskiq.decor import AsyncTaskiqDecoratedTask
+    from taskiq.result_backends.dummy import DummyResultBackend
 
 __all__ = ["Absence", "Broker", "Delivery", "Verdict", "heed_cancellation", "logger"]
 
@@ -36,6 +37,7 @@ _UNKNOWN_TIMES = 5
 _SOON = 0.02
 #: Seconds that an acknowledgement is tried again while the broker is away.
 _ACK_PATIENCE = 60.0
+_DONE_KEPT = 10_000
 
 
 class Delivery(NamedTuple):
@@ -69,7 +71,9 @@ class Broker(AsyncBroker):
         super().__init__()
         self.settings = settings
         self.knows: Callable[[str], bool] = lambda name: True
-        self._held: set[Any] = set()
+        self._held: dict[int, Any] = {}  # by their ids: messages of NATS have no hash
+        # Work that is done, by id and attempt, of which the broker could not be told.
+        self._done: set[tuple[str, int]] = set()
         self._runs = self.task("waterspout")(_stands_for_all)
 
     def find_task(self, task_name: str) -> AsyncTaskiqDecoratedTask[Any, Any] | None:
@@ -146,11 +150,14 @@ class Broker(AsyncBroker):
         elif verdict.later:
             assert verdict.message is not None
             await self.put_off(delivery, verdict.message, verdict.later)
+        elif await self._is_done(delivery, verdict.message):
+            await self.ack(delivery.token)
         else:
-            self._held.add(delivery.token)
+            self._held[id(delivery.token)] = delivery.token
+            key = _key(verdict.message)
 
             async def ack() -> None:
-                await self._acknowledge(delivery.token)
+                await self._acknowledge(delivery.token, key)
 
             return AckableMessage(data=delivery.data, ack=ack)
         return None
@@ -174,7 +181,18 @@ class Broker(AsyncBroker):
             await self.result_backend.set_result(message.task_id, failed)
         await self.ack(delivery.token)
 
-    async def _acknowledge(self, token: Any) -> None:
+    async def _is_done(self, delivery: Delivery, message: TaskiqMessage | None) -> bool:
+        """Tell whether what is delivered once more was done the first time."""
+        if delivery.times == 1 or message is None:
+            return False
+        if (key := _key(message)) in self._done:
+            self._done.discard(key)
+            return True
+        if isinstance(self.result_backend, DummyResultBackend):
+            return False
+        return await self.result_backend.is_result_ready(message.task_id)
+
+    async def _acknowledge(self, token: Any, key: tuple[str, int]) -> None:
         """Acknowledge work that is done; while the broker is away, again and again."""
         until = time.monotonic() + _ACK_PATIENCE
         try:
@@ -183,15 +201,23 @@ class Broker(AsyncBroker):
                     await self.ack(token)
                     return
                 except self.gone as error:
-                    if time.monotonic() > until:
-                        logger.error(
-                            "A task that is done could not be acknowledged, and will run again: %s",
+                    if time.monotonic() > until or not self.can_ack(token):
+                        logger.warning(
+                            "Task %s is done, but the broker could not be told (%s): another"
+                            " worker may run it again.",
+                            key[0],
                             error,
                         )
+                        if len(self._done) < _DONE_KEPT:
+                            self._done.add(key)
                         return
                     await asyncio.sleep(0.5)
         finally:
-            self._held.discard(token)
+            self._held.pop(id(token), None)
+
+    def can_ack(self, token: Any) -> bool:
+        """Tell whether it makes sense to try an acknowledgement again."""
+        return True
 
     @abstractmethod
     async def ack(self, token: Any) -> None:
@@ -218,7 +244,7 @@ class Broker(AsyncBroker):
                 await asyncio.sleep(self.settings.lease / 3)
                 if self._held:
                     with suppress(*self.gone):
-                        await self.extend(list(self._held))
+                        await self.extend(list(self._held.values()))
 
         task = asyncio.create_task(beat(), name="waterspout-tasks-lease")
         try:
@@ -230,8 +256,12 @@ class Broker(AsyncBroker):
         """Give back what is held and not done."""
         if self._held:
             with suppress(*self.gone):
-                await self.release(list(self._held))
+                await self.release(list(self._held.values()))
             self._held.clear()
+
+
+def _key(message: TaskiqMessage | None) -> tuple[str, int]:
+    return ("", 0) if message is None else (message.task_id, message.labels.get("attempt", 0))
 
 
 class Absence:

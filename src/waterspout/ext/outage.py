@@ -1,4 +1,5 @@
-"""What happens while a store cannot be reached: 503, one line in the log, and a pause."""
+"""What happens while a server behind a battery cannot be reached: 503, one line in the log, and a
+pause. A cache or a limiter that can do without it goes on."""
 
 from __future__ import annotations
 
@@ -30,9 +31,13 @@ class Outage:
         self._pause = pause
         self._until: float | None = None
 
+    def is_on(self) -> bool:
+        """Whether the store has failed just now, and is not to be asked."""
+        return self._until is not None and time.monotonic() < self._until
+
     def check(self) -> None:
         """Raises `StoreUnavailable` if the store has failed just now."""
-        if self._until is not None and time.monotonic() < self._until:
+        if self.is_on():
             raise self._error()
 
     def failed(self, error: BaseException) -> StoreUnavailable:

@@ -1,0 +1,61 @@
+"""What a request handler has written, as a value that a cache can keep."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["Written", "is_handler", "replay", "watch"]
+
+#: Fields that belong to one answer, not to its content.
+_OF_ONE = {"date", "content-length", "server"}
+
+
+class Written(NamedTuple):
+    """The answer of a handler's method."""
+
+    status: int
+    reason: str
+    fields: list[tuple[str, str]]
+    body: bytes
+
+
+def is_handler(args: tuple[Any, ...]) -> bool:
+    """Tell whether a function's arguments begin with a request handler."""
+    return bool(args) and hasattr(args[0], "SUPPORTED_METHODS") and hasattr(args[0], "write_error")
+
+
+def _taken(handler: Any) -> Written | None:
+    if handler._headers_written:
+        return None  # it streams
+    fields = [(k, v) for k, v in handler._headers.get_all() if k.lower() not in _OF_ONE]
+    return Written(handler.get_status(), handler._reason, fields, b"".join(handler._write_buffer))
+
+
+def watch(handler: Any) -> Any:
+    """Note what *handler* writes; return a function that tells, None if it cannot be kept."""
+    finish = handler.finish
+    kept: list[Written | None] = []
+
+    def noting(chunk: Any = None) -> Any:
+        if chunk is not None:
+            handler.write(chunk)
+        kept.append(_taken(handler))
+        return finish()
+
+    handler.finish = noting
+
+    def tell() -> Written | None:
+        handler.finish = finish
+        return kept[0] if kept else _taken(handler)
+
+    return tell
+
+
+def replay(handler: Any, written: Written) -> None:
+    """Answer with what was kept."""
+    handler.set_status(written.status, written.reason)
+    for name in {name for name, _ in written.fields}:
+        handler.clear_header(name)
+    for name, value in written.fields:
+        handler.add_header(name, value)
+    handler.finish(written.body)

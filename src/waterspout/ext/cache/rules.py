@@ -1,0 +1,254 @@
+"""How one function is cached: what its calls' keys are, and what the program says about them."""
+
+from __future__ import annotations
+
+# ruff: noqa: ASYNC109  # seconds that a value is kept, not that anybody waits
+import base64
+import inspect
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from waterspout import after_this_request, request, url_for
+
+from ..driving import drive
+from . import keys
+
+if TYPE_CHECKING:
+    from . import Cache
+    from .stores import Store
+
+__all__ = ["FunctionRule", "Rule", "ViewRule"]
+
+_logger = logging.getLogger("waterspout.cache")
+
+
+class Rule:
+    """What is the same for views and functions."""
+
+    is_view = False
+    #: The decorated function; the program sets ``cache_timeout`` and ``make_cache_key`` on it.
+    decorated: Any = None
+    #: The last result was not stored, so nobody waits for the next one.
+    stores_nothing = False
+
+    def __init__(
+        self,
+        cache: Cache,
+        function: Callable[..., Any],
+        *,
+        unless: Any = None,
+        forced_update: Any = None,
+        is_stale: Any = None,
+        response_filter: Any = None,
+        hash_method: Any = None,
+        source_check: bool | None = None,
+        cache_none: bool = False,
+    ) -> None:
+        self.cache = cache
+        self.function = function
+        self.unless = unless
+        self.forced_update = forced_update
+        self.is_stale = is_stale
+        self.response_filter = response_filter
+        self.hash_method = hash_method
+        self.source_check = source_check
+        self.cache_none = cache_none
+
+    def bypasses(self, args: Any, kwargs: Any) -> bool:
+        """Whether the program says that this call is not to be cached."""
+        unless = self.unless
+        if unless is None or not callable(unless):
+            return False
+        if keys.wants_arguments(unless):
+            return unless(self.function, *args, **kwargs) is True
+        return unless() is True
+
+    def is_forced(self, args: Any, kwargs: Any) -> bool:
+        """Whether the program says that the value is to be made anew."""
+        forced = self.forced_update
+        if forced is None or not callable(forced):
+            return False
+        if keys.wants_arguments(forced):
+            return forced(*args, **kwargs) is True
+        return forced() is True
+
+    def finds_stale(self, value: Any, args: Any, kwargs: Any) -> bool:
+        """Whether the program says that a value from the cache is too old."""
+        stale = self.is_stale
+        if stale is None or not callable(stale):
+            return False
+        if keys.wants_arguments(stale, more_than=1):
+            return stale(value, *args, **kwargs) is True
+        return stale(value) is True
+
+    def hashing(self, *data: bytes) -> Any:
+        method = self.hash_method or self.cache.hash_method
+        return method(*data)
+
+    def source(self) -> bytes:
+        """Return the function's source, if it belongs to the keys."""
+        asked = self.cache.source_check if self.source_check is None else self.source_check
+        return inspect.getsource(self.function).encode() if asked else b""
+
+    async def key(self, store: Store, args: Any, kwargs: Any) -> str:
+        """Return the key of a call."""
+        raise NotImplementedError
+
+    async def stored(self, store: Store, args: Any, kwargs: Any, timeout: Any) -> None:
+        """Do what follows a value that was stored."""
+
+
+class ViewRule(Rule):
+    """A view, or a function without arguments that matter: the key is of the request."""
+
+    is_view = True
+    #: Whether the answer says that it came from the cache.
+    shows_hits = False
+    _has_told = False
+
+    def __init__(
+        self,
+        cache: Cache,
+        function: Callable[..., Any],
+        *,
+        key_prefix: Any,
+        query_string: bool,
+        make_cache_key: Any,
+        shared: bool,
+        **options: Any,
+    ) -> None:
+        super().__init__(cache, function, **options)
+        self.key_prefix = key_prefix
+        self.query_string = query_string
+        self.make_cache_key = make_cache_key if callable(make_cache_key) else None
+        has_request_key = isinstance(key_prefix, str) and "%s" in key_prefix
+        #: The program has chosen the key, or has said that all may have the answer.
+        self.shared = shared or self.make_cache_key is not None or callable(key_prefix)
+        self.is_of_request = has_request_key and self.make_cache_key is None
+
+    def show_hit(self) -> None:
+        """Let the answer of this request have the field ``hit_cache``."""
+
+        @after_this_request
+        def show(response: Any) -> Any:
+            response.headers["hit_cache"] = "True"
+            return response
+
+    def note_private(self, why: str) -> None:
+        """Log once that an answer was not kept."""
+        if not self._has_told:
+            self._has_told = True
+            _logger.warning(
+                f"The answer of {self.function.__qualname__} is not cached: {why}. If everybody may"
+                " have it, say cached(shared=True); else give each client a key of its own"
+                " (key_prefix or make_cache_key)."
+            )
+
+    def bypasses(self, args: Any, kwargs: Any) -> bool:
+        # A POST is no GET of the same path.
+        if self.is_of_request and request.method not in {"GET", "HEAD"}:
+            return True
+        return super().bypasses(args, kwargs)
+
+    async def key(self, store: Store, args: Any, kwargs: Any) -> str:
+        if self.make_cache_key is not None:
+            return str(self.make_cache_key(*args, **kwargs))
+        return str(self.decorated.make_cache_key(*args, use_request=True, **kwargs))
+
+    def default_key(self, *args: Any, **kwargs: Any) -> str:
+        """Return the key of the current request, or of the one that the arguments tell of: *path*
+        and *query_args*, else a view's arguments."""
+        use_request = kwargs.pop("use_request", False)
+        path = kwargs.pop("path", None)
+        query = kwargs.pop("query_args", None)
+        prefix = self.key_prefix
+        if callable(prefix):
+            key: str = prefix()
+        elif "%s" not in prefix:
+            key = prefix
+        elif path is not None:
+            key = prefix % path
+        elif use_request or self.query_string:
+            key = prefix % request.path
+        else:
+            names = [one.name for one in keys.parameters_of(self.function)]
+            values = dict(zip(names, args, strict=False)) | kwargs
+            key = prefix % url_for(self.function.__name__, _external=False, **values)
+        if self.query_string:
+            pairs = list(request.args.items(multi=True)) if query is None else keys.pairs_of(query)
+            text = str(tuple(sorted(pairs))).encode()
+            return f"{key}{self.hashing(text + self.source()).hexdigest()}"
+        source = self.source()
+        return f"{key}{self.hashing(source).hexdigest()}" if source else key
+
+
+class FunctionRule(Rule):
+    """A function: the key is of its name, its arguments, and the generation of its results."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        function: Callable[..., Any],
+        *,
+        make_name: Any,
+        args_to_ignore: list[str] | None,
+        **options: Any,
+    ) -> None:
+        super().__init__(cache, function, **options)
+        self.make_name = make_name
+        self.ignored = args_to_ignore or []
+
+    async def key(self, store: Store, args: Any, kwargs: Any) -> str:
+        own = self.decorated.make_cache_key
+        if own != self.default_key:  # it is the program's
+            return str(own(self.function, *args, **kwargs))
+        return await self.key_of(store, self.function, args, kwargs)
+
+    async def key_of(
+        self, store: Store, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> str:
+        """Return the key of a call of *f*."""
+        name, version = await self.version(store, f, args)
+        shown = self.make_name(name) if callable(self.make_name) else name
+        placed, named = keys.arguments_of(f, args, kwargs, self.ignored)
+        hashed = self.hashing(f"{shown}{placed}{named}".encode() + self.source())
+        return f"{base64.b64encode(hashed.digest())[:16].decode()}{version}"
+
+    def default_key(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+        """Return the key of a call of *f*, for `def` code."""
+        return drive(self.key_of(self.cache.direct(), f, args, kwargs))
+
+    def _version_keys(self, f: Callable[..., Any], args: Any) -> tuple[str, list[str]]:
+        name, of_object = keys.namespace_of(f, args)
+        names = [name] if of_object is None or "self" in self.ignored else [name, of_object]
+        return name, [f"{one}_memver" for one in names]
+
+    async def version(
+        self, store: Store, f: Callable[..., Any], args: Any = None
+    ) -> tuple[str, str]:
+        """Return the function's name and the generation of its results, a new one if there is
+        none."""
+        name, names = self._version_keys(f, args)
+        found = list(await store.ask("get_many", *names))
+        if None in found:
+            found = [one or self.cache.memoize_make_version_hash() for one in found]
+            await store.ask("set_many", dict(zip(names, found, strict=True)), timeout=0)
+        return name, "".join(found)
+
+    async def stored(self, store: Store, args: Any, kwargs: Any, timeout: Any) -> None:
+        """Let the generation live as long as the newest value."""
+        _, names = self._version_keys(self.function, args)
+        found = await store.ask("get_many", *names)
+        known = {name: version for name, version in zip(names, found, strict=True) if version}
+        await store.ask("set_many", known, timeout=timeout)
+
+    async def forget(self, store: Store, f: Callable[..., Any]) -> None:
+        """Begin a new generation: of one object's results, if *f* is bound to it, else of all."""
+        _, names = self._version_keys(f, None)
+        await store.ask("set_many", {names[-1]: self.cache.memoize_make_version_hash()}, timeout=0)
+
+    async def drop_version(self, store: Store, f: Callable[..., Any]) -> None:
+        """Delete the generation's name."""
+        _, names = self._version_keys(f, None)
+        await store.ask("delete_many", names[-1])

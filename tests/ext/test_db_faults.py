@@ -1,0 +1,118 @@
+"""A database server that stops while requests use it, and comes back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from databases import ask
+from own_servers import own_server
+
+from processes import wait_until
+from waterspout import App, RequestHandler
+from waterspout.ext.db import SQLAlchemy
+from waterspout.server import serve_in_thread
+
+_PATHS = ("/def", "/async", "/handler")
+
+
+def make_app(url: str) -> App:
+    app = App("faults")
+    app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_RETRY_AFTER=3)
+    db = SQLAlchemy(app)
+    question = db.text("SELECT 42")
+
+    @app.get("/def")
+    def view() -> str:
+        return str(db.session.scalar(question))
+
+    @app.get("/async")
+    async def async_view() -> str:
+        return str(await db.async_session.scalar(question))
+
+    class Handler(RequestHandler):
+        async def get(self) -> None:
+            self.write(str(await db.async_session.scalar(question)))
+
+    app.add_handlers([("/handler", Handler)])
+    return app
+
+
+class Load:
+    """Clients that ask all the time; what they were answered, by path and status."""
+
+    def __init__(self, address: str, clients: int) -> None:
+        self.counts: Counter[tuple[str, int]] = Counter()
+        self._address = address
+        self._ends = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(_PATHS[number % 3],))
+            for number in range(clients)
+        ]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, path: str) -> None:
+        while not self._ends.is_set():
+            self.counts[path, ask(self._address, path).status] += 1
+
+    def wait_for(self, status: int, more: int) -> None:
+        """Wait until each path has been answered *status* *more* times."""
+        before = self.counts.copy()
+        wait_until(
+            lambda: all(self.counts[path, status] >= before[path, status] + more for path in _PATHS)
+        )
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_server_that_restarts_is_503_and_then_back(
+    kind: str, reserve: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """While it is down each request is told when to come back, and the log has one line for each
+    kind of code, without a stack; when it is up again, requests are answered as before."""
+    with own_server(kind, reserve()) as database:
+        app = make_app(database.url)
+        with serve_in_thread(app) as server, caplog.at_level(logging.WARNING):
+            address = str(server.urls[0].removeprefix("http://").rstrip("/"))
+            with Load(address, 6) as load:
+                load.wait_for(200, 20)
+                database.stop()
+                load.wait_for(503, 20)
+                answers = [ask(address, path) for path in _PATHS]
+                assert [answer.status for answer in answers] == [503] * 3
+                assert {answer.headers["Retry-After"] for answer in answers} == {"3"}
+                database.start()
+                load.wait_for(200, 20)
+                assert [ask(address, path).body for path in _PATHS] == [b"42"] * 3
+    assert {status for _, status in load.counts} == {200, 503}
+    messages = [record.getMessage() for record in caplog.records]
+    gone = [message for message in messages if "cannot be reached" in message]
+    back = [message for message in messages if "is back" in message]
+    assert len(gone) == len(back) == 2
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_server_that_was_restarted_between_requests_costs_none(
+    reserve: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Connections that its end has closed are noticed before they are used."""
+    with own_server("postgresql", reserve()) as database:
+        app = make_app(database.url)
+        with serve_in_thread(app) as server:
+            address = str(server.urls[0].removeprefix("http://").rstrip("/"))
+            assert [ask(address, path).status for path in _PATHS] == [200] * 3
+            database.stop()
+            database.start()
+            assert [ask(address, path).status for path in _PATHS] == [200] * 3
+    assert caplog.records == []
