@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..interfaces import Application
     from .exchange import Exchange
     from .http1.parser import ProtocolError
-    from .serving import Server
+    from .interfaces import ServerView
 
 __all__ = ["has_body"]
 
@@ -95,7 +95,7 @@ async def close_in_thread(response: Any, thread: RequestThread) -> None:
 
 
 async def close_quietly(
-    app: Application, ctx: RequestContext, drv: Driver, server: Server | None = None
+    app: Application, ctx: RequestContext, drv: Driver, server: ServerView | None = None
 ) -> None:
     """End a request; errors of teardown functions are logged, the answer is not lost."""
     try:
@@ -146,7 +146,7 @@ def _current_task() -> asyncio.Task[Any] | None:
 
 
 def internal_error(
-    app: Application, exchange: Exchange, error: BaseException, server: Server | None
+    app: Application, exchange: Exchange, error: BaseException, server: ServerView | None
 ) -> Any:
     """Log an error that the application let out, and return the response for it: because of
     PROPAGATE_EXCEPTIONS, from a failing error handler, or what is no `Exception`."""
@@ -165,7 +165,7 @@ def internal_error(
 
 
 def error_response(
-    app: Application, error: BaseException, incoming: Incoming, server: Server | None
+    app: Application, error: BaseException, incoming: Incoming, server: ServerView | None
 ) -> Any:
     """Return a plain 500 response, or in debug mode the page that explains *error*."""
     if server is not None and server.debugger is not None:

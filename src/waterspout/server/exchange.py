@@ -29,16 +29,25 @@ if TYPE_CHECKING:
     from ..dispatch.plan import Plan
     from ..http.message import Incoming
     from .access_log import Access
-    from .http1.body_pieces import AsyncPieces, SyncPieces
     from .http1.parser import RequestParser
-    from .http1.receiver import Receiver
-    from .lent_socket import LentSocket
     from .memory_budget import Budget
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
 SPOOL_THRESHOLD = 512 * 1024
 #: Bytes of a streamed body that may wait for the view before the sender is paused.
 CHANNEL_LIMIT = 64 * 1024
+
+
+class BodySource(Protocol):
+    """A connection, as far as the body of a request comes from it."""
+
+    server: Any
+    loop: asyncio.AbstractEventLoop
+    budget: Budget
+
+    def send_continue(self) -> None: ...
+    def hold_reading(self) -> None: ...
+    def release_reading(self) -> None: ...
 
 
 class Exchange:
@@ -67,14 +76,16 @@ class Exchange:
     #: Reading is on hold: what follows the request may be no HTTP (`Connection.detach`).
     held = False
     #: The client's socket, which a program may use for another protocol.
-    lent: LentSocket | None = None
+    #: The client's socket for the program (`lent_socket.LentSocket`).
+    lent: Any = None
     #: The file lane is writing the body to its temporary file.
     spooling = False
     channel: Channel | None = None
     #: The answer is a stream of events, which ends with the server.
     endless = False
     #: What is sent of it piece by piece.
-    pieces: AsyncPieces | SyncPieces | None = None
+    #: The pieces of a streamed body (`http1.body_pieces`).
+    pieces: Any = None
     #: The body is being sent piece by piece; the head leaves with the first one.
     streaming = False
     #: When its header section was complete, by `time.perf_counter`: uvloop's clock counts whole
@@ -184,7 +195,7 @@ class Exchange:
         elif self._buffer is not None:
             self.incoming.body = self._take_waiting()
 
-    def open_channel(self, connection: Receiver) -> Channel:
+    def open_channel(self, connection: BodySource) -> Channel:
         """Let what has arrived of the body, and what follows, go through a channel."""
         self.channel = channel = Channel(connection)
         self.incoming.channel = channel
@@ -229,7 +240,7 @@ def log_refused(
 class Channel:
     """A streamed request body, between the connection and the view."""
 
-    def __init__(self, connection: Receiver) -> None:
+    def __init__(self, connection: BodySource) -> None:
         self._connection = connection
         self._buffer = BodyBuffer(connection.budget)
         self._holding = False

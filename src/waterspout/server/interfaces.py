@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from ..http.message import Incoming
+    import threading
 
-__all__ = ["RequestSink"]
+    from ..concurrency.request_thread import RequestThread
+    from ..concurrency.thread_pools import Lanes
+    from ..http.message import Incoming
+    from .access_log import Access
+    from .conduct import Conduct
+    from .exchange import Exchange
+    from .http1.request_tasks import Starter
+    from .http1.response_encoder import Outgoing
+    from .memory_budget import Budget
+    from .settings import ServerSettings
+
+__all__ = ["ConnectionView", "RequestSink", "Served", "ServerView"]
+
+T = TypeVar("T")
 
 
 class RequestSink(Protocol):
@@ -27,3 +42,114 @@ class RequestSink(Protocol):
 
     def on_long_read(self) -> None:
         """A read takes longer than `Limits.turn`: to be paused, and resumed in a later turn."""
+
+
+class Served(Protocol):
+    """What a connection offers its server."""
+
+    idle: bool
+    """True between two requests, and before the first."""
+    idle_since: float
+    """When it became idle, by ``loop.time()``."""
+    served: int
+    """How many requests it has brought."""
+    closing: bool
+    """True if no further request is read."""
+    lost: bool
+    """True if the client is gone; what works for it may still be at it."""
+    deadline: float
+    """When `on_deadline` is due, by ``loop.time()``; infinity: never."""
+    write_deadline: float
+    """The same, for a client that does not read."""
+
+    def on_deadline(self) -> None:
+        """End or answer what waited too long; called within about a second after it."""
+
+    def begin_stop(self) -> None:
+        """Answer with ``Connection: close`` from now on; tell streams and WebSockets."""
+
+    def close_if_idle(self) -> None:
+        """Close the connection unless a request has arrived, be it unread."""
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+
+
+class ServerView(Protocol):
+    """What the connections of a `Server` ask of it."""
+
+    app: Any
+    settings: ServerSettings
+    loop: asyncio.AbstractEventLoop
+    lanes: Lanes
+    starter: Starter
+    conduct: Conduct
+    budget: Budget
+    access_log: Access | None
+    debugger: Any
+    outbox: Any
+    frame_outbox: Any
+    date_line: bytes
+    """The field ``Date`` of this second, with its line end."""
+    connections: set[Served]
+    websockets: int
+    """How many of the connections are WebSockets."""
+    stopping: bool
+    told_to_stop: threading.Event
+    asks_proxies: bool
+    """Whether a proxy is trusted, so that `believe` is called for each request."""
+
+    @property
+    def has_begun(self) -> bool: ...
+    def keep(
+        self,
+        work: Coroutine[Any, Any, T] | asyncio.Task[T],
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> asyncio.Future[T]: ...
+    def believe(self, incoming: Incoming) -> None: ...
+    def refuse(self, client: tuple[str, int] | None, error: Any) -> bytes: ...
+    def ends_by(self, error: BaseException) -> bool: ...
+
+
+class ConnectionView(Served, Protocol):
+    """What those that answer a request ask of its connection."""
+
+    app: Any
+    server: ServerView
+    loop: asyncio.AbstractEventLoop
+    starter: Starter
+    access_log: Access | None
+    transport: asyncio.Transport
+    parser: Any
+    receiving: Exchange | None
+    """The request whose body still arrives."""
+    running: Exchange | None
+    """The request that is being answered."""
+    shut: bool
+    """True if nothing can be written any more."""
+    stalled: bool
+    """True while the client reads nothing."""
+
+    def deliver(self, exchange: Exchange, outgoing: Outgoing) -> None: ...
+    def write(self, exchange: Exchange, outgoing: Outgoing) -> None: ...
+    def write_plain(
+        self, exchange: Exchange, head: bytes, body: bytes, status: int = 200
+    ) -> None: ...
+    def head_bytes(self, exchange: Exchange, outgoing: Outgoing, framing: bytes = b"") -> bytes: ...
+    def take_answer(
+        self,
+        exchange: Exchange,
+        result: Any,
+        outgoing: Outgoing | None,
+        thread: RequestThread | None,
+    ) -> None: ...
+    def refuse_busy(self, exchange: Exchange, error: Exception) -> None: ...
+    def client_gone(self, exchange: Exchange) -> None: ...
+    def send(self, data: bytes) -> None: ...
+    def write_now(self, data: bytes) -> None: ...
+    def count_unsent(self, size: int) -> None: ...
+    def flush(self) -> None: ...
+    async def drain(self) -> None: ...
+    def close(self, *, read_on: bool) -> None: ...
+    def abort(self) -> None: ...
+    def _done(self, exchange: Exchange) -> None: ...

@@ -16,17 +16,24 @@ import asyncio
 import socket
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .http1.transport import NEVER, Wire
-
-if TYPE_CHECKING:
-    from .http1.receiver import Receiver
 
 #: Bytes that may wait for a program that does not read.
 _HIGH_WATER = 64 * 1024
 #: Asked of the client's own socket, which stays where it is.
 _ASKING = ("getpeername", "getsockname")
+
+
+class Lender(Protocol):
+    """A connection that lends its client's socket."""
+
+    server: Any
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+
+    def detach(self) -> tuple[asyncio.Transport, bytes]: ...
 
 
 class LentSocket:
@@ -36,7 +43,7 @@ class LentSocket:
     requests keep too many threads.
     """
 
-    def __init__(self, connection: Receiver) -> None:
+    def __init__(self, connection: Lender) -> None:
         self._connection = connection
         self._relay: Relay | None = None
         self._lending = threading.Lock()
@@ -97,7 +104,7 @@ class Relay(Wire):
 
     __slots__ = ("_early", "_ended", "_program", "lent", "served")
 
-    def __init__(self, connection: Receiver) -> None:
+    def __init__(self, connection: Lender) -> None:
         super().__init__(connection.server)
         self.idle = False
         self.served = 1

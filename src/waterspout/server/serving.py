@@ -11,7 +11,7 @@ The life of a `Server`:
 
 What connections rely on: `app`, `settings`, `loop`, `lanes`, `keep`, `access_log`, `date_line`,
 `stopping`, and `connections`, which each adds itself to and removes itself from.
-What a connection offers in return is `Served`.
+What a connection offers in return is `interfaces.Served`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from email.utils import formatdate
 from functools import partial
 from heapq import nsmallest
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..application.lifespan import Lifespan
 from ..concurrency.background import cancel_spawned, spawned
@@ -54,6 +54,7 @@ from .sockets import Listener, open_listeners
 if TYPE_CHECKING:
     from ..http.message import Incoming
     from .http1.parser import ProtocolError
+    from .interfaces import Served
 
 T = TypeVar("T")
 
@@ -69,37 +70,6 @@ _FIRST_WORD = 1.0
 _ROOM_MADE = 16  # idle connections closed at once for new ones, at the limit of connections
 _FAREWELL = 0.5  # seconds after the linger time in which an idle connection has to be gone
 _HOOKS_SHARE = 0.1  # of the grace time, at most a second, is kept for the stop hooks
-
-
-class Served(Protocol):
-    """What a connection offers its server."""
-
-    idle: bool
-    """True between two requests, and before the first."""
-    idle_since: float
-    """When it became idle, by ``loop.time()``."""
-    served: int
-    """How many requests it has brought."""
-    closing: bool
-    """True if no further request is read."""
-    lost: bool
-    """True if the client is gone; what works for it may still be at it."""
-    deadline: float
-    """When `on_deadline` is due, by ``loop.time()``; infinity: never."""
-    write_deadline: float
-    """The same, for a client that does not read."""
-
-    def on_deadline(self) -> None:
-        """End or answer what waited too long; called within about a second after it."""
-
-    def begin_stop(self) -> None:
-        """Answer with ``Connection: close`` from now on; tell streams and WebSockets."""
-
-    def close_if_idle(self) -> None:
-        """Close the connection unless a request has arrived, be it unread."""
-
-    def abort(self) -> None:
-        """Drop the connection at once."""
 
 
 class Server:

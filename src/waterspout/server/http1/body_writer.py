@@ -21,7 +21,7 @@ from .body_pieces import AsyncPieces, SyncPieces, first_piece, pieces
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
-    from .connection import Connection
+    from ..interfaces import ConnectionView
     from .response_encoder import Outgoing
 
 _logger = logging.getLogger("waterspout.server")
@@ -31,7 +31,7 @@ _ENDLESS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
 
 
 async def send_stream(
-    connection: Connection,
+    connection: ConnectionView,
     exchange: Exchange,
     response: Any,
     outgoing: Outgoing,
@@ -55,7 +55,10 @@ async def send_stream(
 
 
 async def _send(
-    connection: Connection, exchange: Exchange, outgoing: Outgoing, body: AsyncPieces | SyncPieces
+    connection: ConnectionView,
+    exchange: Exchange,
+    outgoing: Outgoing,
+    body: AsyncPieces | SyncPieces,
 ) -> None:
     exchange.pieces = body
     exchange.endless = body.response.mimetype in _ENDLESS
@@ -75,7 +78,7 @@ async def _send(
             connection.close(read_on=False)
 
 
-def _is_fault(connection: Connection, exchange: Exchange, error: BaseException) -> bool:
+def _is_fault(connection: ConnectionView, exchange: Exchange, error: BaseException) -> bool:
     """Whether *error* is one of the program that is not logged yet, not the client's leaving."""
     if isinstance(error, BrokenOff):
         return False
@@ -83,7 +86,7 @@ def _is_fault(connection: Connection, exchange: Exchange, error: BaseException) 
     return not (left and isinstance(error, (ClientDisconnected, ConnectionError)))
 
 
-def _fail(connection: Connection, exchange: Exchange, error: BaseException) -> None:
+def _fail(connection: ConnectionView, exchange: Exchange, error: BaseException) -> None:
     """Answer an error in the first step of a body; cut the connection after a later one."""
     if exchange.status:
         _logger.error(
@@ -100,7 +103,10 @@ def _fail(connection: Connection, exchange: Exchange, error: BaseException) -> N
 
 
 async def _write_all(
-    connection: Connection, exchange: Exchange, outgoing: Outgoing, body: AsyncPieces | SyncPieces
+    connection: ConnectionView,
+    exchange: Exchange,
+    outgoing: Outgoing,
+    body: AsyncPieces | SyncPieces,
 ) -> None:
     left = outgoing.length
     chunked = left is None and exchange.incoming.version == "1.1"

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ...http.message import Incoming
     from ...websockets.settings import SocketSettings
     from ...websockets.transport import Upgrade
-    from ..serving import Server
+    from ..interfaces import ServerView
     from .response_encoder import Outgoing
 
 #: PERF: the lengths of small bodies as they are sent; to format one takes ten times as long.
@@ -63,7 +63,7 @@ class Connection(Receiver):
         "starter",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ServerView) -> None:
         super().__init__(server)
         self.debugger = server.debugger
         self.starter = server.starter

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from .transport import NEVER
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from ..interfaces import ConnectionView
 
 __all__ = ["detach"]
 
 
-def detach(connection: Connection) -> tuple[asyncio.Transport, bytes]:
+def detach(connection: ConnectionView) -> tuple[asyncio.Transport, bytes]:
     """Give up the transport to whoever goes on with the running request in another protocol
     (RFC 9110 §7.8), and return it with the bytes that arrived behind the request.
 

@@ -15,7 +15,7 @@ from .receiver import CONTINUE
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
-    from .connection import Connection
+    from ..interfaces import ConnectionView
 
 #: Seconds that such a client is taken to be still reading, and that an answer which has begun may
 #: make no progress: on a busy machine a stream may well stand still for a moment.
@@ -26,13 +26,13 @@ _FIRST_LOOK = 0.01
 _LAST_LOOK = 10.0
 
 
-def watch(connection: Connection, exchange: Exchange | None) -> None:
+def watch(connection: ConnectionView, exchange: Exchange | None) -> None:
     """Watch the client that waits for the answer of *exchange*, until it has it or has gone."""
     connection.loop.call_later(_PATIENCE, _look, connection, exchange, -1)
 
 
 def _look(
-    connection: Connection, exchange: Exchange | None, sent: int, pause: float = _FIRST_LOOK
+    connection: ConnectionView, exchange: Exchange | None, sent: int, pause: float = _FIRST_LOOK
 ) -> None:
     loop = connection.loop
     if connection.lost or exchange is None or connection.running is not exchange:
@@ -50,7 +50,7 @@ def _look(
         connection.client_gone(exchange)
 
 
-def _was_reset(connection: Connection) -> bool:
+def _was_reset(connection: ConnectionView) -> bool:
     # The loop reads no more after the end of input, so it does not learn of a reset.
     sock = connection.transport.get_extra_info("socket")
     return sock is not None and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...dispatch.plan import Plan
     from ...http.message import Incoming
     from ..exchange import Channel
-    from ..serving import Server
+    from ..interfaces import ServerView
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -50,7 +50,7 @@ class Receiver(Wire):
         "waiting",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ServerView) -> None:
         super().__init__(server)
         self.app = server.app
         self.proxied = server.asks_proxies

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from ...http.message import Incoming
     from ...interfaces import Application
     from ..exchange import Exchange
-    from ..serving import Server
-    from .connection import Connection
+    from ..interfaces import ConnectionView, ServerView
     from .response_encoder import Outgoing
 
 _logger = logging.getLogger("waterspout.server")
@@ -52,7 +51,7 @@ _TAKEN_AT_ONCE = 256 * 1024
 # -- on the loop ---------------------------------------------------------------------
 
 
-async def run_lone(connection: Connection, exchange: Exchange) -> None:
+async def run_lone(connection: ConnectionView, exchange: Exchange) -> None:
     """Do what `run_on_loop` does, for a route that has nothing but an `async def` view.
 
     PERF: half of the steps of `pipeline.respond`, as long as the view returns a plain value, and
@@ -104,7 +103,7 @@ async def _raise(error: BaseException) -> Answer:
     raise error
 
 
-async def run_on_loop(connection: Connection, exchange: Exchange) -> None:
+async def run_on_loop(connection: ConnectionView, exchange: Exchange) -> None:
     """Take a request from its context to the last byte of its answer."""
     ctx = exchange.ctx
     assert ctx is not None
@@ -113,7 +112,7 @@ async def run_on_loop(connection: Connection, exchange: Exchange) -> None:
     await _answer(connection, exchange, pipeline.respond(ctx, driver), driver)
 
 
-def driver_of(connection: Connection, exchange: Exchange) -> LoopDriver:
+def driver_of(connection: ConnectionView, exchange: Exchange) -> LoopDriver:
     """Return what calls the functions of a request, made on first use: in the request's context,
     and in one thread."""
     driver = exchange.driver
@@ -130,7 +129,7 @@ def driver_of(connection: Connection, exchange: Exchange) -> LoopDriver:
 
 
 async def _answer(
-    connection: Connection,
+    connection: ConnectionView,
     exchange: Exchange,
     stage: Coroutine[Any, Any, Answer],
     driver: LoopDriver,
@@ -191,14 +190,16 @@ async def _answer(
             exchange.lent.finish()
 
 
-async def _close_through(connection: Connection, ctx: RequestContext, driver: LoopDriver) -> None:
+async def _close_through(
+    connection: ConnectionView, ctx: RequestContext, driver: LoopDriver
+) -> None:
     """End the request's context, whoever cancels this task meanwhile; a stop waits for it."""
     driver.thread.must_finish = True
     closing = close_quietly(connection.app, ctx, driver, connection.server)
     await see_through(connection.server.keep(task_in(driver.thread.context, closing)))
 
 
-def cut(connection: Connection, exchange: Exchange, error: BaseException) -> None:
+def cut(connection: ConnectionView, exchange: Exchange, error: BaseException) -> None:
     """Log an error in a request's work that no answer can be made of, and close the connection
     at once, so that its client does not wait."""
     connection.app.logger.error(
@@ -215,7 +216,7 @@ def cut(connection: Connection, exchange: Exchange, error: BaseException) -> Non
     connection.abort()
 
 
-async def answer_early(connection: Connection, exchange: Exchange, rv: Any) -> None:
+async def answer_early(connection: ConnectionView, exchange: Exchange, rv: Any) -> None:
     """Finish and send the answer of an endpoint that goes on working."""
     ctx = exchange.ctx
     assert ctx is not None
@@ -229,7 +230,7 @@ async def answer_early(connection: Connection, exchange: Exchange, rv: Any) -> N
 
 
 async def _deliver(
-    connection: Connection,
+    connection: ConnectionView,
     exchange: Exchange,
     result: Any,
     outgoing: Outgoing,
@@ -257,7 +258,7 @@ def _outlives(ctx: RequestContext, exchange: Exchange, outgoing: Outgoing) -> bo
 # -- in this thread ------------------------------------------------------------------
 
 
-def run_inline(connection: Connection, exchange: Exchange) -> None:
+def run_inline(connection: ConnectionView, exchange: Exchange) -> None:
     """Run a request at once, on the loop's thread; in a worker thread while somebody listens to
     signals: a receiver may block, or be `async def`."""
     if signals.has_listeners():
@@ -271,7 +272,7 @@ def run_inline(connection: Connection, exchange: Exchange) -> None:
         cut(connection, exchange, error)
 
 
-def run_in_thread(connection: Connection, exchange: Exchange) -> None:
+def run_in_thread(connection: ConnectionView, exchange: Exchange) -> None:
     """Run a request that is all `def` in this worker thread, to its end: what closes its answer,
     and a streamed body, too. Nothing is run if its client has left while it waited."""
     if exchange.abandoned and exchange.ends_with_client():
@@ -291,7 +292,7 @@ def run_in_thread(connection: Connection, exchange: Exchange) -> None:
 
 
 def _hand_over(
-    connection: Connection,
+    connection: ConnectionView,
     exchange: Exchange,
     result: Any,
     outgoing: Outgoing,
@@ -309,7 +310,7 @@ def _hand_over(
 
 
 async def finish_in_thread(
-    connection: Connection,
+    connection: ConnectionView,
     exchange: Exchange,
     result: Any,
     outgoing: Outgoing,
@@ -334,7 +335,7 @@ async def finish_in_thread(
 
 
 def answer_sync(
-    app: Application, exchange: Exchange, server: Server | None
+    app: Application, exchange: Exchange, server: ServerView | None
 ) -> tuple[Any, Outgoing | None]:
     """Drive a request's pipeline synchronously, in its own context. Return the response and
     its bytes, or the plain answer and None."""
@@ -377,7 +378,7 @@ def take_small_file(response: Any) -> None:
 # -- behind the WSGI door --------------------------------------------------------------
 
 
-def run_wsgi(connection: Connection, exchange: Exchange) -> None:
+def run_wsgi(connection: ConnectionView, exchange: Exchange) -> None:
     """Run a request through the program's own WSGI door in this worker thread."""
     exchange.context = context = contextvars.copy_context()
     incoming = exchange.incoming
@@ -399,7 +400,7 @@ def wsgi_response(
     app: Application,
     incoming: Incoming,
     environ: WSGIEnvironment,
-    server: Server | None,
+    server: ServerView | None,
     door: Any = None,
 ) -> Any:
     """Return the response of a WSGI application to *environ*; of *app* if *door* is None."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 from ..exchange import gone
 
 if TYPE_CHECKING:
-    from ..serving import Server
+    from ..interfaces import ServerView
 
 _logger = logging.getLogger("waterspout.server")
 
@@ -124,7 +124,7 @@ class Wire(asyncio.Protocol):
         "write_deadline",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ServerView) -> None:
         self.server = server
         self.loop = server.loop
         self.limits = server.settings.limits

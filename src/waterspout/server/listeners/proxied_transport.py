@@ -10,7 +10,7 @@ from ..http1.connection import Connection
 from .proxy_protocol import Preamble
 
 if TYPE_CHECKING:
-    from ..serving import Server
+    from ..interfaces import ServerView
 
 __all__ = ["ProxiedConnection", "peer_of"]
 
@@ -20,7 +20,7 @@ class ProxiedConnection(Connection):
 
     __slots__ = ("_preamble",)
 
-    def __init__(self, server: Server, preamble: Preamble) -> None:
+    def __init__(self, server: ServerView, preamble: Preamble) -> None:
         super().__init__(server)
         self._preamble = preamble
 

@@ -20,7 +20,7 @@ from ..xheaders import believed
 if TYPE_CHECKING:
     from ...http.message import Incoming
     from ...server.http1.parser import ProtocolError
-    from ...server.serving import Served
+    from ...server.interfaces import Served
     from ...server.settings import ServerSettings
     from ..connection import ServerConnection
     from ..core_adapter import Host
