@@ -86,7 +86,7 @@ class Lane:
         self._jobs = JobQueue()
         self._deferred: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._next_calls: asyncio.Handle
-        self._will_rouse = False
+        self._will_rouse = self._will_start = False
         self._done: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._draining = False
         self._taken = 0
@@ -197,11 +197,36 @@ class Lane:
         threads = self.threads - self.kept
         at_work = self.busy - self.kept
         if threads < settings.threads and len(self._jobs) + at_work > threads:
-            self._start_thread()
+            if self.kept:
+                self._start_later()
+            else:
+                self._start_thread()
         else:
             self._rouse_soon()
             if not self._growing and (threads < settings.max_threads or self._jobs.urgent):
                 self._grow_later()
+
+    def _start_later(self) -> None:
+        """Start the threads that are missing in the loop's next turn but one: those that are kept
+        may have come back by then.
+
+        PERF: a request that waits in `async def` code for nothing brings its thread back in the
+        next turn. With 64 of them at once, a quarter of the requests started a thread, which then
+        was one too many.
+        """
+        self._rouse_soon()
+        if not self._will_start:
+            self._will_start = True
+            self.loop.call_soon(self.loop.call_soon, self._start_missing)
+
+    def _start_missing(self) -> None:
+        self._will_start = False
+        enough = self.settings.threads
+        for _ in range(enough):
+            threads = self.threads - self.kept
+            if threads >= enough or len(self._jobs) + self.busy - self.kept <= threads:
+                break
+            self._start_thread()
 
     def keep(self) -> None:
         """Count a thread that was at work on a view as kept: a job that waits may have another."""
