@@ -24,7 +24,7 @@ is fed in its place.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
@@ -46,7 +46,7 @@ from .framing_headers import (
 from .request_line import ProtocolError, check_target, explained, is_host
 
 if TYPE_CHECKING:
-    from ..interfaces import RequestSink
+    from ...http.message import Incoming
     from ..settings import Limits
 
     _Stop = httptools.HttpParserError | httptools.HttpParserUpgrade
@@ -64,6 +64,25 @@ _CHUNK_FRAME = 20
 _SLICE = 4096
 #: Instead of an offset: the request is the first in what is fed.
 _FIRST = -1
+
+
+class RequestSink(Protocol):
+    """Who is told of requests by `http1.RequestParser`."""
+
+    def on_request(self, incoming: Incoming) -> None:
+        """The header section of a request is complete; the parser's fields describe it."""
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body arrived."""
+
+    def on_end(self) -> None:
+        """The request is complete."""
+
+    def on_pipelined(self) -> None:
+        """The request that begins came in one read with another."""
+
+    def on_long_read(self) -> None:
+        """A read takes longer than `Limits.turn`: to be paused, and resumed in a later turn."""
 
 
 class RequestParser:
