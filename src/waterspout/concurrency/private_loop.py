@@ -46,10 +46,6 @@ class _Loop(asyncio.SelectorEventLoop):
         return super().call_soon(callback, *args, context=context)
 
 
-class _Loop(asyncio.SelectorEventLoop):
-    """The loop of a `PrivateLoop`."""
-
-
 def on_private_loop() -> bool:
     """Tell whether the running event loop was made for one call of `async def` code by `def` code
     (an async view under WSGI): nobody else waits for that loop, so the code may block it, and what
