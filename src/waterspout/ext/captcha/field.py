@@ -70,7 +70,11 @@ class CaptchaField(StringField):  # type: ignore[misc]  # as above
             self._sent_id = formdata.get(f"{self.name}-id")
 
     def pre_validate(self, form: Any) -> None:
-        """Check the answer, which uses the captcha up."""
+        """Check the answer, which uses the captcha up.
+
+        Raises:
+            wtforms.ValidationError: It is wrong, or the captcha is not known any more.
+        """
         captcha: Captcha = self.captcha or current_app.extensions["captcha"]
         if not captcha.check(self._sent_id or "", self.data or ""):
             text = "These are not the letters of the picture, or it is too old."
