@@ -1,8 +1,9 @@
-"""What every test must leave behind: no current context and no server of ours; and what tests
-of any folder may ask for."""
+"""What every test must leave behind: no current context, no server of ours and no command line that
+runs; and what tests of any folder may ask for."""
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -55,6 +56,14 @@ def no_leaked_server() -> Iterator[None]:
     for thread in _servers() - before:
         thread.join(_ENDING)
         assert not thread.is_alive(), f"The test left {thread.name} running"
+
+
+@pytest.fixture(autouse=True)
+def no_running_command_line() -> Iterator[None]:
+    """Forget that a test has run a command in this process: its children are no children of one,
+    and their `app.run()` serves."""
+    yield
+    os.environ.pop("FLASK_RUN_FROM_CLI", None)
 
 
 @pytest.fixture

@@ -229,17 +229,18 @@ def test_the_command_of_a_program(tmp_path: Path) -> None:
     """``waterspout --app program db …`` in its folder, with the logging that the templates have."""
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
 
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "waterspout", "--app", "program", "db", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
-    run("init")
-    assert "Detected added table 'user'" in run("migrate", "-m", "first")
+    app = App("program", instance_path=str(tmp_path))
+    make(app)
+    runner(app)("init")
+    done = subprocess.run(
+        [sys.executable, "-m", "waterspout", "--app", "program", "db", "migrate", "-m", "first"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Detected added table 'user'" in done.stderr
+    (script,) = (tmp_path / "migrations" / "versions").glob("*.py")
+    assert '"""first' in script.read_text(encoding="utf-8")

@@ -6,30 +6,44 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 __all__ = ["PrivateLoop", "on_private_loop"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
-class _CallersContext:
-    """Stands for a `contextvars.Context`: what it runs, runs in the caller's own.
-
-    A context cannot be entered twice, and the caller is in its context while the loop runs. In a
-    copy, what the coroutine sets would have to be carried back, and tokens would not fit.
-    """
+class _AsItIs:
+    """Stands for the context of a callback: it runs in the one that is current."""
 
     def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call *function*."""
         return function(*args, **kwargs)
 
 
-_CALLERS = cast(Context, _CallersContext())
+_AS_IT_IS = cast(Context, _AsItIs())
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """The loop of a `PrivateLoop`."""
+    """An event loop whose tasks with the context `callers` run in that of whoever runs the loop.
+
+    A context cannot be entered twice, and the caller is in its context while the loop runs. In a
+    copy, what the coroutine sets would have to be carried back, and tokens would not fit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Never entered; a task wants a true context, the handles of its steps do not.
+        self.callers = Context()
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call *callback* in the next turn (`asyncio.loop.call_soon`)."""
+        if context is self.callers:
+            context = _AS_IT_IS
+        return super().call_soon(callback, *args, context=context)
 
 
 def on_private_loop() -> bool:
@@ -43,8 +57,8 @@ class PrivateLoop:
     """An event loop that runs coroutines in the context variables of whoever calls `run`; they
     are set for the caller too. A ``with`` block closes it.
 
-    The loop is asyncio's, whatever the process has for its servers: it asks a context for nothing
-    but `run`.
+    The loop is asyncio's, whatever the process has for its servers: how it runs a callback can be
+    changed.
     """
 
     def __init__(self) -> None:
@@ -52,7 +66,8 @@ class PrivateLoop:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* and return its result. Raises what it raises."""
-        return self._runner.run(coroutine, context=_CALLERS)
+        loop = cast(_Loop, self._runner.get_loop())
+        return self._runner.run(coroutine, context=loop.callers)
 
     def __enter__(self) -> PrivateLoop:
         return self
