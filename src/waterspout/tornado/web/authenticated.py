@@ -12,11 +12,11 @@ from .errors import HTTPError
 from .url_prefix import in_site, root_here
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 __all__ = ["addslash", "authenticated", "removeslash"]
 
-H = TypeVar("H", bound="RequestHandler")
+H = TypeVar("H", bound="Handler")
 P = ParamSpec("P")
 R = TypeVar("R")
 Method = Callable[Concatenate[H, P], R]
@@ -46,7 +46,7 @@ def authenticated(method: Method[H, P, R]) -> Method[H, P, R | None]:
     return wrapper
 
 
-def _path_of(handler: RequestHandler) -> str:
+def _path_of(handler: Handler) -> str:
     """Return path and query of the request, safe for a login page that redirects there."""
     uri = handler.request.uri or "/"
     # SECURITY: "//host/path" is a path in a request and another site in a redirect.
@@ -92,7 +92,7 @@ def addslash(method: Method[H, P, R]) -> Method[H, P, R | None]:
     return wrapper
 
 
-def _moved(handler: RequestHandler, path: str) -> bool:
+def _moved(handler: Handler, path: str) -> bool:
     """Redirect to *path* with the request's query; not to an empty one, which says nothing.
 
     Raises `HTTPError` 403 for a path that leads to another host.

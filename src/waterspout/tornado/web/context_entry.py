@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ..httputil.delegates import WholeConnection
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 __all__ = ["in_own_context", "is_own", "run_own"]
 
@@ -21,13 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
 
 
-def is_own(handler: RequestHandler) -> bool:
+def is_own(handler: Handler) -> bool:
     """Whether the caller is in the context of the request that *handler* answers."""
     connection = _connection_of(handler)
     return not isinstance(connection, WholeConnection) or connection.is_own()
 
 
-def run_own(handler: RequestHandler, function: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+def run_own(handler: Handler, function: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
     """Call *function* in the context of the request that *handler* answers."""
     connection = _connection_of(handler)
     if isinstance(connection, WholeConnection):
@@ -39,12 +39,12 @@ def in_own_context(method: F) -> F:
     """Let a method of a handler run in the handler's own context."""
 
     @wraps(method)
-    def entered(self: RequestHandler, /, *args: Any, **kwargs: Any) -> Any:
+    def entered(self: Handler, /, *args: Any, **kwargs: Any) -> Any:
         return run_own(self, method, self, *args, **kwargs)
 
     return cast("F", entered)
 
 
-def _connection_of(handler: RequestHandler) -> object:
+def _connection_of(handler: Handler) -> object:
     """Return what *handler* writes to; None for one that a test has made without a request."""
     return getattr(getattr(handler, "request", None), "connection", None)

@@ -14,7 +14,7 @@ from ..httputil import format_timestamp
 from . import signed
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 _UNSAFE_IN_VALUE = re.compile(r"[\x00-\x20]")
 # SECURITY: what would end an attribute, and could begin another (RFC 6265 §4.1.1).
@@ -23,14 +23,14 @@ _UNSAFE_IN_ATTRIBUTE = re.compile(r"[\x00-\x20;\x7f]")
 Expiry = float | tuple[int, ...] | struct_time | datetime
 
 
-def get_cookie(handler: RequestHandler, name: str, default: str | None = None) -> str | None:
+def get_cookie(handler: Handler, name: str, default: str | None = None) -> str | None:
     """Return the value of a cookie of the request."""
     morsel = handler.request.cookies.get(name)
     return default if morsel is None else morsel.value
 
 
 def set_cookie(
-    handler: RequestHandler,
+    handler: Handler,
     name: str,
     value: str | bytes,
     domain: str | None = None,
@@ -81,7 +81,7 @@ def set_cookie(
         )
 
 
-def _outgoing(handler: RequestHandler) -> SimpleCookie:
+def _outgoing(handler: Handler) -> SimpleCookie:
     """Return the cookies to set. They have no order with the header fields, and may be set
     again until the head is sent."""
     jar: SimpleCookie | None = getattr(handler, "_new_cookie", None)
@@ -90,7 +90,7 @@ def _outgoing(handler: RequestHandler) -> SimpleCookie:
     return jar
 
 
-def clear_cookie(handler: RequestHandler, name: str, **kwargs: Any) -> None:
+def clear_cookie(handler: Handler, name: str, **kwargs: Any) -> None:
     """Have the client forget a cookie.
 
     Raises `TypeError` for ``expires`` and ``max_age``, which this function sets.
@@ -101,7 +101,7 @@ def clear_cookie(handler: RequestHandler, name: str, **kwargs: Any) -> None:
     handler.set_cookie(name, value="", expires=datetime.now(UTC) - timedelta(days=365), **kwargs)
 
 
-def clear_all_cookies(handler: RequestHandler, **kwargs: Any) -> None:
+def clear_all_cookies(handler: Handler, **kwargs: Any) -> None:
     """Have the client forget every cookie it sent."""
     for name in handler.request.cookies:
         handler.clear_cookie(name, **kwargs)
@@ -111,7 +111,7 @@ def clear_all_cookies(handler: RequestHandler, **kwargs: Any) -> None:
 
 
 def create_signed_value(
-    handler: RequestHandler, name: str, value: str | bytes, version: int | None = None
+    handler: Handler, name: str, value: str | bytes, version: int | None = None
 ) -> bytes:
     """Return *value* signed with the setting ``cookie_secret``.
 
@@ -127,7 +127,7 @@ def create_signed_value(
 
 
 def get_signed_cookie(
-    handler: RequestHandler,
+    handler: Handler,
     name: str,
     value: str | None = None,
     max_age_days: float = 31,
@@ -143,7 +143,7 @@ def get_signed_cookie(
 
 
 def get_signed_cookie_key_version(
-    handler: RequestHandler, name: str, value: str | None = None
+    handler: Handler, name: str, value: str | None = None
 ) -> int | None:
     """Return the version of the key a cookie was signed with."""
     _secret(handler)
@@ -152,6 +152,6 @@ def get_signed_cookie_key_version(
     return None if value is None else signed.get_signature_key_version(value)
 
 
-def _secret(handler: RequestHandler) -> Any:
+def _secret(handler: Handler) -> Any:
     handler.require_setting("cookie_secret", "secure cookies")
     return handler.application.settings["cookie_secret"]

@@ -19,7 +19,6 @@ from .lifecycle import fail_body, lose_body
 from .static import StaticFileHandler
 
 if TYPE_CHECKING:
-    from .application import Application
     from .router import Target
     from .transforms import OutputTransform
 
@@ -40,7 +39,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
 
     def __init__(
         self,
-        application: Application,
+        application: Any,
         request: HTTPServerRequest,
         handler_class: type[RequestHandler],
         handler_kwargs: dict[str, Any] | None,
@@ -148,7 +147,7 @@ def forget_changed(settings: dict[str, Any]) -> None:
         settings.get("static_handler_class", StaticFileHandler).reset()
 
 
-def transforms_for(application: Application, request: HTTPServerRequest) -> list[OutputTransform]:
+def transforms_for(application: Any, request: HTTPServerRequest) -> list[OutputTransform]:
     """Make the output transforms of *request*."""
     makers = application.transforms
     return [make(request) for make in makers] if makers else []

@@ -16,10 +16,10 @@ from ..log import app_log, gen_log
 from .errors import Finish, HTTPError
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 
-def handle_request_exception(handler: RequestHandler, error: BaseException) -> None:
+def handle_request_exception(handler: Handler, error: BaseException) -> None:
     """End the request that *error*, which is being handled, has interrupted."""
     if isinstance(error, Finish):
         if not handler._finished:
@@ -45,7 +45,7 @@ def _status_of(error: BaseException) -> int:
     return (isinstance(error, HTTPException) and error.code) or 500
 
 
-def _escalates(handler: RequestHandler, error: BaseException) -> bool:
+def _escalates(handler: Handler, error: BaseException) -> bool:
     """Whether the core application that the handler belongs to takes the error; not where the
     program has written an error page for its handlers."""
     escalate = getattr(handler.request.connection, "escalate", None)
@@ -61,7 +61,7 @@ def _escalates(handler: RequestHandler, error: BaseException) -> bool:
 
 
 def log_exception(
-    handler: RequestHandler,
+    handler: Handler,
     typ: type[BaseException] | None,
     value: BaseException | None,
     tb: TracebackType | None,
@@ -81,13 +81,13 @@ def log_exception(
         gen_log.warning("%d %s: %s", value.status_code, handler._request_summary(), message)
 
 
-def request_summary(handler: RequestHandler) -> str:
+def request_summary(handler: Handler) -> str:
     """Return a request in a few words, for the log."""
     request = handler.request
     return f"{request.method} {request.uri} ({request.remote_ip})"
 
 
-def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -> None:
+def send_error(handler: Handler, status_code: int = 500, **kwargs: Any) -> None:
     """Replace what has not been sent yet by an error page, and finish.
 
     When the head has been sent this is not possible; the response is cut off instead.
@@ -117,7 +117,7 @@ def send_error(handler: RequestHandler, status_code: int = 500, **kwargs: Any) -
         handler.finish()
 
 
-def _set_fields_of(handler: RequestHandler, error: BaseException) -> None:
+def _set_fields_of(handler: Handler, error: BaseException) -> None:
     """Set the header fields that belong to *error*, such as Retry-After."""
     if isinstance(error, HTTPException):
         for name, value in error.get_headers():
@@ -125,7 +125,7 @@ def _set_fields_of(handler: RequestHandler, error: BaseException) -> None:
                 handler.set_header(name, value)
 
 
-def allowed_methods(handler: RequestHandler) -> list[str]:
+def allowed_methods(handler: Handler) -> list[str]:
     """Return the methods that the handler has, for the Allow field of a 405 (RFC 9110 section
     15.5.6)."""
     kind = type(handler)
@@ -136,7 +136,7 @@ def allowed_methods(handler: RequestHandler) -> list[str]:
     )
 
 
-def _cut_off(handler: RequestHandler) -> None:
+def _cut_off(handler: Handler) -> None:
     """End a response of which a part is sent, so that the client can tell that it is not whole."""
     connection = handler.request.connection
     if not isinstance(connection, WholeConnection):
@@ -152,7 +152,7 @@ def _cut_off(handler: RequestHandler) -> None:
     handler._break_cycles()
 
 
-def give_up(handler: RequestHandler) -> None:
+def give_up(handler: Handler) -> None:
     """Answer 500, and nothing else, for a handler whose error page has failed as well: its
     client would wait for ever."""
     handler._finished = True
@@ -165,7 +165,7 @@ def give_up(handler: RequestHandler) -> None:
     connection.finish()
 
 
-def write_error(handler: RequestHandler, status_code: int, **kwargs: Any) -> None:
+def write_error(handler: Handler, status_code: int, **kwargs: Any) -> None:
     """Finish with a page that says the status, or with a traceback if the setting
     ``serve_traceback`` asks for it."""
     if handler._should_not_send_content(status_code):

@@ -10,7 +10,7 @@ from ...http.conditions import names
 
 if TYPE_CHECKING:
     from ..httputil import HTTPServerRequest
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 
 def digest(content: bytes) -> bytes:
@@ -26,19 +26,19 @@ def asked_tags(request: HTTPServerRequest) -> str | None:
     return request._waterspout_field(b"if-none-match")
 
 
-def compute_etag(handler: RequestHandler) -> str | None:
+def compute_etag(handler: Handler) -> str | None:
     """Return a tag made of what has been written."""
     return f'"{digest(b"".join(handler._write_buffer)).decode()}"'
 
 
-def set_etag_header(handler: RequestHandler) -> None:
+def set_etag_header(handler: Handler) -> None:
     """Set the field to what `compute_etag` says, unless it says None."""
     etag = handler.compute_etag()
     if etag is not None:
         handler._headers["Etag"] = handler._convert_header_value(etag)
 
 
-def check_etag_header(handler: RequestHandler) -> bool:
+def check_etag_header(handler: Handler) -> bool:
     """Tell whether If-None-Match names the response's tag, by weak comparison (RFC 9110
     §13.1.2)."""
     asked = asked_tags(handler.request)
@@ -61,9 +61,7 @@ def tags_as_shipped(handler: Any) -> bool:
         return False
 
 
-def client_has_it(
-    handler: RequestHandler, content: bytes, fields: dict[str, str | list[str]]
-) -> bool:
+def client_has_it(handler: Handler, content: bytes, fields: dict[str, str | list[str]]) -> bool:
     """Set the tag of a finished response, whose header is *fields*, and tell whether the client
     has its *content*."""
     if not tags_as_shipped(handler):

@@ -15,12 +15,12 @@ from .errors import HTTPError
 if TYPE_CHECKING:
     from ...sessions import SessionMixin
     from ..util import ObjectDict
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 __all__ = ["bind_ui", "get_json", "json_getter", "session_of", "user_here"]
 
 
-def get_json(handler: RequestHandler) -> Any:
+def get_json(handler: Handler) -> Any:
     """Return the value of a JSON body, whatever its Content-Type.
 
     Raises `HTTPError` 400 if the body is empty or is not JSON.
@@ -54,17 +54,17 @@ def user_here() -> Any:
     return None if ctx is None else ctx.user()
 
 
-def session_of(handler: RequestHandler) -> SessionMixin:
+def session_of(handler: Handler) -> SessionMixin:
     """Return the session of the request that *handler* answers."""
     return run_own(handler, session_here)
 
 
-def json_getter(handler: RequestHandler) -> Callable[[], Any]:
+def json_getter(handler: Handler) -> Callable[[], Any]:
     """Return `get_json` of *handler*."""
     return partial(get_json, handler)
 
 
-def bind_ui(handler: RequestHandler) -> ObjectDict:
+def bind_ui(handler: Handler) -> ObjectDict:
     """Return the ``ui`` of *handler*, which Tornado's have from the start; once for each."""
     handler.ui = found = ui_names.bound(handler)
     return found

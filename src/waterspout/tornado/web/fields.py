@@ -17,7 +17,7 @@ from ..httputil import HTTPHeaders, format_timestamp
 from ..httputil.grammar import REASON_PHRASE
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 HeaderValue = str | bytes | int | Integral | datetime
 
@@ -60,7 +60,7 @@ def _usual(content_type: str) -> Usual:
 _HTML = Usual(partial(_default_fields, _TEXT))
 
 
-def clear(handler: RequestHandler) -> None:
+def clear(handler: Handler) -> None:
     """Begin the response anew: nothing written, 200, the default header fields."""
     handler._waterspout_fields = None
     handler._waterspout_usual = _HTML
@@ -70,7 +70,7 @@ def clear(handler: RequestHandler) -> None:
     handler._reason = "OK"
 
 
-def headers_of(handler: RequestHandler) -> HTTPHeaders:
+def headers_of(handler: Handler) -> HTTPHeaders:
     """Return the header fields, from now on as a mapping."""
     made = handler._waterspout_fields
     if made is None:
@@ -80,13 +80,13 @@ def headers_of(handler: RequestHandler) -> HTTPHeaders:
     return made
 
 
-def replace_headers(handler: RequestHandler, headers: HTTPHeaders) -> None:
+def replace_headers(handler: Handler, headers: HTTPHeaders) -> None:
     """Have *headers* in place of the header fields."""
     handler._waterspout_fields = headers
     handler._waterspout_usual = None
 
 
-def set_header(handler: RequestHandler, name: str, value: HeaderValue) -> None:
+def set_header(handler: Handler, name: str, value: HeaderValue) -> None:
     """Set a header field; a datetime is written as HTTP writes it. Raises TypeError, and
     ValueError for what no field may hold."""
     text = handler._convert_header_value(value)
@@ -97,7 +97,7 @@ def set_header(handler: RequestHandler, name: str, value: HeaderValue) -> None:
         handler._headers[name] = text
 
 
-def set_status(handler: RequestHandler, status_code: int, reason: str | None = None) -> None:
+def set_status(handler: Handler, status_code: int, reason: str | None = None) -> None:
     """Set the status; an unknown one without a reason is ``Unknown``."""
     handler._status_code = status_code
     if reason is None:
@@ -110,7 +110,7 @@ def set_status(handler: RequestHandler, status_code: int, reason: str | None = N
         handler._reason = native_str(reason)
 
 
-def convert(handler: RequestHandler, value: HeaderValue) -> str:
+def convert(handler: Handler, value: HeaderValue) -> str:
     """Return *value* as the text of a field; bytes stand for themselves (latin-1).
 
     Raises TypeError for other types, ValueError for text that no field may hold.
@@ -131,7 +131,7 @@ def convert(handler: RequestHandler, value: HeaderValue) -> str:
     return text
 
 
-def clear_representation(handler: RequestHandler) -> None:
+def clear_representation(handler: Handler) -> None:
     """Remove what describes a body, for a response that has none (RFC 9110 §15.4.5)."""
     for name in ("Content-Encoding", "Content-Language", "Content-Type"):
         handler.clear_header(name)

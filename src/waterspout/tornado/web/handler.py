@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from ...http.prepared import Usual, Written
     from ...sessions import SessionMixin
-    from .application import Application
     from .fields import HeaderValue
     from .transforms import OutputTransform
     from .uimodule import UIModule
@@ -62,7 +61,8 @@ class RequestHandler(Arguments):
     #: Others than the request's own code may have got hold of the handler.
     _waterspout_waited: bool = False
 
-    application: Application
+    #: The `Application`, with what a program has put on it.
+    application: Any
     request: HTTPServerRequest
     path_args: list[str]
     path_kwargs: dict[str, str]
@@ -85,7 +85,7 @@ class RequestHandler(Arguments):
     _xsrf_token: bytes
     _raw_xsrf_token: tuple[int | None, bytes, float]
 
-    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
+    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: Any) -> None:
         if self._waterspout_mixed:
             super().__init__()
         self.application = application
@@ -174,7 +174,8 @@ class RequestHandler(Arguments):
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of the application."""
-        return self.application.settings
+        settings: dict[str, Any] = self.application.settings
+        return settings
 
     def require_setting(self, name: str, feature: str = "this feature") -> None:
         """Raise an exception if the application lacks a setting that *feature* needs."""
@@ -386,7 +387,8 @@ class RequestHandler(Arguments):
     @in_own_context
     def reverse_url(self, name: str, *args: Any) -> str:
         """Return the URL of the route *name*. Raises KeyError."""
-        return self.application.reverse_url(name, *args)
+        url: str = self.application.reverse_url(name, *args)
+        return url
 
     def _ui_module(self, name: str, module: type[UIModule]) -> Callable[..., str]:
         return uimodule._ui_module(self, name, module)

@@ -28,7 +28,7 @@ from .origins import SAFE_METHODS
 
 if TYPE_CHECKING:
     from ..httputil import HTTPServerRequest
-    from .handler import RequestHandler
+    from .interfaces import Handler
     from .transforms import OutputTransform
 
 # PERF: a tuple; a union would be made each time. Groups that took no part are None; str comes from
@@ -63,7 +63,7 @@ def fail_body(request: HTTPServerRequest, error: Exception) -> None:
 
 
 def start(
-    handler: RequestHandler,
+    handler: Handler,
     transforms: list[OutputTransform],
     args: Sequence[bytes | None],
     kwargs: Mapping[str, bytes | None],
@@ -124,7 +124,7 @@ def start(
 
 
 async def execute(
-    handler: RequestHandler,
+    handler: Handler,
     transforms: list[OutputTransform],
     args: Sequence[bytes | None],
     kwargs: Mapping[str, bytes | None],
@@ -135,7 +135,7 @@ async def execute(
         await rest
 
 
-async def _prepared(handler: RequestHandler, waiting: Awaitable[None] | None) -> None:
+async def _prepared(handler: Handler, waiting: Awaitable[None] | None) -> None:
     """Go on with a handler whose ``prepare``, or whose body, has to be waited for."""
     streams = handler._stream_request_body
     try:
@@ -162,7 +162,7 @@ async def _prepared(handler: RequestHandler, waiting: Awaitable[None] | None) ->
             _say_prepared(handler)
 
 
-async def _answered(handler: RequestHandler, waiting: Awaitable[None]) -> None:
+async def _answered(handler: Handler, waiting: Awaitable[None]) -> None:
     """Go on with a handler whose HTTP method has to be waited for."""
     try:
         await waiting
@@ -172,7 +172,7 @@ async def _answered(handler: RequestHandler, waiting: Awaitable[None]) -> None:
         _fail(handler, error)
 
 
-def _fail(handler: RequestHandler, error: Exception | CancelledError) -> None:
+def _fail(handler: Handler, error: Exception | CancelledError) -> None:
     """End the response that *error*, which is being handled, has interrupted."""
     try:
         if isinstance(error, CancelledError) and _is_cancelled():
@@ -188,7 +188,7 @@ def _fail(handler: RequestHandler, error: Exception | CancelledError) -> None:
             _say_prepared(handler)
 
 
-def _say_prepared(handler: RequestHandler) -> None:
+def _say_prepared(handler: Handler) -> None:
     """Let the server read the body of a handler that streams it; it waits for this."""
     prepared = handler._prepared_future
     if prepared is not None and not prepared.done():
@@ -198,7 +198,7 @@ def _say_prepared(handler: RequestHandler) -> None:
 # What is neither text nor bytes was made by a converter of the core's routes.
 
 
-def _decoded_by_name(handler: RequestHandler, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _decoded_by_name(handler: Handler, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: handler.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
         for name, arg in kwargs.items()

@@ -9,24 +9,24 @@ from .. import locale
 from ..translations import closest
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 __all__ = ["get_browser_locale", "get_user_locale"]
 
 _LONGEST = 1024  # characters of Accept-Language that are looked at
 
 
-def choose(handler: RequestHandler) -> locale.Locale:
+def choose(handler: Handler) -> locale.Locale:
     """Return the language of the response."""
     return handler.get_user_locale() or handler.get_browser_locale()
 
 
-def get_user_locale(handler: RequestHandler) -> locale.Locale | None:
+def get_user_locale(handler: Handler) -> locale.Locale | None:
     """Return the user's locale, None to let the browser decide. Programs override it."""
     return None
 
 
-def get_browser_locale(handler: RequestHandler, default: str = "en_US") -> locale.Locale:
+def get_browser_locale(handler: Handler, default: str = "en_US") -> locale.Locale:
     """Return the supported locale that Accept-Language likes best, *default* without the field."""
     accepted = handler.request._waterspout_field(b"accept-language") or ""
     supported, fallback = locale._supported_locales, locale._default_locale

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from .errors import HTTPError
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 #: Methods that change nothing (RFC 9110 §9.2.1); a browser may send them from anywhere.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def protect(handler: RequestHandler) -> None:
+def protect(handler: Handler) -> None:
     """Raise `HTTPError` 403 for a request, of a method that is not safe, that the settings do
     not allow."""
     settings = handler.application.settings
@@ -31,7 +31,7 @@ def protect(handler: RequestHandler) -> None:
             raise HTTPError(403, why)
 
 
-def refusal(handler: RequestHandler, trusted: Callable[[str], bool]) -> str | None:
+def refusal(handler: Handler, trusted: Callable[[str], bool]) -> str | None:
     """Return why a request is refused, None if it is not: it comes from this site, from no
     site, or from an origin that is *trusted*."""
     headers = handler.request.headers

@@ -19,7 +19,7 @@ from .etags import asked_tags, client_has_it, digest, tags_as_shipped
 
 if TYPE_CHECKING:
     from ..httputil import HTTPConnection
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 _TAGGED = frozenset({"GET", "HEAD"})
 
@@ -29,7 +29,7 @@ _LIST_REFUSED = (
 )
 
 
-def write(handler: RequestHandler, chunk: str | bytes | dict[Any, Any]) -> None:
+def write(handler: Handler, chunk: str | bytes | dict[Any, Any]) -> None:
     """Add *chunk* to the content; a dict as JSON, with the content type of JSON.
 
     Raises `RuntimeError` after `finish`, TypeError for other types.
@@ -49,7 +49,7 @@ def write(handler: RequestHandler, chunk: str | bytes | dict[Any, Any]) -> None:
         raise TypeError(f"write() only accepts bytes, unicode, and dict objects{hint}")
 
 
-def flush(handler: RequestHandler, include_footers: bool = False) -> Future[None]:
+def flush(handler: Handler, include_footers: bool = False) -> Future[None]:
     """Send what has been written, the head first. *include_footers* says that it is the end
     of the response, which the transforms want to know."""
     chunk = b"".join(handler._write_buffer)
@@ -78,9 +78,7 @@ def flush(handler: RequestHandler, include_footers: bool = False) -> Future[None
     return connection.write_headers(start_line, handler._headers, chunk)
 
 
-def finish(
-    handler: RequestHandler, chunk: str | bytes | dict[Any, Any] | None = None
-) -> Future[None]:
+def finish(handler: Handler, chunk: str | bytes | dict[Any, Any] | None = None) -> Future[None]:
     """Write *chunk* and end the response. The future is done when all of it is sent.
 
     Raises `RuntimeError` the second time, and for content with a status that has none.
@@ -105,7 +103,7 @@ def finish(
 # -- the end of a response, by what is known of it -------------------------------------------------
 
 
-def send_in_parts(handler: RequestHandler) -> Future[None]:
+def send_in_parts(handler: Handler) -> Future[None]:
     """Send what is left of the response by `flush`."""
     connection = handler.request.connection
     if not handler._headers_written:
@@ -117,7 +115,7 @@ def send_in_parts(handler: RequestHandler) -> Future[None]:
     return future
 
 
-def send_whole(handler: RequestHandler) -> Future[None]:
+def send_whole(handler: Handler) -> Future[None]:
     """Send all of the response at once. PERF: a third of `send_in_parts`."""
     request = handler.request
     connection: HTTPConnection = request.connection
@@ -136,7 +134,7 @@ def send_whole(handler: RequestHandler) -> Future[None]:
     return connection.answer(answer_of(handler._status_code, handler._reason, fields, body, exact))
 
 
-def send_usual(handler: RequestHandler) -> Future[None]:
+def send_usual(handler: Handler) -> Future[None]:
     """Send all of the response at once, 200 with the usual header fields and an entity tag of the
     content; others by `send_whole`, or by `flush` if that is not ours. PERF: half of that, since
     the fields are not made."""
@@ -176,12 +174,12 @@ def _flushes_as_shipped(handler: Any) -> bool:
         return False
 
 
-def _add_cookies(handler: RequestHandler) -> None:
+def _add_cookies(handler: Handler) -> None:
     for cookie in handler._new_cookie.values():
         handler.add_header("Set-Cookie", cookie.OutputString(None))
 
 
-def _complete_head(handler: RequestHandler) -> bool:
+def _complete_head(handler: Handler) -> bool:
     """Add the fields that can be told when all of the content is there, which is one piece then.
     Return whether Content-Length says how long it is."""
     buffer = handler._write_buffer
@@ -207,7 +205,7 @@ def _complete_head(handler: RequestHandler) -> bool:
 
 
 def redirect(
-    handler: RequestHandler, url: str, permanent: bool = False, status: int | None = None
+    handler: Handler, url: str, permanent: bool = False, status: int | None = None
 ) -> None:
     """Finish with a redirect to *url*: 302, 301 if *permanent*, or *status*.
 

@@ -17,7 +17,7 @@ from .url_prefix import root_here
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .handler import RequestHandler
+    from .interfaces import Handler
     from .uimodule import UIModule
 
 # Where code stands that is not the program's, though it asks for templates.
@@ -30,7 +30,7 @@ _OURS = (
 # -- the page --------------------------------------------------------------------------------------
 
 
-def render(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> Awaitable[None]:
+def render(handler: Handler, template_name: str, /, **kwargs: Any) -> Awaitable[None]:
     """Finish the response with a page; return what `RequestHandler.finish` returns.
 
     Raises `RuntimeError` if the response is finished already.
@@ -44,7 +44,7 @@ def render(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> Awa
     return handler.finish(html)
 
 
-def _with_resources(handler: RequestHandler, html: bytes, modules: Iterable[UIModule]) -> bytes:
+def _with_resources(handler: Handler, html: bytes, modules: Iterable[UIModule]) -> bytes:
     """Put what the *modules* bring into the page: in the head, and at the end of the body."""
     js_embed: list[bytes] = []
     js_files: list[str] = []
@@ -102,7 +102,7 @@ def _insert(html: bytes, at: int, part: bytes, before: str) -> bytes:
     return html[:at] + part + html[at:]
 
 
-def render_linked_js(handler: RequestHandler, js_files: Iterable[str]) -> str:
+def render_linked_js(handler: Handler, js_files: Iterable[str]) -> str:
     """Return the ``<script>`` elements for *js_files*. Programs override it."""
     return "".join(
         f'<script src="{xhtml_escape(url)}" type="text/javascript"></script>'
@@ -110,13 +110,13 @@ def render_linked_js(handler: RequestHandler, js_files: Iterable[str]) -> str:
     )
 
 
-def render_embed_js(handler: RequestHandler, js_embed: Iterable[bytes]) -> bytes:
+def render_embed_js(handler: Handler, js_embed: Iterable[bytes]) -> bytes:
     """Return one ``<script>`` with all that modules embed. Programs override it."""
     script = b"\n".join(js_embed)
     return b'<script type="text/javascript">\n//<![CDATA[\n%b\n//]]>\n</script>' % script
 
 
-def render_linked_css(handler: RequestHandler, css_files: Iterable[str]) -> str:
+def render_linked_css(handler: Handler, css_files: Iterable[str]) -> str:
     """Return the ``<link>`` elements for *css_files*. Programs override it."""
     return "".join(
         f'<link href="{xhtml_escape(url)}" type="text/css" rel="stylesheet"/>'
@@ -124,12 +124,12 @@ def render_linked_css(handler: RequestHandler, css_files: Iterable[str]) -> str:
     )
 
 
-def render_embed_css(handler: RequestHandler, css_embed: Iterable[bytes]) -> bytes:
+def render_embed_css(handler: Handler, css_embed: Iterable[bytes]) -> bytes:
     """Return one ``<style>`` with all that modules embed. Programs override it."""
     return b'<style type="text/css">\n%b\n</style>' % b"\n".join(css_embed)
 
 
-def _urls(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
+def _urls(handler: Handler, files: Iterable[str]) -> Iterable[str]:
     """Return the files' URLs, each once, in order."""
     urls = (file if is_absolute(file) else handler.static_url(file) for file in files)
     return dict.fromkeys(urls)
@@ -143,7 +143,7 @@ def is_absolute(path: str) -> bool:
 # -- the template ----------------------------------------------------------------------------------
 
 
-def render_string(handler: RequestHandler, template_name: str, /, **kwargs: Any) -> bytes:
+def render_string(handler: Handler, template_name: str, /, **kwargs: Any) -> bytes:
     """Return the template rendered in the handler's namespace and *kwargs*, which win.
 
     In an application of the core its settings may name another engine, and its context processors
@@ -178,13 +178,13 @@ def _folder_of(frame: FrameType | None) -> str:
     raise RuntimeError("No template_path is set, and no file asks for the template.")
 
 
-def get_template_path(handler: RequestHandler) -> str | None:
+def get_template_path(handler: Handler) -> str | None:
     """Return the setting ``template_path``; None means the folder of the calling file."""
     path: str | None = handler.application.settings.get("template_path")
     return path
 
 
-def create_template_loader(handler: RequestHandler, template_path: str) -> BaseLoader:
+def create_template_loader(handler: Handler, template_path: str) -> BaseLoader:
     """Return a new loader for *template_path*, or the one of the setting ``template_loader``.
 
     The settings ``autoescape`` and ``template_whitespace`` are the loader's defaults.
@@ -201,7 +201,7 @@ def create_template_loader(handler: RequestHandler, template_path: str) -> BaseL
     return Loader(template_path, **options)
 
 
-def get_template_namespace(handler: RequestHandler) -> dict[str, Any]:
+def get_template_namespace(handler: Handler) -> dict[str, Any]:
     """Return the names that templates see, a dict of its own. Programs add to it."""
     locale = handler.locale
     return {
@@ -222,7 +222,7 @@ def get_template_namespace(handler: RequestHandler) -> dict[str, Any]:
 
 
 def static_url(
-    handler: RequestHandler, path: str, /, include_host: bool | None = None, **kwargs: Any
+    handler: Handler, path: str, /, include_host: bool | None = None, **kwargs: Any
 ) -> str:
     """Return the URL of a static file, with a version unless ``include_version=False``.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from re import Match
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...observed import Revision
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
@@ -21,14 +21,11 @@ from ..routing import (
 )
 from ..routing.index import RuleIndex
 from .handler import RequestHandler
-
-if TYPE_CHECKING:
-    from .application import Application
-
+from .interfaces import HandlerSite
 
 #: An application, one of its handlers' classes, and what that is given: arguments for
 #: ``initialize``, what a path has for the method by position, and by name.
-Target = tuple["Application", type[RequestHandler], dict[str, Any], Any, Any]
+Target = tuple[HandlerSite, type[RequestHandler], dict[str, Any], Any, Any]
 
 _Match = Callable[[str], Match[str] | None]
 
@@ -49,7 +46,7 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
 
     _waterspout_watched = frozenset({"find_handler", "get_target_delegate"})
 
-    def __init__(self, application: Application, rules: _RuleList | None = None) -> None:
+    def __init__(self, application: HandlerSite, rules: _RuleList | None = None) -> None:
         self.application = application
         self._waterspout_direct: dict[str, Rule] = {}
         self._waterspout_alone: dict[str, tuple[Rule, _Match]] = {}

@@ -17,7 +17,7 @@ from .uimodule import UIModule, _UIModuleNamespace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 
 def methods_in(given: Any) -> Iterator[tuple[str, Callable[..., str]]]:
@@ -46,7 +46,7 @@ def _items(given: Any) -> Iterator[tuple[str, Any]]:
         yield from given.items()
 
 
-def bound(handler: RequestHandler) -> ObjectDict:
+def bound(handler: Handler) -> ObjectDict:
     """Return what templates of *handler* see: the methods with the handler as their first
     argument, and the modules as ``modules``."""
     application = handler.application

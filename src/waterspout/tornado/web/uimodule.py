@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...escaping import linkify, to_unicode
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 __all__ = ["TemplateModule", "UIModule"]
 
@@ -20,7 +20,7 @@ class UIModule:
     return is put into the page once, by `RequestHandler.render`.
     """
 
-    def __init__(self, handler: RequestHandler) -> None:
+    def __init__(self, handler: Handler) -> None:
         self.handler = handler
         self.request = handler.request
         self.ui = handler.ui
@@ -72,7 +72,7 @@ class TemplateModule(UIModule):
     ones raise `ValueError`.
     """
 
-    def __init__(self, handler: RequestHandler) -> None:
+    def __init__(self, handler: Handler) -> None:
         super().__init__(handler)
         self._resources: dict[str, dict[str, Any]] = {}  # template → what it set, in order
 
@@ -128,7 +128,7 @@ class _xsrf_form_html(UIModule):  # named as templates name it
 class _UIModuleNamespace:
     """The modules as templates see them: looked up by name, made for the handler when called."""
 
-    def __init__(self, handler: RequestHandler, ui_modules: dict[str, type[UIModule]]) -> None:
+    def __init__(self, handler: Handler, ui_modules: dict[str, type[UIModule]]) -> None:
         self.handler = handler
         self.ui_modules = ui_modules
 
@@ -142,7 +142,7 @@ class _UIModuleNamespace:
             raise AttributeError(str(error)) from None
 
 
-def _ui_module(handler: RequestHandler, name: str, module: type[UIModule]) -> Callable[..., str]:
+def _ui_module(handler: Handler, name: str, module: type[UIModule]) -> Callable[..., str]:
     """Return what renders the one instance of *module* in this response."""
 
     def render(*args: Any, **kwargs: Any) -> str:

@@ -19,7 +19,6 @@ from ..httputil import HTTPServerRequest
 
 if TYPE_CHECKING:
     from ...app import App
-    from .application import Application
 
 __all__ = ["answers", "in_site", "root_here", "url_in_app"]
 
@@ -33,7 +32,7 @@ def root_here() -> str:
     return root
 
 
-def in_site(application: Application, url: str) -> str:
+def in_site(application: Any, url: str) -> str:
     """Return *url*, of a setting, as clients have to use it: a path that *application* has a
     route for gets the prefix, anything else is somewhere else in the site or the world."""
     root = root_here()
@@ -42,7 +41,7 @@ def in_site(application: Application, url: str) -> str:
     return root + url if application._waterspout_answers(urlsplit(url).path) else url
 
 
-def answers(application: Application, path: str) -> bool:
+def answers(application: Any, path: str) -> bool:
     """Tell whether *application* has a route for a GET of *path*."""
     request = HTTPServerRequest("GET", path, host="localhost")
     return application.default_router.find_handler(request) is not None

@@ -16,7 +16,7 @@ from ...security import xsrf
 from .errors import HTTPError
 
 if TYPE_CHECKING:
-    from .handler import RequestHandler
+    from .interfaces import Handler
 
 _log = logging.getLogger("tornado.general")
 
@@ -24,7 +24,7 @@ RawToken = tuple[int | None, bytes, float]
 """The version of the cookie (None: there is none), the secret and the time it was made at."""
 
 
-def xsrf_token(handler: RequestHandler) -> bytes:
+def xsrf_token(handler: Handler) -> bytes:
     """Return the token for this response; set the cookie if the request had none.
 
     Settings: ``xsrf_cookie_version`` (2, or 1), ``xsrf_cookie_name`` (``_xsrf``),
@@ -47,12 +47,12 @@ def xsrf_token(handler: RequestHandler) -> bytes:
     return token
 
 
-def xsrf_form_html(handler: RequestHandler) -> str:
+def xsrf_form_html(handler: Handler) -> str:
     """Return the hidden ``<input>`` that each form with method POST must have."""
     return f'<input type="hidden" name="_xsrf" value="{xhtml_escape(handler.xsrf_token)}"/>'
 
 
-def check_xsrf_cookie(handler: RequestHandler) -> None:
+def check_xsrf_cookie(handler: Handler) -> None:
     """Raise `HTTPError` 403 unless the argument ``_xsrf``, or a field ``X-XSRFToken`` or
     ``X-CSRFToken``, repeats the cookie."""
     headers = handler.request.headers
@@ -78,7 +78,7 @@ def check_xsrf_cookie(handler: RequestHandler) -> None:
     return None
 
 
-def _get_raw_xsrf_token(handler: RequestHandler) -> RawToken:
+def _get_raw_xsrf_token(handler: Handler) -> RawToken:
     """Return what the cookie of the request holds, or a new secret; the same for one handler."""
     raw: RawToken | None = getattr(handler, "_raw_xsrf_token", None)
     if raw is None:
@@ -98,7 +98,7 @@ def _get_raw_xsrf_token(handler: RequestHandler) -> RawToken:
 
 
 def _decode_xsrf_token(
-    handler: RequestHandler, cookie: str
+    handler: Handler, cookie: str
 ) -> tuple[int | None, bytes | None, float | None]:
     """Return version, secret and time of a token; three times None if it is none."""
     token = xsrf.decode(cookie)
