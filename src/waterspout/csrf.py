@@ -1,11 +1,11 @@
-"""Protection against cross-site requests, for views: the same token as request handlers have.
+"""Protection against cross-site requests, for views, with the token of request handlers.
 
 The token's secret is in a cookie that another site cannot read; a form repeats it in the field
 ``_xsrf`` or ``csrf_token``, a script in the header ``X-CSRFToken`` or ``X-XSRFToken``. The
-formats are in `security.xsrf`; what a page of one wing has been given, the other takes.
+formats are in `security.xsrf`; views and request handlers accept each other's tokens.
 
-A program may keep the secret elsewhere, such as in the session, and know other formats: it calls
-`App.keep_csrf_secrets`, and both wings ask it.
+A program may keep the secret elsewhere, such as in the session, and accept other formats: it calls
+`App.keep_csrf_secrets`, which both views and handlers use.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ class CSRFError(BadRequest):
 
 
 class CSRFSource(Protocol):
-    """Keeps the secret of who sends a request, in place of the cookie; see
+    """Keeps the secret of a client, in place of the cookie; see
     `App.keep_csrf_secrets`."""
 
     def secret(self) -> bytes:
         """Return the secret for the running request; a new one is made if there is none."""
 
     def check(self, token: str | None) -> None:
-        """Raise `CSRFError` unless *token* has the secret, or a token does that the request has
-        where only this source looks for it. None: the request has none in the usual places."""
+        """Raise `CSRFError` unless *token* has the secret, or a token does that only this source
+        knows where to look for. None: the request has none in the usual places."""
 
 
 def source_here() -> CSRFSource | None:

@@ -1,4 +1,4 @@
-"""Switches that are read from the process environment, under Flask's names."""
+"""Environment variables that are booleans, under Flask's names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OFF = frozenset({"0", "false", "no"})
 
 
 def get_debug_flag() -> bool:
-    """Tell whether ``FLASK_DEBUG`` switches debug mode on: set, and none of 0, false, no."""
+    """Tell whether ``FLASK_DEBUG`` is set, and none of 0, false, no."""
     value = os.environ.get("FLASK_DEBUG", "")
     return value != "" and value.lower() not in _OFF
 

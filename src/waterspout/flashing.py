@@ -13,12 +13,12 @@ _KEY = "_flashes"
 
 
 def flash(message: str, category: str = "message") -> None:
-    """Leave *message* for the next page that asks for messages.
+    """Keep *message* for the next page that shows messages.
 
     Usual categories are message, info, warning and error; any text will do. Sends
     `message_flashed`. (Flask's `flash`.)
     """
-    # Assigned anew: a session kept elsewhere does not notice a change inside one of its values.
+    # Assigned anew: a session in a store does not notice a change inside one of its values.
     waiting = session.get(_KEY, [])
     waiting.append((category, message))
     session[_KEY] = waiting

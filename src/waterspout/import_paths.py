@@ -1,4 +1,4 @@
-"""Parts of an application that are imported when they are first asked for.
+"""Objects that are imported on first use, by import path.
 
 `import waterspout` must be fast, and a server process needs neither the command line
 nor the test client. Such a part is named by its import path; setting the attribute, on

@@ -47,10 +47,10 @@ __all__ = [
 
 
 def printable(text: str) -> str:
-    """Return *text*, such as a path that was sent, for a line of a log: what would end the line
-    or command a terminal is escaped.
+    """Escape the characters of *text*, such as a path from a client, that would end a log line or
+    control a terminal.
 
-    SECURITY: else a stranger writes log lines (CVE-2025-48432).
+    SECURITY: otherwise clients could write log lines (CVE-2025-48432).
     """
     if text.isprintable():
         return text
@@ -61,8 +61,8 @@ def _errors_stream() -> TextIO:
     ctx = request_var.get(None)
     if ctx is not None:
         request = ctx.request
-        # A request that our own server received has no stream of its own, and the environ
-        # it could make is not made for a log line.
+        # A request on our own server has no error stream of its own, and its environ is not made
+        # for a log line.
         if getattr(request, "incoming", None) is None:
             stream: TextIO | None = request.environ.get("wsgi.errors")
             if stream is not None:
@@ -70,13 +70,13 @@ def _errors_stream() -> TextIO:
     return sys.stderr
 
 
-#: Stands for ``wsgi.errors`` of the current request, else for `sys.stderr`. In logging
-#: configurations: ``ext://flask.logging.wsgi_errors_stream``.
+#: ``wsgi.errors`` of the current request, else `sys.stderr`. In logging configurations:
+#: ``ext://flask.logging.wsgi_errors_stream``.
 wsgi_errors_stream: Any = LocalProxy(_errors_stream)
 
 
 def has_level_handler(logger: logging.Logger) -> bool:
-    """Say whether a handler of the logger, or of one it passes records on to, takes records
+    """Tell whether a handler of the logger, or of one it passes records on to, takes records
     of the logger's effective level."""
     level = logger.getEffectiveLevel()
     current: logging.Logger | None = logger

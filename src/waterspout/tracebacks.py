@@ -1,4 +1,4 @@
-"""Tracebacks in which the program's frames stand out: runs of the framework's are one line.
+"""Tracebacks in which a run of the framework's frames is folded to one line.
 
 The setting TRACEBACK says which: ``"program"`` folds, ``"all"`` shows every frame. The exceptions
 themselves are not changed, so error collectors see all frames either way.
@@ -24,9 +24,9 @@ def _folder(file: str | None) -> str:
 
 
 _OURS = _folder(__file__)
-#: Part of the package, but programs like any other.
+#: Part of the package, but shown like the program's own files.
 _PROGRAMS = os.path.join(_OURS, "demo", "")
-#: What our code calls the program through, where it is loaded.
+#: Packages through which our code calls the program.
 _BETWEEN = ("werkzeug", "jinja2", "asyncio", "concurrent.futures", "threading", "contextlib")
 
 
@@ -41,8 +41,8 @@ def _between() -> tuple[str, ...]:
 
 
 def folded_runs(files: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the (start, end) of each run of frames to fold, *files* being those of a traceback's
-    frames: ours and those between us and the program, where one at least is ours.
+    """Yield the (start, end) of each run of frames to fold; *files* are those of a traceback's
+    frames. A run has frames of ours and of `_BETWEEN`, at least one of them ours.
 
     The last frame is not among them: it says where the error is.
     """
@@ -59,7 +59,7 @@ def folded_runs(files: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def folded_line(count: int) -> str:
-    """Return what stands for *count* frames."""
+    """Return the line that replaces *count* frames."""
     return f"… {count} frame{'s' * (count != 1)} of waterspout …"
 
 
@@ -100,6 +100,6 @@ def _fold(record: logging.LogRecord) -> bool:
 
 
 def fold_in_log(logger: logging.Logger) -> None:
-    """Fold the tracebacks that are logged to *logger* while an application that wants it is
+    """Fold the tracebacks that are logged to *logger* while an application with that setting is
     current."""
-    logger.addFilter(_fold)  # once, however often it is called
+    logger.addFilter(_fold)  # adding it twice has no effect

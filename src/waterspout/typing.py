@@ -1,4 +1,4 @@
-"""Types of what programs hand to the framework: return values, hooks, handlers.
+"""Types of a program's return values, hooks and handlers.
 
 The names are Flask's (`flask.typing`); the kinds a view may return are those `App.make_response`
 takes.

@@ -19,7 +19,7 @@ from .context.request_context import current_app, request
 
 __all__ = ["MethodView", "View", "http_method_funcs", "loop_view"]
 
-#: The methods of a `MethodView` that answer the HTTP methods of the same names.
+#: The methods of a `MethodView` that handle the HTTP methods of the same names.
 http_method_funcs = frozenset(["get", "post", "head", "options", "delete", "put", "trace", "patch"])
 
 
@@ -35,9 +35,9 @@ class View:
         app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
     """
 
-    #: The HTTP methods the view answers; None means GET (with HEAD and OPTIONS).
+    #: The HTTP methods of the view; None means GET (with HEAD and OPTIONS).
     methods: ClassVar[Collection[str] | None] = None
-    #: Whether OPTIONS is answered by itself; None means as PROVIDE_AUTOMATIC_OPTIONS says.
+    #: Whether OPTIONS is handled automatically; None: as PROVIDE_AUTOMATIC_OPTIONS says.
     provide_automatic_options: ClassVar[bool | None] = None
     #: Decorators for the function `as_view` makes, the innermost first. Decorators of the
     #: class itself do not reach it.
@@ -47,7 +47,7 @@ class View:
     init_every_request: ClassVar[bool] = True
 
     def dispatch_request(self) -> Any:
-        """Answer the request; called with the URL's variables as keywords."""
+        """Return the response; called with the URL's variables as keywords."""
         raise NotImplementedError
 
     @classmethod
@@ -55,7 +55,7 @@ class View:
         """Return a view function whose endpoint is *name*; the other arguments are those of
         the class.
 
-        The function has the class in ``view_class``; replacing that replaces what answers.
+        The function has the class in ``view_class``; another class set there replaces it.
         """
         shared = None if cls.init_every_request else cls(*class_args, **class_kwargs)
 
@@ -86,20 +86,20 @@ class View:
         return function
 
     def _waterspout_handler(self) -> Callable[..., Any]:
-        """Return what answers the current request."""
+        """Return the method that handles the current request."""
         return self.dispatch_request
 
     @classmethod
     def _waterspout_is_async(cls) -> bool:
-        """Tell whether whatever answers is `async def`."""
+        """Tell whether every method that may be called is `async def`."""
         return iscoroutinefunction(cls.dispatch_request)
 
 
 def loop_view(view: Callable[..., Any]) -> Callable[..., Any]:
     """Return the coroutine function that may run on the event loop in place of *view*; *view*
     itself where it is no function of `View.as_view`, or not all of its class is async."""
-    # SECURITY: functools.wraps copies attributes to a wrapper. Were the twin taken from there,
-    # the wrapper (a login check, say) would be skipped.
+    # SECURITY: functools.wraps copies attributes to a wrapper. Were the coroutine function taken
+    # from there, the wrapper (a login check, say) would be skipped.
     made: Any
     twin: Callable[..., Any]
     made, twin = getattr(view, "_loop_view", (None, view))

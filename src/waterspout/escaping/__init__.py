@@ -1,4 +1,4 @@
-"""Text made safe for where it goes: markup, scripts, URLs; and the strings it is made of.
+"""Escaping of text for markup, scripts and URLs, and conversions between bytes and str.
 
 Standard library only. The names are those of Tornado's ``escape``, which re-exports them; the
 template engines and both wings use them.

@@ -1,4 +1,4 @@
-"""Addresses in plain text made links."""
+"""Turn addresses in plain text into links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ADDRESS = re.compile(
     """,
     re.VERBOSE,
 )
-_SHORT = 30  # characters, about
+_SHORT = 30  # characters, roughly
 
 
 def linkify(

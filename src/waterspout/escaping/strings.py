@@ -1,4 +1,4 @@
-"""Between bytes and str (always UTF-8), and runs of whitespace."""
+"""Conversions between bytes and str (always UTF-8), and runs of whitespace."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Names of Flask's and Tornado's classes and modules: added, imported there, removed."""
+"""Names of Flask's and Tornado's modules and classes: added, re-exported, removed."""

@@ -1,9 +1,9 @@
 """Names that we add to a class which programs know from Flask or Tornado.
 
-Programs have names of their own on their subclasses and in their mixins, and may use any that the
-peers do not. So what we add is found last: behind a class's attributes, those of its mixins
-(wherever they stand among the bases), and what is set on an instance. Our private names begin with
-``_waterspout_``.
+Programs have names of their own on their subclasses and in their mixins, and may use any that
+Flask and Tornado do not. So names that we add are found last: after a class's attributes, those of
+its mixins (wherever they stand among the bases), and those set on an instance. Our private names
+begin with ``_waterspout_``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ __all__ = ["Added", "find_last"]
 
 
 class Added:
-    """An attribute that is what *make* makes of the instance, unless a base behind the class that
-    it stands in has one of that name. The class itself has none.
+    """An attribute with the value of ``make(instance)``, unless a base after the class that
+    defines it has one of that name. The class itself has none.
 
-    *core* is a base of that class that has the name too, and is ours: it and its bases are passed
-    over.
+    *core* is a base of that class that has the name too, and is ours: it and its bases are
+    skipped.
 
-    PERF: not a ``__getattr__`` of the class, with which every attribute of its instances would take
-    three times as long.
+    NOTE: a ``__getattr__`` of the class would make every attribute of its instances slower.
     """
 
     def __init__(self, make: Callable[[Any], Any], core: type = object) -> None:

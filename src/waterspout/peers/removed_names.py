@@ -1,4 +1,4 @@
-"""Names the peers have dropped: served with a warning that says what to write instead.
+"""Names that Flask and Tornado have dropped, served with a warning that names the replacement.
 
 A program written for Flask 1 or Werkzeug 1 imports names that later releases removed. A module
 that keeps such names gives itself a `__getattr__` made by `removed_names`. Nothing is

@@ -1,4 +1,4 @@
-"""Routing: Werkzeug's rules with a few more options, and a fast table in front of its map.
+"""Routing: Werkzeug's rules with more options, and a compiled table in front of its map.
 
 Converters, the map and the routing exceptions are Werkzeug's own; import them from
 ``werkzeug.routing``.

@@ -1,4 +1,4 @@
-"""What is looked at when a route is registered: mistakes that can be told then, and classes."""
+"""Checks at the registration of a route: mistakes in its rule, view and methods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OFF = "If that is meant, set CHECK_ROUTES to False."
 
 
 def check_braces(rule: str, view_func: Callable[..., Any] | None) -> None:
-    """Raise `ValueError` for a rule in another framework's way of writing: ``/items/{id}``."""
+    """Raise `ValueError` for a rule in the syntax of other frameworks: ``/items/{id}``."""
     found = _BRACES.search(rule)
     if found is None:
         return
@@ -41,7 +41,8 @@ def check_braces(rule: str, view_func: Callable[..., Any] | None) -> None:
 
 
 def add_rule(url_map: Map, rule: WerkzeugRule, view_func: Callable[..., Any] | None) -> None:
-    """Add *rule* to *url_map*, and check that it gives what *view_func* needs, if there is one.
+    """Add *rule* to *url_map*, and check that it has the parameters that *view_func* needs, if
+    given.
 
     Raises `LookupError` for a converter that the map lacks.
     """
@@ -55,11 +56,11 @@ def add_rule(url_map: Map, rule: WerkzeugRule, view_func: Callable[..., Any] | N
 
 def _check_parameters(rule: WerkzeugRule, view_func: Callable[..., Any]) -> None:
     """Raise `TypeError` if *view_func* needs a parameter that *rule*, which belongs to a map,
-    does not give.
+    does not have.
 
-    *view_func* may be a class with methods named as those of HTTP: one of those that the rule
-    allows must do, since a class may serve several rules. A wrapper that takes anything is not
-    looked into: it may give what is missing.
+    *view_func* may be a class with methods named as those of HTTP: it is enough that one of those
+    that the rule allows fits, since a class may serve several rules. A wrapper that accepts any
+    arguments is not checked: it may add the missing one.
     """
     fault = ""
     for function, skip in _functions(view_func, rule.methods or ()):
@@ -74,7 +75,8 @@ def _check_parameters(rule: WerkzeugRule, view_func: Callable[..., Any]) -> None
 def _functions(
     view_func: Callable[..., Any], methods: Collection[str]
 ) -> Iterator[tuple[Callable[..., Any], int]]:
-    """Yield what requests call, and how many of its parameters are not the rule's."""
+    """Yield the functions that requests call, and how many parameters of each are not the
+    rule's."""
     kind: Any = view_func if isinstance(view_func, type) else None
     kind = getattr(view_func, "view_class", kind)
     if kind is None:
@@ -116,8 +118,8 @@ def _missing(rule: WerkzeugRule, function: Any, name: str) -> str:
 
 
 def _unknown_converter(rule: str, error: LookupError, url_map: Map) -> LookupError:
-    """Return *error*, Werkzeug's for a rule with a converter that *url_map* lacks, with the
-    converters that there are."""
+    """Return *error*, Werkzeug's for a converter that *url_map* lacks, with a list of the
+    converters that exist."""
     known: Collection[str] = url_map.converters.keys()
     found = re.search(r"'(\w+)'", str(error))
     close = get_close_matches(found[1], known, 1) if found else []
@@ -127,8 +129,8 @@ def _unknown_converter(rule: str, error: LookupError, url_map: Map) -> LookupErr
 
 
 def endpoint_of_class(kind: type, endpoint: str) -> Callable[..., Any]:
-    """Return what answers in place of the class *kind*: the endpoint that it makes, as request
-    handlers do, or itself. Raises `TypeError` for a handler of the installed Tornado."""
+    """Return the view for the class *kind*: the endpoint that it makes, as request handlers do,
+    or the class itself. Raises `TypeError` for a handler of the installed Tornado."""
     make = getattr(kind, "_waterspout_endpoint", None)
     if make is not None:
         made: Callable[..., Any] = make(endpoint)
@@ -139,7 +141,7 @@ def endpoint_of_class(kind: type, endpoint: str) -> Callable[..., Any]:
 
 def methods_of(view_func: Callable[..., Any] | None, given: Any) -> set[str]:
     """Return the methods of a route, upper case: those *given*, else those of the view, else GET.
-    Raises TypeError for a str, of which each letter would be one."""
+    Raises TypeError for a str, which would be taken as a list of letters."""
     if given is None:
         given = getattr(view_func, "methods", None) or ("GET",)
     if isinstance(given, str):

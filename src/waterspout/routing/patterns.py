@@ -1,8 +1,8 @@
-"""Rules that are regular expressions over the whole path, in the order they were added:
-Tornado's way of routing, for request handlers and mounted programs in an application.
+"""Rules that are regular expressions over the whole path, in the order they were added.
 
-They are asked after the table's own rules that match exactly, and before Werkzeug is: what it
-knows besides are redirects, path converters and errors.
+This is Tornado's way of routing; an application uses it for request handlers and mounted programs.
+Patterns are tried after the table's own rules that match exactly, and before Werkzeug's map, which
+is left with redirects, path converters and errors.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ def is_below(path: str, prefix: str) -> bool:
 
 
 class PatternRule:
-    """Leads from paths that match *pattern* as a whole to *endpoint*, whatever the method.
+    """A rule from paths that match *pattern* as a whole to *endpoint*, for any method.
 
     Groups with names are the view's keyword arguments; without any, the values of all groups
     are one argument, the tuple ``path_args``. *stream*, *timeout* (seconds), *on_disconnect*,
     *max_content_length* (bytes) and *cross_site* are as in `Rule`. *mounted_at* is the prefix of
-    a program that the endpoint stands for.
+    the program that the endpoint passes requests to.
     """
 
     inline = False
     provide_automatic_options = False
     websocket = False
-    # What a rule of Werkzeug's has, for those who look at `request.url_rule`.
+    # Attributes of Werkzeug's rules, for code that reads `request.url_rule`.
     methods = None
     defaults = None
     subdomain = host = None
@@ -70,7 +70,7 @@ class PatternRule:
 
     @property
     def matches_all(self) -> bool:
-        """Whether no path is left for another rule."""
+        """Whether every path matches, so that later rules are never reached."""
         return self.regex.pattern == EVERYTHING
 
     @property
@@ -83,15 +83,15 @@ class PatternRule:
 
 
 class Patterns:
-    """An ordered list of pattern rules; the first that matches is the answer."""
+    """An ordered list of pattern rules, of which the first that matches is used."""
 
     def __init__(self) -> None:
         self.rules: list[PatternRule] = []
         self._prefixes: list[str] = []  # of mounted programs, longer ones first
 
     def add(self, rule: PatternRule) -> None:
-        """Add a rule behind the others; that of a program mounted below another one's prefix
-        before that one's."""
+        """Add a rule after the others; that of a mounted program goes before those whose prefix
+        its own prefix is below."""
         at = len(self.rules)
         if rule.mounted_at is not None:
             self._prefixes = sorted([rule.mounted_at, *self._prefixes], key=len, reverse=True)

@@ -1,4 +1,4 @@
-"""The URL rule: Werkzeug's, with what a single route may say about how it is served."""
+"""The URL rule: Werkzeug's, with the options of a route."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import werkzeug.routing
 
 
 class Rule(werkzeug.routing.Rule):
-    """Hold one URL pattern and the options of its route.
+    """One URL pattern and the options of its route.
 
     Takes what :class:`werkzeug.routing.Rule` takes, and by keyword, here or in
     ``@app.route(...)``:
 
     ``timeout``
-        Seconds the view may take before the client gets 504. ``None``: as the app is set.
+        Seconds that the view may take before the client gets 504. ``None``: the server's limit.
     ``on_disconnect``
-        What happens to the view when the client goes away: ``"cancel"`` or ``"finish"`` it.
+        What happens to the view when the client disconnects: ``"cancel"`` or ``"finish"`` it.
         ``None``: cancel where the method is safe (RFC 9110, 9.2.1), else finish.
     ``stream``
-        ``True``: the view starts when the headers are there and reads the body itself.
+        ``True``: the view starts after the header section and reads the body itself.
         ``False``: the body has arrived, within its limits, before the view starts.
     ``inline``
         ``True``: a ``def`` view runs on the event loop instead of in a worker thread. Only
@@ -30,7 +30,7 @@ class Rule(werkzeug.routing.Rule):
         not wait for it, so the view goes to a worker thread; with ``async def`` hooks, the
         view alone does.
     ``max_content_length``
-        Largest body in bytes; a larger one is answered 413. ``None``: as the app is set.
+        Largest body in bytes; above it 413. ``None``: MAX_CONTENT_LENGTH.
     ``cross_site``
         ``True``: pages of other sites may send requests that change something, whatever
         CROSS_SITE_CHECK says.

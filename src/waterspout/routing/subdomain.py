@@ -1,4 +1,4 @@
-"""Which subdomain a request's host is, where `subdomain_matching` and SERVER_NAME are on."""
+"""The subdomain of a request's host, for `subdomain_matching` with SERVER_NAME."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _shown: dict[Any, Any] = {}
 
 
 def subdomain_of(host: str, server_name: str, scheme: str) -> str:
-    """Return what stands before *server_name* in *host*, `INVALID` with a warning if *host* is
-    not below it (the server was asked by its address, say)."""
+    """Return the part of *host* before *server_name*; `INVALID`, with a warning, if *host* is
+    not below it (the request named the server's address, for instance)."""
     host = host.lower()
     name = server_name.lower().removesuffix(_standard_ports.get(scheme, ""))
     if host == name:
         return ""
     if host.endswith(f".{name}"):
         return host.removesuffix(f".{name}")
-    # NOTE: Flask's users filter this warning by the module that it came from there.
+    # NOTE: programs filter this warning by Flask's module name.
     warnings.warn_explicit(
         f"Current server name {host!r} doesn't match configured server name {name!r}",
         UserWarning,

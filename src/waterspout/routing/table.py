@@ -1,8 +1,8 @@
-"""The route table: the quick way from a method and a path to a rule.
+"""The route table: the rule of a method and a path, without Werkzeug's search.
 
-Werkzeug's ``Map`` stays the truth. The table answers where the answer is certain and says
+Werkzeug's ``Map`` remains authoritative. The table returns a rule where the result is certain and
 ``None`` where it is not; the caller then asks the map's adapter, which finds the rule or raises
-what has to be raised (not found, wrong method, redirect).
+the error (not found, wrong method, redirect).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from .tree import Leaf, Node, Param, Values, compile_tree, is_stock, search
 
 Match = tuple[Rule | PatternRule, dict[str, Any]]
 
-#: What may be the last segment of a path: these texts, or else what is accepted; it is then
-#: the only argument of the rule.
+#: What the last segment of a path may be: one of these texts, or else a text that is accepted and
+#: becomes the only argument of the rule.
 Tail = tuple[dict[str, Node], Callable[[str], Any], Rule, Param]
 
 
-#: One object for all tails without such texts.
+#: Shared by all tails without such texts.
 _NOTHING: dict[str, Node] = {}
 
 
 class Shortcuts:
-    """What is found for one method without a search.
+    """The rules that are found for one method without a search.
 
     PERF: few objects lie on the way to a rule, so that 1,000 of them stay in the caches.
     """
@@ -40,12 +40,12 @@ class Shortcuts:
     def __init__(self) -> None:
         #: Leaves by path.
         self.paths: dict[str, Leaf] = {}
-        #: What may follow, by path up to the last segment.
+        #: Tails by the path before them.
         self.tails: dict[str, Tail] = {}
 
 
 class RouteTable:
-    """Answer most matches of *url_map* from a compiled copy.
+    """A compiled copy of *url_map*, which finds most rules without it.
 
     It is compiled at the first :meth:`find`, and anew after rules were added. A rule or map
     that is changed in place after that needs :meth:`reset`.
@@ -53,26 +53,26 @@ class RouteTable:
 
     def __init__(self, url_map: Map, patterns: Patterns | None = None) -> None:
         self.url_map = url_map
-        #: Asked when nothing in the table matches.
+        #: Tried when nothing in the table matches.
         self.patterns = patterns or Patterns()
         self._lock = RLock()
         self._wanted = 1
         self._compiled = 0
         self._stock = True
         self._root = Node()
-        #: PERF: past the search, by method.
+        #: By method, the rules found without a search.
         self._shortcuts: dict[str, Shortcuts] = {}
-        #: PERF: the rule of an application that is one program, such as Tornado's.
+        #: The only rule, where an application is one program, such as Tornado's.
         self._sole: PatternRule | None = None
         self._watch()
 
     def find(self, method: str, path: str) -> Match | None:
         """Return the rule and a new dictionary of arguments, or ``None``: ask Werkzeug.
 
-        The answer is what ``url_map.bind("").match(path, method, return_rule=True)`` gives: the
+        The result is that of ``url_map.bind("").match(path, method, return_rule=True)``: the
         map's default subdomain, no WebSocket; or else the first of `patterns` that matches.
         *path* is decoded and without the script name. Never raises: where a converter fails,
-        Werkzeug is to say what that means.
+        Werkzeug raises the right error.
 
         PERF: 0.15 µs for a static path, 0.45 µs for ``/users/<int:id>`` (Werkzeug: 5 µs), however
         many routes there are (CPython 3.11).
@@ -96,7 +96,7 @@ class RouteTable:
                     if text not in static and accepts(text):
                         return rule, {name: text if convert is None else convert(text)}
 
-            # Werkzeug would take leading slashes away first.
+            # Werkzeug would strip leading slashes first.
             if not path.startswith("/") or path.startswith("//"):
                 return None
             found = search(self._root, method, path.split("/"), 1, ())
@@ -108,17 +108,17 @@ class RouteTable:
 
     @property
     def stock_converters(self) -> bool:
-        """Whether :meth:`find` runs no code of the program's: it may then be called anywhere.
+        """Whether :meth:`find` runs no code of the program: it may then be called outside a
+        context.
 
-        A converter that the program wrote may look at the request or the session, and wants
-        their context.
+        A converter of the program may read the request or the session, and needs their context.
         """
         if self._compiled != self._wanted:
             self._compile()
         return self._stock
 
     def add_pattern(self, rule: PatternRule) -> None:
-        """Add a rule behind the other patterns."""
+        """Add a rule after the other patterns."""
         with self._lock:
             self.patterns.add(rule)
             self.reset()
@@ -131,7 +131,7 @@ class RouteTable:
     def _watch(self) -> None:
         """Notice rules that are added later.
 
-        NOTE: ``Map`` has no public sign of it (its own flag goes down at the next URL built),
+        NOTE: ``Map`` has no public sign of it (its own flag is cleared when a URL is built),
         and the map may be of any subclass, so its ``add`` is wrapped on the instance.
         """
         add = self.url_map.add
@@ -160,7 +160,7 @@ class RouteTable:
 
 
 def _is_plain(url_map: Map) -> bool:
-    """Tell whether the map matches paths alone, and by Werkzeug's own code."""
+    """Tell whether the map matches by paths alone, with Werkzeug's own code."""
     own = all(
         name not in vars(url_map) and getattr(type(url_map), name) is getattr(Map, name)
         for name in ("bind", "update")
@@ -179,7 +179,7 @@ def _answer(leaf: Leaf, values: Values) -> Match | None:
 
 
 def _shortcuts(root: Node) -> dict[str, Shortcuts]:
-    """Return, by method, what is found without a dynamic segment, and with one that is the last.
+    """Return, by method, the rules without a dynamic segment, and those whose only one is the last.
 
     Static goes before dynamic at every segment, so these are what a search would try first.
     """
@@ -187,7 +187,7 @@ def _shortcuts(root: Node) -> dict[str, Shortcuts]:
     params: dict[Param, Param] = {}
 
     def collect(node: Node, path: str) -> None:
-        if path.startswith("//"):  # never met: Werkzeug takes leading slashes away
+        if path.startswith("//"):  # never matches: Werkzeug strips leading slashes
             return
         for method, leaf in node.ends.items():
             if method is not None and path:

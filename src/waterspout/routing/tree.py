@@ -1,16 +1,16 @@
-"""The tree behind the route table: Werkzeug's state machine, frozen for reading.
+"""The tree behind the route table: a read-only copy of Werkzeug's state machine.
 
 Theory of operation. ``Map`` keeps its rules in a state machine whose transitions are the
 segments of a path: static ones in a dictionary, dynamic ones (a regular expression) in a list
 sorted by weight. Its ``match`` tries static before dynamic at every state and goes back where a
-branch fails; the first rule met that takes the method is the answer. `compile_tree` turns each
-state into a `Node` and keeps that order exactly, but settles beforehand what does not depend on
+branch fails; the first rule found that allows the method is the result. `compile_tree` turns each
+state into a `Node` and keeps that order exactly, but computes in advance what does not depend on
 the request:
 
 - which rule answers a method at the end of a path (``Node.ends``), its own or the one that a
   non-strict trailing slash leads to;
-- which rules need more than a match (a redirect, an alias): their `Leaf` has no rule, which
-  tells the reader to ask Werkzeug;
+- which rules need more than a match (a redirect, an alias): their `Leaf` has no rule, and
+  the caller has to ask Werkzeug;
 - how a segment is tested and its value converted, without a regular expression where the
   converter is one of the two common ones.
 
@@ -33,63 +33,63 @@ from werkzeug.routing.converters import NumberConverter
 from werkzeug.routing.matcher import State
 from werkzeug.routing.rules import RulePart
 
-#: The texts found in the dynamic segments, in the order of the path.
+#: The texts of the dynamic segments, in the order of the path.
 Values = tuple[str, ...]
 
-#: An argument's name; what makes it of the text (``None``: the text as it is).
+#: An argument's name, and the conversion of its text (``None``: none).
 Param = tuple[str, Callable[[str], Any] | None]
 
 _GROUP = "__werkzeug_"
 
 
 class Leaf:
-    """What is found at the end of a path: a rule, or the advice to ask Werkzeug (``None``)."""
+    """The end of a path: a rule, or ``None`` if Werkzeug has to be asked."""
 
     __slots__ = ("defaults", "params", "rule", "single")
 
     def __init__(self, rule: Rule | None) -> None:
         self.rule = rule
-        #: Names of the arguments and what makes them of the texts.
+        #: Names of the arguments and the conversions of their texts.
         self.params: tuple[Param, ...] = ()
         #: The only argument, if there is one and no defaults.
         self.single: Param | None = None
         self.defaults: dict[str, Any] | None = None
         if rule is not None:
-            if not hasattr(rule, "plan"):  # it is of Werkzeug's class, not of ours
+            if not hasattr(rule, "plan"):  # it is of Werkzeug's class
                 rule.plan = None  # type: ignore[attr-defined]
-            # PERF: interned, as a function's own names are: an argument finds its place at once.
+            # Interned like a function's own names, which makes keyword arguments cheaper to match.
             self.params = tuple((intern(n), _conversion(c)) for n, c in rule._converters.items())
             self.defaults = dict(rule.defaults) if rule.defaults else None
             if len(self.params) == 1 and not self.defaults:
                 self.single = self.params[0]
 
 
-#: The path needs more than a match; Werkzeug knows what.
+#: The path needs more than a match; Werkzeug has to be asked.
 UNSURE = Leaf(None)
 
 #: Leaves by method. The key ``None`` is a rule that takes any method.
 Ends = dict[str | None, Leaf]
 
-#: What a search comes back with.
+#: The result of a search.
 Found = tuple[Leaf, Values] | None
 
 
 class Edge:
-    """A dynamic segment, and where it leads."""
+    """A dynamic segment, and the node after it."""
 
     __slots__ = ("accepts", "final", "groups", "node", "suffixed", "whole")
 
     def __init__(self, part: RulePart, node: Node) -> None:
         self.node = node
-        #: The rest of the path is one target (a converter that matches slashes).
+        #: The segment is the rest of the path (a converter that matches slashes).
         self.final = part.final
-        #: The rule ends in a slash that the target may lack.
+        #: The rule ends in a slash that the path may lack.
         self.suffixed = part.suffixed
-        #: The segment is tested without a regular expression and is the value as it stands.
+        #: The segment is tested without a regular expression, and its text is the value.
         self.whole = not part.final and part.content in _WITHOUT_REGEX
-        #: Names of the regular expression's groups that are values.
+        #: Names of the groups of the regular expression that are values.
         self.groups: tuple[str, ...] = ()
-        #: True, or a match, where the segment fits.
+        #: Returns True, or a match, for a segment that fits.
         self.accepts: Callable[[str], Any]
 
         if self.whole:
@@ -97,7 +97,7 @@ class Edge:
             return
         try:
             pattern = re.compile(part.content)
-        except re.error:  # a converter of the program's: Werkzeug raises this when it comes here
+        except re.error:  # a converter of the program; Werkzeug raises this when it tries it
             self.accepts = lambda target: re.match(part.content, target)
             return
         self.accepts = pattern.match
@@ -106,23 +106,24 @@ class Edge:
 
 
 class Node:
-    """A state: what may follow, and what is found if nothing does."""
+    """A state: the segments that may follow, and the rules of a path that ends here."""
 
     __slots__ = ("edges", "ends", "lone", "loose", "static")
 
     def __init__(self) -> None:
         self.static: dict[str, Node] = {}
         self.edges: tuple[Edge, ...] = ()
-        #: The one edge where there is no other choice, and it takes the segment as it is.
+        #: The only edge, where there is no other choice and its text is the value.
         self.lone: Edge | None = None
-        #: Found when the path ends here.
+        #: By method, the rules of a path that ends here.
         self.ends: Ends = {}
-        #: Found when only a trailing slash is left: rules that are not strict about it.
+        #: The same for a path with only a trailing slash left, of rules that are not strict about
+        #: it.
         self.loose: Ends = {}
 
 
 def compile_tree(url_map: Map) -> Node:
-    """Return the node behind the first slash of a path, of the map's default subdomain."""
+    """Return the node after the first slash of a path, of the map's default subdomain."""
     url_map.update()
     domain = url_map._matcher._root.static.get(url_map.default_subdomain)
     start = None if domain is None else domain.static.get("")
@@ -147,7 +148,7 @@ def _compile_state(state: State, url_map: Map) -> Node:
 
 
 def _add(ends: Ends, rule: Rule, leaf: Leaf) -> None:
-    """Enter *leaf* for the methods of *rule* that no earlier rule takes."""
+    """Enter *leaf* for those methods of *rule* that no earlier rule has."""
     if rule.websocket or None in ends:
         return
     for method in rule.methods if rule.methods is not None else (None,):
@@ -168,13 +169,14 @@ def _leaf(rule: Rule, url_map: Map) -> Leaf:
 
 
 def is_stock(converter: BaseConverter) -> bool:
-    """Tell whether converting a value runs Werkzeug's code alone."""
+    """Tell whether the conversion of a value is Werkzeug's own code."""
     module = getattr(type(converter).to_python, "__module__", None)
     return module == "werkzeug.routing.converters" and "to_python" not in vars(converter)
 
 
 def _conversion(converter: BaseConverter) -> Callable[[str], Any] | None:
-    """Return what makes a segment's text the view's value, or ``None`` if nothing has to."""
+    """Return the conversion of a segment's text to the view's value, or ``None`` if there is
+    none."""
     if is_stock(converter):
         method = type(converter).to_python
         if method is BaseConverter.to_python:
@@ -195,11 +197,11 @@ def _is_plain_int(converter: BaseConverter) -> bool:
 
 
 def _segment(converter: BaseConverter) -> str:
-    """Return the expression that Werkzeug makes of a segment that is one converter."""
+    """Return the regular expression that Werkzeug makes of a segment that is one converter."""
     return rf"(?P<{_GROUP}0>{converter.regex})\Z"
 
 
-# PERF: a fifth of the regular expression's time. `isdecimal` tests for Unicode category Nd, as
+# PERF: 20 % of the regular expression's time. `isdecimal` tests for Unicode category Nd, as
 # `\d` does; a segment contains no slash, so `[^/]{1,}` asks only that it is not empty.
 _WITHOUT_REGEX: dict[str, Callable[[str], Any]] = {
     _segment(UnicodeConverter(Map())): len,
@@ -208,16 +210,16 @@ _WITHOUT_REGEX: dict[str, Callable[[str], Any]] = {
 
 
 def search(node: Node, method: str, parts: Sequence[str], at: int, values: Values) -> Found:
-    """Find what ``parts[at:]`` leads to from *node*; ``None`` if nothing.
+    """Return the end that ``parts[at:]`` leads to from *node*; ``None`` if there is none.
 
-    *values* are those found on the way to *node*. No node is visited twice.
+    *values* are the texts found on the way to *node*. No node is visited twice.
     """
     last = len(parts)
     while at < last:
         part = parts[at]
         after = node.static.get(part)
         if after is not None:
-            # PERF: only a fork needs the recursion; without one the loop goes on.
+            # Only a fork needs the recursion.
             if not node.edges and not node.loose:
                 node = after
                 at += 1
@@ -259,6 +261,6 @@ def _pick(ends: Ends, method: str, values: Values) -> Found:
     if leaf is None:
         if None not in ends:
             return None
-        # Werkzeug puts the method in capitals first, and might then take another rule.
+        # Werkzeug uppercases the method first, and might then find another rule.
         leaf = ends[None] if method.isupper() else UNSURE
     return leaf, values

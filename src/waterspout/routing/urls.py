@@ -1,5 +1,5 @@
-"""URLs of endpoints, also of mounted applications; `url_for`, `redirect` and `abort` by way of the
-current application."""
+"""Functions of the current application: `url_for`, `redirect`, `abort`, and the URLs of mounted
+applications."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def build_url(
 ) -> str:
     """Build the URL of *endpoint* for `App.url_for`.
 
-    Raises `BuildError` unless the app's handlers have another answer, `RuntimeError` outside
-    a request without SERVER_NAME, `ValueError` for a scheme on a URL that is not external.
+    Raises `BuildError` unless the app's handlers return a URL, `RuntimeError` outside a request
+    without SERVER_NAME, `ValueError` for a scheme on a URL that is not external.
     """
     ctx = _cv_request.get(None)
     adapter: MapAdapter | None
@@ -238,7 +238,7 @@ def is_local_url(url: str | None) -> bool:
 
 
 def abort(code: int | WerkzeugResponse, *args: Any, **kwargs: Any) -> NoReturn:
-    """Raise the HTTP error of a status code, or one that answers with a response given instead.
+    """Raise the HTTP error of a status code, or one whose response is the given one.
 
     With a current application its `App.aborter` decides which exception belongs to *code*; an
     unknown one is a `LookupError`. Other arguments go to the exception. (Flask's `abort`.)

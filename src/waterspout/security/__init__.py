@@ -1,1 +1,1 @@
-"""What protects an application; each subject has its module, such as `signing`."""
+"""Protection of an application, one module a subject: signing, origins, redirects, tokens."""

@@ -1,4 +1,4 @@
-r"""Redirect targets seen as a browser sees them: which host does it go to?
+r"""Checks on redirect targets, parsed as browsers parse them: which host do they lead to?
 
 SECURITY: browsers read more than RFC 3986 says (URL Standard §4.4): they cut off blanks and control
 characters, drop tabs and line ends anywhere, read ``\`` as ``/`` and any number of leading slashes
@@ -39,8 +39,8 @@ def scheme_and_netloc(url: str) -> tuple[str, str]:
 
 
 def is_on_host(url: str, host: str) -> bool:
-    """Tell whether browsers that follow *url* from a page of *host* (with its port, if it has one)
-    stay there. An empty URL does not count as one.
+    """Tell whether a browser that follows *url* from a page of *host* (with its port, if it has
+    one) stays on that host. False for an empty URL.
 
     SECURITY: CWE-601. ``https:host``, ``http:///host`` and ``javascript:…`` lead elsewhere, or
     nowhere; so does what cannot be read.

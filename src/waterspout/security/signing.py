@@ -1,8 +1,7 @@
 """Signed values with key rotation: the new key signs, the old keys only verify.
 
-Thin over itsdangerous, and byte-compatible with it. A signed value is readable by whoever
-holds it; the signature only says that one of our keys made it, for this purpose (the *salt*)
-and at that time.
+A thin layer over itsdangerous, and byte-compatible with it. Everybody can read a signed value;
+the signature proves that one of our keys made it, for this purpose (the *salt*) and at that time.
 
     tokens = serializer(app.secret_key, salt="mail-confirm")
     tokens.loads(tokens.dumps(user.id), max_age=3600)      # BadSignature if it is not ours
@@ -27,14 +26,14 @@ from itsdangerous.encoding import want_bytes
 
 __all__ = ["BadSignature", "key_ring", "serializer", "sha1", "sha256", "signer"]
 
-#: Bytes of a payload that no compression makes shorter: head and checksum of a stream are 6 bytes
+#: Bytes of a payload that no compression makes shorter: header and checksum of a stream are 6 bytes
 #: (RFC 1950), one literal, one match and the end of the block 4 (RFC 1951); shorter means by two.
 _TINY = 11
 #: Bytes of a payload that are first compressed with small buffers, to see whether it pays.
 _SMALL = 120
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
-#: What base 64 lacks to be whole, by its length modulo 4.
+#: The padding of base 64, by the length modulo 4.
 _PADDING = (b"", b"===", b"==", b"=")
 
 Key = str | bytes
@@ -42,7 +41,7 @@ Digest = Callable[..., Any]
 
 
 def sha1(data: bytes = b"") -> Any:
-    """`hashlib.sha1`, looked up when it is called: builds for FIPS may lack it."""
+    """`hashlib.sha1`, looked up at each call: builds for FIPS may lack it."""
     return hashlib.sha1(data)
 
 
@@ -52,10 +51,10 @@ def sha256(data: bytes = b"") -> Any:
 
 
 def key_ring(secret_key: Key, fallbacks: Iterable[Key] | None = None) -> tuple[Key, ...]:
-    """Return the keys as itsdangerous wants them: those that only verify, then the one that
+    """Return the keys in itsdangerous' order: those that only verify, then the one that
     signs. Raises `ValueError` for an empty one.
 
-    SECURITY: whoever can guess a key signs whatever he likes, and an old one is believed too.
+    SECURITY: who can guess a key can sign any value, and an old key verifies, too.
     """
     ring = (*(fallbacks or ()), secret_key)
     if not all(ring):
@@ -88,7 +87,7 @@ class _Signer(TimestampSigner):
     def verify_signature(self, value: Key, sig: Key) -> bool:
         try:
             given = _decode(want_bytes(sig, encoding="ascii", errors="ignore"))
-        except Exception:  # itsdangerous' own rule: whatever is wrong with it, it is no signature
+        except Exception:  # itsdangerous' own rule: any error means that the signature is bad
             return False
         data = want_bytes(value)
         for mac in reversed(self._macs):  # noqa: SIM110  # PERF: a generator costs 0.3 us
@@ -98,7 +97,7 @@ class _Signer(TimestampSigner):
 
 
 def _sum(mac: hmac.HMAC, data: bytes) -> bytes:
-    # PERF: 1.0 us against 2.4 us for a new HMAC and as much again for the derived key.
+    # PERF: 1.0 µs instead of 2.4 for a new HMAC, and 2.4 more for the derived key.
     mac = mac.copy()
     mac.update(data)
     return mac.digest()
@@ -109,9 +108,9 @@ def _encode(data: bytes) -> bytes:
 
 
 def _decode(text: bytes) -> bytes:
-    """Decode as itsdangerous does; `ValueError` for what is no base 64.
+    """Decode as itsdangerous does; raises `ValueError` for what is not base 64.
 
-    PERF: 0.1 us; `base64.urlsafe_b64decode` takes five times as long.
+    PERF: 0.1 µs; `base64.urlsafe_b64decode` takes five times as long.
     """
     return a2b_base64(text.translate(_FROM_URL) + _PADDING[len(text) & 3])
 

@@ -1,4 +1,4 @@
-"""Sessions: what an interface must do, and the signed cookie that is the default.
+"""Sessions: the interface of a session store, and the signed cookie that is the default.
 
 The names are those of Flask's `flask.sessions`.
 """

@@ -1,8 +1,8 @@
 """The session in a signed cookie, in Flask's format byte for byte (the default).
 
 The browser can read such a session, but not change it. Nothing is kept on the server, so
-nothing can be taken back either: a copied cookie stays good until its age passes
-PERMANENT_SESSION_LIFETIME. Of two requests that change a session at once, the answer that
+nothing can be revoked: a copied cookie stays valid until its age passes
+PERMANENT_SESSION_LIFETIME. Of two requests that change a session at once, the response that
 the browser handles last wins.
 """
 
@@ -42,15 +42,15 @@ class SessionCookieTooLarge(RuntimeError):
 class SecureCookieSessionInterface(SessionInterface):
     """Keeps the whole session in a cookie signed with SECRET_KEY."""
 
-    #: Sets the session's signatures apart from others made with the same key.
+    #: Separates the session's signatures from others made with the same key.
     salt = "cookie-session"
     #: The hash of the signature.
     digest_method = staticmethod(sha1)
-    #: How itsdangerous makes the signing key of secret key and salt.
+    #: How itsdangerous derives the signing key from secret key and salt.
     key_derivation = "hmac"
     #: Writes and reads the session's value.
     serializer = session_json_serializer
-    #: What `open_session` makes.
+    #: The class of sessions that `open_session` makes.
     session_class = SecureCookieSession
 
     _waterspout_serializers: dict[Any, URLSafeTimedSerializer] | None = None
@@ -60,8 +60,8 @@ class SecureCookieSessionInterface(SessionInterface):
         secret_key = app.secret_key
         if not secret_key:
             return None
-        # PERF: made once per set of keys and settings (7 us, and 10 us more per value), not
-        # per request. Everything it is made of is in the key, so changes are noticed.
+        # PERF: made once per set of keys and settings (7 µs, and 10 µs more per value). All of
+        # these are in the key, so a change is noticed.
         fallbacks = fallbacks_of(app)
         ring = key_ring(secret_key, fallbacks) if fallbacks else (secret_key,)
         # The ids are those of objects the kept serializer holds on to.
@@ -85,7 +85,7 @@ class SecureCookieSessionInterface(SessionInterface):
         return found
 
     def open_session(self, app: Application, request: Request) -> SecureCookieSession | None:
-        """Return the session in the request's cookie; an empty one if there is none, or none
+        """Return the session in the request's cookie; an empty one if there is no cookie, or none
         that our keys signed within PERMANENT_SESSION_LIFETIME."""
         signing = self.get_signing_serializer(app)
         if signing is None:
@@ -100,11 +100,11 @@ class SecureCookieSessionInterface(SessionInterface):
             return self.session_class()
 
     def save_session(self, app: Application, session: SessionMixin, response: Response) -> None:
-        """Set, refresh or delete the cookie, where the session asks for it.
+        """Set, refresh or delete the cookie if the session requires it.
 
         Raises `SessionCookieTooLarge` if SESSION_COOKIE_OVERSIZE is ``error``.
         """
-        # SECURITY: an answer that depends on the session must not be cached for others
+        # SECURITY: a response that depends on the session must not be cached for others
         # (CVE-2023-30861, CVE-2026-27205).
         if session.accessed:
             vary_on_cookie(response)
@@ -129,7 +129,7 @@ class SecureCookieSessionInterface(SessionInterface):
 
 
 def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -> None:
-    # PERF: attributes are short; only a value near the limit is worth measuring exactly.
+    # Attributes are short; only a value near the limit is measured exactly.
     if not limit or len(value) + 512 < limit:
         return
     size = len(dump_cookie(name, value, max_size=0, **attributes))
@@ -142,8 +142,8 @@ def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -
         )
 
 
-#: The methods that tell when a session is opened and saved, as they are before a program replaces
-#: one.
+#: The methods that decide when a session is opened and saved, as shipped, to tell whether a program
+#: has replaced one.
 _OWN = {
     name: getattr(SecureCookieSessionInterface, name)
     for name in ("open_session", "save_session", "is_null_session", "make_null_session")
@@ -152,7 +152,7 @@ _OWN = {
 
 def is_lazy(interface: SessionInterface) -> bool:
     """Whether the session may be opened on first use, and saved only then: it is read from the
-    request alone, and neither is done by a program's own method."""
+    request alone, by methods that the program has not replaced."""
     own = getattr(interface, "__dict__", {})
     return not own.keys() & _OWN.keys() and all(
         getattr(type(interface), name, None) is method for name, method in _OWN.items()

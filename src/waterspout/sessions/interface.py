@@ -1,7 +1,8 @@
-"""What a session is, and what opens and saves it (Flask's `SessionInterface`).
+"""The session interface: what a session is, and what opens and saves it (Flask's
+`SessionInterface`).
 
 Set `app.session_interface` to an object of your own subclass to keep sessions elsewhere.
-Requests of one session may run at the same time; an interface says what becomes of that.
+Requests of one session may run at the same time; the interface decides what happens then.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ class SessionMixin(MutableMapping[str, Any]):
 
     #: The session was made in this request, where the interface can tell.
     new = False
-    #: The session must be saved. True where changes are not watched.
+    #: The session must be saved. True for a class that does not track changes.
     modified = True
-    #: The session was asked for in this request; the context sets it. The answer then
-    #: depends on the cookie, and says so: ``Vary: Cookie``.
+    #: The session was used in this request; the context sets it. The response then
+    #: depends on the cookie, and gets ``Vary: Cookie``.
     accessed = False
 
     @property
@@ -60,9 +61,9 @@ def _mark_modified(session: SecureCookieSession) -> None:
 
 
 class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
-    """A session kept in a dict that notices changes of its own items.
+    """A session in a dict that notices changes of its own items.
 
-    A change inside a value (a list in the session, say) goes unseen: set `modified` then.
+    A change inside a value (a list in the session, say) is not noticed: set `modified` then.
     """
 
     modified = False
@@ -72,7 +73,7 @@ class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
 
 
 class NullSession(SecureCookieSession):
-    """The session of an app without a secret key: empty, and says so when written to."""
+    """The session of an app without a secret key: empty; writing to it raises `RuntimeError`."""
 
     def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(
@@ -88,13 +89,13 @@ class NullSession(SecureCookieSession):
 class SessionInterface(Observed):
     """Opens the session of a request and saves it with the response.
 
-    A subclass gives `open_session` and `save_session`; the rest are the cookie's properties,
-    each read from its setting.
+    A subclass gives `open_session` and `save_session`; the other methods return the cookie's
+    attributes, each from its setting.
     """
 
     #: What `make_null_session` makes and `is_null_session` looks for.
     null_session_class = NullSession
-    #: Whether sessions are pickled; extensions ask. Ours never are.
+    #: Whether sessions are pickled, for extensions that ask. Ours never are.
     pickle_based = False
 
     def open_session(self, app: _App, request: Request) -> SessionMixin | None:
@@ -108,16 +109,16 @@ class SessionInterface(Observed):
     def save_session(self, app: _App, session: SessionMixin, response: Response) -> None:
         """Save *session* and set its cookie. Not called for a null session.
 
-        An HTTP error that it raises, such as 503, is the answer in place of *response*.
+        An HTTP error that it raises, such as 503, becomes the response in place of *response*.
         """
         raise NotImplementedError
 
     def make_null_session(self, app: _App) -> NullSession:
-        """Return the stand-in for a session that cannot be had."""
+        """Return the session that is used where `open_session` returns None."""
         return self.null_session_class()
 
     def is_null_session(self, obj: object) -> bool:
-        """Say whether *obj* is such a stand-in, which is not saved."""
+        """Tell whether *obj* is a null session, which is not saved."""
         return isinstance(obj, self.null_session_class)
 
     def get_cookie_name(self, app: _App) -> str:
@@ -136,7 +137,7 @@ class SessionInterface(Observed):
         return path
 
     def get_cookie_httponly(self, app: _App) -> bool:
-        """Whether scripts are kept from the cookie: SESSION_COOKIE_HTTPONLY."""
+        """Whether the cookie is hidden from scripts: SESSION_COOKIE_HTTPONLY."""
         flag: bool = app.config["SESSION_COOKIE_HTTPONLY"]
         return flag
 
@@ -156,16 +157,16 @@ class SessionInterface(Observed):
         return flag
 
     def get_expiration_time(self, app: _App, session: SessionMixin) -> datetime | None:
-        """When the cookie ends: PERMANENT_SESSION_LIFETIME from now for a permanent session,
-        None (with the browser's session) for another."""
+        """The end of the cookie: PERMANENT_SESSION_LIFETIME from now for a permanent session,
+        None (the end of the browser's session) for another."""
         if not session.permanent:
             return None
         expires: datetime = datetime.now(UTC) + app.permanent_session_lifetime
         return expires
 
     def should_set_cookie(self, app: _App, session: SessionMixin) -> bool:
-        """Whether the answer sets the cookie: the session was changed, or it is permanent
-        and SESSION_REFRESH_EACH_REQUEST moves its end."""
+        """Whether the response sets the cookie: the session was changed, or it is permanent
+        and SESSION_REFRESH_EACH_REQUEST extends its lifetime."""
         if session.modified:
             return True
         return bool(session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
@@ -174,9 +175,9 @@ class SessionInterface(Observed):
 class StoredSessionInterface(SessionInterface):
     """A session interface that keeps sessions in a store, by an id in the cookie.
 
-    A request without the cookie has nothing to read: its session is made on first use, by
-    whichever code asks; `open_session` does not wait for anything then. A request with the
-    cookie has its session before any other code of the program runs.
+    A request without the cookie has nothing to read: its session is made on first use, and
+    `open_session` waits for nothing then. The session of a request with the cookie is opened before
+    any other code of the program runs.
     """
 
     #: Coroutine functions with the arguments of `open_session` and `save_session`, awaited in
@@ -186,7 +187,7 @@ class StoredSessionInterface(SessionInterface):
 
 
 def cookie_attributes(interface: SessionInterface, app: _App) -> dict[str, Any]:
-    """Return the attributes of the session's cookie but its end, for `Response.set_cookie`."""
+    """Return the attributes of the session's cookie, except its end, for `Response.set_cookie`."""
     return {
         "domain": interface.get_cookie_domain(app),
         "path": interface.get_cookie_path(app),
@@ -198,10 +199,10 @@ def cookie_attributes(interface: SessionInterface, app: _App) -> dict[str, Any]:
 
 
 def keep_from_caches(app: _App, response: Response) -> None:
-    """Say that *response*, which sets the session's cookie, is for one client only."""
+    """Mark *response*, which sets the session's cookie, as private to one client."""
     vary_on_cookie(response)
     if app.config.get("SESSION_COOKIE_PRIVATE"):
-        # SECURITY: a shared cache that stored the answer would hand the session on
+        # SECURITY: a shared cache that stored the response would hand the session on
         # (RFC 9111 §7.3).
         control = response.cache_control
         if not control.no_store:
@@ -210,7 +211,7 @@ def keep_from_caches(app: _App, response: Response) -> None:
 
 
 def vary_on_cookie(response: Response) -> None:
-    """Add ``Vary: Cookie`` to *response*, which depends on the session, unless it is there."""
+    """Add ``Vary: Cookie`` to *response*, unless it is there."""
     headers = response.headers
     # PERF: the parsed view of the field costs 5 µs, and it is mostly not there, or ours. To ask
     # for a field that is not there costs 1 µs: it makes an error that nobody sees.

@@ -1,5 +1,5 @@
-"""Which secret keys an application signs and verifies with: its own, or if it has none those of
-the nearest one that it is mounted in. They are looked up at each use: keys rotate."""
+"""The secret keys that an application signs and verifies with: its own, or those of the nearest
+application that it is mounted in. They are looked up at each use, because keys rotate."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def keys_of(app: Application) -> Keys:
             return keys
         for _, outer in one._waterspout_mounted_in:
             if not any(outer is known for known in asked):
-                asked.append(outer)  # it is asked after those that are nearer
+                asked.append(outer)  # after those that are nearer
     return None, None
 
 
 def fallbacks_of(app: Application) -> Iterable[Key] | None:
     """Return the keys of *app* that only verify."""
     config = app.config
-    if config["SECRET_KEY"] is not None:  # PERF: mostly
+    if config["SECRET_KEY"] is not None:
         found: Iterable[Key] | None = config["SECRET_KEY_FALLBACKS"]
         return found
     return keys_of(app)[1]
 
 
 class SecretKey(ConfigAttribute[Key | None]):
-    """The key that an application signs with; set, it is its own."""
+    """The attribute `secret_key` of an application: its own once set, else as `keys_of` says."""
 
     def __get__(self, obj: Any, owner: Any = None) -> Any:
         own = super().__get__(obj, owner)

@@ -1,6 +1,6 @@
-"""Templates. `context` is what they see; `jinja` is the Jinja engine, loaded on first use.
+"""Templates: `context` fills their variables; `jinja` is the Jinja engine, loaded on first use.
 
-An application that renders nothing never pays for importing Jinja.
+An application that renders nothing does not import Jinja.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""One block of a Jinja template, rendered as the page would show it.
+"""Render one block of a Jinja template, with the output it has in the whole page.
 
 Theory of operation. A compiled template is a generator function over a context; its blocks are
 further such functions. Only running the template makes what a block may need: it executes the
 imports and assignments at its top and, for each template it extends, adds the blocks to the
 context's table in the order `super()` wants. But running it whole would render the page that nobody
-asked for, and would demand the variables of its header. So it is run to its first piece of text and
+asked for, and would need the variables of its header. So it is run to its first piece of text and
 closed: by then the chain of parents is complete.
 """
 
@@ -27,7 +27,7 @@ def render_block(template: Template, block: str, variables: dict[str, Any]) -> s
     opening = template.root_render_func(context)
     try:
         next(opening, None)
-    except UndefinedError as error:  # the page's opening wants what only a whole page is given
+    except UndefinedError as error:  # the top of the page uses variables of the whole page
         missing = error
     except Exception:
         env.handle_exception()
@@ -41,7 +41,7 @@ def render_block(template: Template, block: str, variables: dict[str, Any]) -> s
 
 
 async def render_block_async(template: Template, block: str, variables: dict[str, Any]) -> str:
-    """Return the text of *block* where the environment has ``enable_async`` on."""
+    """Do the same where the environment has ``enable_async`` on."""
     env = template.environment
     context = template.new_context(dict(variables))
     missing: UndefinedError | None = None

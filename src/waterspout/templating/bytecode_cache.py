@@ -1,7 +1,8 @@
-"""A bytecode cache that other programs share.
+"""A bytecode cache whose keys differ from Jinja's own.
 
-Our compiled templates ask their environment for things that Jinja's own has not (`jinja_compiler`),
-so a program that runs on Flask must not find them in a folder or a memcached that both use.
+Our compiled templates use attributes of their environment that Jinja's own has not
+(`jinja_compiler`), so a program on Flask must not load them from a folder or a memcached that both
+use.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _MARK = "waterspout:"
 
 
 class MarkedCache:
-    """A program's *cache* with keys of our own; everything else about it is the cache's."""
+    """A program's bytecode *cache*, with keys of our own."""
 
     def __init__(self, cache: BytecodeCache) -> None:
         self.cache = cache

@@ -1,4 +1,4 @@
-"""What Jinja works out while it compiles.
+"""Detect templates for which Jinja's compiler calls functions of the program.
 
 A filter or test of constants is called by the compiler, once, and its value stands in the code
 (`{{ "hello"|translate }}`). Flask compiles the text of `render_template_string` at each call, so
@@ -21,7 +21,7 @@ __all__ = ["calls_program"]
 
 def calls_program(env: Environment, source: str) -> bool:
     """Tell whether a function of the program may be called when *source* is compiled: a filter or
-    test that is not Jinja's, of nothing but constants, or `finalize`."""
+    test that is not Jinja's, with constant arguments only, or `finalize`."""
     if env.finalize is not None:
         return True
     for node in env.parse(source).find_all((nodes.Filter, nodes.Test)):

@@ -1,4 +1,4 @@
-"""What every template sees: the values context processors add. Knows no template engine."""
+"""The template context: the values that context processors add, for any engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["fill_context", "fill_context_async", "has_async_processors"]
 
 def _default_template_ctx_processor() -> dict[str, Any]:
     """Give templates `g` and `request` themselves, in place of the proxies among the environment's
-    globals. `session` stays a proxy: touching it marks the session as accessed."""
+    globals. `session` stays a proxy, since any use marks the session as accessed."""
     values: dict[str, Any] = {}
     app_ctx = app_var.get(None)
     if app_ctx is not None:
@@ -28,18 +28,18 @@ def _default_template_ctx_processor() -> dict[str, Any]:
 
 
 def fill_context(app: Application, context: dict[str, Any]) -> None:
-    """Add to *context*, in place, what the context processors give: the app's first, then those of
-    the current blueprint from its outermost parent inwards. Values given by the caller win."""
+    """Add to *context*, in place, the values of the context processors: the app's first, then those
+    of the current blueprint from its outermost parent inwards. Values in *context* already win."""
     given = context.copy()
     for func in _processors(app):
-        # PERF: the one processor every app has needs no look at whether it is a coroutine.
+        # The standard processor is known to be no coroutine function.
         plain = func is _default_template_ctx_processor
         context.update(func() if plain else app.ensure_sync(func)())
     context.update(given)
 
 
 async def fill_context_async(app: Application, context: dict[str, Any]) -> None:
-    """Do as `fill_context` and await the processors that are `async def`."""
+    """Do as `fill_context`, awaiting the processors that are `async def`."""
     given = context.copy()
     for func in _processors(app):
         values = func()

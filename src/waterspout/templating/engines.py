@@ -1,7 +1,7 @@
-"""Which engine a template is for: Jinja or Tornado's.
+"""The engine of a template: Jinja or Tornado's.
 
 A name that the setting TORNADO_TEMPLATES covers is Tornado's, one that JINJA_TEMPLATES covers is
-Jinja's, wherever it is rendered. Any other name belongs to the engine of the place: Jinja in
+Jinja's, wherever it is rendered. Any other name is rendered by the engine of the caller: Jinja in
 views, Tornado's in request handlers, so that programs for either render as they always did.
 """
 
@@ -20,7 +20,7 @@ TORNADO = "tornado"
 
 
 def engine_of(app: Application, name: str) -> str | None:
-    """Return the engine that the settings have for *name*; None: that of the place."""
+    """Return the engine that the settings name for *name*; None: that of the caller."""
     if is_tornado(app, name):
         return TORNADO
     return JINJA if _covers(app.config["JINJA_TEMPLATES"], name) else None

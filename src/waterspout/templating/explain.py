@@ -1,4 +1,4 @@
-"""The log entry that says where a template was looked for (setting EXPLAIN_TEMPLATE_LOADING)."""
+"""The log entry on where a template was searched (setting EXPLAIN_TEMPLATE_LOADING)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "Source", "explain_template_loading_attempts"]
 
 Source = tuple[str, str | None, Callable[[], bool] | None]
-"""What a loader finds: the text, its file, and whether it is still up to date."""
+"""The result of a loader: the text, its file, and whether it is still up to date."""
 
 Attempt = tuple["BaseLoader", Any, Source | None]
-"""A loader, the application or blueprint it belongs to, and what it found."""
+"""A loader, the application or blueprint it belongs to, and its result."""
 
 _FOLDERS_PAGE = "https://flask.palletsprojects.com/blueprints/#templates"
 
@@ -26,7 +26,7 @@ _FOLDERS_PAGE = "https://flask.palletsprojects.com/blueprints/#templates"
 def explain_template_loading_attempts(
     app: Application, template: str, attempts: Sequence[Attempt]
 ) -> None:
-    """Log which loaders were asked for *template*, in order, and what each of them found."""
+    """Log which loaders were tried for *template*, in order, and the result of each."""
     lines = [f"Locating template {template!r}:"]
     found = 0
     for number, (loader, owner, source) in enumerate(attempts, start=1):

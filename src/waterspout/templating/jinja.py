@@ -1,8 +1,8 @@
-"""Templates written for Jinja: the environment, the loader over app and blueprints, rendering.
+"""Jinja templates: the environment, the loader over app and blueprints, the rendering functions.
 
-The names and their behaviour are those of `flask.templating`; templates of Tornado's engine are
-rendered by them, too, where the settings say that a name is one (`engines`). In an `async def` view
-the rendered text also accepts ``await`` with AWAITABLE_VALUES, so that code written for Quart runs;
+The names and their behaviour are those of `flask.templating`. Templates of Tornado's engine are
+rendered by the same functions where the settings say so (`engines`). In an `async def` view with
+AWAITABLE_VALUES on, the rendered text also accepts ``await``, so that code written for Quart runs;
 with Jinja's ``enable_async`` on, or with context processors that are `async def`, it must be
 awaited there.
 """
@@ -58,14 +58,14 @@ __all__ = [
 Name = str | Template
 Names = Name | list[Name]
 
-#: Fields of requests by HTMX for a whole page.
+#: Fields of a request by HTMX that needs the whole page.
 _HTMX_WHOLE = ("HX-Boosted", "HX-History-Restore-Request")
 
 _STRINGS_KEPT = 128  # compiled templates of render_template_string, per environment
 
 
 class _Template(Template):
-    """A template that makes its contexts faster; nothing else about it is new."""
+    """A template whose contexts are made faster than Jinja's."""
 
     def new_context(
         self,
@@ -75,8 +75,8 @@ class _Template(Template):
     ) -> Context:
         """Make the context of one rendering.
 
-        PERF: Jinja copies the globals out of a `ChainMap` key by key, and twice. Made a dict first,
-        they are copied at once: a small page takes 6 µs instead of 16.
+        PERF: Jinja copies the globals out of a `ChainMap` key by key, and twice. As a dict they are
+        copied at once: a small page takes 6 µs instead of 16.
         """
         values = self.globals
         if isinstance(values, ChainMap):
@@ -105,7 +105,7 @@ class Environment(BaseEnvironment):
         self.app = app
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # What was compiled before an option was set is not right any more.
+        # Templates compiled before an option was set are out of date.
         object.__setattr__(self, name, value)
         self.__dict__["compiled_strings"] = {}
 
@@ -116,7 +116,7 @@ class Environment(BaseEnvironment):
 
     @property
     def bytecode_cache(self) -> Any:
-        """Where compiled code is kept between processes; the keys of ours are our own."""
+        """Where compiled code is kept between processes; our keys differ from Jinja's."""
         return self.__dict__["_bytecode_cache"]
 
     @bytecode_cache.setter
@@ -127,10 +127,10 @@ class Environment(BaseEnvironment):
 
     @property
     def reading(self) -> tuple[type, type, Callable[[Any, str], Any]]:
-        """How a compiled template reads attributes: the type whose items it takes by itself, that
-        of the loops it counts by itself, and what it calls for anything else.
+        """How a compiled template reads attributes: the type whose items it reads itself, the type
+        of the loops it counts itself, and the function it calls for anything else.
 
-        Where `getattr` is not Jinja's, everything goes through it.
+        Where the program replaced `getattr`, everything goes through that.
         """
         read = self.getattr
         if type(self).getattr is _jinja_getattr and "getattr" not in self.__dict__:
@@ -139,10 +139,10 @@ class Environment(BaseEnvironment):
 
 
 class _Nothing:
-    """The type of no value."""
+    """A type that no value has."""
 
 
-#: As it is here: a program may put its own in its place.
+#: As shipped, to tell whether a program has replaced it.
 _jinja_getattr = BaseEnvironment.getattr
 
 
@@ -189,11 +189,11 @@ class DispatchingJinjaLoader(BaseLoader):
 
 
 class _Stream(Ready, ContextStream[str]):
-    """A stream of text that also accepts `await`."""
+    """A stream of text that also accepts ``await``."""
 
 
 class _AsyncStream(Ready, AsyncContextStream[str]):
-    """The same where making the text needs the event loop."""
+    """The same for text that is made on the event loop."""
 
 
 def render_template(template_name_or_list: Names, **context: Any) -> AwaitableStr:
@@ -217,7 +217,7 @@ def render_template_string(source: str, **context: Any) -> AwaitableStr:
 def render_block(template_name_or_list: Names, block: str, **context: Any) -> AwaitableStr:
     """Render one block of a template, as the page would show it with the same *context*.
 
-    For parts of a page that are fetched alone (HTMX and its like). What stands before the first
+    For parts of a page that are fetched alone (with HTMX, for instance). The code before the first
     text of the template and of those it extends is run, so imports and ``set`` at the top are
     there; ``super()`` and blocks of a parent work. Raises `LookupError` if there is no such block.
     """
@@ -227,10 +227,10 @@ def render_block(template_name_or_list: Names, block: str, **context: Any) -> Aw
 
 
 def render_page(template_name_or_list: Names, block: str, **context: Any) -> AwaitableStr:
-    """Render the page, or only its *block* where HTMX asks for a part of it: one view for both.
+    """Render the page, or only its *block* if HTMX requests a part of it: one view for both.
 
-    A request of HTMX has the field HX-Request; for a boosted link, or a page that its history does
-    not have any more, the whole page is wanted all the same. Caches are told (Vary).
+    A request of HTMX has the field HX-Request; a boosted link, or a page that its history has lost,
+    gets the whole page all the same. Adds Vary.
     """
     headers = request.headers
     after_this_request(_vary_by_htmx)
@@ -275,7 +275,7 @@ def _current_app() -> Application:
 
 
 def _find(app: Application, names: Names) -> Template:
-    """Return the template, or the first of several that exists, by the engine it is for."""
+    """Return the template, or the first of several that exists, by its engine."""
     if isinstance(names, str):
         if is_tornado(app, names):
             return pages.load(app, names)  # type: ignore[return-value]  # it is used as one
@@ -295,8 +295,8 @@ def _compile(env: BaseEnvironment, source: str) -> Template:
 
     PERF: compiling costs 0.4 ms even for one line, so the last ones are kept, as Jinja keeps those
     it loads; but not where compiling calls functions of the program, which Flask calls for each
-    rendering. An overlay shares the dictionary of its parent: hence the look at whose template
-    it is.
+    rendering. An overlay shares its parent's dictionary: hence the check which environment a
+    template belongs to.
     """
     kept: dict[str, Template] | None = getattr(env, "compiled_strings", None)
     if kept is None or env.cache is None:

@@ -1,18 +1,19 @@
-"""What a compiled template does for every expression it prints, made cheaper.
+"""A code generator for Jinja that makes printing and attribute access cheaper.
 
-Jinja calls markupsafe's `escape` for each, which makes a `Markup` that is joined into the
-page and dropped. The value is only ever joined, so the escaped text is enough. And
-`row.name` is a call, which on a dict first fails as an attribute. And each text is yielded by
-itself, through the generators of the block, the template and all those it extends.
+Jinja calls markupsafe's `escape` for each printed value, which makes a `Markup` that is joined into
+the page and dropped; the escaped text is enough. `row.name` is a call, which on a dict first fails
+as an attribute. And each text is yielded by itself, through the generators of the block, the
+template and all those it extends.
 
-So the code looks the way to print up by the value's type, and takes an item of a dict and the
-count of a loop by itself. What it needs for this the environment gives it, once per function::
+So the generated code looks up the printing function by the value's type, and reads an item of a
+dict and the count of a loop itself. It gets what it needs for this from the environment, once per
+function::
 
     printers[type(out := value)](out)                                   # {{ value }}
     (it['name'] if type(it := row) is items and 'name' in it else read(it, 'name'))  # row.name
 
-PERF: a table of 20 dicts and 4 columns takes 16 µs instead of 85; 20 with a call for each value and
-each attribute.
+PERF: a table of 20 dicts and 4 columns takes 16 µs instead of 85; 20 µs with one call for each
+value and each attribute.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Joined", "PrintingCodeGenerator", "is_known", "printers"]
 
-#: Whether Jinja's compiler is one that this was written for; with another one templates are
-#: compiled by Jinja alone.
+#: Whether Jinja's compiler is a version that this code was written for; with another version,
+#: templates are compiled by Jinja alone.
 is_known = version("jinja2").startswith("3.1.")
 
 try:
@@ -42,7 +43,7 @@ except ImportError:
         return str(escape(text))
 
 
-#: What an attribute of a dict means to Jinja, before its keys.
+#: Names that on a dict Jinja reads as attributes, before its keys.
 _DICT_NAMES = frozenset(dir(dict))
 
 #: Attributes of a loop that cannot fail, as code.
@@ -56,16 +57,15 @@ def _print(value: Any) -> str:
 
 class _Printers(dict[type, Callable[[Any], str]]):
     def __missing__(self, kind: type) -> Callable[[Any], str]:
-        return _print  # not kept: a program may make classes without end
+        return _print  # not kept: a program may create classes without end
 
 
-#: By a value's type, what makes the text it is printed as in a page: what `escape` says, as a str.
+#: By a value's type, the function that returns its escaped text as a str.
 printers = _Printers({str: _escape_inner, int: str, float: str})
 
 
 class Joined:
-    """What templates yield where Jinja's code would fill a buffer: the texts between two
-    statements as one."""
+    """A buffer that joins at once: templates yield the texts between two statements as one."""
 
     extend = staticmethod("".join)
 
@@ -79,7 +79,7 @@ class PrintingCodeGenerator(CodeGenerator):
     """Jinja's compiler, for an environment with `printers`, `joined` and `reading`."""
 
     def pull_dependencies(self, nodes_: Iterable[nodes.Node]) -> None:
-        """Bind what the code of a function needs to names of its own, filters and tests too."""
+        """Bind what the code of a function needs, filters and tests included, to local names."""
         body = list(nodes_)
         super().pull_dependencies(body)
         if _has(body, nodes.Output):
@@ -131,12 +131,13 @@ class PrintingCodeGenerator(CodeGenerator):
 
 
 def _is_escaped(frame: Frame) -> bool:
-    """Tell whether it is known, and so, that what the code prints is escaped."""
+    """Tell whether it is known at compile time that printed values are escaped."""
     return not frame.eval_ctx.volatile and bool(frame.eval_ctx.autoescape)
 
 
 def _has(body: Iterable[nodes.Node], kind: type[nodes.Node]) -> bool:
-    """Tell whether there is a node of *kind*; what is in a block is a function of its own."""
+    """Tell whether there is a node of *kind*; blocks are functions of their own and not
+    searched."""
     for node in body:
         if isinstance(node, kind):
             return True

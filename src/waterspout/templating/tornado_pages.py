@@ -1,9 +1,9 @@
-"""Templates of Tornado's engine among those of an application.
+"""Templates of Tornado's engine in an application.
 
-They are found where Jinja's are: by the application's loader, in its folder and those of its
+They are loaded as Jinja's are, by the application's loader, from its folder and those of its
 blueprints. They see the same names, those of the Jinja environment and of the context processors,
-and its filters as ``filters.title(value)``; the application's rule says which are escaped. To the
-functions that render they are like Jinja's own templates.
+and its filters as ``filters.title(value)``; the application's rule decides which are escaped. For
+the rendering functions they have the methods of Jinja's templates.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def load(app: Application, name: str) -> Page:
 
 
 class Page:
-    """A template of Tornado's engine, with what the rendering functions want of Jinja's."""
+    """A template of Tornado's engine with the methods of Jinja's that the rendering functions
+    use."""
 
-    #: Expressions in it cannot wait.
+    #: Expressions in it cannot await.
     environment = SimpleNamespace(is_async=False)
 
     def __init__(self, app: Application, template: TornadoTemplate) -> None:
@@ -62,7 +63,7 @@ class Page:
         return self._template.generate_block(block, **self._names(context)).decode()
 
     def generate(self, context: dict[str, Any]) -> Iterator[str]:
-        """Yield the text, in one piece: the engine makes no smaller ones."""
+        """Yield the text, in one piece."""
         yield self.render(context)
 
     def _names(self, context: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class _AppLoader(BaseLoader):
             with self.lock:
                 if not all(check() for check in self._checks):
                     self._checks.clear()
-                    self.reset()  # all: what a template extends or includes is compiled into it
+                    self.reset()  # all: templates are compiled together with those they include
         return super().load(name, parent_path)
 
     def _create_template(self, name: str) -> TornadoTemplate:

@@ -1,11 +1,11 @@
 """The test client on the test's own event loop: ``async with app.test_client() as client``.
 
-The app is driven in-process through its ASGI door, in tasks of the running loop, so clients and
-sessions that a fixture made on that loop can be used in views. Entering the client runs the
-startup hooks and lifespan contexts, leaving it waits for spawned work and runs the stop hooks.
+The app is run in-process through its ASGI gateway, in tasks of the running loop, so that clients
+and sessions that a fixture made on that loop can be used in views. Entering the client runs the
+startup hooks and lifespan contexts; leaving it waits for spawned work and runs the stop hooks.
 
-`Visit` is one request as its two ends see it: the client's side of `receive` and `send`. The
-application's `send` waits until the client took the piece before, as with a slow reader.
+`Visit` is one request seen from both ends: the client's side of `receive` and `send`. The
+application's `send` waits until the client has taken the piece before, as with a slow reader.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _PIECE = 64 * 1024  # bytes of a request body that the application receives at o
 
 
 class Visit:
-    """One request and its answer, with the client's end in your hand.
+    """One request and its response, under the control of the test.
 
         async with client.stream("/events") as visit:
             response = await visit.head()
             first = await visit.read()
 
-    Leaving the block is the client going away; it returns when the application has noticed
+    Leaving the block disconnects the client; it returns when the application has noticed
     and ended the request.
     """
 
@@ -72,7 +72,7 @@ class Visit:
     async def head(self) -> TestResponse:
         """Wait for status and header fields; the response returned has no body.
 
-        Raises the error that the view let out, where the app propagates it (TESTING).
+        Raises the error of the view, where the app propagates it (TESTING).
         """
         ends: set[asyncio.Future[Any]] = {self._task, self._head}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -86,7 +86,7 @@ class Visit:
         return response
 
     async def read(self) -> bytes:
-        """Return the next piece of the answer's body, empty at its end."""
+        """Return the next piece of the response's body, empty at its end."""
         while not (self._ended and self._pieces.empty()):
             if piece := await self._pieces.get():
                 return piece
@@ -97,12 +97,12 @@ class Visit:
             yield piece
 
     async def disconnect(self) -> None:
-        """Go away, and wait until the application has ended the request."""
+        """Disconnect, and wait until the application has ended the request."""
         self._gone.set()
         await asyncio.wait({self._task})
 
     async def response(self) -> TestResponse:
-        """Read the whole answer."""
+        """Read the whole response."""
         head = await self.head()
         body = b"".join([piece async for piece in self])
         await self._finish()
@@ -163,7 +163,7 @@ class Visit:
 
 
 class AsyncDriver:
-    """What `FlaskClient` does while it is entered with ``async with``."""
+    """The implementation of `FlaskClient` inside ``async with``."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -189,7 +189,7 @@ class AsyncDriver:
             self._lanes.release()
 
     async def open(self, request: WerkzeugRequest, follow_redirects: bool) -> TestResponse:
-        """Send a request and read its answer, and those it is redirected to.
+        """Send a request and read its response, and those it is redirected to.
 
         Raises `ClientRedirectError` for a redirect loop.
         """
@@ -205,7 +205,7 @@ class AsyncDriver:
             seen.add(target)
             response.history = tuple(history)
             history.append(response)
-            # Werkzeug's rules of what is sent again; it opens the new request by our client.
+            # Werkzeug's rules for what is sent again; it opens the new request through our client.
             following: Any = self._client.resolve_redirect(response)
             response = await following
         response.history = tuple(history)

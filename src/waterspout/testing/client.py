@@ -1,4 +1,4 @@
-"""The test client: Werkzeug's, knowing the application's contexts.
+"""The test client: Werkzeug's, with the application's contexts.
 
 It calls the app as a WSGI callable in the caller's thread, without an event loop. Entered with
 ``async with`` it has the same methods, to be awaited, see `async_client`.
@@ -36,7 +36,7 @@ __all__ = ["EnvironBuilder", "FlaskClient"]
 
 @lru_cache(maxsize=1)
 def _user_agent() -> str:
-    # Programs compare it: it is what Flask's client sends.
+    # Programs compare it: Flask's client sends the same.
     return f"Werkzeug/{importlib.metadata.version('werkzeug')}"
 
 
@@ -185,8 +185,8 @@ class FlaskClient(Client):
         return response
 
     def stream(self, *args: Any, **kwargs: Any) -> Visit:
-        """Send a request as `open` does and return it while it runs, to read its answer piece
-        by piece or to go away.
+        """Send a request as `open` does and return it while it runs, to read its response piece
+        by piece or to disconnect.
 
         Raises `RuntimeError` outside an ``async with`` block.
         """

@@ -1,10 +1,10 @@
-"""WebSockets (RFC 6455) on every door, for functions: ``@app.websocket("/chat")``.
+"""WebSockets (RFC 6455) on every gateway, for functions: ``@app.websocket("/chat")``.
 
-protocol   frames, fragments, compression, the closing handshake: bytes in, messages out
-handshake  what a client's opening handshake asks for, and whether it may (`origin`)
-transport  what a gateway offers: the client's end of an open connection
-socket     the `WebSocket` that a function talks through (`blocking` for ``def`` functions)
-endpoint   the view around such a function: an ordinary endpoint of the pipeline
+- `protocol`: frames, fragments, compression, the closing handshake; bytes in, messages out.
+- `handshake`: checks a client's opening handshake and the origin of the page that sent it.
+- `transport`: the interface of a gateway: the client's end of an open connection.
+- `socket`: the `WebSocket` that a function uses (`blocking`: that of ``def`` functions).
+- `endpoint`: the view around such a function, an ordinary endpoint of the pipeline.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ T = TypeVar("T")
 
 
 class BlockingWebSocket:
-    """What a ``def`` function gets in place of a `WebSocket`: the same, without ``await``.
+    """The argument of a ``def`` function: a `WebSocket` whose methods block instead of being
+    awaited.
 
     It belongs to the function's thread, which it keeps until the function returns. So
-    *before_accept* is called in that thread, before the handshake is accepted, and gives header
-    fields for the answer: the loop would wait for the thread, which waits here for the loop.
+    *before_accept* is called in that thread, before the handshake is accepted, and returns header
+    fields for the response: called on the loop, it would wait for the thread, which waits here.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class BlockingWebSocket:
         self._wait(self._socket.ping(data))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye and wait for the client's."""
+        """Send a close frame and wait for the client's."""
         self._wait(self._socket.close(code, reason))
 
     def _open(self) -> None:

@@ -1,11 +1,12 @@
 """The view around a WebSocket function.
 
-To the pipeline it is an ordinary ``async def`` endpoint: hooks, session, error handlers and
-teardown are those of every request. Until the handshake is accepted it may answer over HTTP;
+For the pipeline it is an ordinary ``async def`` endpoint: hooks, session, error handlers and
+teardown are those of every request. Until the handshake is accepted it may respond with HTTP;
 afterwards it returns `SENT`, and an error that leaves it is logged as a view's is, while the
-client gets close code 1011. After-request functions see answers, so not an accepted socket.
+client gets close code 1011. After-request functions are called with HTTP responses only, not for an
+accepted socket.
 
-The session is saved with the handshake; what is changed in it later has no answer to go with.
+The session is saved with the handshake; later changes are lost, as no response follows.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def socket_view(
     origins: Collection[str] | None,
     options: dict[str, Any],
 ) -> Function:
-    """Return the view of a route whose WebSockets *func* serves; *options* are settings of
-    `SocketSettings` that the route has for itself.
+    """Return the view of a route whose WebSockets *func* handles; *options* are the route's own
+    values for `SocketSettings`.
 
     Raises `TypeError` for a str in place of a list of str.
     """
@@ -67,8 +68,8 @@ def socket_view(
 
 
 def _upgrade_of(ctx: RequestContext, settings: SocketSettings) -> Upgrade:
-    """Return what the client waits for. Raises 400 or 426 where this is no opening handshake,
-    or the door has no WebSockets (WSGI)."""
+    """Return the gateway's `Upgrade`. Raises 400 or 426 if the request is no opening handshake,
+    or the gateway has no WebSockets (WSGI)."""
     peer = getattr(ctx._incoming, "peer", None)
     upgrade = getattr(peer, "upgrade", None)
     if upgrade is None:
@@ -93,7 +94,7 @@ def _check_origin(ctx: RequestContext, origins: Collection[str] | None) -> None:
 
 
 async def _save_session(ctx: RequestContext, drv: Driver) -> list[Header]:
-    """Save the session as an answer would, and return its cookies."""
+    """Save the session as for a response, and return its cookies."""
     response = ctx.app.response_class()
     await save_session(ctx, drv, response)
     return [("Set-Cookie", value) for value in response.headers.getlist("Set-Cookie")]
@@ -107,7 +108,7 @@ def _save_session_here(ctx: RequestContext) -> list[Header]:
 async def _serve(
     ctx: RequestContext, func: Function, socket: WebSocket, view_args: dict[str, Any]
 ) -> Any:
-    """Run the function to its end, then the socket to its own."""
+    """Run the function to its end, then wait until the socket is closed."""
     overtime = _Overtime(ctx, socket)
     try:
         result = await _call(ctx, func, socket, view_args)
@@ -129,7 +130,7 @@ async def _serve(
             raise
         socket._leave(1011, "")
         raise RuntimeError("What the WebSocket function waited for was cancelled") from error
-    except BaseException:  # not to be waited with: the coroutine may be closed from outside
+    except BaseException:  # nothing may be awaited here: the coroutine may be closed from outside
         socket._leave(1011, "")
         raise
     finally:
@@ -139,7 +140,7 @@ async def _serve(
         await _part(socket, 1000, "")
         return SENT
     if result is None:
-        raise Forbidden("The WebSocket was refused.")  # also where nobody hears it any more
+        raise Forbidden("The WebSocket was refused.")  # even if the client has gone
     return result
 
 
@@ -154,7 +155,7 @@ async def _call(
     save = partial(_save_session_here, ctx)
     blocking = BlockingWebSocket(socket, asyncio.get_running_loop(), save)
     step = thread.start_long(func, blocking, **view_args)
-    step.on_cancel = socket.on_stop  # what the thread waits for ends
+    step.on_cancel = socket.on_stop  # wakes the thread
     return await step
 
 
@@ -164,10 +165,10 @@ async def _part(socket: WebSocket, code: int, reason: str) -> None:
 
 
 class _Overtime:
-    """Ends a function that goes on for too long after its socket has closed.
+    """Ends a function that runs on for too long after its socket has closed.
 
     It may be waiting for something that never comes, such as news for a client that has left.
-    A route with ``on_disconnect="finish"`` has all the time, one with ``"cancel"`` none.
+    A route with ``on_disconnect="finish"`` has no limit, one with ``"cancel"`` no time at all.
     """
 
     def __init__(self, ctx: RequestContext, socket: WebSocket) -> None:
@@ -182,7 +183,7 @@ class _Overtime:
         self._timer = asyncio.get_running_loop().call_later(self._limit, self._cancel)
 
     def is_cancelled(self) -> bool:
-        """Whether somebody has cancelled the function's task, not only what it waits for."""
+        """Whether the function's task was cancelled, not only what it waits for."""
         return self._task is not None and self._task.cancelling() > 0
 
     def _cancel(self) -> None:
@@ -190,7 +191,7 @@ class _Overtime:
             self._task.cancel()
 
     def end(self) -> None:
-        """The function has ended."""
+        """Note that the function has ended."""
         if self._timer is not None:
             self._timer.cancel()
         self._limit = 0.0

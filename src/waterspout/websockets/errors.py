@@ -1,4 +1,4 @@
-"""What using a closed WebSocket raises."""
+"""The error of using a closed WebSocket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ABNORMAL = 1006
 class WebSocketClosed(Exception):
     """The connection is closed; nothing more is received or sent.
 
-    *code* and *reason* are what the peer gave, or what we did where it broke the protocol; 1005
+    *code* and *reason* are the peer's, or ours if the peer broke the protocol; 1005
     stands for no code, 1006 for an end without a closing handshake (RFC 6455 §7.4.1).
     """
 

@@ -1,4 +1,4 @@
-"""The opening handshake on the server's side (RFC 6455 §4.2): checks, and what is agreed on."""
+"""The opening handshake on the server's side (RFC 6455 §4.2): checks and negotiation."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _logger = logging.getLogger("waterspout.websockets")
 
 
 class Handshake:
-    """A client's opening handshake, and the answer to it.
+    """A client's opening handshake, and the response to it.
 
-    Raises 400, 405 or 426 (`UpgradeRequired`) if it is not as it should be. *protocol* is the
-    protocol that goes on from it.
+    Raises 400, 405 or 426 (`UpgradeRequired`) for an invalid one. *protocol* continues after the
+    handshake.
     """
 
     def __init__(self, incoming: Incoming, settings: SocketSettings) -> None:
@@ -41,10 +41,10 @@ class Handshake:
         self.protocol = ServerProtocol(
             extensions=[_factory(settings.deflate)] if settings.compression else None,
             max_size=settings.max_message_size,
-            state=State.OPEN,  # the opening handshake comes by another way
+            state=State.OPEN,  # the opening handshake is done here
             logger=_logger,
         )
-        # Method and version are looked at here: older versions of the package do not know them.
+        # Method and version are checked here: older versions of the package do not.
         if incoming.method != "GET":
             raise MethodNotAllowed(["GET"])
         if incoming.version == "1.0":
@@ -60,7 +60,7 @@ class Handshake:
         self._extensions = extensions
 
     def head(self, subprotocol: str | None, headers: list[tuple[str, str]], date: bytes) -> bytes:
-        """Return the bytes of the answer that accepts."""
+        """Return the bytes of the response that accepts."""
         lines = [
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         ]

@@ -1,4 +1,4 @@
-"""Header fields that a program adds to the answer of an opening handshake."""
+"""Header fields that a program adds to the response of an opening handshake."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _OURS = frozenset({"connection", "upgrade", "date", "content-length", "transfer-
 def checked_fields(
     headers: Mapping[str, str] | Iterable[tuple[str, str]] | None,
 ) -> list[tuple[str, str]]:
-    """Return *headers* as pairs. `ValueError` for what is no field (RFC 9110 §5), and for those
-    that the handshake decides."""
+    """Return *headers* as pairs. Raises `ValueError` for an invalid field (RFC 9110 §5), and for
+    one that the handshake sets itself."""
     if headers is None:
         return []
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)

@@ -1,8 +1,7 @@
-"""What one client may do: how many WebSockets it has, how many messages it sends in a second, and
-how long its connection stays open without any.
+"""Limits on one client: open WebSockets, messages a second, and time without messages.
 
-Pings and their answers are no messages: they say that the peer is there, not that anybody uses the
-connection.
+Pings and pongs do not count as messages: they show that the peer is there, not that the connection
+is used.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _GOING_AWAY, _POLICY = 1001, 1008  # RFC 6455 §7.4.1
 def capped(
     app: Application, incoming: Incoming, sink: Sink, settings: SocketSettings
 ) -> Capped | None:
-    """Return what stands before *sink*, if the settings have a cap: see `Capped.watch`.
+    """Return a `Capped` around *sink* if the settings have such a limit, see `Capped.watch`.
 
     Raises 429 for a client that has as many WebSockets of *app* as it may.
     """
@@ -45,7 +44,7 @@ def capped(
 
 
 class Capped:
-    """Stands between a sink and its end, and is each for the other."""
+    """Stands between a sink and its end, and acts as each towards the other."""
 
     def __init__(self, sink: Sink, settings: SocketSettings) -> None:
         self.on_ping = sink.on_ping
@@ -57,7 +56,7 @@ class Capped:
         self._rate = None if rate is None else Rate(rate)
         self._end: Any = None  # from `watch` on
         self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()  # a message, either way
+        self._last = self._loop.time()  # a message, in either direction
         self._timer: asyncio.TimerHandle | None = None
         self._counter: Counter[str] | None = None
         self._client = ""
@@ -70,7 +69,7 @@ class Capped:
         self._counter, self._client = counter, client
 
     def release(self) -> None:
-        """Count it no longer."""
+        """Stop counting this one."""
         counter, self._counter = self._counter, None
         if counter is not None:
             counter[self._client] -= 1
@@ -78,7 +77,7 @@ class Capped:
                 del counter[self._client]
 
     def watch(self, end: End) -> Capped:
-        """Begin, over an open connection."""
+        """Start, with an open connection."""
         self._end = end
         if self._idle is not None:
             self._timer = self._loop.call_later(self._idle, self._look, self._idle)
@@ -94,7 +93,7 @@ class Capped:
     # -- the sink, to the end --------------------------------------------------------------
 
     def on_message(self, message: str | bytes) -> None:
-        """Hand on a message of the peer's; one too many closes the connection."""
+        """Pass a message of the peer on; one above the rate closes the connection."""
         self._last = now = self._loop.time()
         if self._rate is not None and self._rate.is_exceeded(now):
             self._end.leave(_POLICY, "too many messages")

@@ -1,4 +1,4 @@
-"""XOR with a frame's mask (RFC 6455 §5.3): in C where the ``websockets`` package has it so."""
+"""XOR with a frame's mask (RFC 6455 §5.3), in C where the ``websockets`` package has that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often something may happen: a rate, averaged over some seconds."""
+"""A limit on how often something may happen, averaged over some seconds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _AVERAGED = 10.0
 
 
 class Rate:
-    """Counts events against *per_second*; at first none has been for long."""
+    """Counts events against *per_second*. A new one has the full allowance."""
 
     __slots__ = ("_due", "_every")
 
     def __init__(self, per_second: float) -> None:
         self._every = 1 / per_second
-        # When all that has been would have been at the rate.
+        # The time at which all events so far would have been within the rate.
         self._due = float("-inf")
 
     def is_exceeded(self, now: float) -> bool:

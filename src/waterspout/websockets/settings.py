@@ -1,4 +1,4 @@
-"""What one open WebSocket is told: limits and times, from the app's settings and its route's."""
+"""Limits and times of one open WebSocket, from the app's settings and its route's options."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Deflate:
     level: int = 6
     mem_level: int = 5
     window_bits: int | None = 12
-    """Of both sides; None: the largest."""
+    """Window of both sides, as a power of two; None: the largest."""
     least: int = 512
-    """Bytes from which a message is worth it."""
+    """Bytes from which a message is compressed."""
 
 
 _CAPS = {"idle_timeout", "max_message_size", "max_unsent", "message_rate", "per_client"}
@@ -39,26 +39,26 @@ class SocketSettings:
     """Limits and times of one connection. Sizes in bytes, times in seconds."""
 
     max_message_size: int | None = 1024 * 1024
-    """Largest message received, after decompression; above it the socket closes with 1009."""
+    """Largest message received, after decompression; above it close code 1009. None: no limit."""
     queue: int = 16
-    """Received messages that may wait for the function; then reading pauses."""
+    """Received messages that may wait for the function; reading pauses at that number."""
     ping_interval: float | None = 20.0
-    """Between two keep-alive pings; None: none."""
+    """Time between two keep-alive pings. None: no pings."""
     ping_timeout: float = 20.0
-    """A peer that sends nothing for so long after a ping is gone."""
+    """A peer that sends nothing for this long after a ping is disconnected."""
     close_timeout: float = 10.0
-    """For the peer's half of the closing handshake, and for a function to end after it."""
+    """Time limit for the peer's close frame, and for the function to end after it."""
     idle_timeout: float | None = None
-    """Without a message in either direction; then the socket closes with 1001. None: no limit."""
+    """Close with code 1001 after this long without a message in either direction. None: never."""
     message_rate: float | None = None
-    """Messages a second received, averaged over ten seconds; above it the socket closes with 1008.
+    """Messages a second received, averaged over ten seconds; above it close code 1008.
     None: no limit."""
     per_client: int | None = None
-    """WebSockets of one address that are open in this process; the next is answered 429. None: no
+    """Open WebSockets of one address in this process; the next gets 429. None: no
     limit."""
     max_unsent: int | None = 16 * 1024 * 1024
-    """Messages that wait for a peer that does not read; it is dropped at the next one above that.
-    None: no limit."""
+    """Messages that wait for a peer that does not read; it is disconnected at the next message
+    above this. None: no limit."""
     max_fragments: int | None = None
     """Fragments of one message received; above it the socket closes with 1008. None: no limit."""
     ping_rate: float | None = None
@@ -67,7 +67,7 @@ class SocketSettings:
     compression: bool = True
     """Compress (RFC 7692) what is long enough, if the peer offers it."""
     deflate: Deflate = Deflate()
-    """How."""
+    """Parameters of the compression."""
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -1,4 +1,4 @@
-"""The object a WebSocket function talks through."""
+"""The `WebSocket` object of a WebSocket function."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class WebSocket:
-    """One client, as an ``@app.websocket`` function sees it.
+    """The connection to one client, the argument of an ``@app.websocket`` function.
 
         @app.websocket("/echo")
         async def echo(ws):
@@ -35,7 +35,7 @@ class WebSocket:
                 await ws.send(message)
 
     A message is str (text) or bytes (binary). The handshake is accepted by `accept`, or by the
-    first use; a function that raises or returns before that refuses it with an HTTP answer. The
+    first use; a function that raises or returns before that refuses it with an HTTP response. The
     iteration ends when the connection does; `receive` and `send` then raise `WebSocketClosed`.
     """
 
@@ -57,10 +57,10 @@ class WebSocket:
         self._waiter: asyncio.Future[None] | None = None
         self._over: asyncio.Future[None] | None = None
         self._taken = 0  # messages, without waiting for one
-        self._leaving = False  # we have said goodbye: what still arrives is not wanted
-        self._broken = False  # nothing can be sent, though what has arrived may not be read yet
+        self._leaving = False  # a close frame was sent: messages that still arrive are dropped
+        self._broken = False  # nothing can be sent, but received messages may still be read
         self.before_accept: Callable[[], Awaitable[list[Header]]] | None = None
-        """Called before the handshake is accepted; gives header fields for the answer."""
+        """Called before the handshake is accepted; returns header fields for the response."""
         self.when_closed: Callable[[], object] | None = None
         """Called once when it has closed."""
         self.accepted = False
@@ -81,7 +81,7 @@ class WebSocket:
 
     async def accept(self, subprotocol: str | None = None, headers: Headers | None = None) -> None:
         """Accept the client: with *subprotocol*, or the first it offers that the route has, and
-        *headers* added to the answer.
+        *headers* added to the response.
 
         Raises `RuntimeError` the second time, `ValueError` for a subprotocol that was not offered,
         `WebSocketClosed` if the client has left.
@@ -117,7 +117,7 @@ class WebSocket:
             self._taken = 0
         elif self._taken >= _IN_ONE_TURN:
             self._taken = 0
-            await asyncio.sleep(0)  # a client that sends much does not keep the loop to itself
+            await asyncio.sleep(0)  # so that a busy client does not keep the loop to itself
         while not messages:
             if self.close_code is not None:
                 raise self._closed()
@@ -174,7 +174,7 @@ class WebSocket:
         return self
 
     async def __anext__(self) -> str | bytes:
-        # PERF: as `receive` where there is a message, which saves a coroutine.
+        # As `receive`, without its coroutine where a message is there already.
         if self._messages and not self._paused and self._taken < _IN_ONE_TURN - 1:
             self._taken += 1
             return self._messages.popleft()
@@ -191,7 +191,7 @@ class WebSocket:
         return self._leaving or self._broken or self.close_code is not None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye, and wait until the client has done so, or its time is over.
+        """Send a close frame, and wait for the client's, within the time limit.
 
         Raises `Forbidden` before the WebSocket is accepted, which refuses the client with 403, and
         `ValueError` for a code that may not be sent (RFC 6455 §7.4) or a reason above 123 bytes.
@@ -202,14 +202,14 @@ class WebSocket:
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
-        """Wait until the connection has ended; messages that nobody reads hold that up."""
+        """Wait until the connection has ended; unread messages delay that."""
         if self.close_code is None:
             if self._over is None:
                 self._over = self._loop.create_future()
             await asyncio.shield(self._over)
 
     def finished(self) -> None:
-        """The function has ended."""
+        """Note that the function has ended."""
         if self.accepted:
             self._end.finished()
 
@@ -231,10 +231,10 @@ class WebSocket:
         assert self._json is not None, "made without a JSON provider"
         return self._json
 
-    # -- what the end tells (`transport.Sink`) ----------------------------------------------------
+    # -- called by the end (`transport.Sink`) ----------------------------------------------------
 
     def on_message(self, message: str | bytes) -> None:
-        """Keep a message; many that wait pause the client."""
+        """Keep a message; with many waiting, the client is paused."""
         if self._leaving:
             return
         self._messages.append(message)
@@ -245,13 +245,13 @@ class WebSocket:
             self._end.pause()
 
     def on_ping(self, data: bytes) -> None:
-        """Nothing to do: it is answered."""
+        """Do nothing: it has been answered."""
 
     def on_pong(self, data: bytes) -> None:
-        """Nothing to do: the end knows that the client lives."""
+        """Do nothing: the end has noted that the client lives."""
 
     def on_close(self, code: int, reason: str) -> None:
-        """Note the end."""
+        """Note the end of the connection."""
         self.close_code = code
         self.close_reason = reason
         self._wake()
@@ -261,7 +261,7 @@ class WebSocket:
             self.when_closed()
 
     def on_stop(self) -> None:
-        """The server stops, or the function was cancelled."""
+        """Close the socket: the server stops, or the function was cancelled."""
         if self.accepted:
             self._leave(1001, "")
 

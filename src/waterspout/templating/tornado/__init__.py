@@ -1,12 +1,12 @@
 """Tornado's template language, compiled to Python.
 
-A template's way: `lexer` (source → text and tags) → `parser` (→ the tree of `nodes`) → `codegen`
+The stages: `lexer` (source → text and tags) → `parser` (→ the tree of `nodes`) → `codegen`
 (→ the source of one Python function, each line marked with the template's file and line) →
 `template` (compiled, and run with a namespace). `loaders` find templates by name; `runtime` is what
 the generated code calls.
 
-Templates are programs: they run any Python. What they insert is escaped; where they come from is
-the loader's matter, which stays in its root.
+Templates are programs: they run any Python. Printed values are escaped. A loader confines
+templates to its root.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tree of a template → the source of one Python function.
+"""Generate the source of one Python function from the tree of a template.
 
     def _tt_execute(_tt_show, _tt_raw, _tt_utf8):  # page.html:0
         _tt_buffer = []  # page.html:0
@@ -8,13 +8,13 @@
         _tt_append(_tt_show(_tt_tmp, xhtml_escape))  # page.html:1
         ...
 
-Blocks and included files stand where they are named, so that they share the variables, and a line's
-comment says by what way it came there: a traceback shows it. An expression is always a statement of
-its own: it may be a bare tuple, or end in a comment.
+Blocks and included files are generated in place, so that they share the variables, and a line's
+comment names the blocks and includes that led to it, for tracebacks. An expression is always a
+statement of its own: it may be a bare tuple, or end in a comment.
 
 PERF: pieces are bytes, appended one by one. Gathering the pieces of a row into one `extend`, or str
-pieces encoded once at the end, gained a tenth at most (Python 3.11) and would put an error of
-encoding far from its expression.
+pieces encoded once at the end, gained 10 % at most (Python 3.11) and would raise an encoding error
+far from its expression.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ Place = tuple[str, int]
 
 
 class Origin(NamedTuple):
-    """Where a line of the generated source comes from: *code* in line *line* of file *name*; *way*
+    """The origin of a line of the generated source: *code* in line *line* of file *name*; *way*
     are the blocks and includes that led there, the last first."""
 
     first: int
@@ -78,7 +78,7 @@ class Origin(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """The generated source, the origins of its lines in order, and the templates' own sources by
+    """The generated source, the origins of its lines in order, and the sources of the templates by
     name."""
 
     source: str
@@ -147,7 +147,7 @@ def _add_blocks(
 
 
 def _load(node: Include | Extends, template: Template, loader: Loader | None) -> Template:
-    """Load what *node* of *template* names; an error says who wanted it."""
+    """Load the template that *node* of *template* names; an error says which template needs it."""
     kind = "include" if isinstance(node, Include) else "extends"
     if loader is None:
         message = f"{{% {kind} %}} block found, but no template loader"
@@ -182,7 +182,7 @@ class _Writer:
         self.origins: list[Origin] = []
         self.next_line = 1
         self.indent = ""
-        self.text: list[str] = []  # read, not yet written
+        self.text: list[str] = []  # read, but not yet written
         self.functions = 0
 
     def line(self, code: str, line: int) -> None:
@@ -206,7 +206,7 @@ class _Writer:
 
     @contextmanager
     def suite(self, line: int) -> Iterator[None]:
-        """Write what follows one step to the right."""
+        """Write the body one level deeper."""
         outer = self.indent
         self.indent += "    "
         yield
@@ -215,7 +215,7 @@ class _Writer:
 
     @contextmanager
     def inside(self, template: Template, line: int) -> Iterator[None]:
-        """Write nodes of *template*, to which *line* of the present one leads."""
+        """Write nodes of *template*, included from *line* of the present one."""
         outer = self.template
         self.way.insert(0, (outer.name, line))
         self.template = template
@@ -224,7 +224,7 @@ class _Writer:
         del self.way[0]
 
     def function(self, name: str, parameters: str, body: list[Node], line: int) -> None:
-        """Write a function that returns what *body* gives."""
+        """Write a function that returns the output of *body*."""
         self.line(f"def {name}({parameters}):", line)
         with self.suite(line):
             self.line("_tt_buffer = []", line)
@@ -294,8 +294,8 @@ class _Writer:
         template = _load(node, self.template, self.loader)
         outer = self.blocks
         if template.file.extends():
-            # Tornado cannot include a template that extends another. Here it is the page it would
-            # be by itself: its blocks are not those of the file that includes it.
+            # Tornado cannot include a template that extends another. Here it is rendered as the
+            # page it would be by itself: its blocks are not those of the file that includes it.
             family = _family(template, self.loader)
             self.blocks = _blocks(family, self.loader)
             template = family[-1]

@@ -1,5 +1,5 @@
-"""Says in an error's notes where in the templates it was raised: file, line and source, and by what
-blocks and includes it came there.
+"""Notes on errors raised in templates: file, line and source, and the blocks and includes that led
+there.
 
 The traceback shows the generated Python; the notes stand below it, in the log and on the page of
 the debugger.
@@ -39,13 +39,13 @@ def tell(error: Exception, code: CodeType, generated: Generated) -> None:
 
 
 def excerpt(source: str, number: int) -> str:
-    """Return one line of *source*, without the blanks around it; empty if there is none."""
+    """Return one line of *source*, stripped; empty if there is none."""
     lines = source.splitlines()
     return lines[number - 1].strip()[:_SHOWN] if 0 < number <= len(lines) else ""
 
 
 def _line_of(tb: TracebackType | None, code: CodeType) -> int | None:
-    """Return the last line of *code* that the error came by."""
+    """Return the line of *code* in the last frame of the traceback that runs it."""
     found = None
     inside = {code}
     while tb is not None:

@@ -1,10 +1,10 @@
-"""What is wrong with a template, and where."""
+"""Errors in templates, with file and line."""
 
 from __future__ import annotations
 
 
 class ParseError(Exception):
-    """A template breaks the rules of the language, in *filename* at *lineno*."""
+    """The template breaks a rule of the language, in *filename* at *lineno*."""
 
     def __init__(self, message: str, filename: str | None = None, lineno: int = 0) -> None:
         super().__init__(message, filename, lineno)

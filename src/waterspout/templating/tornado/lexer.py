@@ -1,4 +1,4 @@
-"""Source text → text, expressions and tags. Comments end here."""
+"""Split source text into text, expressions and tags; comments are dropped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CALLED = {"{{": "expression", "{%": "block", "{#": "comment"}
 class Token(NamedTuple):
     """A piece of a template, from *line* to *last* (counted from 1).
 
-    The value of an expression or tag is what stands between its braces, without outer blanks.
+    The value of an expression or tag is the text between its braces, stripped.
     """
 
     kind: Literal["text", "expression", "block"]

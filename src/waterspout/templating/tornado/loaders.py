@@ -1,4 +1,4 @@
-"""Loaders: from a template's name to the template, compiled once."""
+"""Loaders find a template by its name, and compile it once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .template import Template
 
 
 class BaseLoader:
-    """What loaders have in common: defaults for their templates, and a cache of them.
+    """The base of loaders: defaults for their templates, and a cache of them.
 
     :param autoescape: the name of the function that expressions go through, or None.
     :param namespace: names that all templates see.
@@ -41,7 +41,7 @@ class BaseLoader:
             self.templates = {}
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """Return the whole name for *name* as written in the template *parent_path*."""
+        """Return the absolute name of *name* as it is written in the template *parent_path*."""
         raise NotImplementedError
 
     def load(self, name: str, parent_path: str | None = None) -> Template:
@@ -59,7 +59,7 @@ class BaseLoader:
                 way = " → ".join([*self._making[self._making.index(name) :], name])
                 raise ParseError(f"a template contains itself: {way}", parent_path)
             templates = self.templates
-            if name not in templates:  # another thread may have made it meanwhile
+            if name not in templates:  # another thread may have added it meanwhile
                 self._making.append(name)
                 try:
                     templates[name] = self._create_template(name)
@@ -124,7 +124,7 @@ class DictLoader(BaseLoader):
 
 
 def _is_relative(name: str, parent_path: str) -> bool:
-    """Tell whether *name* is to be seen from its parent: both are paths, neither is absolute.
+    """Tell whether *name* is relative to its parent: both are paths, neither is absolute.
 
     A template made from a string has a name such as ``<string>``.
     """

@@ -1,4 +1,4 @@
-"""The tree of a template. A *line* is where the tag begins, in the template's own file."""
+"""The nodes of a template's tree. A *line* is where the tag begins, in the template's own file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Control:
 
 @dataclass(slots=True, eq=False)
 class Apply:
-    """``{% apply function %}``: what the body gives is sent through a function."""
+    """``{% apply function %}``: the output of the body is passed through a function."""
 
     function: str
     line: int
@@ -86,7 +86,7 @@ Node = Text | Expression | Statement | Branch | Control | Apply | Block | Includ
 
 @dataclass(slots=True, eq=False)
 class File:
-    """One parsed file. *autoescape* names the function its expressions go through."""
+    """One parsed file. *autoescape* names the function that its expressions pass through."""
 
     autoescape: str | None
     body: list[Node] = field(default_factory=list)

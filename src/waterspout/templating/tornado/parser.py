@@ -1,4 +1,4 @@
-"""Tokens → the tree of a template. What is inside tags stays Python, not looked at here."""
+"""Build the tree of a template from tokens. The Python inside tags is not parsed here."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _MAX_DEPTH = 100  # blocks in blocks; Python itself allows no more levels of ind
 def parse(source: str, name: str, whitespace: str, autoescape: str | None) -> File:
     """Parse a template. Raises `ParseError`, with *name* and the line.
 
-    *whitespace* and *autoescape* hold until the file says something else.
+    *whitespace* and *autoescape* are the defaults; directives of the file change them.
     """
     return _Parser(name, whitespace, autoescape).parse(source)
 
 
 @dataclass(slots=True)
 class _Open:
-    """A block whose ``end`` is still to come."""
+    """A block whose ``end`` has not been reached."""
 
     operator: str
     argument: str
@@ -105,7 +105,7 @@ class _Parser:
         if len(self.open) == _MAX_DEPTH:
             raise self.error(f"more than {_MAX_DEPTH} blocks in one another")
         in_loop = operator in _LOOPS or bool(self.open and self.open[-1].in_loop)
-        # The body of `apply` becomes a function of its own, and no loop reaches into a function.
+        # The body of `apply` becomes a function of its own; `break` cannot leave a function.
         opened = _Open(operator, argument, tag.value, tag.line, in_loop and operator != "apply")
         self.open.append(opened)
         self.body = opened.body

@@ -1,4 +1,4 @@
-"""A template: compiled once, run often."""
+"""A compiled template."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger("tornado.application")  # where Tornado programs look
 
 
 class _Unset:
-    """Tells a parameter left out from one that is None."""
+    """Marks a parameter that was not given, where None is a value."""
 
 
 _UNSET: Final = _Unset()
@@ -95,7 +95,7 @@ class Template:
 
 
 class _Compiled:
-    """A compiled function, and what it was made from."""
+    """A compiled function and its source."""
 
     def __init__(self, name: str, generated: Generated) -> None:
         self.generated = generated
@@ -109,20 +109,20 @@ class _Compiled:
             origin = generated.origin(getattr(error, "lineno", None) or 1)
             message = getattr(error, "msg", str(error))
             raise CodeError(message, origin.name, origin.line, origin.code) from error
-        # PERF: of the module only its one function is needed; it is not run to get it.
+        # The module's only function is taken from its code; the module itself is not run.
         self._function = next(
             constant for constant in self.module.co_consts if isinstance(constant, CodeType)
         )
         self.names = {
             **NAMES,
             "__builtins__": builtins,
-            # By these two a traceback finds the generated source.
+            # With these two a traceback finds the generated source.
             "__name__": module,
             "__loader__": _Source(code),
         }
 
     def run(self, namespace: dict[str, Any]) -> bytes:
-        """Run the function with *namespace* for its globals."""
+        """Run the function with *namespace* as its globals."""
         execute: Callable[..., bytes] = FunctionType(self._function, namespace)
         try:
             return execute(show, raw, utf8)
@@ -135,7 +135,7 @@ class _Compiled:
 
 
 class _Source:
-    """The loader of a generated module, as far as `linecache` needs one."""
+    """The loader of a generated module, with the methods that `linecache` uses."""
 
     def __init__(self, source: str) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""Blanks between tags, kept or made fewer."""
+"""The whitespace modes of templates."""
 
 from __future__ import annotations
 
