@@ -2,6 +2,7 @@
 """Measure the source tree: circles, sizes, escapes from typing, notes and docstrings.
 
     scripts/house.py            print the figures
+    scripts/house.py walk       print the modules that a GET passes through
     scripts/house.py circles    print the modules of each import circle
     scripts/house.py any|private|perf|raises|strings    print the places counted
 
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
@@ -347,6 +348,47 @@ def _errors_raised(function: _Function) -> list[str]:
     return found
 
 
+# -- one request's way -----------------------------------------------------------------------------
+
+
+def walk() -> list[str]:
+    """Serve one GET of a view on our server and return the modules of ours it passes through, in
+    the order of their first call. The route, its plan and the connection are made before."""
+    import http.client
+    import threading
+
+    from waterspout import App
+    from waterspout.server import serve_in_thread
+
+    app = App("house")
+
+    @app.get("/")
+    async def index() -> str:
+        return "here"
+
+    passed: dict[str, None] = {}
+    watching = False
+
+    def note(frame: Any, event: str, arg: object) -> None:
+        name = frame.f_globals.get("__name__", "")
+        if watching and event == "call" and name.startswith("waterspout."):
+            passed.setdefault(name)
+
+    threading.setprofile(note)
+    try:
+        with serve_in_thread(app) as server:
+            address = server.urls[0].removeprefix("http://").rstrip("/")
+            client = http.client.HTTPConnection(address, timeout=10)
+            for watching in (False, False, True):
+                client.request("GET", "/")
+                assert client.getresponse().read() == b"here"
+            watching = False
+            client.close()
+    finally:
+        threading.setprofile(None)
+    return list(passed)
+
+
 # -- printing --------------------------------------------------------------------------------------
 
 
@@ -386,6 +428,8 @@ def main() -> None:
     if wanted == "circles":
         for group in circles():
             print(len(group), *group, sep="\n  ")
+    elif wanted == "walk":
+        print(*walk(), sep="\n")
     elif wanted in places:
         print(*places[wanted](), sep="\n")
     else:
