@@ -75,7 +75,8 @@ class RedisBus:
         self._told = _Told("Redis")
 
     async def run(self) -> None:
-        """Subscribe, and again whenever the connection is lost."""
+        """Subscribe, and again whenever the connection is lost. Raises `CancelledError`, nothing
+        else."""
         pause = 0.05
         while True:
             pubsub = self._redis.pubsub()
@@ -187,7 +188,8 @@ class NatsBus:
         self._user.on_connect()
 
     async def publish(self, messages: Sequence[bytes]) -> None:
-        """Publish: written to the connection when this returns."""
+        """Publish: written to the connection when this returns. Raises `ConnectionError` while NATS
+        is away, and what `gone` lists."""
         if not self.connected:
             raise ConnectionError("NATS is away")
         for message in messages:
