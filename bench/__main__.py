@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .chunks import tiny_chunks
+from .databases import databases
 from .imports import import_time
 from .load import WRK
 from .memory import idle_connections
@@ -45,6 +46,7 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "watchers": beside_streams,
     "timers": flushed_from_timers,
     "chunks": tiny_chunks,
+    "db": databases,
 }
 
 
