@@ -30,6 +30,10 @@ def new_command(name: str, template: str, wing: str) -> None:
 
     It has settings for each environment, tests, migrations, a container, a systemd unit and
     'manage.py', and runs, passes its tests, ruff and mypy as it is made.
+    \f
+
+    Raises:
+        ClickException: The project cannot be made there, or under that name.
     """
     try:
         project = Project(name, template, wing)
