@@ -90,7 +90,7 @@ class OnLoop:
 
 def storage_of(url: str, options: dict[str, Any], timeout: float, connections: int) -> Storage:
     """Return the storage at *url*, any of `limits`; one in Redis never waits for longer than
-    *timeout* seconds."""
+    *timeout* seconds. Raises `ValueError` for one that is for event loops only."""
     if url.partition("://")[0] in {"redis", "rediss", "redis+unix"} and not options:
         client = Redis.from_url(url.replace("redis+unix", "unix", 1))
         own = bounded(client, timeout=timeout, connections=connections)
