@@ -2,9 +2,9 @@
 
     python scripts/new_projects.py [--fresh] [TEMPLATE-WING ...]
 
-For each of three templates and three wings: ruff, mypy and the project's tests; its migrations; and
-a page from `waterspout run`, `gunicorn` and `manage.py runserver`. With ``--fresh`` in a virtual
-environment of its own, in which the project and this checkout are installed. The exit status is 1 if
+For each of three templates and three wings: ruff, mypy and the project's tests; its migrations;
+and a page from `waterspout run`, `gunicorn` and `manage.py runserver`. With ``--fresh`` each has a
+virtual environment of its own, in which it and this checkout are installed. The exit status is 1 if
 anything fails.
 """
 
