@@ -22,7 +22,7 @@ from .websockets import sockets
 from .workloads import (
     async_hooks,
     async_views,
-    def_stream,
+    def_streams,
     flask_pages,
     flask_program,
     routes,
@@ -41,7 +41,7 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "memory": idle_connections,
     "import": import_time,
     "waiting": beside_sleepers,
-    "stream": def_stream,
+    "streams": def_streams,
     "hooks": async_hooks,
     "watchers": beside_streams,
     "timers": flushed_from_timers,

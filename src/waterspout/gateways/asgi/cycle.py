@@ -39,7 +39,7 @@ from ...server.error_responses import (
     own_answer,
 )
 from ...server.exchange import ChannelReader, Exchange, RefusedBody
-from ...server.http1.body_pieces import AsyncPieces, SyncPieces, first_piece, pieces
+from ...server.http1.body_pieces import AsyncPieces, SyncPieces, first_pieces, pieces
 from ...server.http1.runner import wsgi_response
 from .body import RequestBody
 from .scopes import Receive, Scope, Send, header_pairs, message_of
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from ...server.http1.response_encoder import Outgoing
 
 __all__ = ["Answer"]
+
+
+#: Pieces that a `def` body may be ahead of the server, which has a buffer of its own.
+_AHEAD = 4
 
 
 class Answer:
@@ -330,7 +334,7 @@ class Answer:
                 await self._through(close_in_thread(response, thread))
             return
         try:
-            body = pieces(response, thread)
+            body = pieces(response, thread, _AHEAD)
         except LaneFull as error:
             await self._through(close_in_thread(response, thread))
             raise NoThread(str(error)) from None
@@ -386,17 +390,18 @@ class Answer:
 
     async def _send_stream(self, outgoing: Outgoing, body: AsyncPieces | SyncPieces) -> None:
         left = outgoing.length if has_body(outgoing.status) else 0
-        piece = await first_piece(body)
+        batch = await first_pieces(body)
         with suppress(_ClientGone):
             await self._send_head(outgoing)
-            while piece is not None and left != 0:
-                if piece:
+            while batch is not None and left != 0:
+                for piece in batch:
+                    data = piece if left is None else piece[:left]
                     if left is not None:
-                        piece = piece[:left]
-                        left -= len(piece)
-                    message = {"type": "http.response.body", "body": piece, "more_body": True}
-                    await self._put(message)
-                piece = await anext(body, None)
+                        left -= len(data)
+                    if data:
+                        message = {"type": "http.response.body", "body": data, "more_body": True}
+                        await self._put(message)
+                batch = await body.take()
             await self._put({"type": "http.response.body", "body": b""})
 
     async def _put(self, message: dict[str, Any]) -> None:
