@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .chunks import tiny_chunks
+from .databases import databases
 from .imports import import_time
 from .load import WRK
 from .memory import idle_connections
@@ -21,7 +22,7 @@ from .websockets import sockets
 from .workloads import (
     async_hooks,
     async_views,
-    def_stream,
+    def_streams,
     flask_pages,
     flask_program,
     routes,
@@ -40,11 +41,12 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "memory": idle_connections,
     "import": import_time,
     "waiting": beside_sleepers,
-    "stream": def_stream,
+    "streams": def_streams,
     "hooks": async_hooks,
     "watchers": beside_streams,
     "timers": flushed_from_timers,
     "chunks": tiny_chunks,
+    "db": databases,
 }
 
 

@@ -83,6 +83,15 @@ def stream(server: Running) -> Request:
     return Request("/stream")
 
 
+def lines(server: Running) -> Request:
+    """Check and return the request for 1,000 short lines, each a piece of its own."""
+    answer = server.ask("/lines")
+    assert answer.status == 200, answer
+    assert answer.body.count(b"\n") == 1000, answer
+    assert answer.body.endswith(b"999,Item 999,1248.75,in stock\n"), answer
+    return Request("/lines")
+
+
 def hooked(server: Running) -> Request:
     """Check and return the request for a `def` view between `async def` hooks."""
     answer = server.ask("/hooked", headers={"X-Visitor": "Ada"})
@@ -159,15 +168,16 @@ def flask_pages(rounds: int, seconds: float) -> Section:
     return section
 
 
-def def_stream(rounds: int, seconds: float) -> Section:
-    """Measure a `def` generator that yields large pieces."""
-    section = Section("A `def` stream of 16 pieces of 64 KiB")
+def def_streams(rounds: int, seconds: float) -> Section:
+    """Measure `def` generators that yield large pieces, and many small ones."""
+    section = Section("`def` streams: 16 pieces of 64 KiB, 1,000 lines")
     with all_running([peers.FLASK_GUNICORN, peers.FLASK_GRANIAN, DROPIN]) as started:
-        measured = take_turns(started, Cell("stream", stream), rounds, seconds)
-        section.table("stream", measured)
-        gunicorn, granian, ours = measured
-        section.ratio("against Flask on gunicorn", ours, gunicorn, Bar(">=", 1))
-        section.ratio("against Flask on granian", ours, granian, Bar(">=", 1))
+        for cell in (Cell("64 KiB pieces", stream), Cell("lines", lines)):
+            measured = take_turns(started, cell, rounds, seconds)
+            section.table(cell.name, measured)
+            gunicorn, granian, ours = measured
+            section.ratio(f"{cell.name}, against Flask on gunicorn", ours, gunicorn, Bar(">=", 1))
+            section.ratio(f"{cell.name}, against Flask on granian", ours, granian, Bar(">=", 1))
     return section
 
 

@@ -25,6 +25,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class Extension:
     options: tuple[str, ...] = ()
     """Further options for pytest."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    """Packages that its tests import, besides those of our own tests."""
 
     @property
     def sdist(self) -> str:
@@ -73,6 +76,19 @@ EXTENSIONS = {
         "3.1.1",
         {"flask_sqlalchemy": "waterspout.ext.db"},
         sha256="e4b68bb881802dda1a7d878b2fc84c06d1ee57fb40b874d3dc97dabfa36b8312",
+    ),
+    "flask_login": Extension(
+        "Flask-Login",
+        "0.6.3",
+        {"flask_login": "waterspout.ext.auth"},
+        sha256="5e23d14a607ef12806c699590b89d0f0e0d67baeec599d75947bf9c147330333",
+        needs=("semantic_version",),
+    ),
+    "flask_wtf": Extension(
+        "flask_wtf",
+        "1.3.0",
+        {"flask_wtf": "waterspout.ext.forms"},
+        sha256="61d5dabc50c3df885c297dcbd80810443a5d632106c8a69cab8ce740f0cdd7cc",
     ),
     "flask_mail": Extension(
         "flask_mail",
@@ -151,6 +167,8 @@ def run_suite(
 def compare(name: str, sources: Path | None, verbose: bool) -> Comparison:
     """Run one extension's suite both ways. Raises `Missing`."""
     extension = EXTENSIONS[name]
+    if lacking := [package for package in extension.needs if find_spec(package) is None]:
+        raise Missing(f"its tests need: pip install {' '.join(lacking)}")
     with tempfile.TemporaryDirectory() as directory:
         root = unpack(name, extension, sources, Path(directory))
         there = run_suite(root, extension, "extension", {}, False)

@@ -48,6 +48,15 @@ def stream() -> Response:
     return Response(pieces(), mimetype="application/octet-stream")
 
 
+@app.route("/lines")
+def lines() -> Response:
+    def rows() -> Iterator[str]:
+        for number in range(1000):
+            yield f"{number},Item {number},{number * 1.25:.2f},in stock\n"
+
+    return Response(rows(), mimetype="text/csv")
+
+
 @app.route("/form", methods=["POST"])
 def form() -> str:
     return f"{request.form['name']} from {request.form['city']}"

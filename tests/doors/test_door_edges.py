@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import socket
 import subprocess
@@ -214,7 +215,7 @@ def test_each_door_has_a_name(cls: type[App]) -> None:
     def index() -> str:
         return "hello"
 
-    assert asyncio.iscoroutinefunction(app.asgi)
+    assert inspect.iscoroutinefunction(app.asgi)
     events: list[Any] = []
 
     requests = [{"type": "http.request", "body": b"", "more_body": False}]

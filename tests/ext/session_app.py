@@ -68,6 +68,11 @@ def make_app(*, instance_path: str | None = None, **settings: Any) -> App:
         session.clear()
         return "bye"
 
+    @app.get("/end")
+    def end() -> dict[str, Any]:
+        session.clear()
+        return put({})
+
     @app.get("/of/<user>")
     def listed(user: str) -> list[dict[str, Any]]:
         return [{"id": one.id, "current": one.current, **one.data} for one in of(user)]

@@ -1,17 +1,21 @@
-"""A database server that stops while requests use it, and comes back."""
+"""A database server that stops while requests use it, and comes back; workers that are forked."""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import pytest
-from databases import ask
 from own_servers import own_server
 
-from processes import wait_until
+from databases import ask, database
+from processes import running, wait_until
 from waterspout import App, RequestHandler
 from waterspout.ext.db import SQLAlchemy
 from waterspout.server import serve_in_thread
@@ -116,3 +120,46 @@ def test_a_server_that_was_restarted_between_requests_costs_none(
             database.start()
             assert [ask(address, path).status for path in _PATHS] == [200] * 3
     assert caplog.records == []
+
+
+PRELOADED = """
+import os
+from waterspout import App, request
+from waterspout.ext.db import SQLAlchemy
+
+app = App(__name__)
+app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["DATABASE"]
+db = SQLAlchemy(app)
+question = db.text("SELECT pg_backend_pid(), CAST(:number AS INTEGER)")
+
+with app.app_context():  # the parent has a connection in its pool when it forks
+    db.session.execute(question, {"number": 0})
+
+@app.get("/def")
+def view():
+    found = db.session.execute(question, {"number": request.args["number"]}).one()
+    return {"worker": os.getpid(), "backend": found[0], "number": found[1]}
+
+@app.get("/async")
+async def async_view():
+    found = await db.async_session.execute(question, {"number": int(request.args["number"])})
+    backend, number = found.one()
+    return {"worker": os.getpid(), "backend": backend, "number": number}
+"""
+
+
+def test_workers_of_a_preloaded_program_share_no_connection(tmp_path: Path) -> None:
+    (tmp_path / "preloaded.py").write_text(PRELOADED, encoding="utf-8")
+    with database("postgresql", tmp_path) as url:
+        command = ["-m", "gunicorn", "preloaded:app", "-k", "waterspout.server.Worker", "-w", "2"]
+        environ = {**os.environ, "DATABASE": url}
+        command += ["--preload", "-b", "127.0.0.1:0"]
+        with running(tmp_path, *command, environ=environ) as where:
+            address = where.removeprefix("http://")
+            with ThreadPoolExecutor(8) as clients:
+                paths = [f"/{('def', 'async')[n % 2]}?number={n}" for n in range(80)]
+                found = [answer.json for answer in clients.map(partial(ask, address), paths)]
+    assert [answer["number"] for answer in found] == list(range(80))
+    pairs = {(answer["backend"], answer["worker"]) for answer in found}
+    assert len({worker for _, worker in pairs}) == 2
+    assert len({backend for backend, _ in pairs}) == len(pairs)

@@ -450,8 +450,9 @@ def test_the_shell_knows_the_models(program: Program) -> None:
     assert (names["db"], names["Note"]) == (program.db, program.Note)
 
 
-def test_postgresql_is_asked_for_by_both_kinds_in_one_request(tmp_path: Path) -> None:
-    """`db.session` and `db.async_session` are two sessions with a connection each."""
+def test_both_kinds_in_one_request_and_the_end_of_the_server(tmp_path: Path) -> None:
+    """`db.session` and `db.async_session` are two sessions with a connection each; when the server
+    has stopped, no connection is left."""
     with database("postgresql", tmp_path) as url:
         app = App("both")
         app.config["SQLALCHEMY_DATABASE_URI"] = url
@@ -466,4 +467,10 @@ def test_postgresql_is_asked_for_by_both_kinds_in_one_request(tmp_path: Path) ->
 
         with serve_in_thread(app) as server:
             assert ask(address_of(server), "/").json == {"texts": ["note 0", "note 1"]}
-        assert program.connections() == 0
+            with app.app_context():
+                pool: Any = db.engine.pool
+                assert (pool.checkedout(), pool.checkedin()) == (0, 1)
+        assert pool.checkedin() == 0
+        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        with app.app_context(), db.engine.connect() as connection:
+            wait_until(lambda: connection.scalar(db.text(count)) == 1)

@@ -395,3 +395,19 @@ def test_b8_views_come_before_patterns_and_patterns_before_redirects(ask: Any) -
     assert send("POST", "/a/post").text == "posted"
     assert send("GET", "/a/post").text == "first"
     assert send("OPTIONS", "/a/b").status_code == 405
+
+
+@pytest.mark.parametrize("kind", ["urlencoded", "multipart"])
+def test_a_hook_that_reads_the_form_leaves_the_body_to_the_handler(kind: str) -> None:
+    """Also by the WSGI door, where the body comes once."""
+    app = App(__name__, static_folder=None)
+    app.before_request(lambda: g.setdefault("seen", request.form.get("name")) and None)
+
+    class Reading(RequestHandler):
+        def post(self) -> None:
+            self.write(f"{g.seen} {self.get_body_argument('name', 'nobody')}")
+
+    app.add_handlers([("/", Reading)])
+    content_type = None if kind == "urlencoded" else "multipart/form-data"
+    answer = app.test_client().post("/", data={"name": "Ann"}, content_type=content_type)
+    assert answer.text == "Ann Ann"

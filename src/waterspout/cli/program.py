@@ -27,6 +27,7 @@ from .commands import (
 )
 from .discovery import NoAppException, NothingNamedException, ScriptInfo
 from .groups import AppGroup
+from .new_project import new_command
 from .options import app_option, debug_option, dropin_option, env_file_option
 from .run_commands import demo_command, run_command, serve_command, settings_command
 
@@ -169,6 +170,7 @@ class WaterspoutGroup(FlaskGroup):
         named_behind(shell_command),
         named_behind(routes_command),
         demo_command,
+        new_command,
     )
     version_option = version_option(get_own_version)
     options = (env_file_option, dropin_option, app_option, debug_option)

@@ -227,6 +227,8 @@ class Lane:
             if threads >= enough or len(self._jobs) + self.busy - self.kept <= threads:
                 break
             self._start_thread()
+        if len(self._jobs) and not self._growing:
+            self._grow_later()  # they may all be blocked
 
     def keep(self) -> None:
         """Count a thread that was at work on a view as kept: a job that waits may have another."""

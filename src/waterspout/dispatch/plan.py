@@ -114,6 +114,8 @@ class Plan:
         overridden = app._waterspout_overridden
         self.preprocessors = _collect(app, app.url_value_preprocessors, names)
         self.before = _collect(app, app.before_request_funcs, names)
+        if self.is_async:
+            self.before = tuple(map(_for_async_view, self.before))
         self.after = _collect(app, app.after_request_funcs, outward, newest_first=True)
         self.teardown = _collect(app, app.teardown_request_funcs, outward, newest_first=True)
         self.direct = self.view is not None and not overridden & {"dispatch_request", "ensure_sync"}
@@ -209,6 +211,13 @@ def _aside(app: Application) -> list[Callable[..., Any]]:
         for handler in by_class.values()
     ]
     return [*handlers, *app.before_first_request_funcs, *app.teardown_appcontext_funcs]
+
+
+def _for_async_view(hook: Hook) -> Hook:
+    """Return the coroutine function that a `def` hook has for routes whose view is one, as its
+    attribute ``async_twin``: it is awaited there, and needs no thread."""
+    twin = getattr(hook[0], "async_twin", None)
+    return hook if twin is None else (twin, True)
 
 
 def _collect(

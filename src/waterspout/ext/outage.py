@@ -38,7 +38,7 @@ class Outage:
     def check(self) -> None:
         """Raises `StoreUnavailable` if the store has failed just now."""
         if self.is_on():
-            raise self._error()
+            raise self.unavailable()
 
     def failed(self, error: BaseException) -> StoreUnavailable:
         """Note that the store has failed, and return what is to be raised."""
@@ -46,7 +46,7 @@ class Outage:
             said = " ".join(str(error).split()) or type(error).__name__
             self._logger.error(f"{self._what} cannot be reached: {said}")
         self._until = time.monotonic() + self._pause
-        return self._error()
+        return self.unavailable()
 
     def worked(self) -> None:
         """Note that the store has answered."""
@@ -54,5 +54,6 @@ class Outage:
             self._until = None
             self._logger.warning(f"{self._what} can be reached again.")
 
-    def _error(self) -> StoreUnavailable:
+    def unavailable(self) -> StoreUnavailable:
+        """Return the 503 of a request that cannot do without the store."""
         return StoreUnavailable(retry_after=max(1, ceil(self._pause)))

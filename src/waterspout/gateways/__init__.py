@@ -1,1 +1,1 @@
-"""Our application under the servers of others."""
+"""Gateways: our application under servers that are not ours."""

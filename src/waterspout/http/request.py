@@ -379,6 +379,8 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         if "form" in values:
             return
         if self.want_form_data_parsed:
+            if self._waterspout_incoming is None and self._waterspout_is_for_handler():
+                self.get_data()  # kept: the handler reads the body after a hook has read the form
             parser = self.make_form_data_parser()
             stream = self._get_stream_for_parsing()
             mimetype = self.mimetype
@@ -401,6 +403,14 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         if self._waterspout_awaitable_values:
             values["form"] = awaitable(values["form"])
             values["files"] = awaitable(values["files"])
+
+    def _waterspout_is_for_handler(self) -> bool:
+        """Whether the endpoint takes the message itself, as a request handler does."""
+        ctx = request_var.get(None)
+        if ctx is None or self.url_rule is None:
+            return False
+        view = ctx.app._waterspout_plan_for(self.url_rule).view
+        return getattr(view, "takes_message", False)
 
     @made_once
     def form(self) -> ImmutableMultiDict[str, str]:

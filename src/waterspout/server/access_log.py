@@ -1,9 +1,9 @@
-"""The access log: one line for each finished or refused request, written beside the hot path.
+"""The access log: one line for each finished or refused request, written by a thread of its own.
 
-A `Server` calls its log with plain fields when an answer is complete.  `AccessLog` only queues
-them; a thread of its own formats and writes, in batches.  A sink that blocks or fails (a FIFO
-nobody reads, a full disk) costs log lines, never requests: the queue is bounded, and what does
-not fit is counted and reported.
+A `Server` calls its log with plain fields when a response is complete.  `AccessLog` only queues
+them; its thread formats and writes, in batches.  A sink that blocks or fails (a FIFO without a
+reader, a full disk) costs log lines, never requests: the queue is bounded, and records above the
+bound are counted and reported.
 
 Several processes may write to one file or pipe: each write is of whole lines, and to a pipe of
 so few bytes that the system keeps them together (pipe(7)).
@@ -28,8 +28,8 @@ from .settings import ServerSettings
 
 _logger = logging.getLogger("waterspout.server")
 
-_QUEUE = 20_000  # records kept while the sink does not take them: about 10 MB
-_BATCH_SECONDS = 0.05  # a line is this late at the most, and the writer wakes this rarely
+_QUEUE = 20_000  # records kept while the sink is slow: about 10 MB
+_BATCH_SECONDS = 0.05  # the longest delay of a line, and the least time between two batches
 
 
 class Record(NamedTuple):
@@ -38,22 +38,22 @@ class Record(NamedTuple):
     time: float
     """When it was finished: seconds since the epoch."""
     client: str
-    """The client's address, which a proxy may have named; empty for UNIX sockets."""
+    """The client's address, possibly as named by a proxy; empty for UNIX sockets."""
     method: str
-    """Empty if what the client sent could not be read as a request."""
+    """The method; empty if what the client sent could not be read as a request."""
     target: bytes
     """The request target as it was sent."""
     version: str
     """``"1.1"`` or ``"1.0"``."""
     status: int
     sent: int
-    """Bytes of the answer's body."""
+    """Bytes of the response's body."""
     seconds: float
-    """From the end of the header section to the last byte of the answer."""
+    """Seconds from the end of the header section to the last byte of the response."""
     headers: Sequence[tuple[bytes, bytes]]
     """The request's header fields."""
     head: bytes = b""
-    """Status line and header fields of the answer, as far as its maker gave them."""
+    """Status line and header fields of the response, except those that the connection adds."""
 
     def header(self, name: bytes) -> str | None:
         """Return the field `name` (lower case) as text, or None."""
@@ -64,7 +64,7 @@ class Record(NamedTuple):
 
     @property
     def request_id(self) -> str | None:
-        """The id that the answer gives the request, else the one that the client gave it."""
+        """The id that the response gives the request, else the one in the request's fields."""
         marked = self.head.lower().partition(b"\r\nx-request-id: ")
         start = len(marked[0]) + len(marked[1])
         if marked[1]:
@@ -73,7 +73,8 @@ class Record(NamedTuple):
 
 
 class Access(Protocol):
-    """What a connection calls once for each finished or refused request."""
+    """The signature of an access log, which a connection calls once a finished or refused
+    request."""
 
     def __call__(
         self,
@@ -91,7 +92,7 @@ class Access(Protocol):
 
 
 class Sink(Protocol):
-    """Where records go.  Called from the log's own thread; may block, may raise."""
+    """A destination of records.  Called from the log's own thread; may block, may raise."""
 
     def write(self, records: Iterable[Record], /) -> None: ...
 
@@ -151,7 +152,7 @@ class AccessLog:
         self._reopening = True
 
     def close(self, timeout: float = 1.0) -> None:
-        """Write what is queued, waiting `timeout` seconds at the most, and close the sink."""
+        """Write queued records, waiting `timeout` seconds at the most, and close the sink."""
         self._closing = True
         self._wake.set()
         if self._thread is not None:
@@ -237,9 +238,9 @@ class StreamSink:
 
 
 def _append(descriptor: int, lines: Sequence[str]) -> None:
-    """Write whole ASCII lines, so many at once as cannot be mixed with those of others.
+    """Write whole ASCII lines, as many at once as the system keeps together.
 
-    Not through a buffer: what a full disk did not take must not come out later.
+    Unbuffered: lines that a full disk refused must not be written later.
     """
     whole = stat.S_ISREG(os.fstat(descriptor).st_mode)  # one append is one piece, of any size
     for piece in ("".join(lines),) if whole else _pieces(lines):
@@ -264,8 +265,8 @@ def _pieces(lines: Iterable[str]) -> Iterator[str]:
 def _shortened(record: Record) -> Record:
     """Return a record whose line is not above PIPE_BUF: its texts are cut, and end in ``...``.
 
-    SECURITY: of a longer line the end could become a line of its own, behind one of another
-    process: what a client wrote, where the log's reader looks for an address.
+    SECURITY: the end of a longer line could become a line of its own, after one of another
+    process: text of a client, where readers of the log expect an address.
     """
     fields = [(name, _cut(value, 128)) for name, value in record.headers]
     return record._replace(
@@ -277,7 +278,7 @@ def _shortened(record: Record) -> Record:
 
 
 def bounded(record: Record) -> Record:
-    """Return a record that no format makes a line above PIPE_BUF of; see `_shortened`."""
+    """Return a record whose line is below PIPE_BUF in every format; see `_shortened`."""
     size = len(record.target) + sum(len(value) for _, value in record.headers)
     return record if size * 4 < select.PIPE_BUF else _shortened(record)
 
@@ -306,7 +307,7 @@ def format_text(record: Record) -> str:
 
 
 def format_json(record: Record) -> str:
-    """Return one JSON object: time, client, request, answer, request id."""
+    """Return one JSON object: time, client, request, response, request id."""
     zulu = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.time))
     fields = {
         "time": f"{zulu}.{int(record.time % 1 * 1000):03d}Z",
@@ -332,7 +333,7 @@ def request_line(record: Record) -> str:
     return f"{escape(record.method)} {target} HTTP/{record.version}"
 
 
-# SECURITY: one line for one request, whatever was sent (CVE-2025-48432).
+# SECURITY: one line for one request, whatever the client sent (CVE-2025-48432).
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 _UNSAFE_WORD = re.compile(r"[^!#-\[\]-~]")
 

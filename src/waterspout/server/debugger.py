@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Debugger:
-    """Keeps the frames of shown errors and answers the page's own requests."""
+    """Keeps the frames of shown errors and serves the error page's own requests."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        #: The WSGI application that answers requests with ``__debugger__`` in their query.
+        #: The WSGI application for requests with ``__debugger__`` in their query.
         self.door = DebuggedApplication(app, evalex=True)
 
     def wants(self, incoming: Incoming) -> bool:
@@ -57,7 +57,7 @@ class Debugger:
 
 
 class FoldedTraceback(DebugTraceback):
-    """A traceback whose page hides runs of the framework's frames behind a line that opens."""
+    """A traceback whose page hides runs of the framework's frames, which a click shows."""
 
     def render_traceback_html(self, include_title: bool = True) -> str:
         """Return the part of the page that lists the frames."""
@@ -76,7 +76,7 @@ class FoldedTraceback(DebugTraceback):
 
 
 class _Run:
-    """Stands for frames in the list of frames that a page shows."""
+    """A placeholder for hidden frames in the list of frames of a page."""
 
     info = None
 

@@ -1,4 +1,4 @@
-"""Results, errors and refusals to answers."""
+"""Responses made of results, errors and refusals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["has_body"]
 
 _logger = logging.getLogger("waterspout.server")
 
-#: Methods that close nothing but a body and call what was registered.
+#: The `close` methods that only close a body and call registered functions.
 _OWN_CLOSES = (WerkzeugResponse.close, Written.close)
 
 
@@ -38,7 +38,7 @@ _OWN_CLOSES = (WerkzeugResponse.close, Written.close)
 
 
 def encoded(app: Application, exchange: Exchange, response: Any) -> Outgoing:
-    """Return the response as bytes; one that must not be sent becomes a logged 500."""
+    """Return the response as bytes; an invalid one becomes a logged 500."""
     ctx = exchange.ctx
     if (
         ctx is not None and ctx.app._waterspout_before_send_funcs
@@ -76,7 +76,7 @@ def close_response(response: Any) -> None:
 
 
 def closes_by_code(response: Any) -> bool:
-    """Tell whether closing *response* runs code that may block, or wants its request's thread:
+    """Tell whether closing *response* runs code that may block, or needs its request's thread:
     functions of the program, or the closing of a body or file."""
     return bool(
         getattr(response, "_on_close", None)
@@ -97,7 +97,7 @@ async def close_in_thread(response: Any, thread: RequestThread) -> None:
 async def close_quietly(
     app: Application, ctx: RequestContext, drv: Driver, server: ServerView | None = None
 ) -> None:
-    """End a request; errors of teardown functions are logged, the answer is not lost."""
+    """End a request; errors of teardown functions are logged, the response is still sent."""
     try:
         await pipeline.close(ctx, drv)
     except BaseException as error:
@@ -121,20 +121,21 @@ async def _close_unsent(app: Application, ctx: RequestContext, drv: Driver) -> N
 
 
 def ends_from_outside(exchange: Exchange, error: BaseException) -> bool:
-    """Tell whether *error* is how somebody else ends a request's work: it is cancelled because
-    nobody waits for its answer any more, or its coroutine is closed. Raised by the program's own
-    code, the same exceptions are errors of the program, and the client must be answered."""
+    """Tell whether *error* ends a request's work from outside: the task is cancelled because
+    its response is not needed any more, or its coroutine is closed. Raised by the program's own
+    code, the same exceptions are errors of the program, and the client gets a response."""
     if isinstance(error, asyncio.CancelledError):
-        # Who answers early has its answer, and what sends it runs none of the program's code.
+        # With an early response the client has it already, and its sender runs no code of the
+        # program.
         return exchange.abandoned or exchange.early is not None
     if not isinstance(error, GeneratorExit):
         return False
-    # Who closes a coroutine is never within a step of its task.
+    # A coroutine that is closed is never within a step of its task.
     return exchange.task is not None and _current_task() is not exchange.task
 
 
 def _comes_from_outside(error: BaseException) -> bool:
-    """`ends_from_outside`, where the request is not known, only its task."""
+    """`ends_from_outside`, for a request of which only the task is known."""
     task = _current_task()
     if isinstance(error, asyncio.CancelledError):
         return task is not None and task.cancelling() > 0
@@ -148,11 +149,11 @@ def _current_task() -> asyncio.Task[Any] | None:
 def internal_error(
     app: Application, exchange: Exchange, error: BaseException, server: ServerView | None
 ) -> Any:
-    """Log an error that the application let out, and return the response for it: because of
-    PROPAGATE_EXCEPTIONS, from a failing error handler, or what is no `Exception`."""
+    """Log an error that the application raised, and return the response for it: because of
+    PROPAGATE_EXCEPTIONS, from a failing error handler, or an exception that is no `Exception`."""
     task = _current_task()
     while isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-        task.uncancel()  # the program has cancelled it: it goes on, and answers
+        task.uncancel()  # the program has cancelled itself: the task goes on, and responds
     ctx = exchange.ctx
     if ctx is not None and ctx.error is None:
         ctx.error = error  # for the teardown functions
@@ -173,7 +174,7 @@ def error_response(
     return app.response_class.force_type(InternalServerError().get_response())
 
 
-# -- answers of the server's own -----------------------------------------------------
+# -- responses of the server's own ---------------------------------------------------
 
 
 def _text(status: int, reason: str) -> bytes:
@@ -185,7 +186,7 @@ def _phrase(status: int) -> str:
 
 
 def own_answer(app: Application, exchange: Exchange, status: int) -> Outgoing:
-    """Return a short answer to a request that the application could not answer."""
+    """Return a short response to a request that did not reach the application."""
     ctx = exchange.ctx
     app = app if ctx is None else ctx.app
     defaults = default_fields(app)
@@ -202,7 +203,7 @@ def own_answer(app: Application, exchange: Exchange, status: int) -> Outgoing:
 
 
 def plain_error(status: int, fields: str = "") -> Outgoing:
-    """Return a short answer that needs no application; *fields* are header fields, each with
+    """Return a short response that needs no application; *fields* are header fields, each with
     CRLF."""
     body = _text(status, _phrase(status))
     extra = "Retry-After: 1\r\n" if status == 503 else ""
@@ -214,13 +215,13 @@ def plain_error(status: int, fields: str = "") -> Outgoing:
 
 
 def refusal(error: ProtocolError, date_line: bytes) -> bytes:
-    """Return the answer to bytes that are no acceptable HTTP."""
+    """Return the response to bytes that are not acceptable HTTP."""
     outgoing = plain_error(error.status)
     return b"%b%bConnection: close\r\n\r\n%b" % (outgoing.head, date_line, outgoing.body or b"")
 
 
 def log_refused(client: tuple[str, int] | None, error: ProtocolError) -> None:
-    """Log a refused request, without anything the client chose."""
+    """Log a refused request, without any text of the client."""
     _logger.info(
         "Refused a request from %s with %d: %s",
         client[0] if client else "a local socket",

@@ -1,8 +1,8 @@
-"""One request and its answer on a connection: what is kept of it, and its body.
+"""One request and its response on a connection: their state, and the request's body.
 
 A body is collected in memory up to a threshold and in a temporary file beyond it,
-written by the file lane while the socket is paused; or, on a route that streams, it
-goes through a `Channel` that pauses the sender.
+written by the thread pool *files* while the socket is paused; or, on a route that streams, it
+goes through a `Channel` that pauses the client.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: Bytes of a body kept in memory; a larger one goes to a temporary file.
 SPOOL_THRESHOLD = 512 * 1024
-#: Bytes of a streamed body that may wait for the view before the sender is paused.
+#: Bytes of a streamed body that may wait for the view before the client is paused.
 CHANNEL_LIMIT = 64 * 1024
 
 
@@ -51,7 +51,7 @@ class BodySource(Protocol):
 
 
 class Exchange:
-    """A request being received or answered. No slots: most fields are never set, and the
+    """A request being received or handled. Without slots: most fields are never set, and the
     class's defaults cost nothing."""
 
     ctx: RequestContext | None = None
@@ -60,69 +60,68 @@ class Exchange:
     context: Context | None = None
     driver: LoopDriver | None = None
     task: asyncio.Task[Any] | None = None
-    #: What sends the answer, where the endpoint is still working (`task`).
+    #: The task that sends the response while the endpoint still works (`task`).
     early: asyncio.Task[Any] | None = None
-    #: Called when the client goes away before its answer is sent.
+    #: Called when the client disconnects before its response is sent.
     on_gone: Callable[[], object] | None = None
-    #: Where the bytes of its body are counted while they wait in memory.
+    #: The budget in which the bytes of its body are counted while they wait in memory.
     budget: Budget | None = None
-    #: How many bytes of a body may arrive, and how many have.
+    #: Most bytes of a body, None for no limit; and the bytes that have arrived.
     limit: int | None = None
     received = 0
-    #: The request is run while its body arrives, which goes through `channel`.
+    #: Whether the request runs while its body arrives, through `channel`.
     streams = False
-    #: The whole request has arrived.
+    #: Whether the whole request has arrived.
     complete = False
-    #: Reading is on hold: what follows the request may be no HTTP (`Connection.detach`).
+    #: Whether reading is paused: bytes after the request may be no HTTP (`Connection.detach`).
     held = False
-    #: The client's socket, which a program may use for another protocol.
-    #: The client's socket for the program (`lent_socket.LentSocket`).
+    #: The client's socket, if the request may switch to another protocol. The client's socket for
+    #: the program (`lent_socket.LentSocket`).
     lent: Any = None
-    #: The file lane is writing the body to its temporary file.
+    #: Whether the pool *files* is writing the body to its temporary file.
     spooling = False
     channel: Channel | None = None
-    #: The answer is a stream of events, which ends with the server.
+    #: Whether the response is a stream of events, which ends when the server stops.
     endless = False
-    #: What is sent of it piece by piece.
-    #: The pieces of a streamed body (`http1.body_pieces`).
+    #: The body that is sent piece by piece. The pieces of a streamed body (`http1.body_pieces`).
     pieces: Any = None
-    #: The body is being sent piece by piece; the head leaves with the first one.
+    #: Whether the body is sent piece by piece; the header section leaves with the first one.
     streaming = False
     #: When its header section was complete, by `time.perf_counter`: uvloop's clock counts whole
     #: milliseconds. Set if there is an access log.
     started = 0.0
     status = 0
-    #: Status line and header fields of the answer, but for what the connection adds; the value of
-    #: Content-Length may be missing at the end.
+    #: Status line and header fields of the response, without those that the connection adds; the
+    #: value of Content-Length may be missing at the end.
     head = b""
     sent = 0
-    #: What waits in memory of its body; a single piece as it is.
+    #: The part of its body that waits in memory; a single piece as bytes.
     _buffer: BodyBuffer | bytes | None = None
     _file: IO[bytes] | None = None
 
-    #: The message, which whoever makes the exchange sets.
+    #: The message; set by the maker of the exchange.
     incoming: Incoming
     keep_alive = True
-    #: The request has a body.
+    #: Whether the request has a body.
     bodied = False
-    #: The client has got its answer (504) or has gone; what the view returns is dropped.
+    #: Whether the client has its response (504) or has gone; the view's response is dropped then.
     abandoned = False
     timer: asyncio.TimerHandle | None = None
 
     @property
     def is_head(self) -> bool:
-        """Whether the answer has no body."""
+        """Whether the response has no body."""
         return self.incoming.method == "HEAD"
 
     def is_wanted(self) -> bool:
-        """Return False while the program makes a piece of the body that nobody takes any more."""
+        """Return False while the program makes a piece of the body that will not be sent."""
         return self.pieces is None or self.pieces.is_wanted()
 
     def log(self, access_log: Access) -> None:
-        """Write the answer to the log."""
+        """Write the response to the access log."""
         log: Any = access_log
         if self.context is not None:
-            # What the program has set is seen by the log. A copy: the thread may be in it yet.
+            # In a copy of the request's context, since the thread may still be in that.
             log = partial(self.context.copy().run, log)
         incoming = self.incoming
         log(
@@ -138,7 +137,7 @@ class Exchange:
         )
 
     def ends_with_client(self) -> bool:
-        """Whether the view is cancelled when the client goes away: as the route says, else as
+        """Whether the view is cancelled when the client disconnects: as the route says, else as
         CANCEL_ON_DISCONNECT does, where the method is safe (RFC 9110 §9.2.1)."""
         policy = None if self.plan is None else self.plan.on_disconnect
         if policy is None:
@@ -151,7 +150,7 @@ class Exchange:
         return policy == "cancel"
 
     def collect(self, data: bytes) -> bool:
-        """Keep a piece of the body; True if so much waits that it should be spooled."""
+        """Keep a piece of the body; True if enough waits to be spooled."""
         size = len(data)
         self.received += size
         buffer = self._buffer
@@ -169,7 +168,7 @@ class Exchange:
         return buffer.size > SPOOL_THRESHOLD
 
     def _take_waiting(self) -> bytes:
-        """Return what waits in memory, and forget it."""
+        """Return the part that waits in memory, and remove it."""
         buffer, self._buffer = self._buffer, None
         if not isinstance(buffer, bytes):
             return b"" if buffer is None else buffer.take_all()
@@ -178,7 +177,7 @@ class Exchange:
         return buffer
 
     async def spool(self, files: Lane) -> None:
-        """Write what waits to the temporary file, in the lane *files*. Raises `OSError`."""
+        """Write the part in memory to the temporary file, in the pool *files*. Raises `OSError`."""
         await files.run(self._write, self._take_waiting())
 
     def _write(self, data: bytes) -> None:
@@ -188,7 +187,7 @@ class Exchange:
         self._file.flush()  # a full disk shows here, not when the body is read
 
     def finish_body(self) -> None:
-        """Give the body to the message."""
+        """Set the body on the message."""
         if self._file is not None:
             self._file.seek(0)
             self.incoming.body = self._file
@@ -196,7 +195,7 @@ class Exchange:
             self.incoming.body = self._take_waiting()
 
     def open_channel(self, connection: BodySource) -> Channel:
-        """Let what has arrived of the body, and what follows, go through a channel."""
+        """Send the body, from its first byte on, through a channel."""
         self.channel = channel = Channel(connection)
         self.incoming.channel = channel
         self.incoming.body = ChannelReader(channel, connection.loop)  # type: ignore[assignment]
@@ -207,16 +206,16 @@ class Exchange:
 
     @property
     def unwritten(self) -> bool:
-        """Whether a part of the body belongs into the temporary file and is not there yet."""
+        """Whether a part of the body still has to be written to the temporary file."""
         return self._file is not None and self._buffer is not None and not self.spooling
 
     def discard_body(self) -> None:
-        """Free what was received of the body; again after spooling, if that is under way."""
+        """Free the received part of the body; called again after spooling, if that is under way."""
         if isinstance(self._buffer, bytes):
             self._take_waiting()
         self._buffer = None
         if self._file is not None and not self.spooling:
-            with suppress(OSError):  # of a full disk, on which something was to be written yet
+            with suppress(OSError):  # of a full disk, on which data was still to be written
                 self._file.close()
             self._file = None
 
@@ -224,7 +223,7 @@ class Exchange:
 def log_refused(
     access_log: Access | None, exchange: Exchange | None, parser: RequestParser, status: int
 ) -> None:
-    """Log a request that ends with the connection: *exchange*, of which the body was being
+    """Log a request that ends with the connection: *exchange*, whose body was being
     received, or one whose header section *parser* has not accepted."""
     if access_log is None:
         return
@@ -249,7 +248,7 @@ class Channel:
         self._waiter: asyncio.Future[None] | None = None
 
     def feed(self, data: bytes) -> None:
-        """Take a piece from the connection; pauses the sender when much waits."""
+        """Take a piece from the connection; with much waiting, the client is paused."""
         self._buffer.add(data)
         self._wake()
         if self._buffer.size > CHANNEL_LIMIT and not self._holding:
@@ -290,7 +289,7 @@ class Channel:
 
 
 class Pieces(Protocol):
-    """What a streamed body is read from."""
+    """The source of a streamed body."""
 
     async def receive(self) -> bytes:
         """Return the next piece, empty at the end."""
@@ -323,7 +322,7 @@ class ChannelReader(io.RawIOBase):
                 )
             future = asyncio.run_coroutine_threadsafe(self._channel.receive(), self._loop)
             self._piece, self._read = future.result(), 0
-        # The rest is not cut off: that would copy the piece as often as it is read from.
+        # An index, not a slice: slicing would copy the piece at every read.
         data = self._piece[self._read : self._read + len(buffer)]
         buffer[: len(data)] = data
         self._read += len(data)
@@ -331,7 +330,7 @@ class ChannelReader(io.RawIOBase):
 
 
 class RefusedBody(io.RawIOBase):
-    """In place of a body that was not taken, for the WSGI door: reading it raises *error*."""
+    """The body of a refused request under WSGI: reading it raises *error*."""
 
     def __init__(self, error: HTTPException) -> None:
         super().__init__()
@@ -354,5 +353,5 @@ class InsufficientStorage(HTTPException):
 
 
 def gone() -> ClientDisconnected:
-    """Return the error of a client that left before its request was complete."""
+    """Return the error of a client that disconnected before its request was complete."""
     return ClientDisconnected("The client went away before the request was complete.")

@@ -1,4 +1,4 @@
-"""What the parts of the server ask of each other."""
+"""Protocols between the parts of the server."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ T = TypeVar("T")
 
 
 class Served(Protocol):
-    """What a connection offers its server."""
+    """The members of a connection that its server uses."""
 
     idle: bool
     """True between two requests, and before the first."""
     idle_since: float
     """When it became idle, by ``loop.time()``."""
     served: int
-    """How many requests it has brought."""
+    """How many requests it has received."""
     closing: bool
     """True if no further request is read."""
     lost: bool
-    """True if the client is gone; what works for it may still be at it."""
+    """True if the client has gone; its request may still be running."""
     deadline: float
     """When `on_deadline` is due, by ``loop.time()``; infinity: never."""
     write_deadline: float
     """The same, for a client that does not read."""
 
     def on_deadline(self) -> None:
-        """End or answer what waited too long; called within about a second after it."""
+        """End the connection, or respond with a timeout; called within about a second after it."""
 
     def begin_stop(self) -> None:
-        """Answer with ``Connection: close`` from now on; tell streams and WebSockets."""
+        """Respond with ``Connection: close`` from now on; end event streams and WebSockets."""
 
     def close_if_idle(self) -> None:
-        """Close the connection unless a request has arrived, be it unread."""
+        """Close the connection unless a request has arrived, even an unread one."""
 
     def abort(self) -> None:
         """Drop the connection at once."""
 
 
 class ServerView(Protocol):
-    """What the connections of a `Server` ask of it."""
+    """The members of a `Server` that its connections use."""
 
     app: Any
     settings: ServerSettings
@@ -78,7 +78,7 @@ class ServerView(Protocol):
     stopping: bool
     told_to_stop: threading.Event
     asks_proxies: bool
-    """Whether a proxy is trusted, so that `believe` is called for each request."""
+    """Whether `believe` is called for each request, because a proxy is trusted."""
 
     @property
     def has_begun(self) -> bool: ...
@@ -93,7 +93,7 @@ class ServerView(Protocol):
 
 
 class ConnectionView(Served, Protocol):
-    """What those that answer a request ask of its connection."""
+    """The members of a connection that the code which handles a request uses."""
 
     app: Any
     server: ServerView
@@ -105,7 +105,7 @@ class ConnectionView(Served, Protocol):
     receiving: Exchange | None
     """The request whose body still arrives."""
     running: Exchange | None
-    """The request that is being answered."""
+    """The request that is being handled."""
     shut: bool
     """True if nothing can be written any more."""
     stalled: bool

@@ -1,13 +1,13 @@
 """A client's socket for a program that speaks another protocol on it: `werkzeug.socket`.
 
-flask-sock and Flask-SocketIO take the client's socket from the WSGI environ, answer the opening
-handshake themselves, and read and write frames in threads of their own. They get one end of a
-socket pair, and the loop passes bytes between the other end and the client: it does not matter
-whether the client is behind TLS, or what kind of loop this is.
+flask-sock and Flask-SocketIO take the client's socket from the WSGI environ, send the opening
+handshake's response themselves, and read and write frames in threads of their own. They get one end
+of a socket pair, and the loop passes bytes between the other end and the client, so TLS and the
+kind of event loop make no difference.
 
 The connection is given up (`Connection.detach`) when the program first uses the socket. Until
-then the request is like any other, and its answer is sent. From then on its thread counts as kept
-(see `thread_pools`): it stays as long as the client.
+then the request is like any other, and its response is sent. From then on its thread counts as kept
+(see `thread_pools`) for as long as the client stays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .http1.transport import NEVER, Wire
 
 #: Bytes that may wait for a program that does not read.
 _HIGH_WATER = 64 * 1024
-#: Asked of the client's own socket, which stays where it is.
+#: Methods that are called on the client's own socket.
 _ASKING = ("getpeername", "getsockname")
 
 
@@ -37,7 +37,7 @@ class Lender(Protocol):
 
 
 class LentSocket:
-    """Stands for the client's socket; from its first use on, a connected, blocking one.
+    """The client's socket for the program; from its first use on, a connected, blocking one.
 
     Raises `ConnectionResetError` when it is used and the client has gone, and 503 (`LaneFull`) if
     requests keep too many threads.
@@ -55,8 +55,8 @@ class LentSocket:
         return getattr(self._lent(), name)
 
     def finish(self) -> None:
-        """Note that the request has ended, and end the connection, if it was used, when the client
-        has what the program wrote; on the loop. Later calls do nothing."""
+        """Note that the request has ended, and end the connection, if it was used, after the client
+        has received what the program wrote. Called on the loop; later calls do nothing."""
         if self._finished:
             return
         self._finished = True
@@ -86,7 +86,7 @@ class LentSocket:
         return lent.result()
 
     def _open_relay(self) -> Relay:
-        if self._finished:  # the connection may be at another request
+        if self._finished:  # the connection may already have another request
             raise ConnectionResetError("The request has ended.")
         views = self._connection.server.lanes.views
         views.check_kept()
@@ -109,7 +109,7 @@ class Relay(Wire):
         self.idle = False
         self.served = 1
         self._program: asyncio.Transport | None = None
-        self._ended = False  # nothing more comes from the client
+        self._ended = False  # the client sends no more
         try:
             self.transport, self._early = connection.detach()
         except RuntimeError as error:
@@ -121,10 +121,10 @@ class Relay(Wire):
         self.server.keep(self._open(end))
 
     async def _open(self, end: socket.socket) -> None:
-        """Begin to pass bytes. Until now nothing is read from the client (`Exchange.held`)."""
+        """Start to pass bytes. Until then nothing is read from the client (`Exchange.held`)."""
         try:
             program, _ = await self.loop.create_connection(lambda: _ProgramEnd(self), sock=end)
-        except BaseException:  # the program reads the end
+        except BaseException:  # the program sees the end of the stream
             end.close()
             self.server.connections.discard(self)
             self.abort()
@@ -143,23 +143,23 @@ class Relay(Wire):
     # -- the client ------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Bytes for the program."""
+        """Pass bytes to the program."""
         if self._program is not None:
             self._program.write(data)
 
     def eof_received(self) -> bool:
-        """The client sends no more; it may still read."""
+        """Note that the client sends no more; it may still read."""
         self._end_input()
         return self.transport.can_write_eof()
 
     def pause_writing(self) -> None:
-        """The client reads too slowly: the program's next `send` waits."""
+        """Stop reading from the program, whose next `send` waits: the client reads too slowly."""
         super().pause_writing()
         if self._program is not None:
             self._program.pause_reading()
 
     def resume_writing(self) -> None:
-        """The client has caught up."""
+        """Read from the program again."""
         super().resume_writing()
         if self._program is not None:
             self._program.resume_reading()
@@ -174,12 +174,12 @@ class Relay(Wire):
     # -- the program -----------------------------------------------------------------
 
     def program_wrote(self, data: bytes) -> None:
-        """Bytes for the client."""
+        """Pass bytes to the client."""
         if not self.shut:
             self.transport.write(data)
 
     def program_ended(self) -> None:
-        """The program has closed its end."""
+        """Note that the program has closed its end."""
         self._program = None
         self.server.connections.discard(self)
         if not self.lost:
@@ -199,12 +199,12 @@ class Relay(Wire):
     # -- the server's view -----------------------------------------------------------
 
     def on_deadline(self) -> None:
-        """The program has not closed its end, or the client does not read."""
+        """Drop the connection: the program has not closed its end, or the client does not read."""
         if not self.overdue():
             self.abort()
 
     def begin_stop(self) -> None:
-        """Let the program say goodbye."""
+        """Let the program finish: it reads the end of the stream."""
         self.finish()
 
     def abort(self) -> None:

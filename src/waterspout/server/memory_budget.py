@@ -1,7 +1,7 @@
-"""The memory that all clients of a process together may make it hold.
+"""The memory that all clients of a process together may use.
 
-Limits of one client do not add up: a thousand may each be within theirs. Counted are request bodies
-that wait in memory, and what clients have not taken of what was written to them.
+Limits of one client do not add up: a thousand clients may each be within theirs. Counted are
+request bodies that wait in memory, and written bytes that clients have not read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ __all__ = ["Budget"]
 
 
 class Budget:
-    """Bytes that are held, against how many may be."""
+    """Bytes in use, and their limit."""
 
     __slots__ = ("limit", "used")
 
@@ -19,5 +19,5 @@ class Budget:
         self.used = 0
 
     def is_spent(self) -> bool:
-        """Whether nothing more should be taken on: requests are answered 503."""
+        """Whether the limit is reached: further requests get 503."""
         return self.used > self.limit

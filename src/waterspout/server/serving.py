@@ -1,17 +1,16 @@
-"""One server on one event loop: listeners, connections, clock, and the stop that loses nothing.
+"""One server on one event loop: listeners, connections, clock, and a stop that loses no request.
 
 The life of a `Server`:
 
     start   application hooks → listen and accept
     serve   start, wait for `request_stop`, stop; owns neither the loop nor signals
-    stop    not ready (`stopping`) → drain delay → the kernel's queue is taken, then listening
-            ends → answers say ``Connection: close`` → idle connections close → running requests
-            and spawned work finish → what is left is aborted → hooks.  All within
+    stop    not ready (`stopping`) → drain delay → accept the kernel's queue, then end listening
+            → responses say ``Connection: close`` → idle connections close → running requests
+            and spawned work finish → the rest is aborted → hooks.  All within
             ``timeouts.graceful`` seconds
 
-What connections rely on: `app`, `settings`, `loop`, `lanes`, `keep`, `access_log`, `date_line`,
-`stopping`, and `connections`, which each adds itself to and removes itself from.
-What a connection offers in return is `interfaces.Served`.
+Connections use the members that `interfaces.ServerView` names, and add themselves to and remove
+themselves from `connections`. The server uses those of `interfaces.Served`.
 """
 
 from __future__ import annotations
@@ -60,15 +59,15 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("waterspout.server")
 
-_TICK = 1.0  # seconds between two looks at the clock: one timer for all connections
-_WATCH = 0.02  # seconds between two looks at the connections of a stopping server
-_HANDSHAKE = 60.0  # seconds for TLS at the most, where a header section has longer
+_TICK = 1.0  # seconds between two passes over the connections: one timer for all of them
+_WATCH = 0.02  # seconds between two checks of the connections of a stopping server
+_HANDSHAKE = 60.0  # seconds for TLS, at most, even if a header section may take longer
 _SPARE_DESCRIPTORS = 64  # kept for the application's files, databases and logs
-# How long after it was accepted a connection may take for its first word. A client does not try
-# again when its first request fails, so a stop that closed it then would lose the request.
+# Seconds after accepting in which a connection may send its first request. A client does not try
+# again when its first request fails, so a stop that closed it earlier would lose the request.
 _FIRST_WORD = 1.0
 _ROOM_MADE = 16  # idle connections closed at once for new ones, at the limit of connections
-_FAREWELL = 0.5  # seconds after the linger time in which an idle connection has to be gone
+_FAREWELL = 0.5  # seconds after the linger time until an idle connection has to be gone
 _HOOKS_SHARE = 0.1  # of the grace time, at most a second, is kept for the stop hooks
 
 
@@ -78,16 +77,16 @@ class Server:
     Args:
         app: An application, or its import string ``"module:name"``.
         settings: See `ServerSettings`.
-        listeners: Open listening sockets, instead of those the settings ask for.
-        access_log: Called once for each finished request (see `access_log.Access`); default: what
-            the settings ask for.
+        listeners: Open listening sockets, in place of those in the settings.
+        access_log: Called once for each finished request (see `access_log.Access`); default: as the
+            settings say.
 
     >>> server = Server(app, ServerSettings(port=0))
     >>> await server.start(); print(server.urls); await server.stop()
     """
 
     loop: asyncio.AbstractEventLoop
-    """The loop it runs on; this and the next are there from `start` on."""
+    """The loop it runs on; set, as the next one, by `start`."""
     lanes: Lanes
 
     def __init__(
@@ -102,14 +101,14 @@ class Server:
         self.app = resolve(app)
         self.settings = settings or ServerSettings()
         self.asks_proxies = bool(self.settings.trusted_proxies)
-        """Whether `believe` is asked for every message."""
+        """Whether `believe` is called for every message."""
         self.conduct = OURS
         self.debugger: Any = None
-        """What explains errors to the client in debug mode."""
+        """What makes the error page of debug mode."""
         self.connections: set[Served] = set()
         self.stopping = False
         self.urls: list[str] = []
-        """Where it listens, one entry for each address."""
+        """The addresses it listens on, one entry for each."""
         self.access_log: Access | None = access_log
         self.outbox = Outbox()
         self.budget = Budget(self.settings.limits.memory)
@@ -117,7 +116,7 @@ class Server:
         """How many WebSockets are open."""
         self.frame_outbox = FrameOutbox()
         self.date_line = b""
-        """The ``Date`` header line of now, CRLF included; refreshed every second."""
+        """The current ``Date`` header line, CRLF included; refreshed every second."""
         self._given = listeners
         self._tls = make_context(self.settings)
         self._acceptors: list[Acceptor] = []
@@ -163,9 +162,9 @@ class Server:
             self.listen_on(listener)
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Be on *loop*, which need not run yet: all of a start but for hooks and listeners.
+        """Bind to *loop*, which need not run yet: a start without hooks and listeners.
 
-        For a program that looks after its loop itself; it calls `listen_on`, and at the end
+        For a program that runs its loop itself; it calls `listen_on`, and at the end
         `stop_accepting`, `close_connections` and `release`.
         """
         self.loop = loop
@@ -220,9 +219,9 @@ class Server:
         self._stop_requested.set()
 
     async def stop(self, grace: float | None = None) -> None:
-        """Stop as the head of this file says, within `grace` seconds.
+        """Stop as the module's docstring says, within `grace` seconds.
 
-        May be called again; every call returns at the end.
+        May be called again; every call returns at the end of the stop.
         """
         self.request_stop(self.settings.timeouts.graceful if grace is None else grace)
         if self._stopped is None:
@@ -246,7 +245,7 @@ class Server:
         if self.connections or self._opening or self._keeps_us():
             _logger.warning("Stopping: %d connections had to be aborted.", len(self.connections))
             self.close_connections()
-            await asyncio.sleep(0)  # in a hurry too, their tasks hear of it
+            await asyncio.sleep(0)  # even without grace time, their tasks receive the cancellation
         await cancel_spawned(reserve / 4)
         await self._until(self.loop.time() + reserve / 4, self._is_quiet)
         if self._lifespan is not None:
@@ -257,7 +256,7 @@ class Server:
             close_log()
 
     def release(self) -> None:
-        """Give threads and timers back; nothing can be served any more."""
+        """Release threads and timers; nothing can be served any more."""
         forget_stop(self.loop, self._write_all)
         self.lanes.close()
         self.starter.close()
@@ -265,12 +264,12 @@ class Server:
             self._ticker.cancel()
 
     def _write_all(self) -> None:
-        """Let what was answered leave before the loop stops."""
+        """Write responses that are complete before the loop stops."""
         self.outbox.loop_stops(self.loop)
         self.frame_outbox.loop_stops(self.loop)
 
     def stop_accepting(self, *, drain: bool = True) -> None:
-        """End listening; with `drain`, after taking the connections that wait in the queue."""
+        """Stop listening; with `drain`, after accepting the connections that wait in the queue."""
         acceptors, self._acceptors = self._acceptors, []
         for acceptor in acceptors:
             acceptor.close(drain=self.settings.backlog if drain else 0)
@@ -282,7 +281,7 @@ class Server:
         self._for_each(lambda connection: connection.abort())
 
     def _for_each(self, act: Callable[[Served], object]) -> None:
-        """Call *act* with every connection; one that fails does not keep it from the others."""
+        """Call *act* with every connection, even if it raises for one."""
         for connection in list(self.connections):
             try:
                 act(connection)
@@ -294,8 +293,8 @@ class Server:
         work: Coroutine[Any, Any, T] | asyncio.Task[T],
         is_wanted: Callable[[], bool] | None = None,
     ) -> asyncio.Future[T]:
-        """Run `work` to its end although nobody waits for it; a stop waits for it too, but only
-        for a moment while `is_wanted` returns False."""
+        """Run `work` to its end as a background task; a stop waits for it too, but not while
+        `is_wanted` returns False."""
         task = asyncio.ensure_future(work)
         self._kept[task] = is_wanted
         task.add_done_callback(self._kept.__delitem__)
@@ -303,11 +302,11 @@ class Server:
 
     @property
     def grace_left(self) -> float:
-        """Seconds until a stop has to be over; 0 after that."""
+        """Seconds until a stop has to be complete; 0 after that."""
         return max(self._abort_at - self.loop.time(), 0.0)
 
     def _keeps_us(self) -> bool:
-        """Tell whether a stop has to wait for some work that is kept."""
+        """Tell whether a stop has to wait for some background work."""
         soon = self.loop.time() <= self._silent_until
         return any(soon or wanted is None or wanted() for wanted in self._kept.values())
 
@@ -317,10 +316,10 @@ class Server:
             await asyncio.sleep(_WATCH)  # the condition is the state of all connections
 
     def _is_quiet(self) -> bool:
-        """Return True if nothing is open; close what has been idle for the linger time.
+        """Return True if nothing is open; close connections that were idle for the linger time.
 
-        NOTE: a client that just got an answer may have sent its next request already; closing
-        then would lose it.  It gets one more answer, which says ``Connection: close``.  So does
+        NOTE: a client that just got a response may have sent its next request already; closing
+        then would lose it.  It gets one more response, which says ``Connection: close``.  So does
         a client that has just connected.
         """
         now = self.loop.time()
@@ -336,8 +335,8 @@ class Server:
         return not (self.connections or self._opening or self._keeps_us() or spawned(self.loop))
 
     def _drop_silent(self) -> None:
-        """End what asks for nothing and answers nothing: a TLS peer that does not say goodbye,
-        or never said hello."""
+        """End connections without a request: a TLS peer that does not complete its handshake, or
+        its closing."""
         for task in list(self._opening):
             task.cancel()
         for connection in list(self.connections):
@@ -347,8 +346,8 @@ class Server:
     # -- connections ----------------------------------------------------------------
 
     def _room(self) -> int:
-        """Return how many more connections may be open. If there is no room, those that have been
-        idle for longest are closed: who keeps connections without using them keeps nobody out."""
+        """Return how many more connections may be open. If none, those that have been idle for
+        longest are closed, so that idle clients do not keep others out."""
         room = self._max_open - len(self.connections) - len(self._opening)
         if room <= 0:
             now = self.loop.time()
@@ -364,7 +363,7 @@ class Server:
         task.add_done_callback(self._opening.discard)
 
     async def _open(self, sock: socket.socket) -> None:
-        """Put a connection on an accepted socket, after a PROXY header and a TLS handshake."""
+        """Make a connection of an accepted socket, after a PROXY header and a TLS handshake."""
         patience = min(self.settings.timeouts.header, _HANDSHAKE)
         preamble: Preamble | None = None
         peer = ""
@@ -387,27 +386,27 @@ class Server:
         except asyncio.CancelledError:
             sock.close()
             raise
-        except OSError as ex:  # SSLError too: a peer that does not speak TLS, or left
+        except OSError as ex:  # SSLError too: a peer that does not speak TLS, or has gone
             self.note_failure(sock, ex)
             sock.close()
             return
         if self.stopping:
             made[1].begin_stop()
 
-    # -- what a server of another kind says in its own words ---------------------------
+    # -- overridden by a server of another kind ------------------------------------------
 
     def believe(self, incoming: Incoming) -> None:
-        """Take from a message what a proxy says of its client; called if `asks_proxies`."""
+        """Apply a proxy's fields about its client to a message; called if `asks_proxies`."""
         forwarded.believe(incoming, self.settings)
 
     def refuse(self, client: tuple[str, int] | None, error: ProtocolError) -> bytes:
-        """Log that what a client sent is no acceptable request; return the answer to it."""
+        """Log that a client sent an unacceptable request; return the response to it."""
         answers.log_refused(client, error)
         return answers.refusal(error, self.date_line)
 
     def ends_by(self, error: BaseException) -> bool:
-        """Tell whether *error* ends the event loop, which raises it; otherwise it ends a request
-        only, as when a view says `sys.exit()`."""
+        """Tell whether *error* ends the event loop, which raises it; otherwise it ends only a
+        request, as `sys.exit()` in a view does."""
         return False
 
     def note_failure(self, sock: socket.socket, error: OSError) -> None:
@@ -422,12 +421,12 @@ class Server:
     # -- clock ------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        """Refresh the date and see to the connections that are due.
+        """Refresh the date and call `on_deadline` on the connections that are due.
 
-        PERF: one pass a second over a plain attribute, in place of a timer a request.
+        One pass a second over an attribute, in place of a timer for each request.
         """
         self.date_line = b"Date: %b\r\n" % formatdate(usegmt=True).encode()
-        # The first call is from a factory: the connection it makes is not in the set yet.
+        # The first call is from a factory, before its connection is in the set.
         first, self._ticker = self._ticker is None, None
         if first or self.connections or self._opening:
             self._ticker = self.loop.call_later(_TICK, self._tick)
@@ -437,7 +436,7 @@ class Server:
         ]:
             try:
                 connection.on_deadline()
-            except Exception:  # the others' deadlines hold all the same
+            except Exception:  # the deadlines of the other connections still hold
                 _logger.exception("A connection failed at its deadline.")
 
 
@@ -458,7 +457,7 @@ def _make_lanes(loop: asyncio.AbstractEventLoop, threads: Threads, callers: bool
 
 
 def _connection_limit(wanted: int) -> int:
-    """Return `wanted`, or what the descriptor limit leaves when the application has its share."""
+    """Return `wanted`, or the descriptor limit less the application's share, if that is lower."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted

@@ -1,9 +1,8 @@
-"""What a server may be told: frozen values with units, defaults and errors that teach.
+"""The settings of a server: frozen values with units and defaults, checked when they are made.
 
 The defaults follow those of trusted servers (nginx, Go, hyper, Node, gunicorn): every resource
-that a stranger can make us spend has a limit, every wait has a deadline.  Nothing here is looked
-up by a string elsewhere: a program passes a `ServerSettings`, and `from_mapping` and `from_env`
-turn text into one.
+that a client can make us use has a limit, every wait has a deadline.  A program passes a
+`ServerSettings`; `from_mapping` and `from_env` convert text to one.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ class FileMode(int):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one peer may make us hold.  Sizes in bytes.
+    """Limits on what one client can make the process keep.  Sizes in bytes.
 
-    How large a body may be is not here but in the application's ``MAX_CONTENT_LENGTH`` and in
+    The largest body is not here but in the application's ``MAX_CONTENT_LENGTH`` and in
     a route's ``max_content_length``.
     """
 
@@ -69,28 +68,28 @@ class Limits:
     pipeline: int = 16
     """Requests read ahead on one connection; then reading pauses."""
     turn: float = 0.005
-    """Seconds for which the requests or messages of one client, which came in one read, are worked
-    off one after the other; then others have their turn."""
+    """Seconds for which the requests or messages of one client that came in one read are handled in
+    a row; then other clients have their turn."""
     unread_body: int = 1024 * 1024 * _KIB
-    """Body bytes read and thrown away after an early answer; above it the connection is reset, and
-    a client that still sends may not see the answer. How long: see the timeouts."""
+    """Body bytes that are read and dropped after an early response; above it the connection is
+    reset, and a client that still sends may not see the response. See also the timeouts."""
     requests_per_connection: int = 10_000
-    """Requests answered on one connection; the last one says ``Connection: close``."""
+    """Requests on one connection; the response to the last one says ``Connection: close``."""
     connection_age: float = 3600.0
-    """Seconds a connection may live; the next answer then says ``Connection: close``."""
+    """Seconds that a connection may live; the next response then says ``Connection: close``."""
     max_connections: int = 10_000
     """Open connections of one process; at the limit idle ones are closed for new ones, and if there
     are none, accepting pauses."""
     max_websockets: int = 10_000
-    """Open WebSockets of one process; the next is answered 503 with ``Retry-After``."""
+    """Open WebSockets of one process; the next gets 503 with ``Retry-After``."""
     memory: int = 512 * 1024 * _KIB
-    """Bytes that the clients of one process together may make it hold: bodies that wait in memory,
-    and answers and messages that slow readers have not taken. Above it requests are answered 503
+    """Bytes that the clients of one process together may make it keep: bodies that wait in memory,
+    and responses and messages that slow clients have not read. Above it requests get 503
     with ``Retry-After``, and WebSockets that do not read are dropped at their next message."""
     requests_per_worker: int = 0
     """Requests after which a worker process is replaced by a new one; 0: never."""
     requests_per_worker_jitter: int = 0
-    """Up to so many more, by chance, so that workers are not all replaced at once."""
+    """Up to this many more, at random, so that workers are not all replaced at once."""
 
     def __post_init__(self) -> None:
         free = {"unread_body", "requests_per_worker", "requests_per_worker_jitter"}
@@ -99,35 +98,36 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long one peer may make us wait.  Seconds."""
+    """How long one client may make the server wait.  Seconds."""
 
     header: float = 10.0
-    """From the first byte of a request to the end of its header, however it drips."""
+    """From the first byte of a request to the end of its header section; then 408."""
     body_idle: float = 20.0
-    """Without any body byte."""
+    """Without a byte of the body; then 408."""
     body_rate: float = 500.0
-    """Bytes a second a body must keep up with, averaged over `body_rate_over` and the longest pause
-    in it; 0: no rate."""
+    """Bytes a second that a body must reach, averaged over `body_rate_over` and the longest pause
+    in it; 0: no minimum."""
     body_rate_over: float = 10.0
-    """Seconds the body rate is averaged over."""
+    """Seconds that the body rate is averaged over."""
     unread_body: float = 30.0
-    """Spent on throwing away the rest of a body nobody wants, so that a client which sends all of
-    it first (a proxy) sees the answer."""
+    """Spent on dropping the rest of an unwanted body, so that a client which sends all of
+    it first (a proxy) sees the response."""
     unread_idle: float = 5.0
-    """The same, without any byte of it."""
+    """The same, without a byte of it."""
     write: float = 30.0
-    """Without the peer taking any byte of an answer."""
+    """Without the client reading a byte of a response; then the connection is dropped."""
     keep_alive: float = 75.0
-    """Idle between two requests; keep it above the proxy's own limit."""
+    """Idle between two requests, then the connection is closed; set it above the proxy's own
+    limit."""
     boot: float = 120.0
-    """A worker may take to import the application and to start; then another is tried."""
+    """For a worker to import the application and to start; then another one is tried."""
     graceful: float = 10.0
-    """The whole of a stop: draining, running requests, hooks."""
+    """For the whole of a stop: draining, running requests, hooks."""
     drain: float = 0.0
-    """Between "not ready" and the end of accepting, for a balancer to notice."""
+    """Between "not ready" and the end of accepting, so that a load balancer notices."""
     linger: float = 1.0
-    """A stop leaves connections used within this time open for one more request; at least a second
-    those that have brought none."""
+    """A stop leaves connections that were used within this time open for one more request; those
+    without any request at least a second."""
 
     def __post_init__(self) -> None:
         _check_positive(self, allow_zero={"body_rate", "graceful", "drain", "linger"})
@@ -135,23 +135,23 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """The threads for ``def`` code. What they do: `waterspout.thread_stats`."""
+    """The threads for ``def`` code. `waterspout.thread_stats` shows their use."""
 
     views_min: int = 4
-    """Threads for requests that stay when idle."""
+    """Threads for requests that are kept when idle."""
     views_max: int = 40
-    """Threads at work on requests at the most; each request keeps its thread to its end."""
+    """Most threads that run requests at a time; each request keeps its thread to its end."""
     kept: int = 1000
-    """Threads besides, of requests that stream, serve a WebSocket or wait in ``async def`` code;
-    the next one is answered 503 with ``Retry-After``."""
+    """Further threads, of requests that stream, serve a WebSocket or wait in ``async def`` code;
+    the next one gets 503 with ``Retry-After``."""
     queue: int = 1000
-    """Requests waiting for a thread; the next one is answered 503 with ``Retry-After``."""
+    """Requests that wait for a thread; the next one gets 503 with ``Retry-After``."""
     idle: float = 30.0
-    """Seconds after which a thread above the minimum ends."""
+    """Seconds after which an idle thread above the minimum ends."""
     side: int = 4
     """Threads for the server's own file operations: bodies on disk, files of request handlers."""
     background: int = 40
-    """Threads for what a program hands to ``run_in_thread`` and ``spawn``; a thousand jobs may wait
+    """Threads for ``run_in_thread`` and ``spawn``; a thousand calls may wait
     for them."""
 
     def __post_init__(self) -> None:
@@ -165,7 +165,7 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Everything one server is told.  Immutable; `evolve` makes a changed copy.
+    """All settings of one server.  Immutable; `evolve` makes a changed copy.
 
     >>> ServerSettings(port=8000).evolve(workers=2).port
     8000
@@ -178,14 +178,14 @@ class ServerSettings:
     uds: str | None = None
     """Path of a UNIX socket, instead of host and port."""
     uds_mode: FileMode | int | None = FileMode(0o666)  # noqa: RUF009  # immutable
-    """Permission bits of the UNIX socket, in text octal (``0660``); None: what the umask leaves.
-    Whoever may write to it can connect: with the default a proxy under another user, too."""
+    """Permission bits of the UNIX socket, in text octal (``0660``); None: as the umask leaves them.
+    Who may write to it can connect: with the default also a proxy under another user."""
     fds: tuple[int, ...] = ()
     """Listening sockets inherited as file descriptors, instead of host and port."""
     backlog: int = 2048
     """Connections the kernel queues before they are accepted."""
     workers: int = 1
-    """Processes; above 1 gunicorn's arbiter looks after them."""
+    """Worker processes; above 1 they run under gunicorn's arbiter."""
     loop: str = "auto"
     """``"uvloop"``, ``"asyncio"``, or ``"auto"``: uvloop where it is installed."""
     certfile: str | None = None
@@ -209,15 +209,16 @@ class ServerSettings:
     reload_dirs: tuple[str, ...] = ()
     """Directories to watch besides the working directory."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks whose ``X-Forwarded-…`` fields are believed; ``"unix"``: whoever
-    connects to a UNIX socket, ``"*"``: whoever connects."""
+    """Addresses or networks whose ``X-Forwarded-…`` fields are trusted; ``"unix"``: any peer on a
+    UNIX socket, ``"*"``: any peer."""
     forwarded_fields: tuple[str, ...] = ("for", "proto")
-    """What they are believed about: ``"for"`` (the client's address), ``"proto"`` (the scheme),
+    """The fields that are trusted: ``"for"`` (the client's address), ``"proto"`` (the scheme),
     ``"host"``, ``"port"``, ``"prefix"``. Name only fields that your proxy always sets itself: many
-    hand on what the client wrote."""
+    pass on what the client wrote."""
     proxy_protocol: tuple[str, ...] = ()
     """Peers that begin each connection with a header of the PROXY protocol (version 1 or 2), which
-    names the client: addresses or networks, ``"unix"``, ``"*"``. Others are taken as they are."""
+    names the client: addresses or networks, ``"unix"``, ``"*"``. Others are the client
+    themselves."""
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
     threads: Threads = field(default_factory=Threads)
@@ -262,7 +263,7 @@ class ServerSettings:
     def trusts(self, peer: str) -> bool:
         """Return True if `peer` (an address, or ``""`` / a path for UNIX) is a trusted proxy.
 
-        SECURITY: empty by default, so ``X-Forwarded-For`` of a stranger is never believed
+        SECURITY: empty by default, so ``X-Forwarded-For`` of a client is never trusted
         (CVE-2019-12781 class).
         """
         return _is_among(peer, self.trusted_proxies, self._proxy_networks)
@@ -272,11 +273,11 @@ class ServerSettings:
         return _is_among(peer, self.proxy_protocol, self._preamble_networks)
 
     def trusts_hop(self, address: str) -> bool:
-        """Return True if what stands before `address` in ``X-Forwarded-For`` may be believed: it
-        is named as a proxy.
+        """Return True if the entry before `address` in ``X-Forwarded-For`` can be trusted:
+        `address` is named as a proxy.
 
-        SECURITY: ``"*"`` and ``"unix"`` say something of whoever connects to us, and nothing of
-        who connected to it; anybody can be a client.
+        SECURITY: ``"*"`` and ``"unix"`` trust the peer of the connection, and not the peer's own
+        client, which can be anybody.
         """
         found = _parsed(address)
         return found is not None and any(found in network for network in self._proxy_networks)
@@ -347,7 +348,7 @@ def _types(cls: type) -> dict[str, Any]:
 
 
 def _convert(name: str, value: Any, kind: Any) -> Any:
-    """Turn text into `kind`; leave what already fits."""
+    """Convert text to `kind`; return values of another type unchanged."""
     allowed = [part for part in get_args(kind) if part is not type(None)]
     optional = type(None) in get_args(kind)
     if value is None and optional:
@@ -433,7 +434,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise SettingsError(f"{name} is {value!r}; write one of {', '.join(choices)}.")
 
 
-@lru_cache(maxsize=256)  # PERF: 2 µs, and the same few proxies send everything
+@lru_cache(maxsize=256)  # PERF: 2 µs, and requests come from the same few proxies
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     """Return an address without its zone, an IPv4 one in IPv6's writing as what it is; None for
     what is none."""

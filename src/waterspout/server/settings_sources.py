@@ -1,4 +1,4 @@
-"""What the environment says of a server's settings, and where each value comes from."""
+"""The server's settings in the environment, and the source of each value, for people to read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OTHERS = frozenset(
     "APP DEBUG DROPIN ENV_FILE EXTRA_FILES EXCLUDE_PATTERNS FD".split()  # noqa: SIM905
 )
 _GROUPS = {"limits": Limits, "timeouts": Timeouts, "threads": Threads}
-#: Fields that text cannot name.
+#: Fields that cannot be written as text.
 _NOT_TEXT = frozenset({"ssl_context"})
 
 
@@ -33,7 +33,7 @@ class Setting(NamedTuple):
     """As in the documentation: ``port``, ``timeouts.graceful``."""
     default: Any
     about: str
-    """One sentence, with the unit; empty where the source is not at hand."""
+    """One sentence, with the unit; empty where the source code is not available."""
 
     @property
     def variable(self) -> str:
@@ -55,7 +55,7 @@ def values(settings: ServerSettings) -> dict[str, Any]:
 
 
 def described() -> list[Setting]:
-    """Return what can be set by the environment, in the order of the documentation."""
+    """Return the settings that the environment can set, in the order of the documentation."""
     about = _docstrings()
     return [
         Setting(name, default, about.get(name, "") + _unit(name))
@@ -83,7 +83,7 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
 def sources(
     layers: Sequence[tuple[str, ServerSettings]], environ: Mapping[str, str]
 ) -> Iterator[tuple[Setting, Any, str]]:
-    """Yield each setting with the value that holds and where it comes from.
+    """Yield each setting with its value and the source of that.
 
     Args:
         layers: A name and the settings with everything up to it, from the environment on.
@@ -105,7 +105,7 @@ def _unit(name: str) -> str:
 
 @cache
 def _docstrings() -> dict[str, str]:
-    """Return the texts that stand behind the fields of the settings' classes."""
+    """Return the docstrings after the fields of the settings' classes."""
     try:
         tree = ast.parse(inspect.getsource(definitions))
     except OSError:

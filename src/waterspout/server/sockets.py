@@ -1,9 +1,9 @@
 """Listening sockets: TCP on every address of a host, UNIX, or inherited from a parent.
 
-`open_listeners` is the one door.  It takes, in this order: descriptors of the settings,
-descriptors of the environment (``WATERSPOUT_FD`` of our reloader, ``LISTEN_FDS`` of systemd's
-socket activation), the UNIX path, host and port.  What cannot be opened is a `ListenError`
-whose text says who is in the way and what to do.
+`open_listeners` takes, in this order: descriptors of the settings, descriptors of the environment
+(``WATERSPOUT_FD`` of our reloader, ``LISTEN_FDS`` of systemd's socket activation), the UNIX path,
+host and port.  A socket that cannot be opened raises `ListenError`, whose text names the program in
+the way and the remedy.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .settings import ServerSettings
 FD_VARIABLE = "WATERSPOUT_FD"
 _SD_FIRST = 3  # sd_listen_fds(3): the first descriptor systemd hands over
 _EVERYWHERE = frozenset({"", "*"})
-# A peer that vanished without a word is found after about two minutes.
+# Keep-alive probes find a peer that has vanished after about two minutes.
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
 
 class ListenError(OSError):
-    """The server cannot listen where it was told to; the text says why and what to do."""
+    """The server cannot listen at the given address; the text says why and what to do."""
 
 
 @dataclass(eq=False)
@@ -76,7 +76,7 @@ def open_listeners(
     """Return the listening sockets `settings` and the environment ask for.
 
     The variables that hand descriptors over are removed from `environ` (default: the
-    process's), so that children do not take them for theirs.  Raises `ListenError`.
+    process's), so that children do not use them.  Raises `ListenError`.
     """
     numbers = settings.fds or take_inherited(os.environ if environ is None else environ)
     if numbers:
@@ -87,7 +87,7 @@ def open_listeners(
 
 
 def take_inherited(environ: MutableMapping[str, str]) -> tuple[int, ...]:
-    """Return the descriptors a parent handed over, and forget the variables that say so.
+    """Return the descriptors that a parent process handed over, and remove their variables.
 
     Raises `ListenError` for variables whose values are not descriptor numbers.
     """
@@ -186,7 +186,7 @@ def _bind(family: socket.AddressFamily, address: _Address, *, beside_v4: bool) -
 
 
 def _prepare_accepted(sock: socket.socket) -> None:
-    """Set what accepted connections inherit from their listener (on Linux, all of it)."""
+    """Set options that accepted connections inherit from their listener (on Linux, all of them)."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE:
@@ -241,7 +241,7 @@ def _listen_unix(path: str, settings: ServerSettings) -> Listener:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket file nobody listens on; refuse anything else."""
+    """Remove a socket file that has no listener; raise for anything else."""
     try:
         mode = os.stat(path).st_mode
     except OSError:

@@ -1,8 +1,8 @@
-"""WebSockets on our server: what becomes of a connection whose upgrade is accepted.
+"""WebSockets on our server: the connection of an accepted upgrade.
 
-`Upgrading` stands for the client until then. Accepting writes the 101, takes the transport
-from the HTTP connection (`Connection.detach`) and gives it a `SocketConnection`, so that HTTP
-connections know nothing of frames.
+`Upgrading` is the client's upgrade until then. Accepting writes the 101, takes the transport
+from the HTTP connection (`Connection.detach`) and gives it to a `SocketConnection`, so that HTTP
+connections need no code for frames.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class SocketConnection(Wire):
         self._close_timeout = settings.close_timeout
         self._frames: list[bytes] = []  # written at the end of the loop's turn
         self._size = 0
-        self._pong: bytes | None = None  # for a client that does not read
-        self._heard = True  # something came since a ping
-        self._answer_due = NEVER  # until when something has to have come
+        self._pong: bytes | None = None  # the latest, for a client that does not read
+        self._heard = True  # bytes came since the last ping
+        self._answer_due = NEVER  # deadline for the next bytes
         self._held = False
-        self._waits_for_turn = False  # not all of a read was looked at
+        self._waits_for_turn = False  # a read was not handled completely
         link.turn = self.limits.turn
         link.on_long_read = self._wait_for_turn
         if settings.max_fragments is not None:
@@ -88,7 +88,7 @@ class SocketConnection(Wire):
         self.deadline = self._next_ping
 
     def begin(self, transport: asyncio.Transport, head: bytes, rest: bytes) -> None:
-        """Take over *transport*: write the answer, and keep what came behind the request."""
+        """Take over *transport*: write the response, and keep the bytes after the request."""
         self.transport = transport
         self.server.connections.add(self)
         self.server.websockets += 1
@@ -103,14 +103,14 @@ class SocketConnection(Wire):
     # -- receiving -------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
+        """Parse bytes from the client."""
         self._heard = True
         link = self.link
         if link.ended:
             self.throw_away(len(data))
             return
         if link.paused and not self._held:
-            # Only now: most pauses are over before anything comes.
+            # Only now: most pauses are over before bytes arrive.
             self._held = True
             self.hold_reading()
         link.feed(data)
@@ -118,15 +118,15 @@ class SocketConnection(Wire):
             self._after_input()
 
     def eof_received(self) -> bool:
-        """The client sends no more: there is no half-open WebSocket."""
+        """Close: there is no half-open WebSocket."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed, by either side."""
+        """Note that the connection is closed, by either side."""
         super().connection_lost(exc)
         self.server.websockets -= 1
         if self.link.paused or self._waits_for_turn:
-            # What it has sent is still read, if that does not take too long.
+            # Frames that it has sent are still read, if that does not take too long.
             self.loop.call_later(self._close_timeout, self.link.feed_eof)
         else:
             self.link.feed_eof()
@@ -134,7 +134,7 @@ class SocketConnection(Wire):
             self.server.connections.discard(self)
 
     def pause(self) -> None:
-        """Tell the sink nothing for a while."""
+        """Stop calling the sink."""
         self.link.paused = True
 
     def resume(self) -> None:
@@ -152,7 +152,7 @@ class SocketConnection(Wire):
             self.release_reading()
 
     def _wait_for_turn(self) -> None:
-        """Let others have their turn before the rest of a read is looked at."""
+        """Let other connections have their turn before the rest of a read is handled."""
         if not self._waits_for_turn:
             self._waits_for_turn = True
             if not self._held:
@@ -187,7 +187,7 @@ class SocketConnection(Wire):
         return None
 
     def _check_unsent(self) -> None:
-        """Drop a client that lets too much wait. SECURITY: it would fill our memory."""
+        """Drop a client with too many unsent bytes. SECURITY: it would fill our memory."""
         limit = self.settings.max_unsent
         unsent = self.transport.get_write_buffer_size() + self._size
         self.count_unsent(unsent)
@@ -221,7 +221,7 @@ class SocketConnection(Wire):
         self.deadline = self.loop.time() + self._close_timeout
 
     def finished(self) -> None:
-        """Whoever used the connection needs it no longer."""
+        """Note that the user needs the connection no longer."""
         self._user = None
         if self.lost:
             self.server.connections.discard(self)
@@ -241,7 +241,7 @@ class SocketConnection(Wire):
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting frames."""
         frames = self._frames
         if frames:
             self._frames = []
@@ -258,22 +258,22 @@ class SocketConnection(Wire):
                 self._write(frame)
 
     def resume_writing(self) -> None:
-        """The client has caught up."""
+        """Write again: the client has caught up."""
         super().resume_writing()
         pong, self._pong = self._pong, None
         if pong is not None:
             self._write(pong)
 
     def _farewell(self) -> None:
-        """The closing handshake is complete, or the client broke the protocol."""
+        """Close: the closing handshake is complete, or the client broke the protocol."""
         if not self.closing:
-            # After a breach there may be input that nobody reads; see `Wire`.
+            # After a protocol error there may be unread input; see `Wire`.
             self.close(read_on=not self.link.clean)
 
     # -- the server's view ---------------------------------------------------------------
 
     def on_deadline(self) -> None:
-        """A ping is due, or what was waited for has not come."""
+        """Send a due ping, or close because of a passed time limit."""
         if self.overdue():
             return
         if self.shut or not self.link.open:
@@ -282,7 +282,7 @@ class SocketConnection(Wire):
         now = self.loop.time()
         if self._answer_due <= now:
             self._answer_due = NEVER
-            if not (self._heard or self._held):  # while we do not read, no answer is read
+            if not (self._heard or self._held):  # a pong cannot be read while reading is paused
                 self.link.fail(1011, "no answer to a ping")
                 self._write_control()
                 self._farewell()
@@ -296,21 +296,21 @@ class SocketConnection(Wire):
         self.deadline = min(self._next_ping, self._answer_due)
 
     def close_written(self) -> None:
-        """Close without a closing handshake, when the client has taken what was sent, for which
-        it has as long as for one."""
+        """Close without a closing handshake, after the client has read what was sent, within the
+        close time limit."""
         if self.shut:
             return
         self.close(read_on=False)
         self.deadline = self.loop.time() + self._close_timeout
 
     def begin_stop(self) -> None:
-        """Let the user say goodbye; half of the grace time is for the client's answer."""
+        """Let the user close; half of the grace time is for the client's close frame."""
         self._close_timeout = min(self._close_timeout, self.timeouts.graceful / 2)
         self.loop.call_later(self._close_timeout, self._drop)
         self.sink.on_stop()
 
     def _drop(self) -> None:
-        """Wait no longer for the client's goodbye; the user still has its time."""
+        """Stop waiting for the client's close frame; the user still has its time."""
         super().abort()
 
     def abort(self) -> None:
@@ -321,10 +321,9 @@ class SocketConnection(Wire):
 
 
 class Upgrading:
-    """A client that asked for a WebSocket (`websockets.transport.Upgrade`).
+    """A client that requested a WebSocket (`websockets.transport.Upgrade`).
 
-    Raises 503 at the limit of WebSockets, and 400, 405 or 426 if its opening handshake is not as it
-    should be.
+    Raises 503 at the limit of WebSockets, and 400, 405 or 426 for an invalid opening handshake.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The logger "werkzeug": where `run_simple` says that it serves, and logs requests.
+"""The logger "werkzeug", to which `run_simple` logs its start and its requests.
 
-Programs know it from Werkzeug's server: its level silences the lines, a filter hides some of
-them, a handler sends them elsewhere.
+Programs know it from Werkzeug's server: they set its level, or add filters and
+handlers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ logger = logging.getLogger("werkzeug")
 
 
 def announce(server: Server) -> None:
-    """Write the start lines, in Werkzeug's words: tools wait for them."""
+    """Write the start lines in Werkzeug's format, which tools wait for."""
     for url in server.urls:
         logger.info(" * Running on %s", url)
     logger.info("Press CTRL+C to quit")

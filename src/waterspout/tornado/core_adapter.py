@@ -185,6 +185,7 @@ def endpoint_of(
 
 
 def _rule_options(endpoint: Endpoint, *, stream: bool) -> Endpoint:
+    endpoint.takes_message = True  # type: ignore[attr-defined]  # as below
     # As in Tornado, a handler goes on when its client has left, unless it says otherwise.
     endpoint.rule_options = {  # type: ignore[attr-defined]  # functions take attributes
         "stream": stream,

@@ -97,6 +97,11 @@ class BlockingWebSocket:
                 return
 
     @property
+    def socket(self) -> WebSocket:
+        """The same WebSocket for code on its event loop."""
+        return self._socket
+
+    @property
     def accepted(self) -> bool:
         """Whether the handshake was accepted."""
         return self._socket.accepted

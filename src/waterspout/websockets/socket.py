@@ -67,6 +67,7 @@ class WebSocket:
         """Whether the handshake was accepted."""
         self.subprotocol: str | None = None
         """The subprotocol agreed on."""
+        self._close_callbacks: list[Callable[[], object]] = []
         self.close_code: int | None = None
         """Once it is closed: the code, see `WebSocketClosed`."""
         self.close_reason: str | None = None
@@ -153,6 +154,20 @@ class WebSocket:
             self._broken = True
             raise self._closed() from None
 
+    def send_soon(self, message: str | bytes) -> Awaitable[None] | None:
+        """Send a message without waiting, on the thread of `loop`. What is returned, if anything,
+        is to be awaited before the next: the client does not keep up.
+
+        Raises `RuntimeError` before the handshake is accepted, `WebSocketClosed`.
+        """
+        if not self.accepted:
+            raise RuntimeError("The WebSocket is not accepted yet.")
+        try:
+            return self._end.send_message(message)
+        except WebSocketClosed:
+            self._broken = True
+            raise self._closed() from None
+
     async def receive_json(self) -> Any:
         """Return the next message as the app's JSON provider reads it; `ValueError` if it is not
         JSON."""
@@ -184,6 +199,18 @@ class WebSocket:
             raise StopAsyncIteration from None
 
     # -- the end ---------------------------------------------------------------------------
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it lives on."""
+        return self._loop
+
+    def add_close_callback(self, callback: Callable[[], object]) -> None:
+        """Call *callback* once when the connection has ended, on the thread of `loop`."""
+        if self.close_code is not None:
+            self._loop.call_soon_threadsafe(callback)
+        else:
+            self._close_callbacks.append(callback)
 
     @property
     def closed(self) -> bool:
@@ -259,6 +286,9 @@ class WebSocket:
             self._over.set_result(None)
         if self.when_closed is not None:
             self.when_closed()
+        callbacks, self._close_callbacks = self._close_callbacks, []
+        for callback in callbacks:
+            callback()
 
     def on_stop(self) -> None:
         """Close the socket: the server stops, or the function was cancelled."""

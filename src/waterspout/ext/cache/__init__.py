@@ -29,6 +29,7 @@ from waterspout import Response, current_app
 from waterspout.sessions import SessionUse
 
 from ..driving import drive
+from ..handler_methods import is_handler
 from ..outage import Outage
 from . import backends, handlers, keys, privacy
 from .asking import Asking
@@ -244,6 +245,9 @@ class Cache(Asking):
 
             @functools.wraps(function)
             def called(*args: Any, **kwargs: Any) -> Any:
+                if is_handler(args) and self.would_block():
+                    return self._answer_handler(rule, function, args, kwargs)
+
                 async def call() -> Any:
                     return function(*args, **kwargs)
 
@@ -257,11 +261,22 @@ class Cache(Asking):
         rule.decorated = decorated
         return decorated  # type: ignore[no-any-return]  # it is called as the function is
 
+    async def _answer_handler(
+        self, rule: Rule, function: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """Return what a handler's `def` method does, on the event loop."""
+
+        async def call() -> Any:
+            value = function(*args, **kwargs)
+            return await value if inspect.isawaitable(value) else value
+
+        return await self._answer(self.on_loop(), rule, args, kwargs, call)
+
     async def _answer(
         self, store: Store, rule: Rule, args: Any, kwargs: Any, call: Callable[[], Any]
     ) -> Any:
         """Return a call's value, from the cache or from the function."""
-        handler = args[0] if rule.is_view and handlers.is_handler(args) else None
+        handler = args[0] if rule.is_view and is_handler(args) else None
         if self._outage.is_on() or rule.bypasses(args[1:] if handler else args, kwargs):
             return await call()
         try:
@@ -319,7 +334,7 @@ class Cache(Asking):
         call: Callable[[], Any],
     ) -> Any:
         """Call the function, and keep its value if it may be kept."""
-        handler = args[0] if rule.is_view and handlers.is_handler(args) else None
+        handler = args[0] if rule.is_view and is_handler(args) else None
         written = handlers.watch(handler) if handler else None
         with SessionUse() as session:
             value = await call()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["Written", "is_handler", "replay", "watch"]
+__all__ = ["Written", "replay", "watch"]
 
 #: Fields that belong to one answer, not to its content.
 _OF_ONE = {"date", "content-length", "server"}
@@ -17,11 +17,6 @@ class Written(NamedTuple):
     reason: str
     fields: list[tuple[str, str]]
     body: bytes
-
-
-def is_handler(args: tuple[Any, ...]) -> bool:
-    """Tell whether a function's arguments begin with a request handler."""
-    return bool(args) and hasattr(args[0], "SUPPORTED_METHODS") and hasattr(args[0], "write_error")
 
 
 def _taken(handler: Any) -> Written | None:

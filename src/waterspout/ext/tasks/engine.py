@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from .. import needs_extra
+from ..home_loop import Home
 from .brokers import Broker, make_broker
 from .brokers.base import Absence
 from .brokers.memory import MemoryBroker
 from .errors import TasksUnavailable
-from .home import Home
 from .periodic import Entry, run_entry
 from .schedules import zone_named
 from .settings import Settings

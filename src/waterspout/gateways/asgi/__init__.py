@@ -1,9 +1,9 @@
-"""The ASGI door (ASGI 3.0): ``await app(scope, receive, send)``, under uvicorn, granian,
+"""The ASGI gateway (ASGI 3.0): ``await app(scope, receive, send)``, under uvicorn, granian,
 hypercorn and other servers.
 
-The same pipeline as on the native server, driven in the server's loop. Limits and timeouts of
-the connection are the server's business; those of the body and the route are kept here.
-`scopes` translates between ASGI's words and ours, `body` receives, `cycle` runs and sends.
+It runs the same pipeline as the native server, on the ASGI server's loop. Limits and timeouts of
+the connection are the server's; those of the body and the route are applied here.
+`scopes` converts scopes and messages, `body` receives, `cycle` runs and sends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _GRACE = 10.0  # seconds for spawned work and stop hooks
 
 
 async def serve(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one ASGI scope: a request, a WebSocket, or the lifespan of the process.
+    """Handle one ASGI scope: a request, a WebSocket, or the lifespan of the process.
 
     Raises `ValueError` for a scope type that ASGI 3 does not define.
     """

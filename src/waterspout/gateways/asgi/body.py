@@ -1,4 +1,4 @@
-"""A request body under ASGI: received whole (bounded, spooled), or piece by piece."""
+"""A request body under ASGI, received whole (limited, spooled) or piece by piece."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _logger = logging.getLogger("waterspout.server")
 
 
 class RequestBody:
-    """What `receive` gives of one request: its body, and then that the client has gone.
+    """Reads `receive` for one request: its body, and then the client's disconnection.
 
     It is also the channel of a route that streams.
     """
@@ -33,15 +33,15 @@ class RequestBody:
         self._total = 0
         self._gone = asyncio.Event()
         self._ended = asyncio.Event()
-        #: Bytes it may have, None for no limit.
+        #: Most bytes it may have, None for no limit.
         self.limit: int | None = None
-        #: All of it was received.
+        #: Whether all of it was received.
         self.complete = not _announced(exchange)
         if self.complete:
             self._ended.set()
 
     async def collect(self) -> HTTPException | None:
-        """Receive all of it and give it to the message. Return the error to answer with if it is
+        """Receive all of it and set it on the message. Return an error response if it is
         above the limit or cannot be stored; then the rest is not read.
 
         Raises `ClientDisconnected`.
@@ -60,7 +60,7 @@ class RequestBody:
                     await exchange.spool(self._lanes.files)
             if exchange.unwritten:
                 await exchange.spool(self._lanes.files)
-        except OSError as error:  # of a full disk most likely
+        except OSError as error:  # a full disk, most likely
             _logger.error("A request body could not be stored: %s", error)
             exchange.discard_body()
             return InsufficientStorage()
@@ -78,14 +78,14 @@ class RequestBody:
         return b""
 
     async def watch(self) -> None:
-        """Wait until the client goes away; noticed only once the body was received."""
+        """Wait until the client disconnects; that is noticed only after the body was received."""
         await self._ended.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone.set()
 
     async def disconnected(self) -> None:
-        """Wait until somebody noticed that the client has gone."""
+        """Wait until the disconnection of the client has been noticed."""
         await self._gone.wait()
 
     async def _next(self) -> bytes:
@@ -105,7 +105,7 @@ class RequestBody:
 
 
 def _announced(exchange: Exchange) -> bool:
-    """Tell whether there may be a body: ASGI does not say, so its header fields must."""
+    """Tell whether there may be a body: ASGI does not say, so the header fields decide."""
     incoming = exchange.incoming
     if incoming.method not in ("GET", "HEAD"):
         return True

@@ -1,10 +1,9 @@
-"""One request of an ASGI server: run where its plan says, answered by `send`.
+"""The life of one request under an ASGI server: receive, run the pipeline, send.
 
 Theory of operation. The server's task receives the body and then waits for two tasks: *work*
-runs the pipeline and sends the answer, *watch* notices that the client has gone and cancels the
-work if the route wants that. Whatever happens, three things happen once: the response is
-closed, the request's teardown functions run, and nothing is sent after the answer of a time
-limit (504).
+runs the pipeline and sends the response, *watch* detects that the client has disconnected and
+cancels the work if the route wants that. Whatever happens, the response is closed once, the
+request's teardown functions run once, and nothing is sent after the response of a time limit (504).
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from ...server.error_responses import (
     own_answer,
 )
 from ...server.exchange import ChannelReader, Exchange, RefusedBody
-from ...server.http1.body_pieces import AsyncPieces, SyncPieces, first_piece, pieces
+from ...server.http1.body_pieces import AsyncPieces, SyncPieces, first_pieces, pieces
 from ...server.http1.runner import wsgi_response
 from .body import RequestBody
 from .scopes import Receive, Scope, Send, header_pairs, message_of
@@ -53,8 +52,12 @@ if TYPE_CHECKING:
 __all__ = ["Answer"]
 
 
+#: Pieces that a `def` body may be ahead of the server, which has a buffer of its own.
+_AHEAD = 4
+
+
 class Answer:
-    """Takes one ``http`` scope to its end."""
+    """Handles one ``http`` scope to its end."""
 
     def __init__(self, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
         self.app = app
@@ -66,12 +69,12 @@ class Answer:
         self.body = RequestBody(exchange, receive, self.lanes)
         exchange.incoming.peer = self
         self.started = False
-        #: Gets an error that the program lets out, instead of the log; for test clients.
+        #: Called with an error that the program raises, instead of logging it; for test clients.
         self.on_error: Callable[[Exception], None] | None = None
         self._late: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Receive the body, run the pipeline, send the answer."""
+        """Receive the body, run the pipeline, send the response."""
         exchange = self.exchange
         if not self.app._waterspout_needs_wsgi:
             exchange.ctx = ctx = receive_message(self.app, exchange.incoming)
@@ -119,7 +122,7 @@ class Answer:
             return
         plan = exchange.plan
         incoming: Any = exchange.incoming
-        ctx = exchange.ctx  # of a mounted application it may be
+        ctx = exchange.ctx  # possibly that of a mounted application
         body.limit = (self.app if ctx is None else ctx.app)._waterspout_body_limit(plan)
         if plan is not None and plan.stream:
             incoming.channel = body
@@ -131,7 +134,7 @@ class Answer:
                 exchange.ctx.request.routing_exception = error
 
     async def _watch(self, work: asyncio.Task[None]) -> None:
-        """Cancel the work of a client that went away, unless it is to be finished."""
+        """Cancel the work for a client that has disconnected, unless the route finishes it."""
         await self.body.watch()
         exchange = self.exchange
         exchange.abandoned = True
@@ -140,24 +143,25 @@ class Answer:
         answering = self.started
         if exchange.early is not None:
             exchange.early.cancel()
-            answering = False  # the endpoint's task has other things to do
+            answering = False  # the endpoint's task has other work to do
         if answering or exchange.ends_with_client():
             work.cancel()
 
     async def disconnected(self) -> None:
-        """Wait until somebody noticed that the client has gone."""
+        """Wait until the disconnection of the client has been noticed."""
         await self.body.disconnected()
 
     def when_gone(self, ctx: RequestContext, callback: Callable[[], object]) -> None:
-        """Call *callback* if the client goes away before the request is answered."""
+        """Call *callback* if the client disconnects before the response is complete."""
         self.exchange.on_gone = callback
 
     def thread_of(self, ctx: RequestContext) -> RequestThread | None:
-        """Return the thread and the context of the request of *ctx*, if it is still the one."""
+        """Return the thread and the context of the request of *ctx*, while it is the current
+        one."""
         return self.driver.thread if self.exchange.ctx is ctx else None
 
     def _overrun(self, work: asyncio.Task[None]) -> None:
-        """The route's time limit has passed: 504, and the view's answer is not wanted."""
+        """The route's time limit has passed: send 504 and drop the view's response."""
         exchange = self.exchange
         if self.started or exchange.abandoned or work.done():
             return
@@ -172,8 +176,9 @@ class Answer:
     # -- running -------------------------------------------------------------------
 
     async def _work(self) -> None:
-        """Make and send the answer: the guard of a request's work. What nobody has made an answer
-        of becomes a 500, or after the head goes to the server, which cuts the connection."""
+        """Make and send the response: the guard of a request's work. An error that nothing has
+        handled becomes a 500; after the header section it is raised to the server, which closes the
+        connection."""
         try:
             await self._run()
         except NoThread as error:
@@ -197,7 +202,7 @@ class Answer:
 
     @property
     def driver(self) -> LoopDriver:
-        """What calls the functions of the request, in its context and in one thread."""
+        """Return what calls the functions of the request, in its context and in one thread."""
         driver = self.exchange.driver
         assert driver is not None
         return driver
@@ -241,12 +246,12 @@ class Answer:
         try:
             if not self._keeps(outgoing):
                 await self._through(self._end())
-                enter(None)  # a body that is made while it is sent finds no ended request
-        finally:  # if the client has left meanwhile, the answer is only closed
+                enter(None)  # a body that is made while it is sent must not find an ended request
+        finally:  # if the client has disconnected meanwhile, the response is only closed
             await self._deliver(response, outgoing)
 
     async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
-        """Send the answer of an endpoint that goes on working."""
+        """Send the response of an endpoint that goes on working."""
         exchange = self.exchange
         exchange.early = asyncio.current_task()
         self.driver.begin()
@@ -260,7 +265,7 @@ class Answer:
             response, outgoing = await step
         except asyncio.CancelledError:
             if step.done() and not step.cancelled() and step.exception() is None:
-                self.exchange.abandoned = True  # what it has made is closed, not sent
+                self.exchange.abandoned = True  # its response is closed, not sent
                 await self._through(self._deliver(*step.result()))
             raise
         await self._deliver(response, outgoing)
@@ -297,7 +302,7 @@ class Answer:
             result = self.app.response_class(body, content_type=kind)
         return result, encoded(self.app, self.exchange, result)
 
-    # -- the answer ------------------------------------------------------------------
+    # -- the response ----------------------------------------------------------------
 
     def _streams(self, outgoing: Outgoing) -> bool:
         return outgoing.body is None and not self.exchange.is_head
@@ -310,7 +315,7 @@ class Answer:
         return ctx.outlasts_body()
 
     async def _deliver(self, response: Any, outgoing: Outgoing) -> None:
-        """Send an answer, unless nobody wants it any more, close it, and end the request if it was
+        """Send a response unless it was abandoned, close it, and end the request if it was
         kept for its body."""
         keeps = self._keeps(outgoing)
         try:
@@ -329,14 +334,14 @@ class Answer:
                 await self._through(close_in_thread(response, thread))
             return
         try:
-            body = pieces(response, thread)
+            body = pieces(response, thread, _AHEAD)
         except LaneFull as error:
             await self._through(close_in_thread(response, thread))
             raise NoThread(str(error)) from None
         sending = self._send_body(outgoing, body)
         if isinstance(body, AsyncPieces):
             await sending
-        else:  # the thread is in the request's context: who sends is in another one
+        else:  # the thread is in the request's context; the sender runs in another one
             await run_beside(sending, body.context)
 
     async def _send_body(self, outgoing: Outgoing, body: AsyncPieces | SyncPieces) -> None:
@@ -353,7 +358,7 @@ class Answer:
             await close_quietly(self.app, ctx, self.driver)
 
     async def _through(self, ending: Coroutine[Any, Any, None]) -> None:
-        """Await what must be done to its end, whoever cancels us meanwhile."""
+        """Await something to its end, even if this task is cancelled meanwhile."""
         thread = self.driver.thread
         thread.must_finish = True
         await see_through(task_in(thread.context, ending))
@@ -385,23 +390,24 @@ class Answer:
 
     async def _send_stream(self, outgoing: Outgoing, body: AsyncPieces | SyncPieces) -> None:
         left = outgoing.length if has_body(outgoing.status) else 0
-        piece = await first_piece(body)
+        batch = await first_pieces(body)
         with suppress(_ClientGone):
             await self._send_head(outgoing)
-            while piece is not None and left != 0:
-                if piece:
+            while batch is not None and left != 0:
+                for piece in batch:
+                    data = piece if left is None else piece[:left]
                     if left is not None:
-                        piece = piece[:left]
-                        left -= len(piece)
-                    message = {"type": "http.response.body", "body": piece, "more_body": True}
-                    await self._put(message)
-                piece = await anext(body, None)
+                        left -= len(data)
+                    if data:
+                        message = {"type": "http.response.body", "body": data, "more_body": True}
+                        await self._put(message)
+                batch = await body.take()
             await self._put({"type": "http.response.body", "body": b""})
 
     async def _put(self, message: dict[str, Any]) -> None:
         try:
             await self.send(message)
-        except OSError as error:  # ASGI: it may say so that the client has gone
+        except OSError as error:  # ASGI: `send` may raise it when the client has gone
             raise _ClientGone from error
 
 

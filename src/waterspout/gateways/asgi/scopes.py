@@ -1,4 +1,4 @@
-"""Between ASGI's words and ours: scopes become messages, heads become header pairs."""
+"""Conversions: ASGI scopes to messages, response header sections to ASGI's pairs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def message_of(scope: Scope) -> Incoming:
             _pair(scope.get("server")),
         ),
     )
-    # The server decoded the path, and has (by the specification) put the prefix before it.
+    # The server has decoded the path and, as the specification says, put the prefix before it.
     incoming.path = _below(path, incoming.root_path.rstrip("/"))
     return incoming
 
@@ -43,8 +43,8 @@ def _below(path: str, root: str) -> str:
 
 
 def header_pairs(head: bytes, *, closes: bool = False) -> list[tuple[bytes, bytes]]:
-    """Return the fields of an answer's head as ASGI wants them: names in lower case. With *closes*
-    the connection is to be closed behind it."""
+    """Return the header fields of a response as ASGI's pairs, names in lower case. With *closes*
+    the connection is to be closed after it."""
     pairs = [(b"connection", b"close")] if closes else []
     for line in head.split(b"\r\n")[1:]:
         if line:

@@ -1,8 +1,8 @@
 """WebSockets of an ASGI server: the ``websocket`` scope.
 
-The server has checked the opening handshake, and has frames, pings and compression to itself;
-we get messages. A refusal is the answer of the pipeline, where the server can send one (the
-extension ``websocket.http.response``); otherwise the client gets the server's own 403.
+The server has checked the opening handshake, and handles frames, pings and compression;
+this code receives messages. A refusal is the response of the pipeline, where the server can send
+one (the extension ``websocket.http.response``); otherwise the client gets the server's own 403.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DENIAL = "websocket.http.response"
 
 
 class SocketAnswer(Answer):
-    """Takes one ``websocket`` scope to its end; the `Upgrade` of its client."""
+    """Handles one ``websocket`` scope to its end; the `Upgrade` of its client."""
 
     def __init__(self, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
         http_scope = {**scope, "method": "GET"}
@@ -58,7 +58,7 @@ class SocketAnswer(Answer):
                 await self._end_of_client.ended()
 
     def upgrade(self, incoming: Incoming, settings: SocketSettings) -> SocketAnswer:
-        """Return the WebSocket that is asked for: this."""
+        """Return the WebSocket that is requested: this object."""
         self._settings = settings
         return self
 
@@ -71,7 +71,7 @@ class SocketAnswer(Answer):
         """
         settings = self._settings
         caps = capped(self.app, self.exchange.incoming, sink, settings)
-        self.exchange.abandoned = True  # there will be no HTTP answer
+        self.exchange.abandoned = True  # no HTTP response follows
         self.exchange.status = 101
         event = {
             "type": "websocket.accept",
@@ -115,7 +115,7 @@ class AsgiEnd:
         self._goodbye: asyncio.Task[None] | None = None
 
     async def _listen(self) -> None:
-        """Tell the sink what arrives, as long as it is not paused."""
+        """Pass on to the sink what arrives, unless paused."""
         while not self._closed:
             await self._going.wait()
             event = await self._receive()
@@ -165,21 +165,21 @@ class AsgiEnd:
             raise WebSocketClosed() from None
 
     def send_control(self, opcode: int, data: bytes) -> None:
-        """Nothing to do: pings are the server's business."""
+        """Do nothing: pings are the server's task."""
 
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
         return self._closed
 
     def abort(self) -> None:
-        """Close: ASGI has nothing harder."""
+        """Close normally: ASGI cannot drop a connection."""
         self.leave(1011, "")
 
-    close_written = abort  # behind what was sent
+    close_written = abort  # after what was sent
 
     def leave(self, code: int | None, reason: str) -> None:
-        """Say goodbye; the server waits for the client's. `ValueError` for a code that may not be
-        sent: servers then drop the connection, or send it."""
+        """Close; the server waits for the client's close frame. `ValueError` for a code that may
+        not be sent: servers would drop the connection, or send it."""
         if code is not None and not is_sendable(code):
             raise ValueError(f"{code} is no close code that may be sent (RFC 6455 §7.4).")
         if not self._closed:
@@ -195,7 +195,7 @@ class AsgiEnd:
             pass
 
     def pause(self) -> None:
-        """Tell the sink nothing for a while."""
+        """Stop calling the sink."""
         self._going.clear()
 
     def resume(self) -> None:
@@ -203,15 +203,15 @@ class AsgiEnd:
         self._going.set()
 
     def finished(self) -> None:
-        """Whoever used the connection needs it no longer."""
+        """Note that the user needs the connection no longer."""
 
     async def ended(self) -> None:
-        """See that a goodbye is sent, and listen no more."""
+        """Wait until a close frame is sent, and stop listening."""
         self._listener.cancel()
         tasks = {self._listener} if self._goodbye is None else {self._listener, self._goodbye}
         await asyncio.wait(tasks)
 
 
 async def _nothing() -> Any:
-    """Receive nothing of a request: it has no body, and `AsgiEnd` hears when the client goes."""
+    """Receive nothing: the request has no body, and `AsgiEnd` receives the disconnection."""
     await asyncio.Event().wait()

@@ -17,7 +17,7 @@ from ...concurrency.thread_pools import LaneFull
 from ...http.prepared import BrokenOff
 from ...log import printable
 from .. import error_responses as answers
-from .body_pieces import AsyncPieces, SyncPieces, first_piece, pieces
+from .body_pieces import AsyncPieces, SyncPieces, first_pieces, pieces
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
@@ -117,19 +117,20 @@ async def _write_all(
         exchange.keep_alive = False
     framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
     try:
-        piece = await first_piece(body)
+        batch = await first_pieces(body)
         connection.write_now(connection.head_bytes(exchange, outgoing, framing))
-        while piece is not None:
-            if piece:
-                if left is not None:
-                    piece = piece[:left]
-                    left -= len(piece)
-                connection.write_now(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                exchange.sent += len(piece)
+        while batch is not None:
+            if left is not None:
+                batch = [b"".join(batch)[:left]]
+                left -= len(batch[0])
+            data = _framed(batch) if chunked else b"".join(batch)
+            if data:
+                connection.write_now(data)
+                exchange.sent += sum(map(len, batch))
                 await connection.drain()
-                if left == 0:
-                    break
-            piece = await anext(body, None)
+            if left == 0:
+                break
+            batch = await body.take()
         await connection.drain()
     except asyncio.CancelledError:
         if not (connection.server.stopping and exchange.endless):
@@ -148,6 +149,18 @@ async def _write_all(
         )
         exchange.keep_alive = False
     connection._done(exchange)
+
+
+def _framed(batch: list[bytes]) -> bytes:
+    """Return the pieces as chunks, each as one of its own: some clients take them as messages."""
+    if len(batch) == 1:
+        piece = batch[0]
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    parts: list[bytes] = []
+    for piece in batch:
+        if piece:  # an empty one would be the end
+            parts += (b"%x\r\n" % len(piece), piece, b"\r\n")
+    return b"".join(parts)
 
 
 async def _end(body: AsyncPieces | SyncPieces) -> None:

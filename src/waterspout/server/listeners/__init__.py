@@ -1,1 +1,1 @@
-"""How clients come in: accepting, TLS, and what proxies say of them."""
+"""New connections: accepting, TLS, and what proxies say about clients."""

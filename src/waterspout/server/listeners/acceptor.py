@@ -1,9 +1,9 @@
-"""Taking connections from a listening socket, only while there is room for them.
+"""Accept connections from a listening socket while there is room for them.
 
 asyncio's own servers cannot pause: at a full descriptor table they spin (plain asyncio) or
-accept and drop (libuv), and closing them resets what the kernel has queued.  An `Acceptor` is a
-reader on the listening socket instead.  With no room it takes the reader off and looks again a
-little later, the queue stays with the kernel; before it closes it takes what is queued.
+accept and drop (libuv), and closing them resets connections in the kernel's queue.  An `Acceptor`
+is a reader on the listening socket instead.  Without room it removes the reader and tries again
+a little later; the queue stays in the kernel. Before it closes it accepts the queue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..sockets import Listener
 
 _logger = logging.getLogger("waterspout.server")
 
-_BATCH = 8  # connections taken in one turn of the loop, so that the others' turn comes
+_BATCH = 8  # connections accepted in one turn of the loop, so that others have their turn
 # PERF: workers that share a listener take one a turn. Measured with two workers and 64 clients
 # that connect at once: 34 + 30 connections and 68k requests/s; in batches of 32, 64 + 0 and 28k.
 _SHARED_BATCH = 1
@@ -56,11 +56,11 @@ class Acceptor:
         self._room = room
         self._reading = False
         self._retry: asyncio.TimerHandle | None = None
-        self._short = False  # reported, until a connection is accepted again
-        self._full_at = float("-inf")  # when the limit of connections was met last
+        self._short = False  # reported; reset when a connection is accepted again
+        self._full_at = float("-inf")  # when the limit of connections was reached last
 
     def start(self) -> None:
-        """Begin, or go on after `pause`."""
+        """Start, or continue after `pause`."""
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
@@ -94,8 +94,8 @@ class Acceptor:
             elif looked:
                 break
             else:
-                # NOTE: whoever connects between the last look and the close is reset. Clients that
-                # wait for this processor come now, not then.
+                # NOTE: a client that connects between the last accept and the close is reset.
+                # Clients that wait for this processor connect now, not then.
                 os.sched_yield()
                 looked = True
         self._listener.close()
@@ -112,7 +112,7 @@ class Acceptor:
             self._take(sock)
 
     def _accept(self) -> socket.socket | None:
-        """Return the next queued connection; None if there is none or none can be had now."""
+        """Return the next queued connection; None if there is none or it cannot be accepted now."""
         while True:
             try:
                 sock, _ = self._listener.sock.accept()

@@ -1,11 +1,11 @@
-"""What a trusted proxy says about the client, in the fields ``X-Forwarded-…``.
+"""The client's address and scheme as trusted proxies name them, in the fields ``X-Forwarded-…``.
 
-SECURITY: believed only where the peer is in ``trusted_proxies``, only the fields that
+SECURITY: trusted only if the peer is in ``trusted_proxies``, only the fields that
 ``forwarded_fields`` names, and only as far as the chain of proxies is trusted. Of each field the
 last value counts, which the proxy next to us wrote; of the addresses, the last one that is no
-proxy of ours, or is none at all: whatever stands before it, the client may have written. With
+trusted proxy, or no address at all: the client may have written everything before it. With
 proxies configured, the fields of any other peer are hidden from the application (CVE-2019-12781
-class). Without any, nothing is touched: the program may have a middleware of its own.
+class). Without any, nothing is changed: the program may have a middleware of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["believe"]
 
-#: What a stranger may not say to the application.
+#: Fields that are hidden if an untrusted peer sent them.
 _FIELDS = frozenset(
     {
         *(b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"),
@@ -39,7 +39,7 @@ _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](?::(?P<p6>\d{1,5}))?|(?P<v4>[\d.]+)
 
 
 def believe(incoming: Incoming, settings: ServerSettings) -> None:
-    """Set what a trusted peer says of *incoming*, or hide what another one says."""
+    """Apply the fields of a trusted peer to *incoming*, or hide those of another one."""
     peer = incoming.client[0] if incoming.client else ""
     if not settings.trusts(peer):
         incoming.headers = [field for field in incoming.headers if field[0].lower() not in _FIELDS]
@@ -54,7 +54,7 @@ def believe(incoming: Incoming, settings: ServerSettings) -> None:
 def _take_for(incoming: Incoming, values: list[str], settings: ServerSettings) -> None:
     for text in reversed(values):
         client = _address(text)
-        if client is None:  # "unknown" and the like: all that is known is who says so
+        if client is None:  # "unknown" and the like: only the peer is known
             return
         incoming.origin = incoming.origin._replace(client=client)
         if not settings.trusts_hop(client[0]):
@@ -104,7 +104,7 @@ def _set_host(incoming: Incoming, host: str) -> None:
 
 
 def _address(text: str) -> tuple[str, int] | None:
-    """Return an address and its port (0: none was said), None if it is no address: as
+    """Return an address and its port (0: none was given), None if it is no address: as
     ``192.0.2.1``, ``192.0.2.1:8000``, ``2001:db8::1``, ``[2001:db8::1]``, ``[2001:db8::1]:8000``.
     """
     port = "0"

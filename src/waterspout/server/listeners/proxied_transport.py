@@ -1,4 +1,4 @@
-"""A connection that a proxy passes on: its client is the one that the PROXY header names."""
+"""A connection passed on by a proxy: its client is the one that the PROXY header names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ProxiedConnection(Connection):
         self._preamble = preamble
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The proxy has connected, and said for whom."""
+        """The proxy has connected, and has named its client."""
         super().connection_made(transport)
         origin = self.parser.origin
         if self._preamble.client is not None:

@@ -1,4 +1,4 @@
-"""The PROXY protocol, versions 1 and 2: who connected to a proxy that passes bytes on.
+"""The PROXY protocol, versions 1 and 2: the client's address from a proxy that passes bytes on.
 
 A balancer that does not speak HTTP (haproxy in TCP mode, AWS NLB) writes a header before the
 client's first byte, TLS or not. `parse` reads one, and `receive` takes it off a socket and leaves
@@ -28,7 +28,7 @@ _CLIENT_SSL = 0x01
 
 
 class PreambleError(ValueError):
-    """What came first is no header of the PROXY protocol; the text says why."""
+    """The first bytes are no header of the PROXY protocol; the text says why."""
 
 
 class Preamble(NamedTuple):
@@ -37,7 +37,7 @@ class Preamble(NamedTuple):
     size: int
     """Its bytes."""
     client: tuple[str, int] | None
-    """Address and port of who connected to the proxy; None: not said (a health check)."""
+    """Address and port of the proxy's client; None: not given (a health check)."""
     tls: bool = False
     """True if the client spoke TLS with the proxy (version 2 only)."""
 
@@ -109,7 +109,7 @@ def _parse_v2(data: bytes) -> Preamble | None:
 
 
 def _says_tls(extensions: bytes) -> bool:
-    """Look for the extension that tells of the client's TLS."""
+    """Tell whether there is the extension for the client's TLS."""
     at = 0
     while at + 3 <= len(extensions):
         kind = extensions[at]
@@ -124,7 +124,7 @@ def _says_tls(extensions: bytes) -> bool:
 
 
 async def receive(sock: socket.socket) -> Preamble:
-    """Take the header off a non-blocking socket, and no byte more.
+    """Read the header from a non-blocking socket, and no byte more.
 
     Raises `PreambleError`, also where the peer closes before its end.
     """

@@ -1,7 +1,7 @@
 """TLS contexts: from certificate files, from a throw-away certificate, or ready-made.
 
-TLS 1.2 and 1.3 with Python's default ciphers, ALPN ``http/1.1``.  What is wrong with a
-certificate or key is a `TlsError` that names the file.
+TLS 1.2 and 1.3 with Python's default ciphers, ALPN ``http/1.1``.  A faulty certificate or key
+raises a `TlsError` that names the file.
 """
 
 from __future__ import annotations

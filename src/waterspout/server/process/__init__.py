@@ -1,1 +1,1 @@
-"""The server as a process: started, watched, told to stop, several of them."""
+"""The server as one or several processes: start, signals, reload, workers."""

@@ -1,7 +1,7 @@
-"""What is to be served: an application, its import string, or its factory.
+"""Load the application to serve: an object, an import string, or a factory.
 
-`resolve` turns each into the object that connections ask for answers.  An application that is not
-ours is put behind `foreign_apps.ForeignWSGI` or `foreign_apps.ForeignASGI`.
+`resolve` turns each into an application for connections.  One that is not ours is wrapped in
+`foreign_apps.ForeignWSGI` or `foreign_apps.ForeignASGI`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _logger = logging.getLogger("waterspout.server")
 
 
 class ApplicationError(RuntimeError):
-    """There is no application where one was said to be; the text says what was found."""
+    """There is no application at the given name; the text says what was found."""
 
 
 def resolve(app: Any) -> Any:
@@ -48,7 +48,7 @@ def resolve(app: Any) -> Any:
 
 
 def _warn_if_not_enabled() -> None:
-    """Say so if the environment asks for the drop-in and nothing has installed it."""
+    """Warn if the environment asks for the drop-in and it was not installed."""
     if os.environ.get("WATERSPOUT_DROPIN") == "1" and "waterspout.dropin" not in sys.modules:
         _logger.warning(
             "WATERSPOUT_DROPIN=1 has no effect: this Python environment is not enabled for it. Run"

@@ -64,8 +64,8 @@ def run_workers(app: Any, settings: ServerSettings) -> int:
         except SystemExit as ex:  # gunicorn's way to return
             status = ex.code if isinstance(ex.code, int) else 0
             if os.getpid() != arbiter.pid:
-                # A worker. What the caller of `serve` does afterwards (``finally`` blocks,
-                # temporary directories) is the parent's to do, once.
+                # A worker. The code after the caller's `serve` (``finally`` blocks, temporary
+                # directories) is the parent's, to be run once.
                 atexit._run_exitfuncs()
                 exit_now(status)
             outcome.status = status
@@ -73,7 +73,7 @@ def run_workers(app: Any, settings: ServerSettings) -> int:
 
 
 class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """What the arbiter is told, and what its workers load."""
+    """The application object that gunicorn's arbiter expects."""
 
     def __init__(self, app: Any, settings: ServerSettings) -> None:
         self.app = app
@@ -81,7 +81,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         super().__init__()
 
     def load_config(self) -> None:
-        """Set the few settings of gunicorn's that are not ours to look after."""
+        """Set the few settings of gunicorn's that our arbiter needs."""
         values = {
             "workers": self.settings.workers,
             "worker_class": Worker,
@@ -98,12 +98,12 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Return what the worker is to resolve."""
+        """Return what the worker passes to `resolve`."""
         return self.app
 
 
 class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's arbiter with the differences named at the head of this file."""
+    """gunicorn's arbiter with the differences that the module's docstring names."""
 
     pid = 0
 
@@ -123,7 +123,7 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
     # -- signals ------------------------------------------------------------------
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
-        """Queue a signal; a second one to stop means "at once"."""
+        """Queue a signal; a second one to stop stops at once."""
         if sig in (signal.SIGTERM, signal.SIGINT):
             if self._ending:
                 sig = signal.SIGQUIT
@@ -168,7 +168,7 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
             self._reloading = False
 
     def _dismiss(self, fresh: set[int]) -> None:
-        """End workers of a version that does not serve; those that answer already finish that."""
+        """End workers of a version that does not serve; running requests finish."""
         for pid in fresh & set(self.WORKERS):
             answers = _is_ready(self.WORKERS[pid])
             self.kill_worker(pid, signal.SIGTERM if answers else signal.SIGKILL)
@@ -181,8 +181,8 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
             time.sleep(0.01)
 
     def _reap_dismissed(self, pid: int) -> None:
-        """Take a worker that we have ended off the list, if it has ended: not by `reap_workers`,
-        which would wonder about memory."""
+        """Remove a worker that we have ended from the list, if it has ended; not by `reap_workers`,
+        which would report it as out of memory."""
         ended, _ = os.waitpid(pid, os.WNOHANG)
         if ended:
             self.WORKERS.pop(pid).tmp.close()
@@ -208,7 +208,7 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
         starting = {pid: worker for pid, worker in self.WORKERS.items() if not _is_ready(worker)}
         now = time.monotonic()
         for pid, worker in starting.items():
-            # NOTE: an import keeps the loop from beating; the heartbeat counts from then on.
+            # NOTE: an import stops the heartbeat; it counts from the start on.
             worker.tmp.notify()
             late = now - self._born.get(pid, now) - self._boot
             if late > 0 and not worker.aborted and not self._reloading:
@@ -271,7 +271,7 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _is_ready(worker: Any) -> bool:
-    """Return True if the worker has left its mark (`Worker._ready`)."""
+    """Return True if the worker serves (`Worker._ready`)."""
     return os.fstat(worker.tmp.fileno()).st_size > 0
 
 

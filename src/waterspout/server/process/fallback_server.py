@@ -1,8 +1,8 @@
-"""Answer 500 in the place of an application that is not running.
+"""A server that responds with 500 while the application is not running.
 
 The reloader puts it on the listening sockets when the serving process has died, so
 that the browser shows what to do instead of waiting for ever. It reads no request
-and knows one answer.
+and sends always the same response.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _CLIENT_SECONDS = 1.0  # how long one client may keep the others waiting
 
 
 class Placeholder:
-    """Serves the answer from a thread of its own until `close`."""
+    """Sends the response from a thread of its own until `close`."""
 
     def __init__(self, sockets: Sequence[socket.socket]) -> None:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         for sock in sockets:
-            sock.setblocking(False)  # a client that left again must not hold up `accept`
+            sock.setblocking(False)  # a client that disconnects must not block `accept`
             self._selector.register(sock, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._serve, name="waterspout-placeholder")
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering; connections that were not accepted stay in the queue."""
+        """Stop; connections that were not accepted stay in the queue."""
         self._wake_writer.close()
         self._thread.join()
         self._wake_reader.close()
@@ -61,7 +61,7 @@ class Placeholder:
         client.settimeout(_CLIENT_SECONDS)
         client.recv(65536)
         client.sendall(_ANSWER)
-        # A close with unread input resets the connection, and the answer may be lost.
+        # A close with unread input resets the connection, and the response may be lost.
         client.shutdown(socket.SHUT_WR)
         with suppress(OSError):
             while client.recv(65536):

@@ -1,4 +1,4 @@
-"""See which files change, by the system's own notification (polling where there is none)."""
+"""Watch files for changes, by the system's notification (polling where there is none)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from watchfiles import Change, DefaultFilter, watch
 
 from .reload import Watched
 
-DEBOUNCE_MS = 50  # longest time changes are gathered before they are told
+DEBOUNCE_MS = 50  # longest time that changes are gathered before they are reported
 SOURCES = (".py", ".pyx", ".pyd")
 STEP_MS = 40  # how often the watcher looks; PERF: 0.13 % of a core, with 20 it is 0.31 %
 
@@ -40,7 +40,7 @@ def roots(watched: Watched) -> list[str]:
 
 
 class Filter(DefaultFilter):
-    """Let through what is to restart the child."""
+    """Selects the changes that restart the child."""
 
     ignore_dirs = (*DefaultFilter.ignore_dirs, "site-packages", ".ruff_cache", ".nox")
 
@@ -57,7 +57,7 @@ class Filter(DefaultFilter):
             return True
         return super().__call__(change, path) and (
             path.endswith(SOURCES)
-            # What is put into a new directory at once, the system does not tell us about.
+            # The system sends no events for files put into a new directory at once.
             or (change is Change.added and any(Path(path).rglob("*.py")))
         )
 

@@ -1,4 +1,4 @@
-"""WSGI and ASGI applications that are not ours: they run on our server as they are."""
+"""WSGI and ASGI applications that are not ours, on our server."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["ForeignASGI", "ForeignWSGI"]
 
 
 class ForeignASGI(App):
-    """An application that answers everything by another ASGI application (ASGI 3.0)."""
+    """An application that passes every request to another ASGI application (ASGI 3.0)."""
 
-    # What is checked and limited is the program's to say.
+    # Checks and limits are the program's own.
     default_config: Any = {**DEFAULT_CONFIG, "WEBSOCKET_CHECK_ORIGIN": False}
 
     def __init__(self, program: Program) -> None:
@@ -27,7 +27,7 @@ class ForeignASGI(App):
 
 
 class ForeignWSGI(App):
-    """An application that answers everything by another WSGI application (PEP 3333)."""
+    """An application that passes every request to another WSGI application (PEP 3333)."""
 
     default_config: Any = DEFAULT_CONFIG
 
@@ -36,5 +36,5 @@ class ForeignWSGI(App):
         super().__init__("waterspout", static_folder=None, template_folder=None)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand the request on."""
+        """Pass the request on."""
         return self.application(environ, start_response)

@@ -1,4 +1,4 @@
-"""Threads that are none: what gevent and eventlet make of the standard library."""
+"""Detection of gevent's and eventlet's patches of the standard library's threads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ __all__ = ["refuse_green_threads"]
 
 
 def refuse_green_threads() -> None:
-    """Raise `RuntimeError` if a program has patched its threads away.
+    """Raise `RuntimeError` if a program has replaced threads by green ones.
 
     They run only while the main thread waits in the package's own loop. Ours waits in asyncio's, so
+    the first view that waits would never continue, and a stop would wait for it for ever.
     the first view that waits would never go on, and a stop would wait for it for ever.
     """
     gevent = sys.modules.get("gevent.monkey")

@@ -1,10 +1,10 @@
-"""What each of gunicorn's settings means for our worker, and our settings made of them.
+"""The meaning of each of gunicorn's settings for our worker, and our settings made of them.
 
-`MEANINGS` has every setting that gunicorn documents. One that is ``ignored`` and was changed is
-named in a warning when the worker starts; one that is ``refused`` and was changed ends the start,
-because requests would be understood otherwise than its writer expects.
+`MEANINGS` has every setting that gunicorn documents. A changed one that is ``ignored``
+is named in a warning when the worker starts; a changed one that is ``refused`` ends the start,
+because requests would be handled otherwise than its author expects.
 
-A setting of gunicorn's that stands at its default is no wish: ours stays as it is then.
+A setting of gunicorn's at its default changes nothing: ours stays as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EARLY = 0.9
 
 
 class Meaning(NamedTuple):
-    """What one of gunicorn's settings does with our worker."""
+    """What our worker does with one of gunicorn's settings."""
 
     kind: Kind
     text: str = ""
@@ -151,7 +151,7 @@ def settings_from(cfg: Any) -> ServerSettings:
         "reload": False,
         "timeouts": {"graceful": cfg.graceful_timeout * _EARLY},
     }
-    if cfg.backlog:  # 0 is for the kernel; we only take what it has queued
+    if cfg.backlog:  # 0 is for the kernel; only queued connections are accepted then
         changes["backlog"] = cfg.backlog
     limits: dict[str, Any] = changes.setdefault("limits", {})
     if "keepalive" in wishes:
@@ -169,7 +169,7 @@ def settings_from(cfg: Any) -> ServerSettings:
     if "asgi_loop" in wishes:
         changes["loop"] = cfg.asgi_loop
     if "forwarded_allow_ips" in wishes or "FORWARDED_ALLOW_IPS" in os.environ:
-        # As gunicorn has it: whoever may connect to a UNIX socket is meant too.
+        # As in gunicorn: any peer on a UNIX socket is included.
         changes["trusted_proxies"] = (*cfg.forwarded_allow_ips, "unix")
     if cfg.proxy_protocol not in ("off", False):
         changes["proxy_protocol"] = (*cfg.proxy_allow_ips, "unix")

@@ -1,7 +1,7 @@
-"""What is done when an event loop is told to stop.
+"""Actions before an event loop stops.
 
-asyncio runs no callback of a later turn then, and has no hook for it. So `stop` is replaced on the
-object: it is what programs, `asyncio.run` and Tornado's `IOLoop.stop` call.
+asyncio runs no callback of a later turn after `stop`, and has no hook for it. So `stop` is replaced
+on the object; programs, `asyncio.run` and Tornado's `IOLoop.stop` call it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from contextlib import suppress
 
 __all__ = ["at_stop", "forget_stop"]
 
-#: Returns True if the loop is to go on for a turn, because something is on its way.
+#: Returns True if the loop should run for another turn, because bytes are on their way.
 Action = Callable[[], object]
 
-#: Turns that a loop goes on for at the most; who needs more waits for its client.
+#: Most turns that a loop still runs.
 _MAX_TURNS = 100
 
 
 class _Stop:
-    """A loop's `stop`, and what is done before it."""
+    """A loop's `stop`, and the actions before it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.actions: list[Action] = []

@@ -1,7 +1,7 @@
-"""Who listens on a port already: a name and a process id for the error message.
+"""The program that listens on a port already: its name and process id, for the error message.
 
 Linux only, from ``/proc``, and only for processes this user may look at; elsewhere, or
-where that fails, the answer is "another program".
+if that fails, the result is "another program".
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _holds(pid: int, wanted: set[str]) -> bool:
 
 
 def _command(pid: int) -> str:
-    """Return the command line's start, short and printable."""
+    """Return the beginning of the command line, short and printable."""
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     text = " ".join(word.decode("utf-8", "backslashreplace") for word in words if word)
     shown = "".join(char if char.isprintable() else "?" for char in text)

@@ -1,13 +1,13 @@
 """Restart the serving process when its source files change.
 
 Theory of operation. There are two processes. The *supervisor* (this file) holds the
-listening sockets, never imports the application and does nothing but wait. The *child*
-is the same command line run again; it takes the sockets over by the numbers in
-`WATERSPOUT_FD` and serves. The port is never closed, so a browser that asks while the
-child is being replaced waits in the kernel's queue instead of failing.
+listening sockets, never imports the application and only waits. The *child* is the same command
+line run again; it takes the sockets over by the numbers in `WATERSPOUT_FD` and serves. The port is
+never closed, so a request that comes while the child is being replaced waits in the kernel's queue
+instead of failing.
 
-All that can happen (files changed, the child ended, a signal) is put by threads and
-signal handlers on one queue; the supervisor takes from it, one event at a time:
+Threads and signal handlers put events (files changed, the child ended, a signal) on one queue;
+the supervisor takes one event at a time:
 
     changed  stop the child, forget the compiled form of what changed, start a child
     ended    before the first change, or with status 0: end, with the child's status;
@@ -40,11 +40,11 @@ from ..sockets import FD_VARIABLE, open_listeners
 from .fallback_server import Placeholder
 from .signals import has_terminal
 
-# Werkzeug's mark of a reloaded process, which applications ask for to do things once.
+# Werkzeug's mark of a reloaded process, which applications test to do things once.
 MAIN_VARIABLE = "WERKZEUG_RUN_MAIN"
 
-# A child that was told to stop has this long to finish; then it is told again, which
-# makes our server drop what is left; then it is killed. Longer than a server waits for the first
+# Seconds for a child to finish after it was told to stop; then it is told again, which
+# makes our server drop the rest; then it is killed. Longer than a server waits for the first
 # request of a connection just accepted.
 PATIENCE_SECONDS = 2.0
 # The same when the user stops the supervisor: the server's own limit is 10 seconds.
@@ -116,9 +116,9 @@ class Child:
         return code if code >= 0 else 128 - code
 
     def stop(self, patience: float, *, told: bool = False) -> None:
-        """End the process: ask, ask again, kill, with *patience* seconds between.
+        """End the process: SIGTERM, SIGTERM again, SIGKILL, with *patience* seconds between.
 
-        *told* says that it already got the signal that came from the terminal.
+        *told* says that the terminal has sent it the signal already.
         """
         for signum in (None if told else signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             if signum is not None:
@@ -130,7 +130,7 @@ class Child:
 
 
 class Supervisor:
-    """Keeps one child running in the newest version of its files."""
+    """Keeps one child running with the newest version of its files."""
 
     def __init__(
         self, argv: Sequence[str], sockets: Sequence[socket.socket], watched: Watched
@@ -173,8 +173,8 @@ class Supervisor:
                     _say(f"The application ended with status {child.status}. Waiting for a change.")
                     self._placeholder = Placeholder(self._sockets)
                 case ("signal", number):
-                    # First: whoever the kernel lets in after the child has taken what is
-                    # queued would be reset when we leave.
+                    # First: connections that the kernel accepts after the child has emptied the
+                    # queue would be reset when this process ends.
                     self._clear()
                     for sock in self._sockets:
                         sock.close()
@@ -200,11 +200,11 @@ class Supervisor:
         try:
             for paths in changes(self._watched, self._stopping):
                 self._events.put(("changed", paths))
-        except Exception as ex:  # too many files for the system's limit, a root that went away
+        except Exception as ex:  # too many files for the system's limit, a root that was removed
             self._events.put(("blind", str(ex)))
 
     def _changed_meanwhile(self) -> frozenset[str]:
-        """Take the changes that the coming child will see anyway off the queue."""
+        """Remove changes from the queue that the next child will see anyway."""
         paths: frozenset[str] = frozenset()
         others: list[Event] = []
         with suppress(queue.Empty):
@@ -257,7 +257,7 @@ class Supervisor:
 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
-    """Put the terminal's settings back at the end: a child may be stopped in a debugger
+    """Restore the terminal's settings at the end: a child may be stopped in a debugger
     prompt, which leaves the echo off."""
     try:
         import termios
@@ -290,7 +290,7 @@ def run_with_reload(settings: ServerSettings, watched: Watched) -> int:
     a child (`is_reload_child`). Returns the exit status for this process: that of a child
     which ended by itself, or 0 after a signal. Raises `ListenError` and `TlsError`.
     """
-    make_context(settings)  # what no child could use must end the command, not each child
+    make_context(settings)  # a faulty certificate must end the command, not each child
     listeners = open_listeners(settings)
     try:
         return Supervisor(command_line(), [one.sock for one in listeners], watched).run()

@@ -1,12 +1,12 @@
 """gunicorn's hooks around a request, ``pre_request`` and ``post_request`` of a gunicorn.conf.py.
 
-``pre_request(worker, req)`` is called when the header section is there, before any of the
-application's code; an error in it is answered with 500.  ``post_request(worker, req, environ,
-resp)`` is called when the answer is complete, with the same *req*; an error in it is logged.  Both
-run on the event loop, so they must not wait.  A request that is refused before (400, 431) has
-neither.
+``pre_request(worker, req)`` is called after the header section, before any of the
+application's code; an error in it becomes a 500.  ``post_request(worker, req, environ,
+resp)`` is called when the response is complete, with the same *req*; an error in it is logged.
+Both run on the event loop, so they must not block.  They are not called for a request that is
+refused before (400, 431).
 
-Only where a program sets one of them is `HookedServer` made, so they cost others nothing.
+`HookedServer` is used only where a program sets one of them.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def has_hooks(cfg: Any) -> bool:
 
 
 class Request:
-    """What hooks see of a request: gunicorn's names. A hook may set attributes of its own.
+    """The request that hooks get, with gunicorn's names. A hook may set attributes of its own.
 
     *headers* are pairs of upper-case name and value, *version* is ``(1, 1)`` or ``(1, 0)``, *uri*
-    the target as sent, *path* and *query* its parts, as sent too.
+    the target as sent, *path* and *query* its parts, undecoded.
     """
 
     def __init__(self, incoming: Incoming) -> None:
@@ -53,7 +53,7 @@ class Request:
 
 
 class Response:
-    """What hooks see of an answer: *status* as ``"200 OK"``, *status_code*, *headers* as pairs,
+    """The response that hooks get: *status* as ``"200 OK"``, *status_code*, *headers* as pairs,
     *sent*, the bytes of its body."""
 
     def __init__(self, status: int, sent: int, head: bytes) -> None:
@@ -73,7 +73,7 @@ class HookedServer(Server):
         self.asks_proxies = True
 
     def believe(self, incoming: Incoming) -> None:
-        """Do what is done for every message, then call ``pre_request``."""
+        """Do the same as any server for a message, then call ``pre_request``."""
         if self.settings.trusted_proxies:
             super().believe(incoming)
         request = Request(incoming)
@@ -82,7 +82,7 @@ class HookedServer(Server):
 
 
 class _HookedFields(list[tuple[bytes, bytes]]):
-    """Header fields that lead from the end of a request, as the log is told, to its *request*."""
+    """Header fields with a reference to their *request*, for the access log."""
 
     def __init__(self, fields: Sequence[tuple[bytes, bytes]], request: Request) -> None:
         super().__init__(fields)
@@ -109,7 +109,7 @@ class HookingLog:
         head: bytes = b"",
         /,
     ) -> None:
-        """Take one finished request; one that `HookedServer` has not seen was refused."""
+        """Log one finished request; one that `HookedServer` has not seen was refused."""
         if self._log is not None:
             self._log(client, method, target, version, status, sent, seconds, headers, head)
         if not isinstance(headers, _HookedFields):

@@ -1,4 +1,4 @@
-"""The server as a process: event loop, signals, start line, exit status; or as a thread.
+"""Run a server: event loop, signals, start lines, exit status; in a process or in a thread.
 
 `serve` serves until the process is told to stop (`signals`).  Exit status: 0 after a
 stop, 1 if the server cannot listen or find the application, 3 if a startup hook failed, 128 +
@@ -67,7 +67,7 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
 def run_in_workers(app: Any, settings: ServerSettings) -> int:
     """Serve `app` in processes of their own, `settings.workers` of them; return the status.
 
-    Raises `SettingsError` without gunicorn, whose arbiter looks after them.
+    Raises `SettingsError` without gunicorn, whose arbiter runs them.
     """
     if find_spec("gunicorn") is None:
         raise SettingsError(
@@ -98,7 +98,7 @@ def serve_here(
     *ready* is called when the server accepts connections. With *views_here* the loop has a thread
     of its own, and all `def` code of requests runs in this one, a request at a time.
     """
-    if is_reload_child():  # a saved file is to be seen at once, whatever a browser holds open
+    if is_reload_child():  # a change takes effect at once, even with idle connections open
         linger = min(settings.timeouts.linger, _RELOAD_LINGER)
         settings = settings.evolve(timeouts={"linger": linger})
     with explained() as outcome:
@@ -127,9 +127,9 @@ def _run(server: Server, ready: Callable[[Server], object]) -> None:
 async def end_tasks(server: Server) -> None:
     """End the tasks that are left, within the grace time.
 
-    A task whose thread is in code that does not end cannot be ended, nor woken, for the thread is
-    in its context: it is left out of what the end of the loop waits for. So the process ends as
-    Python ends it, with the program's `atexit` functions and what follows ``app.run()``.
+    A task whose thread is in code that does not end can neither be ended nor woken, as the thread
+    is in its context: the loop's end does not wait for it. So the process ends as Python ends it,
+    with the program's `atexit` functions and the code after ``app.run()``.
     """
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
@@ -157,8 +157,8 @@ def _run_in_thread(
     ready: Callable[[Server], object],
     meanwhile: Callable[[Server], object] = lambda server: None,
 ) -> None:
-    """Do what `_run` does in a thread, call *meanwhile* when it has begun, and wait for it; signals
-    come to this one."""
+    """Do what `_run` does in a thread, call *meanwhile* when it has begun, and wait for it; signal
+    handlers run in this thread."""
     failure: list[BaseException] = []
     begun = threading.Event()
 
@@ -223,7 +223,7 @@ class Outcome:
 
 @contextmanager
 def explained() -> Iterator[Outcome]:
-    """Turn the errors of a start into words on standard error and an exit status."""
+    """Turn errors of a start into text on standard error and an exit status."""
     outcome = Outcome()
     try:
         yield outcome
@@ -238,12 +238,12 @@ def explained() -> Iterator[Outcome]:
 
 
 def show_log() -> None:
-    """Let the server's own lines be seen where the program set up no logging (as Flask does)."""
+    """Show the server's own log lines where the program set up no logging (as Flask does)."""
     show(_logger)
 
 
 def prepare_log() -> None:
-    """Do what `show_log` does, and name the variables of the environment that set nothing."""
+    """Do the same, and name the environment variables that set nothing."""
     show_log()
     if not is_reload_child():
         for text in unknown_variables():
@@ -251,7 +251,7 @@ def prepare_log() -> None:
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes the event loop: ``"uvloop"``, ``"asyncio"``, or the better one there is.
+    """Return a factory of event loops: ``"uvloop"``, ``"asyncio"``, or ``"auto"``, the better one.
 
     Raises `SettingsError` for ``"uvloop"`` where the package is not installed.
     """

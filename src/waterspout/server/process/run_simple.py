@@ -1,8 +1,8 @@
 """Werkzeug's `run_simple`, on our server.
 
 The arguments and their meaning are Werkzeug's, so that a program that calls it, or
-``app.run(...)`` with its options, runs unchanged; what only made sense for Werkzeug's own
-server is accepted and said to be ignored.
+``app.run(...)`` with its options, runs unchanged; arguments that only concern Werkzeug's own
+server are accepted and ignored.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def run_simple(
         static_files: URL prefixes and the folders served below them.
         ssl_context: A context, ``(certfile, keyfile)``, or ``"adhoc"``.
 
-    Requests and the start are logged to the logger "werkzeug" (`werkzeug_log`).  What the arguments
-    do not say, ``WATERSPOUT_…`` variables do.
+    Requests and the start are logged to the logger "werkzeug" (`werkzeug_log`).  Settings without
+    an argument come from ``WATERSPOUT_…`` variables.
 
     `reloader_interval`, `reloader_type`, `request_handler` and `passthrough_errors` belong to
     Werkzeug's server and have no effect.
@@ -94,7 +94,7 @@ def run_simple(
 
 
 def _settings(hostname: str, port: int, ssl_context: Any) -> ServerSettings:
-    """Put the arguments over what the environment says."""
+    """Return the settings of the environment with the arguments on top."""
     settings = ServerSettings.from_env().evolve(port=port)
     if hostname.startswith("unix://"):
         settings = settings.evolve(uds=hostname.removeprefix("unix://"))
@@ -114,7 +114,7 @@ def _wrapped(
     debugger: bool,
     evalex: bool,
 ) -> Any:
-    """Put the WSGI middleware that was asked for around the application."""
+    """Wrap the program in the WSGI middleware of the arguments."""
     if static_files:
         from werkzeug.middleware.shared_data import SharedDataMiddleware
 

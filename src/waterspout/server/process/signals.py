@@ -1,8 +1,8 @@
-"""Signals of a process that serves: stop, log files opened anew; and its end after a stop.
+"""Signal handlers of a serving process: stop, reopen log files; and its end after a stop.
 
 A handler that the program has set is called, and a signal that it ignores stays ignored: the
 process belongs to the program. Where such a handler raises (`sys.exit()`, as a rule), the server
-stops gracefully first. Taken are signals at Python's defaults, and given back at the end:
+stops gracefully first. Signals with Python's default handlers are handled, until the end:
 
     SIGTERM, SIGINT   stop gracefully; the second of them ends the process at once
     SIGHUP            the same when the terminal was closed; else refused with a line in the log,
@@ -42,7 +42,7 @@ _ENDING = (
 
 
 class ServerSignals:
-    """Lets signals do to *server* what the head of this file says, inside of ``with``.
+    """Handles signals for *server* as the module's docstring says, inside of ``with``.
 
     NOTE: not `loop.add_signal_handler`: the second signal has to work while a view blocks the
     loop, and a Python signal handler runs then too.
@@ -78,7 +78,7 @@ class ServerSignals:
                 self._set[number] = before, handler
 
     def __exit__(self, *_: object) -> None:
-        """Give the signals back. Raises what a handler of the program has raised."""
+        """Restore the handlers. Raises what a handler of the program has raised."""
         for number, (before, handler) in self._set.items():
             if signal.getsignal(number) is handler:
                 # A handler that has raised must not raise again into the end of a worker.
@@ -98,7 +98,7 @@ class ServerSignals:
     def _call(self, handler: Handler, number: int, frame: FrameType | None) -> None:
         """Call the program's handler.
 
-        NOTE: what it raises must not go through whatever it interrupts: uvloop keeps to itself
+        NOTE: its exception must not go through the code it interrupts: uvloop keeps to itself
         what is raised while one of its transports calls a protocol.
         """
         try:

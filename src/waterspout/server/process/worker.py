@@ -1,12 +1,12 @@
 """A gunicorn worker that serves with our server: ``gunicorn -k waterspout.server.Worker``.
 
 gunicorn's arbiter opens the sockets, starts the processes, watches their heartbeat and replaces
-them; inside one, everything is `Server`.  gunicorn's own settings are honoured where they mean
-something here (`gunicorn_settings`), and ``WATERSPOUT_…`` variables set the rest.  What a worker
-cannot start with ends the arbiter (status 3), which would start it again for ever.
+them; inside one, everything is `Server`.  gunicorn's own settings are honoured where they apply
+(`gunicorn_settings`), and ``WATERSPOUT_…`` variables set the rest.  An error that prevents a worker
+from starting ends the arbiter (status 3), which would otherwise start it again for ever.
 
-The heartbeat comes from the event loop: a loop that hangs longer than ``--timeout`` is what the
-arbiter has to hear of.  It then sends SIGABRT, which writes the stacks of all threads to the
+The heartbeat comes from the event loop: the arbiter notices a loop that hangs longer than
+``--timeout``.  It then sends SIGABRT, which writes the stacks of all threads to the
 error log, even from a loop that is stuck inside C code, and ends the process.
 """
 
@@ -96,7 +96,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             self._log.reopen()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop gracefully; gunicorn says it again and again while it waits."""
+        """Stop gracefully; gunicorn repeats the signal while it waits."""
         self.alive = False
         self._stop(None)
 
@@ -161,11 +161,11 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self._has_served = True
         os.write(self.tmp.fileno(), _MARK)
         self.notify()
-        if not self.alive:  # told before the server could hear it
+        if not self.alive:  # stopped before the server was ready
             server.request_stop()
 
     async def _beat(self, server: Server) -> None:
-        """Tell the arbiter that the loop lives; stop if it is gone, or if `alive` says so."""
+        """Send the heartbeat; stop if the arbiter is gone, or if `alive` is False."""
         pause = min(_HEARTBEAT, self.timeout) if self.timeout else _HEARTBEAT
         while True:
             self.notify()
@@ -262,10 +262,10 @@ class _Answer(NamedTuple):
 
 
 def _fields(record: Record) -> list[tuple[str, str]]:
-    """Return the answer's header fields."""
+    """Return the response's header fields."""
     lines = (line.partition(b":") for line in record.head.split(b"\r\n")[1:] if line)
     found = [(_atom(name), _atom(value.strip())) for name, _, value in lines]
-    if found and found[-1] == ("Content-Length", ""):  # the server adds it when it writes
+    if found and found[-1] == ("Content-Length", ""):  # the value is added when it is written
         found[-1] = ("Content-Length", str(record.sent))
     return found
 
@@ -278,7 +278,7 @@ def _atom(text: bytes) -> str:
 
 
 def _environ(record: Record) -> dict[str, str]:
-    """Return the variables that the atoms of gunicorn's log format are made of."""
+    """Return the variables for the atoms of gunicorn's log format."""
     target = _atom(record.target) or "-"
     path, _, query = target.partition("?")
     environ = {
@@ -310,7 +310,7 @@ def _owned(sock: Any) -> socket.socket:
 
 
 def _error_stream(logger: logging.Logger) -> Any:
-    """Return the file the error log is written to, for stacks written from C."""
+    """Return the file of the error log, for stacks written from C."""
     for handler in logger.handlers:
         stream = getattr(handler, "stream", None)
         if stream is not None and hasattr(stream, "fileno"):

@@ -1,6 +1,6 @@
-"""The event loop that a process' connections to the broker live on.
+"""The event loop that a process' connections to a broker live on.
 
-Connections belong to one loop, while tasks are enqueued from everywhere: from the server's loop,
+Connections belong to one loop, while they are used from everywhere: from the server's loop,
 from worker threads, from WSGI servers and scripts that have no loop. So one loop is their home:
 the server's where there is one, else a loop in a thread of its own.
 """

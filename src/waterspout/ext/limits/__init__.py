@@ -1,0 +1,284 @@
+"""Limits on how often a client may ask (in place of ``flask_limiter``).
+
+    from waterspout import App
+    from waterspout.ext.limits import Limiter
+    from waterspout.ext.limits.util import get_remote_address
+
+    app = App(__name__)
+    limiter = Limiter(get_remote_address, app=app, default_limits=["200/hour"])
+
+    @app.post("/login")
+    @limiter.limit("5/minute")
+    async def login(): ...
+
+Requests are counted by `limits`: in memory, which is this process's, or where RATELIMIT_URL says
+(``redis://…``), for all processes and machines. `async def` views and request handlers ask Redis on
+the event loop. Over the limit a client gets 429 with ``Retry-After``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from waterspout import Blueprint, g, has_request_context, request
+
+from ..driving import drive
+from ..handler_methods import is_handler
+from .constants import ExemptionScope, HeaderNames
+from .enforcing import Enforcing
+from .errors import RateLimitExceeded
+from .limit import ApplicationLimit, Limit, MetaLimit, RequestLimit
+
+__all__ = [
+    "ApplicationLimit",
+    "ExemptionScope",
+    "HeaderNames",
+    "Limit",
+    "Limiter",
+    "MetaLimit",
+    "RateLimitExceeded",
+    "RequestLimit",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Limiter(Enforcing):
+    """Counts the requests of an application, and refuses those over their limits.
+
+    *key_func* tells whose a request is, `util.get_remote_address` or one of your own. Each other
+    argument has a setting (``RATELIMIT_…``), and goes before it.
+    """
+
+    def __init__(
+        self,
+        key_func: Callable[[], str],
+        app: Any = None,
+        *,
+        default_limits: Any = None,
+        default_limits_per_method: bool | None = None,
+        default_limits_exempt_when: Callable[[], bool] | None = None,
+        default_limits_deduct_when: Callable[[Any], bool] | None = None,
+        default_limits_cost: int | Callable[[], int] | None = None,
+        application_limits: Any = None,
+        application_limits_per_method: bool | None = None,
+        application_limits_exempt_when: Callable[[], bool] | None = None,
+        application_limits_deduct_when: Callable[[Any], bool] | None = None,
+        application_limits_cost: int | Callable[[], int] | None = None,
+        headers_enabled: bool | None = None,
+        header_name_mapping: dict[HeaderNames, str] | None = None,
+        strategy: str | None = None,
+        storage_uri: str | None = None,
+        storage_options: dict[str, Any] | None = None,
+        swallow_errors: bool | None = None,
+        fail_on_first_breach: bool | None = None,
+        on_breach: Callable[[RequestLimit], Any] | None = None,
+        meta_limits: Any = None,
+        on_meta_breach: Callable[[RequestLimit], Any] | None = None,
+        in_memory_fallback: Any = None,
+        in_memory_fallback_enabled: bool | None = None,
+        retry_after: str | None = None,
+        key_prefix: str = "",
+        request_identifier: Callable[..., str] | None = None,
+        enabled: bool = True,
+    ) -> None:
+        given = dict(locals())
+        for name in ("self", "app", "__class__"):
+            given.pop(name, None)
+        super().__init__(given)
+        if app is not None:
+            self.init_app(app)
+
+    # -- which limits a route has --------------------------------------------------------------
+
+    def limit(
+        self,
+        limit_value: str | Callable[[], str],
+        *,
+        key_func: Callable[[], str] | None = None,
+        per_method: bool = False,
+        methods: Sequence[str] | None = None,
+        error_message: str | Callable[[], str] | None = None,
+        exempt_when: Callable[[], bool] | None = None,
+        override_defaults: bool = True,
+        deduct_when: Callable[[Any], bool] | None = None,
+        on_breach: Callable[[RequestLimit], Any] | None = None,
+        cost: int | Callable[[], int] = 1,
+        scope: str | Callable[[str], str] | None = None,
+        meta_limits: Any = None,
+    ) -> Limited:
+        """Limit a view, a handler's method, a WebSocket's function, a function that they call, or
+        all of a blueprint; also a block: ``with limiter.limit("5/minute"): …``, ``async with …``.
+
+        *methods* are those that count; *exempt_when* lets a request through; *cost* is what one
+        counts as; with *deduct_when* a request counts only if that says so of its response;
+        *on_breach* may return the response of a refused one. Unless *override_defaults* is False,
+        the default limits do not hold besides.
+        """
+        options = {k: v for k, v in locals().items() if k not in {"self", "limit_value"}}
+        options["key_function"] = options.pop("key_func")
+        del options["meta_limits"]  # those of the limiter hold for each limit
+        return Limited(self, Limit(limit_value, **options))
+
+    def shared_limit(
+        self,
+        limit_value: str | Callable[[], str],
+        scope: str | Callable[[str], str],
+        *,
+        key_func: Callable[[], str] | None = None,
+        per_method: bool = False,
+        methods: Sequence[str] | None = None,
+        error_message: str | Callable[[], str] | None = None,
+        exempt_when: Callable[[], bool] | None = None,
+        override_defaults: bool = True,
+        deduct_when: Callable[[Any], bool] | None = None,
+        on_breach: Callable[[RequestLimit], Any] | None = None,
+        cost: int | Callable[[], int] = 1,
+        meta_limits: Any = None,
+    ) -> Limited:
+        """Limit several routes together: those with the same *scope*; see `limit`."""
+        options = {k: v for k, v in locals().items() if k not in {"self", "limit_value"}}
+        options["key_function"] = options.pop("key_func")
+        del options["meta_limits"]
+        return Limited(self, Limit(limit_value, shared=True, **options))
+
+    def exempt(
+        self,
+        obj: Any = None,
+        *,
+        flags: ExemptionScope = ExemptionScope.APPLICATION
+        | ExemptionScope.DEFAULT
+        | ExemptionScope.META,
+    ) -> Any:
+        """Let a view, a handler's method or a blueprint go without the limits that *flags* name."""
+        if obj is None:
+            return functools.partial(self.exempt, flags=flags)
+        if isinstance(obj, Blueprint):
+            self._exempt_blueprints[obj.name] = flags
+            return None
+        obj._waterspout_exempt_from = flags
+        return obj
+
+    def request_filter(self, fn: F) -> F:
+        """Let each request through for which *fn* returns True."""
+        self._filters.append(fn)
+        return fn
+
+    # -- at a request --------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Count the current request now, by the limits of its route.
+
+        Raises:
+            RateLimitExceeded: 429.
+        """
+        drive(self._check_route(self._direct()))
+
+    async def check_async(self) -> None:
+        """Do what `check` does, on the event loop."""
+        await self._check_route(self._on_loop())
+
+    @property
+    def current_limit(self) -> RequestLimit | None:
+        """The limit that the request has exceeded, else the smallest of those that it met."""
+        met = self.current_limits
+        return next((one for one in met if one.breached), met[0] if met else None)
+
+    @property
+    def current_limits(self) -> list[RequestLimit]:
+        """The limits that the request has met, the smallest first."""
+        return sorted(g.get("_waterspout_limits_met", []), key=lambda one: one.limit)
+
+    def identify_request(self) -> str:
+        """Return the name that the current request's limits are counted under."""
+        identify = self._settings.request_identifier
+        return str(identify() if identify else request.endpoint or "")
+
+
+class Limited:
+    """What `Limiter.limit` returns: a decorator, and a block's guard."""
+
+    def __init__(self, limiter: Limiter, limit: Limit) -> None:
+        self._limiter = limiter
+        self._limit = limit
+
+    def __call__(self, obj: Any) -> Any:
+        if isinstance(obj, Blueprint):
+            self._limiter._limit_blueprint(obj.name, self._limit)
+            return None
+        own: list[Limit] | None = obj.__dict__.get("_waterspout_limits")
+        if own is not None:  # several of them on one function are one check
+            own.append(self._limit)
+            return obj
+        return _guarded(self._limiter, obj, [self._limit])
+
+    def _guard(self, counter: Any) -> Awaitable[None]:
+        return self._limiter._check(counter, [self._limit], self._limiter.identify_request())
+
+    def __enter__(self) -> Limited:
+        if self._limiter.enabled:
+            drive(self._guard(self._limiter._direct()))  # type: ignore[arg-type]  # a coroutine
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    async def __aenter__(self) -> Limited:
+        if self._limiter.enabled:
+            await self._guard(self._limiter._on_loop())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
+    """Return *function*, with a check before each call."""
+    guarded: Any
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    def needed() -> bool:
+        return limiter.enabled and has_request_context()
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            if needed():
+                await limiter._check_function(limiter._on_loop(), guarded, name)
+            return await function(*args, **kwargs)
+
+        guarded = awaited
+    else:
+
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if needed():
+                work = limiter._check_function(limiter._direct(), guarded, name)
+                if is_handler(args) and limiter._would_block():
+                    return _after(work, function, args, kwargs)
+                drive(work)
+            return function(*args, **kwargs)
+
+        guarded = called
+    guarded._waterspout_limits = limits
+    return guarded
+
+
+async def _after(work: Any, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call a handler's `def` method when its check, which waits on the event loop, has ended."""
+    await work
+    result = function(*args, **kwargs)
+    return await result if inspect.isawaitable(result) else result

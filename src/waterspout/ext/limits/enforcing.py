@@ -1,0 +1,405 @@
+"""How a request is counted: which limits it meets, in which order, and what a breach is."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from werkzeug.http import http_date
+
+from waterspout import after_this_request, current_app, g, on_private_loop, request
+
+from .. import needs_extra
+from ..driving import drive
+from ..outage import Outage
+from .constants import ExemptionScope, HeaderNames
+from .counters import Counter, Direct, OnLoop, on_loop, storage_of
+from .errors import RateLimitExceeded
+from .limit import ApplicationLimit, Limit, MetaLimit, RequestLimit, limits_of
+from .settings import Settings, settings_of
+
+with needs_extra("limits"):
+    from limits.errors import StorageError
+    from limits.storage import MemoryStorage, Storage
+    from limits.strategies import STRATEGIES, RateLimiter
+    from redis.exceptions import RedisError
+
+__all__ = ["Enforcing"]
+
+_logger = logging.getLogger("waterspout.limits")
+
+#: What a storage raises that cannot be reached.
+_DOWN = (StorageError, RedisError, OSError)
+
+
+class Enforcing:
+    """The limits of one application, counted and enforced."""
+
+    _settings: Settings
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._given = given
+        self._key_func: Callable[[], str] = given["key_func"]
+        self.enabled: bool = given["enabled"]
+        self.initialized = False
+        self.logger = _logger
+        self._filters: list[Callable[[], bool]] = []
+        self._of_blueprints: dict[str, list[Limit]] = {}
+        self._exempt_blueprints: dict[str, ExemptionScope] = {}
+        self._defaults: list[Limit] = []
+        self._of_application: list[Limit] = []
+        self._meta: list[Limit] = []
+        self._fallback_limits: list[Limit] = []
+        self._fallback: Direct | None = None
+        self._storage: Storage | None = None
+        self._counter: Direct | None = None
+        self._app: Any = None
+        self._is_hooked = False
+        self._on_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter] = WeakKeyDictionary()
+        self._outage = Outage("The storage of the rate limits", _logger, 0.0)
+
+    def init_app(self, app: Any) -> None:
+        """Set up *app*, by what the limiter was given and its settings.
+
+        Raises:
+            ValueError: A limit or a setting is impossible.
+            ModuleNotFoundError: The storage's package is not installed.
+        """
+        self.enabled = app.config.setdefault("RATELIMIT_ENABLED", self.enabled)
+        self._settings = settings = settings_of(app, self._given)
+        if settings.strategy not in STRATEGIES:
+            known = ", ".join(STRATEGIES)
+            raise ValueError(f"RATELIMIT_STRATEGY is one of {known}, not {settings.strategy!r}")
+        options = dict(settings.storage_options or {})
+        self._storage = storage_of(
+            settings.url, options, settings.server_timeout, settings.pool_size
+        )
+        self._counter = Direct(STRATEGIES[settings.strategy](self._storage))
+        self._outage = Outage("The storage of the rate limits", _logger, settings.pause)
+        self._defaults = limits_of(settings.default_limits, Limit, **settings.of_group("default"))
+        self._of_application = limits_of(
+            settings.application_limits, ApplicationLimit, **settings.of_group("application")
+        )
+        self._meta = limits_of(settings.meta_limits, MetaLimit)
+        self._fallback_limits = limits_of(settings.in_memory_fallback, Limit)
+        if self._fallback_limits or settings.in_memory_fallback_enabled:
+            self._fallback = Direct(STRATEGIES[settings.strategy](MemoryStorage()))
+        for limit in (*self._defaults, *self._of_application, *self._meta, *self._fallback_limits):
+            if isinstance(limit.limit_provider, str):
+                list(limit.items())  # one that cannot be read is told now
+        self._app = app
+        app.extensions["limiter"] = {*app.extensions.get("limiter", ()), self}
+        app.on_shutdown(self._close)
+        self.initialized = True
+        if self._defaults or self._of_application or self._of_blueprints:
+            self._hook()
+
+    def _hook(self) -> None:
+        """Count each request before its view; on the event loop, where that is ``async def``."""
+        if self._is_hooked or self._app is None or not self.enabled:
+            return
+        self._is_hooked = True
+
+        def check() -> None:
+            drive(self._check_route(self._direct(), before_view=True))
+
+        async def check_on_loop() -> None:
+            await self._check_route(self._on_loop(), before_view=True)
+
+        check.async_twin = check_on_loop  # type: ignore[attr-defined]  # see dispatch.plan
+        self._app.before_request(check)
+
+    async def _close(self) -> None:
+        counter = self._on_loops.pop(asyncio.get_running_loop(), None)
+        if isinstance(counter, OnLoop):
+            await counter.client.aclose(close_connection_pool=True)
+        pool = getattr(getattr(self._storage, "storage", None), "connection_pool", None)
+        if pool is not None:
+            pool.disconnect()
+
+    # -- where it is counted -------------------------------------------------------------------
+
+    @property
+    def storage(self) -> Storage:
+        """The storage that requests are counted in."""
+        assert self._storage is not None, "init_app() has not been called"
+        return self._storage
+
+    @property
+    def limiter(self) -> RateLimiter:
+        """The strategy that counts them, of `limits`."""
+        return self._direct().limiter
+
+    def reset(self) -> None:
+        """Forget all that was counted. Raises `NotImplementedError` where the storage cannot."""
+        self.storage.reset()
+
+    def _direct(self) -> Direct:
+        assert self._counter is not None, "init_app() has not been called"
+        return self._counter
+
+    def _on_loop(self) -> Counter:
+        if on_private_loop():
+            return self._direct()
+        loop = asyncio.get_running_loop()
+        found = self._on_loops.get(loop)
+        if found is None:
+            found = on_loop(self.storage, self._settings.strategy, self._settings.url)
+            self._on_loops[loop] = found
+        return found
+
+    def _would_block(self) -> bool:
+        """Tell whether counting in this thread would hold an event loop: in the `def` method of a
+        request handler."""
+        if isinstance(self._storage, MemoryStorage):
+            return False
+        try:
+            return not on_private_loop()
+        except RuntimeError:  # no loop runs here
+            return False
+
+    # -- which limits it meets -----------------------------------------------------------------
+
+    def _limit_blueprint(self, name: str, limit: Limit) -> None:
+        self._of_blueprints.setdefault(name, []).append(limit)
+        self._hook()
+
+    def _function_here(self) -> Any:
+        """Return the function that answers the current request; a class's method for its verb."""
+        view = current_app.view_functions.get(request.endpoint or "")
+        cls = getattr(view, "view_class", None)
+        method = None if cls is None else getattr(cls, request.method.lower(), None)
+        own = getattr(view, "_waterspout_limits", None) is not None
+        return view if method is None or own else method
+
+    def _exemptions(self, function: Any) -> ExemptionScope:
+        found: ExemptionScope = getattr(function, "_waterspout_exempt_from", ExemptionScope.NONE)
+        view = current_app.view_functions.get(request.endpoint or "")
+        found |= getattr(view, "_waterspout_exempt_from", ExemptionScope.NONE)
+        for depth, name in enumerate(request.blueprints):
+            flags = self._exempt_blueprints.get(name, ExemptionScope.NONE)
+            if depth == 0 or ExemptionScope.DESCENDENTS in flags:
+                found |= flags
+        return found
+
+    def _of_its_blueprints(self, exempt: ExemptionScope) -> list[Limit]:
+        names = request.blueprints
+        if ExemptionScope.ANCESTORS in exempt:
+            names = names[:1]
+        return [limit for name in names for limit in self._of_blueprints.get(name, ())]
+
+    def _limits_of(self, function: Any, before_view: bool) -> list[Limit]:
+        """Return the limits of the current request: of the application, and of its route, its
+        blueprints, or all routes; before its view, without those that the view checks itself."""
+        exempt = self._exemptions(function)
+        found = [] if ExemptionScope.APPLICATION in exempt else list(self._of_application)
+        own: list[Limit] = getattr(function, "_waterspout_limits", [])
+        blueprint = self._of_its_blueprints(exempt)
+        if not own or not all(limit.override_defaults for limit in own):
+            found += blueprint
+        named = [*own, *blueprint]
+        overridden = bool(named) and all(limit.override_defaults for limit in named)
+        if not overridden and ExemptionScope.DEFAULT not in exempt:
+            found += self._defaults
+        return found if before_view else [*found, *own]
+
+    # -- counting --------------------------------------------------------------------------------
+
+    def _is_exempt(self) -> bool:
+        endpoint = request.endpoint
+        static = endpoint is not None and endpoint.rpartition(".")[2] == "static"
+        return (
+            not self.enabled
+            or endpoint is None
+            or static
+            or any(filtered() for filtered in self._filters)
+        )
+
+    def identify_request(self) -> str:
+        """Return the name that the current request's limits are counted under."""
+        raise NotImplementedError
+
+    async def _check_route(self, counter: Counter, *, before_view: bool = False) -> None:
+        """Count the current request by the limits of its route."""
+        if self._is_exempt():
+            return
+        limits = self._limits_of(self._function_here(), before_view)
+        await self._check(counter, limits, self.identify_request())
+
+    async def _check_function(self, counter: Counter, function: Any, name: str) -> None:
+        """Count the current request by the limits of a decorated function."""
+        if self._is_exempt():
+            return
+        own = getattr(self._function_here(), "_waterspout_limits", None)
+        is_view = own is function._waterspout_limits
+        endpoint = self.identify_request() if is_view else name
+        await self._check(counter, function._waterspout_limits, endpoint)
+
+    async def _check(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
+        """Count the current request by *limits*.
+
+        Raises:
+            RateLimitExceeded: 429.
+            StoreUnavailable: 503; the storage is down, and nothing says what to do then.
+        """
+        if self._outage.is_on():
+            await self._check_without(limits, endpoint)
+            return
+        try:
+            await self._count(counter, limits, endpoint)
+        except _DOWN as error:
+            self._outage.failed(error)
+            await self._check_without(limits, endpoint)
+        else:
+            self._outage.worked()
+
+    async def _check_without(self, limits: list[Limit], endpoint: str) -> None:
+        """Do what is to be done while the storage is down: count in memory, let all through, or
+        refuse."""
+        if self._fallback is not None:
+            await self._count(self._fallback, self._fallback_limits or limits, endpoint)
+        elif not self._settings.swallow_errors:
+            raise self._outage.unavailable()
+
+    async def _count(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
+        settings = self._settings
+        await self._check_meta(counter, endpoint)
+        items = sorted((item for limit in limits for item in limit.items()), key=_size)
+        refused: list[tuple[Limit, RequestLimit]] = []
+        later: list[tuple[Limit, list[str], int]] = []
+        for limit in items:
+            if not limit.applies():
+                continue
+            keys = self._keys(limit, endpoint)
+            if keys is None:
+                continue
+            item, cost = limit.limit, limit.amount()
+            assert item is not None
+            count = counter.hit if limit.deduct_when is None else counter.test
+            within = await count(item, *keys, cost=cost)
+            met = await self._note(counter, limit, keys, not within)
+            if limit.deduct_when is not None:
+                later.append((limit, keys, cost))
+            if not within:
+                refused.append((limit, met))
+                if settings.fail_on_first_breach:
+                    break
+        self._arrange_response(counter, later)
+        if refused:
+            await self._refuse(counter, refused, endpoint)
+
+    def _keys(self, limit: Limit, endpoint: str) -> list[str] | None:
+        key = (limit.key_function or self._key_func)()
+        scope = limit.scope_for(endpoint)
+        if not key or not scope:
+            _logger.error(f"No limit was checked: the key is {key!r}, the scope {scope!r}")
+            return None
+        prefix = self._settings.key_prefix
+        return [prefix, key, scope] if prefix else [key, scope]
+
+    async def _note(
+        self, counter: Counter, limit: Limit, keys: list[str], breached: bool
+    ) -> RequestLimit:
+        """Keep that the request has met a limit, for `current_limits` and the header fields."""
+        item = limit.limit
+        assert item is not None
+        read = functools.partial(self._direct().limiter.get_window_stats, item, *keys)
+        met = RequestLimit(item, keys, breached, limit.shared, read)
+        if breached or self._settings.headers_enabled:
+            met.seen = await counter.stats(item, *keys)
+        g.setdefault("_waterspout_limits_met", []).append(met)
+        return met
+
+    async def _check_meta(self, counter: Counter, endpoint: str) -> None:
+        """Refuse a client that has exceeded its limits too often."""
+        for meta in self._meta:
+            for limit in meta.items():
+                keys = self._keys(limit, endpoint)
+                if keys is None or limit.limit is None:
+                    continue
+                if not await counter.test(limit.limit, *keys, cost=1):
+                    met = await self._note(counter, limit, keys, True)
+                    self._arrange_response(counter, [])
+                    answer = _answer_of(self._settings.on_meta_breach, met)
+                    raise RateLimitExceeded(limit, answer, met.retry_after)
+
+    async def _refuse(
+        self, counter: Counter, refused: list[tuple[Limit, RequestLimit]], endpoint: str
+    ) -> None:
+        for meta in self._meta:
+            for limit in meta.items():
+                keys = self._keys(limit, endpoint)
+                if keys is not None and limit.limit is not None:
+                    await counter.hit(limit.limit, *keys, cost=1)
+        answer = None
+        for limit, met in refused:
+            answer = _answer_of(limit.on_breach or self._settings.on_breach, met) or answer
+        limit, met = refused[0]
+        _logger.info(f"Rate limit {limit.limit} exceeded at {endpoint}")
+        raise RateLimitExceeded(limit, answer, met.retry_after)
+
+    # -- the response ------------------------------------------------------------------------------
+
+    def _arrange_response(
+        self, counter: Counter, later: list[tuple[Limit, list[str], int]]
+    ) -> None:
+        """Count by the response what is to be counted by it, and set the header fields."""
+        shows = self._settings.headers_enabled and not g.get("_waterspout_limits_shown")
+        if not shows and not later:
+            return
+        g._waterspout_limits_shown = g.get("_waterspout_limits_shown") or shows
+
+        async def finish(response: Any) -> Any:
+            for limit, keys, cost in later:
+                assert limit.limit is not None
+                assert limit.deduct_when is not None
+                if limit.deduct_when(response):
+                    try:
+                        await counter.hit(limit.limit, *keys, cost=cost)
+                    except _DOWN as error:
+                        self._outage.failed(error)
+            if shows:
+                self._show(response)
+            return response
+
+        def finish_here(response: Any) -> Any:
+            return drive(finish(response))
+
+        here = isinstance(counter, Direct) and not isinstance(self._storage, MemoryStorage)
+        after_this_request(finish_here if here or _in_thread() else finish)
+
+    def _show(self, response: Any) -> None:
+        met = sorted(g.get("_waterspout_limits_met", []), key=lambda one: one.limit)
+        shown = next((one for one in met if one.breached), met[0] if met else None)
+        if shown is None or shown.seen is None:
+            return
+        names, fields = self._settings.headers, response.headers
+        fields[names[HeaderNames.LIMIT]] = str(shown.limit.amount)
+        fields[names[HeaderNames.REMAINING]] = str(shown.remaining)
+        fields[names[HeaderNames.RESET]] = str(shown.reset_at)
+        as_date = self._settings.retry_after == "http-date"
+        fields[names[HeaderNames.RETRY_AFTER]] = (
+            http_date(shown.reset_at) if as_date else str(max(0, int(shown.reset_at - time.time())))
+        )
+
+
+def _size(limit: Limit) -> Any:
+    return limit.limit
+
+
+def _in_thread() -> bool:
+    """Tell whether no event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
+
+
+def _answer_of(asked: Callable[[RequestLimit], Any] | None, met: RequestLimit) -> Any:
+    return None if asked is None else asked(met)

@@ -1,0 +1,441 @@
+"""Rate limits: on every kind of code, in memory and in Redis, through many workers, and without
+the storage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import redis
+from own_redis import own_redis
+from services import service_url
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from waterspout import App, Blueprint, RequestHandler, WebSocket, make_response, request
+from waterspout.ext.limits import ExemptionScope, Limiter, RateLimitExceeded, RequestLimit
+from waterspout.ext.limits.util import get_remote_address
+from waterspout.server import serve_in_thread
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from processes import running
+
+STRATEGIES = ("fixed-window", "moving-window", "sliding-window-counter")
+
+
+@pytest.fixture(params=["memory", "redis"])
+def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Return the settings of a storage in which nothing is counted yet."""
+    if request.param == "memory":
+        yield {}
+        return
+    prefix = f"ws_limits_{uuid4().hex[:8]}"
+    yield {"RATELIMIT_URL": service_url("redis"), "RATELIMIT_KEY_PREFIX": prefix}
+    with redis.Redis.from_url(service_url("redis")) as client:
+        for key in client.scan_iter(f"*{prefix}*"):
+            client.delete(key)
+
+
+@contextmanager
+def serving(app: App) -> Iterator[httpx.Client]:
+    with serve_in_thread(app) as server, httpx.Client(base_url=server.urls[0]) as client:
+        yield client
+
+
+def make_app(*, limiter: dict[str, Any] | None = None, **settings: Any) -> tuple[App, Limiter]:
+    app = App(__name__)
+    app.config.update(settings)
+    return app, Limiter(get_remote_address, app=app, **(limiter or {}))
+
+
+def statuses(client: Any, path: str, times: int, method: str = "get") -> list[int]:
+    return [getattr(client, method)(path).status_code for _ in range(times)]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_kind_of_code_is_limited(settings: dict[str, Any], strategy: str) -> None:
+    """Views, async ones, handlers' methods of both kinds, and WebSockets; together where they share
+    a limit."""
+    app, limiter = make_app(RATELIMIT_STRATEGY=strategy, **settings)
+
+    @app.get("/view")
+    @limiter.limit("3/hour")
+    def view() -> str:
+        return "view"
+
+    @app.get("/async")
+    @limiter.limit("3/hour")
+    async def asynchronous() -> str:
+        return "async"
+
+    class Handler(RequestHandler):
+        @limiter.limit("3/hour")
+        def get(self) -> None:
+            self.write("handler")
+
+        def post(self) -> None:
+            self.write("posted")
+
+    class AsyncHandler(RequestHandler):
+        @limiter.limit("3/hour")
+        async def get(self) -> None:
+            self.write("handler")
+
+    app.add_handlers([("/handler", Handler), ("/async-handler", AsyncHandler)])
+
+    @app.websocket("/socket")
+    @limiter.limit("1/hour")
+    async def socket(ws: WebSocket) -> None:
+        await ws.send("hello")
+
+    together = limiter.shared_limit("4/hour", scope="together")
+
+    @app.get("/one")
+    @together
+    def one() -> str:
+        return "one"
+
+    @app.get("/two")
+    @together
+    async def two() -> str:
+        return "two"
+
+    with serving(app) as client:
+        for path in ("/view", "/async", "/handler", "/async-handler"):
+            assert statuses(client, path, 5) == [200] * 3 + [429] * 2
+        assert client.post("/handler").text == "posted"
+        assert statuses(client, "/one", 2) + statuses(client, "/two", 3) == [200] * 4 + [429]
+        assert client.get("/one").status_code == 429
+        url = f"ws{str(client.base_url)[4:].rstrip('/')}/socket"
+        with connect(url) as first:
+            assert first.recv() == "hello"
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url)
+        assert refused.value.response.status_code == 429
+    assert statuses(app.test_client(), "/async", 1) == [429]
+
+
+def test_what_a_client_is_told(settings: dict[str, Any]) -> None:
+    """X-RateLimit fields where they are asked for, Retry-After with each 429, the message."""
+    app, limiter = make_app(RATELIMIT_HEADERS_ENABLED=True, **settings)
+
+    @app.get("/view")
+    @limiter.limit("2/minute; 100/day", error_message="Slowly, please.")
+    def view() -> str:
+        return "view"
+
+    @app.get("/async")
+    @limiter.limit("2/minute")
+    async def asynchronous() -> dict[str, Any]:
+        [met] = limiter.current_limits
+        assert limiter.current_limit is met
+        return {"left": met.remaining, "breached": met.breached}
+
+    @app.errorhandler(429)
+    async def too_many(error: RateLimitExceeded) -> tuple[str, int]:
+        return f"{error.description} ({error.limit.limit})", 429
+
+    with serving(app) as client:
+        for path in ("/view", "/async"):
+            for left in ("1", "0"):
+                answer = client.get(path)
+                assert answer.status_code == 200
+                assert answer.headers["x-ratelimit-limit"] == "2"
+                assert answer.headers["x-ratelimit-remaining"] == left
+                assert 0 <= int(answer.headers["retry-after"]) <= 61
+            refused = client.get(path)
+            assert refused.status_code == 429
+            assert refused.headers["x-ratelimit-remaining"] == "0"
+            assert 1 <= int(refused.headers["retry-after"]) <= 61
+            said = "Slowly, please." if path == "/view" else "2 per 1 minute"
+            assert refused.text == f"{said} (2 per 1 minute)"
+    app, limiter = make_app(**settings)
+    app.add_url_rule("/", "index", limiter.limit("1/minute")(lambda: "x"))
+    client = app.test_client()
+    assert "X-RateLimit-Limit" not in client.get("/").headers
+    assert 1 <= int(client.get("/").headers["Retry-After"]) <= 61
+
+
+def test_limits_of_all_routes_and_of_blueprints() -> None:
+    """Defaults, unless a route or its blueprint has its own; those of the application besides."""
+    app, limiter = make_app(
+        limiter={
+            "default_limits": ["2/hour"],
+            "application_limits": ["14/hour"],
+            "application_limits_exempt_when": lambda: "free" in request.args,
+        }
+    )
+    shop, admin = Blueprint("shop", __name__), Blueprint("admin", __name__)
+
+    @app.get("/default")
+    def default() -> str:
+        return "x"
+
+    @app.get("/async-default")
+    async def async_default() -> str:
+        return "x"
+
+    @app.get("/own")
+    @limiter.limit("3/hour")
+    async def own() -> str:
+        return "x"
+
+    @app.get("/both")
+    @limiter.limit("3/hour", override_defaults=False)
+    def both() -> str:
+        return "x"
+
+    @app.get("/exempt")
+    @limiter.exempt
+    async def exempt() -> str:
+        return "x"
+
+    @app.get("/only-application")
+    @limiter.exempt(flags=ExemptionScope.DEFAULT)
+    async def only_application() -> str:
+        return "x"
+
+    @shop.get("/shop")
+    async def in_shop() -> str:
+        return "x"
+
+    @admin.get("/admin")
+    def in_admin() -> str:
+        return "x"
+
+    class Handler(RequestHandler):
+        def get(self) -> None:
+            self.write("x")
+
+        @limiter.limit("3/hour")
+        def post(self) -> None:
+            self.write("x")
+
+    app.add_handlers([("/handler", Handler)])
+    limiter.limit("1/hour")(shop)
+    limiter.exempt(admin)
+    app.register_blueprint(shop)
+    app.register_blueprint(admin)
+    client = app.test_client()
+    for path, allowed in {
+        "/default": 2,
+        "/async-default": 2,
+        "/both": 2,
+        "/own": 3,
+        "/shop": 1,
+    }.items():
+        path = f"{path}?free"
+        assert statuses(client, path, 4) == [200] * allowed + [429] * (4 - allowed)
+    assert statuses(client, "/handler?free", 3) == [200, 200, 429]
+    assert statuses(client, "/handler?free", 4, "post") == [200] * 3 + [429]
+    assert statuses(client, "/exempt", 20) == [200] * 20
+    assert statuses(client, "/admin", 20) == [200] * 20
+    assert statuses(client, "/static/none.css", 20) == [404] * 20
+    assert statuses(client, "/only-application", 16) == [200] * 14 + [429] * 2
+
+
+def test_options_of_a_limit() -> None:
+    """key_func, methods, exempt_when, cost, deduct_when, on_breach, functions for values."""
+    breaches: list[RequestLimit] = []
+    app, limiter = make_app()
+
+    def who() -> str:
+        return request.args.get("who", "nobody")
+
+    def answer(met: RequestLimit) -> Any:
+        breaches.append(met)
+        return make_response("no more", 429)
+
+    @app.route("/keyed", methods=["GET", "POST"])
+    @limiter.limit("1/hour", key_func=who, methods=["POST"], on_breach=answer)
+    def keyed() -> str:
+        return "x"
+
+    @app.get("/cost")
+    @limiter.limit(lambda: "10/hour", cost=lambda: int(request.args["cost"]))
+    async def costly() -> str:
+        return "x"
+
+    @app.get("/failed")
+    @limiter.limit("1/hour", deduct_when=lambda response: response.status_code == 400)
+    async def failed() -> tuple[str, int]:
+        return "x", int(request.args["status"])
+
+    @app.get("/free")
+    @limiter.limit("1/hour", exempt_when=lambda: "free" in request.args)
+    def free() -> str:
+        return "x"
+
+    @app.get("/block")
+    async def block() -> str:
+        async with limiter.limit("1/hour"):
+            return "x"
+
+    @limiter.request_filter
+    def from_inside() -> bool:
+        return request.headers.get("X-Inside") == "yes"
+
+    client = app.test_client()
+    assert statuses(client, "/keyed?who=a", 3) == [200] * 3
+    assert statuses(client, "/keyed?who=a", 2, "post") == [200, 429]
+    assert statuses(client, "/keyed?who=b", 1, "post") == [200]
+    assert client.post("/keyed?who=b").text == "no more"
+    assert [met.remaining for met in breaches] == [0, 0]
+    assert [client.get(f"/cost?cost={n}").status_code for n in (6, 4, 1)] == [200, 200, 429]
+    assert [client.get(f"/failed?status={n}").status_code for n in (200, 200, 400, 200)] == [
+        *(200, 200, 400, 429)
+    ]
+    assert statuses(client, "/free?free", 3) + statuses(client, "/free", 2) == [200] * 4 + [429]
+    assert statuses(client, "/block", 2) == [200, 429]
+    assert client.get("/block", headers={"X-Inside": "yes"}).status_code == 429
+    assert client.get("/free", headers={"X-Inside": "yes"}).status_code == 200
+
+
+def test_who_goes_on_is_shut_out() -> None:
+    """A meta limit: of how often a client may exceed its limits."""
+    app, limiter = make_app(limiter={"meta_limits": ["2/day"]})
+
+    @app.get("/one")
+    @limiter.limit("1/hour")
+    def one() -> str:
+        return "x"
+
+    @app.get("/two")
+    @limiter.limit("1/hour")
+    async def two() -> str:
+        return "x"
+
+    client = app.test_client()
+    assert statuses(client, "/one", 3) == [200, 429, 429]
+    assert statuses(client, "/two", 1) == [429]
+
+
+def test_brute_force_through_two_workers() -> None:
+    """The count is exact, whichever process and kind of view a request comes to."""
+    prefix = f"ws_limits_{uuid4().hex[:8]}"
+    environ = {**os.environ, "LIMITS_APP_URL": service_url("redis"), "LIMITS_APP_PREFIX": prefix}
+    command = ("-m", "waterspout", "--app", "limits_app:app", "run", "--port", "0", "-w", "2")
+    here = Path(__file__).parent
+    with running(here, *command, environ=environ) as url, ThreadPoolExecutor(8) as pool:
+        host = url.removeprefix("http://")
+
+        def attempt(path: str) -> tuple[int, str]:
+            """Try to log in over a new connection; return the status, and the worker."""
+            connection = HTTPConnection(host, timeout=30)
+            connection.request("POST", path)
+            answer = connection.getresponse()
+            answer.read()
+            connection.request("GET", "/pid")
+            pid = connection.getresponse().read().decode()
+            connection.close()
+            return answer.status, pid
+
+        answers = list(pool.map(attempt, ["/login", "/async-login"] * 30))
+        while len({pid for _, pid in answers}) < 2:  # a worker that was late
+            answers.append(attempt("/login"))
+    counts = Counter(status for status, _ in answers)
+    assert counts == {200: 10, 429: len(answers) - 10}
+    with redis.Redis.from_url(service_url("redis")) as client:
+        assert client.delete(*client.scan_iter(f"*{prefix}*")) == 1
+
+
+@pytest.mark.parametrize("kind", ["view", "async"])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [503, 503, 503]),
+        ({"swallow_errors": True}, [200, 200, 200]),
+        ({"in_memory_fallback_enabled": True}, [200, 200, 429]),
+        ({"in_memory_fallback": ["1/hour"]}, [200, 429, 429]),
+    ],
+)
+def test_without_the_storage(
+    tmp_path: Path,
+    reserve: Callable[[], int],
+    caplog: pytest.LogCaptureFixture,
+    options: dict[str, Any],
+    expected: list[int],
+    kind: str,
+) -> None:
+    """Refused, let through, or counted in memory; one line in the log, and it is used again."""
+    with own_redis(tmp_path, reserve()) as server:
+        app, limiter = make_app(limiter=options, RATELIMIT_URL=server.url, RATELIMIT_RETRY_AFTER=0)
+        limit = limiter.limit("2/hour")
+        app.add_url_rule("/view", "view", limit(lambda: "x"))
+
+        @app.get("/async")
+        @limit
+        async def asynchronous() -> str:
+            return "x"
+
+        with serving(app) as client:
+            path = f"/{kind}"
+            assert statuses(client, path, 1) == [200]
+            server.kill()
+            assert statuses(client, path, 3) == expected
+            assert [record.levelname for record in caplog.records] == ["ERROR"]
+            assert caplog.records[0].exc_info is None
+            server.start()
+            assert statuses(client, path, 2) == [200, 429]
+
+
+def test_waiting_for_the_storage_holds_nobody_else(
+    tmp_path: Path, reserve: Callable[[], int]
+) -> None:
+    """The loop goes on while a request is being counted."""
+    with own_redis(tmp_path, reserve()) as server:
+        app, limiter = make_app(RATELIMIT_URL=server.url, RATELIMIT_SERVER_TIMEOUT=30)
+        limit = limiter.limit("5/hour")
+        app.add_url_rule("/view", "view", limit(lambda: "x"))
+
+        @app.get("/async")
+        @limit
+        async def asynchronous() -> str:
+            return "x"
+
+        class Handler(RequestHandler):
+            @limit
+            def get(self) -> None:
+                self.write("x")
+
+        app.add_handlers([("/handler", Handler)])
+
+        @app.get("/plain")
+        async def plain() -> str:
+            return "plain"
+
+        with serving(app) as client, ThreadPoolExecutor(3) as pool:
+            for path in ("/view", "/async", "/handler"):
+                assert client.get(path).status_code == 200
+            server.hold()
+            asked = [
+                pool.submit(httpx.get, f"{str(client.base_url).rstrip('/')}/{path}", timeout=60)
+                for path in ("view", "async", "handler")
+            ]
+            for _ in range(5):
+                assert client.get("/plain").text == "plain"
+            assert not any(one.done() for one in asked)
+            server.go_on()
+            assert [one.result().status_code for one in asked] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"RATELIMIT_STRATEGY": "guess"}, "RATELIMIT_STRATEGY is one of"),
+        ({"RATELIMIT_DEFAULT": "many"}, "couldn't parse"),
+    ],
+)
+def test_a_wrong_setting_is_told_at_the_start(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        make_app(**settings)
