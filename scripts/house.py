@@ -379,7 +379,8 @@ def walk() -> list[str]:
         with serve_in_thread(app) as server:
             address = server.urls[0].removeprefix("http://").rstrip("/")
             client = http.client.HTTPConnection(address, timeout=10)
-            for watching in (False, False, True):
+            for last in (False, False, True):
+                watching = last
                 client.request("GET", "/")
                 assert client.getresponse().read() == b"here"
             watching = False

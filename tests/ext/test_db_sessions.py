@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import ask, database
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from databases import ask, database
 from processes import wait_until
 from waterspout import App, run_in_thread, spawn
 from waterspout.ext.db import DatabaseUnavailable, SQLAlchemy
