@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from services import service_url
 
 from waterspout import App, RequestHandler, redirect, session
 from waterspout.ext import wechat as wx
+from waterspout.ext.cache import Cache
 from waterspout.ext.wechat import Message, MessageCrypt, WeChat, xml
 from waterspout.ext.wechat.calls import run, run_async
 from waterspout.ext.wechat.signing import is_signed
@@ -292,10 +295,19 @@ def test_the_access_token_is_asked_for_once(live: FakeWeChat) -> None:
     assert live.calls["/cgi-bin/token"] == 1
 
 
-def test_of_many_at_once_one_asks(live: FakeWeChat) -> None:
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+def test_of_many_at_once_one_asks(live: FakeWeChat, kind: str) -> None:
     """Eight threads, and two workers that share a cache."""
-    cache = wx.MemoryCache()
-    apps = [make_app(live, cache) for _ in range(2)]
+    prefix = f"ws_mail_{uuid4().hex}:"
+    if kind == "redis":
+        config = {"CACHE_URL": service_url("redis"), "CACHE_KEY_PREFIX": prefix}
+        caches: list[Any] = [Cache(config=config) for _ in range(2)]
+    else:
+        caches = [wx.MemoryCache()] * 2
+    apps = [make_app(live, cache) for cache in caches]
+    for (app, _), cache in zip(apps, caches, strict=True):
+        if kind == "redis":
+            cache.init_app(app)
     start, tokens = threading.Barrier(8), []
 
     def ask(number: int) -> None:
@@ -310,6 +322,9 @@ def test_of_many_at_once_one_asks(live: FakeWeChat) -> None:
     for thread in threads:
         thread.join()
     assert (len(tokens), len(set(tokens)), live.calls["/cgi-bin/token"]) == (8, 1, 1)
+    if kind == "redis":
+        with apps[0][0].app_context():
+            caches[0].delete(f"wechat:{live.app_id}:token")
 
 
 def test_a_refused_token_is_renewed_once(live: FakeWeChat) -> None:

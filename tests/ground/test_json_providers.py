@@ -18,7 +18,7 @@ import flask.json
 import pytest
 from markupsafe import Markup
 
-from waterspout import App, json
+from waterspout import App, json, jsonify
 from waterspout.flask import Flask
 from waterspout.json.fast import MsgspecProvider
 from waterspout.json.provider import DefaultJSONProvider, JSONProvider, provider_class
@@ -210,7 +210,7 @@ def test_a_base_provider_needs_only_two_methods_d1(compat: Flask) -> None:
     with compat.app_context():
         json.dump("a", out)
         assert json.load(io.StringIO(out.getvalue())) == "A"
-        assert json.jsonify("b").get_data() == b'"B"'
+        assert jsonify("b").get_data() == b'"B"'
     for method in (JSONProvider(compat).dumps, JSONProvider(compat).loads):
         with pytest.raises(NotImplementedError):
             method("1")
@@ -224,7 +224,7 @@ def test_the_modern_provider_writes_iso_dates_and_utf8_d1(modern: App) -> None:
             '["<b>","<p>é</p>",{"x":1,"when":"2024-01-02"}]'
         )
         assert json.dumps(Pair(decimal.Decimal("1.0"), b"x")) == '["1.0","eA=="]'
-        assert json.jsonify(a=1).get_data() == b'{"a":1}'
+        assert jsonify(a=1).get_data() == b'{"a":1}'
 
 
 def test_the_modern_provider_says_what_only_python_json_can_d1(modern: App) -> None:
@@ -324,7 +324,7 @@ def test_outside_an_application_json_is_pythons_d1() -> None:
     with pytest.raises(ValueError):
         json.loads("[" * 100_000)
     with pytest.raises(RuntimeError, match="Working outside of application context"):
-        json.jsonify(1)
+        jsonify(1)
 
 
 def test_provider_does_not_keep_its_app_alive_a1() -> None:
@@ -350,7 +350,7 @@ def test_flask_wing_has_the_same_objects_a2() -> None:
     import waterspout.flask.json as wing
     import waterspout.flask.json.provider as wing_provider
 
-    assert wing.jsonify is json.jsonify
+    assert wing.jsonify is jsonify
     assert wing_provider.DefaultJSONProvider is DefaultJSONProvider
     assert {"dump", "dumps", "jsonify", "load", "loads"} <= set(dir(wing))
 
