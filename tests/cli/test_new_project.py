@@ -3,6 +3,7 @@ each project as its README says."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -137,3 +138,24 @@ def test_an_empty_folder_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert made.exit_code == 0
     assert "cd " not in made.output
     assert (folder / "app.py").is_file()
+
+
+def test_the_page_says_what_is_made(projects: Path) -> None:
+    """docs/new.md: its files are there, in one project or another; both languages agree."""
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    english = (docs / "new.md").read_text(encoding="utf-8")
+    chinese = (docs / "new.zh-CN.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (`[^|]*`) \|", english, re.MULTILINE)
+    assert re.findall(r"^\| (`[^|]*`) \|", chinese, re.MULTILINE) == listed
+    cells = re.findall(r"`([^`]+)`", " ".join(listed))
+    paths = [cell for cell in cells if not cell.startswith("--")]
+    assert len(paths) > 12
+    for path in paths:
+        found = [
+            folder
+            for folder in projects.iterdir()
+            if (folder / path.replace("shop", folder.name.replace("-", "_"))).exists()
+        ]
+        assert found, path
+    commands = re.findall(r"^waterspout new shop.*?(?=  #)", english, re.MULTILINE)
+    assert commands == re.findall(r"^waterspout new shop.*?(?=  #)", chinese, re.MULTILINE)

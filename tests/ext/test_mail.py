@@ -18,10 +18,12 @@ from waterspout import App, RequestHandler, spawn
 from waterspout.ext.mail import (
     Attachment,
     BadHeaderError,
+    FlaskMailUnicodeDecodeError,
     Mail,
     MailUnavailable,
     Message,
     email_dispatched,
+    force_text,
     sanitize_address,
 )
 from waterspout.server import serve_in_thread
@@ -387,6 +389,12 @@ def test_addresses_lose_their_breaks(line_break: str) -> None:
     assert got["From"].addresses[0].addr_spec == ANN
     assert got["Bcc"] is None
     assert sanitize_address(f"ann@example.org{line_break}") == ANN
+
+
+def test_bytes_that_are_no_text() -> None:
+    assert force_text("Grüße".encode()) == "Grüße"
+    with pytest.raises(FlaskMailUnicodeDecodeError, match="You passed in b'\\\\xff'"):
+        force_text(b"\xff")
 
 
 def test_a_folded_subject_is_right() -> None:

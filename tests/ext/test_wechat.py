@@ -16,6 +16,7 @@ from services import service_url
 from waterspout import App, RequestHandler, redirect, session
 from waterspout.ext import wechat as wx
 from waterspout.ext.cache import Cache
+from waterspout.ext.forms import CSRFProtect
 from waterspout.ext.wechat import Message, MessageCrypt, WeChat, xml
 from waterspout.ext.wechat.calls import run, run_async
 from waterspout.ext.wechat.signing import is_signed
@@ -205,6 +206,16 @@ def test_a_repeated_message_is_handled_once(fake: FakeWeChat) -> None:
     answers = [fake.opened(fake.send(app.test_client(), message)) for _ in range(3)]
     assert handled == ["x"]
     assert answers[1:] == ["success", "success"]
+
+
+def test_beside_protected_forms() -> None:
+    fake = FakeWeChat()
+    app, account = make_app(fake)
+    csrf = CSRFProtect(app)
+    account.message("text")(lambda message: message.content)
+    assert fake.send(app.test_client(), fake.text("x")).status_code == 400
+    csrf.exempt(account.receive)
+    assert fake.send(app.test_client(), fake.text("x")).status_code == 200
 
 
 def test_a_plain_message_to_an_account_that_encrypts() -> None:

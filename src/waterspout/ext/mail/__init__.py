@@ -23,7 +23,13 @@ from typing import Any
 
 from waterspout import App, current_app
 
-from .addresses import force_text, sanitize_address, sanitize_addresses, sanitize_subject
+from .addresses import (
+    FlaskMailUnicodeDecodeError,
+    force_text,
+    sanitize_address,
+    sanitize_addresses,
+    sanitize_subject,
+)
 from .async_connection import AsyncConnection
 from .connection import Connection
 from .errors import BadHeaderError, MailUnavailable
@@ -36,6 +42,7 @@ __all__ = [
     "Attachment",
     "BadHeaderError",
     "Connection",
+    "FlaskMailUnicodeDecodeError",
     "Mail",
     "MailSettings",
     "MailUnavailable",

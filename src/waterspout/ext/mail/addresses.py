@@ -16,6 +16,7 @@ from typing import Any
 
 __all__ = [
     "Address",
+    "FlaskMailUnicodeDecodeError",
     "charset_of",
     "encode_words",
     "force_text",
@@ -48,13 +49,29 @@ def is_bad_field(value: str) -> bool:
     )
 
 
+class FlaskMailUnicodeDecodeError(UnicodeDecodeError):
+    """Bytes that are no text; *obj* are all of them."""
+
+    def __init__(self, obj: Any, *args: Any) -> None:
+        self.obj = obj
+        super().__init__(*args)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. You passed in {self.obj!r} ({type(self.obj)})"
+
+
 def force_text(s: Any, encoding: str = "utf-8", errors: str = "strict") -> str:
     """Return *s* as text: bytes are decoded, lazy strings and others go through `str`.
 
     Raises:
-        UnicodeDecodeError: Bytes are not in *encoding*.
+        FlaskMailUnicodeDecodeError: Bytes are not in *encoding*.
     """
-    return s.decode(encoding, errors) if isinstance(s, bytes) else str(s)
+    if not isinstance(s, bytes):
+        return str(s)
+    try:
+        return s.decode(encoding, errors)
+    except UnicodeDecodeError as error:
+        raise FlaskMailUnicodeDecodeError(s, *error.args) from error
 
 
 def charset_of(name: str) -> Charset:
