@@ -148,6 +148,9 @@ class _Source:
         self._owed = False  # an event was asked for and has not been handed over
         self._kept: Any = _IDLE  # an event that came when nobody waited any more
         self._answer: asyncio.Future[Any] | None = None
+        #: PERF: one timer for a stream, which looks how long it has been silent, not one an event.
+        self._timer: asyncio.TimerHandle | None = None
+        self._silent_until = 0.0
         self._stopping = False
         # In the request's own context, where no other task runs while this one is asked. Where
         # another server has the request, nobody knows it, and a copy has the same variables.
@@ -172,6 +175,8 @@ class _Source:
 
     async def stop(self) -> None:
         """Cancel the task and wait for the generator's `finally` blocks."""
+        if self._timer is not None:
+            self._timer.cancel()
         if not self._task.done():
             self._stopping = True
             self._task.cancel()
@@ -196,12 +201,22 @@ class _Source:
 
     async def _wait(self, seconds: float | None) -> Any:
         self._answer = answer = self._loop.create_future()
-        timer = None if seconds is None else self._loop.call_later(seconds, _settle, answer, _IDLE)
-        try:
-            return await answer
-        finally:
-            if timer is not None:
-                timer.cancel()
+        if seconds is not None:
+            self._silent_until = self._loop.time() + seconds
+            if self._timer is None:
+                self._timer = self._loop.call_later(seconds, self._look)
+        return await answer
+
+    def _look(self) -> None:
+        """Hand over `_IDLE` if it is time, and else look again when it is."""
+        self._timer = None
+        if self._answer is None or self._answer.done():
+            return
+        left = self._silent_until - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look)
+        else:
+            _settle(self._answer, _IDLE)
 
     def _hand_over(self, event: Any) -> None:
         if self._answer is None or not _settle(self._answer, event):
