@@ -85,7 +85,7 @@ def _of_one_file(app: Application, path: Any, make: Callable[..., Any]) -> Any:
     length and ETag would be the old one's, and stay in caches."""
     full = os.path.join(app.root_path, path) if isinstance(path, str) else None
     for attempts_left in (2, 1, 0):
-        before = None if full is None else _identity(os.stat(full))
+        before = None if full is None else identity(os.stat(full))
         response = make(request.environ)
         body = getattr(response.response, "iterable", response.response)  # a range wraps the file
         if not isinstance(body, FileWrapper):
@@ -93,13 +93,14 @@ def _of_one_file(app: Application, path: Any, make: Callable[..., Any]) -> Any:
         body.buffer_size = _CHUNK
         if before is None or not attempts_left:
             break
-        if before == _identity(os.fstat(body.file.fileno())):
+        if before == identity(os.fstat(body.file.fileno())):
             break
         response.close()
     return response
 
 
-def _identity(found: os.stat_result) -> tuple[int, ...]:
+def identity(found: os.stat_result) -> tuple[int, ...]:
+    """Return what another file, or the same one after a change, has not."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
@@ -114,7 +115,7 @@ def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Any) -> Res
     """
     app: Application = app_ctx.app
     root = os.path.join(app.root_path, os.fspath(directory))
-    full = _find(app, root, os.fspath(path))
+    full = find_below(app, root, os.fspath(path))
     if full is None:
         raise NotFound()
     try:
@@ -123,8 +124,9 @@ def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Any) -> Res
         raise NotFound() from None
 
 
-def _find(app: Application, root: str, path: str) -> str | None:
-    """Return the full path of the regular file that *path* names below *root*, None without one."""
+def find_below(app: Application, root: str, path: str) -> str | None:
+    """Return the full path of the regular file that *path* names below *root*, None without one,
+    and for one to which a symbolic link leads out of *root* that *app* does not follow."""
     full = safe_join(root, path)
     if full is None:
         return None

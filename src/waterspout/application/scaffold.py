@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from .. import typing as ft
 from ..config import SOCKET_OPTIONS
 from ..context.request_context import app_ctx
+from ..dispatch import static_files
 from ..files import send_from_directory
 from ..import_paths import load
 from ..observed import ObservedType
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from jinja2 import BaseLoader
 
     from ..http import Response
+    from ..http.prepared import Written
 
 #: Stands for "not given" where ``None`` means something.
 _sentinel: Any = object()
@@ -445,9 +447,20 @@ def _endpoint_from_view_func(view_func: ft.RouteCallable) -> str:
     return view_func.__name__
 
 
-def static_view(app: Scaffold) -> Callable[..., Response]:
+def static_view(app: Scaffold) -> Callable[..., Any]:
     """Return an application's view of its static files, without a reference cycle to it."""
     reference = weakref.ref(app)
-    view = lambda **kw: cast("Scaffold", reference()).send_static_file(**kw)  # noqa: E731  # its name is Flask's
+    view = lambda **kw: _static_answer(cast("Scaffold", reference()), **kw)  # noqa: E731  # its name is Flask's
     view.__module__ = "flask.app"
     return view
+
+
+def _static_answer(app: Scaffold, filename: str) -> Response | Written:
+    """Return what ``app.send_static_file(filename)`` does, or, where nobody sees the response, the
+    same as it is sent."""
+    if type(app).send_static_file is _send_static_file and "send_static_file" not in vars(app):
+        return static_files.answer(app, filename)
+    return app.send_static_file(filename)
+
+
+_send_static_file = Scaffold.send_static_file

@@ -87,6 +87,7 @@ class Plan:
         "direct",
         "ends_are_def",
         "is_async",
+        "kept_files",
         "lone",
         "max_content_length",
         "on_disconnect",
@@ -112,6 +113,8 @@ class Plan:
         self.view: Callable[..., Any] | None = None if view is None else loop_view(view)
         self.is_async = self.view is not None and is_async(self.view)
         overridden = app._waterspout_overridden
+        #: Header fields of static files, see `static_files`.
+        self.kept_files: dict[tuple[Any, ...], Any] = {}
         self.preprocessors = _collect(app, app.url_value_preprocessors, names)
         self.before = _collect(app, app.before_request_funcs, names)
         if self.is_async:

@@ -190,6 +190,8 @@ def _keep_head(key: tuple[Any, ...], written: Written, defaults: DefaultFields |
 def _encode_written(written: Written, defaults: DefaultFields | None) -> Outgoing:
     body = written.body
     assert isinstance(body, bytes)
+    if written.exact and (head := plain_head(written, defaults)) is not None:
+        return Outgoing(written.status, b"%b%d\r\n" % (head, len(body)), len(body), body)
     lines = [_status_line(f"{written.status} {written.reason}")]
     length, closes = _add_fields(lines, written.pairs(), defaults, as_sent=True)
     if not has_body(written.status):
