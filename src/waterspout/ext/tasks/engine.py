@@ -177,7 +177,10 @@ class Engine:
 
         While the broker is away this waits for it; then *ready* is called.
         """
-        self._home.adopt(asyncio.get_running_loop())
+        here = asyncio.get_running_loop()
+        if self._home.is_lived_in and self._home.loop() is not here:
+            await asyncio.to_thread(self.close)  # what was enqueued so far went over a thread
+        self._home.adopt(here)
         stopping = asyncio.create_task(stop.wait())
         try:
             broker = await _first(self._arrive(), stopping)

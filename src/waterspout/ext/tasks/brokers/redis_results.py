@@ -8,6 +8,8 @@ from ... import needs_extra
 from ..settings import Settings
 
 with needs_extra("tasks"):
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
     from taskiq import AsyncResultBackend
     from taskiq.serializers import JSONSerializer
     from taskiq_redis import RedisAsyncResultBackend
@@ -25,4 +27,5 @@ def make_store(settings: Settings, url: str) -> AsyncResultBackend[Any]:
         serializer=JSONSerializer(),
         socket_connect_timeout=settings.broker_timeout,
         socket_timeout=settings.broker_timeout,
+        retry=Retry(NoBackoff(), 1),  # connections of the pool end when Redis is started anew
     )
