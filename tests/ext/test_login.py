@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from waterspout import (
     get_flashed_messages,
     redirect,
     render_template_string,
+    session,
     url_for,
 )
 from waterspout.ext.auth import (
@@ -44,6 +46,7 @@ from waterspout.ext.auth import (
     verify_password,
 )
 from waterspout.ext.forms import CSRFProtect, FlaskForm
+from waterspout.ext.sessions import Session, revoke
 from waterspout.flask import Flask
 from waterspout.tornado.web import Application
 
@@ -543,31 +546,40 @@ def test_a_planted_session_is_not_the_victims() -> None:
     assert attacker.get("/view").text == "nobody False"
 
 
-def test_a_stored_session_gets_a_new_id_at_login() -> None:
-    """Where the session has an id on the server, `login_user` asks it for another one."""
-    turned: list[str] = []
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_a_stored_session_gets_a_new_id_at_login(tmp_path: Path, kind: str) -> None:
+    """Sessions on the server: an id that somebody else knows is dead after the login; all
+    sessions of a user can be ended."""
+    app = login_site(kind, SESSION_URL=f"sqlite:///{tmp_path}/sessions.db")
+    Session(app)
 
-    from waterspout.sessions import (  # for this test
-        SecureCookieSession,
-        SecureCookieSessionInterface,
-    )
+    @app.get("/visit")
+    def visit() -> str:
+        session["visits"] = session.get("visits", 0) + 1
+        return str(session["visits"])
 
-    class Kept(SecureCookieSession):
-        def regenerate(self) -> None:
-            turned.append("new id")
-            self["id"] = "new"
+    @app.post("/log-out-everywhere")
+    @login_required
+    def log_out_everywhere() -> str:
+        return str(revoke(user=current_user))
 
-    class Store(SecureCookieSessionInterface):
-        session_class = Kept
-
-    app = login_site()
-    app.session_interface = Store()
-    client = app.test_client()
-    client.get("/secret/view")
-    assert turned == []
-    log_in(client)
-    assert turned == ["new id"]
-    assert client.get("/view").text == "ada True"
+    with visiting(app) as victim, another(victim.base_url) as attacker:
+        attacker.get("/visit")
+        planted = attacker.cookies["session"]
+        victim.cookies.set("session", planted)
+        assert victim.get("/visit").text == "2"
+        turned = log_in(victim)
+        assert "session=" in turned.headers["set-cookie"]
+        del victim.cookies["session"]
+        victim.cookies.extract_cookies(turned)
+        assert victim.cookies["session"] != planted
+        for way in WAYS:
+            assert victim.get(f"/{way}").text == "ada True"
+            assert attacker.get(f"/{way}").text == "nobody False"
+        assert victim.get("/visit").text == "3"
+        assert attacker.get("/visit").text == "1"
+        assert victim.post("/log-out-everywhere").text == "1"
+        assert victim.get("/view").text == "nobody False"
 
 
 def test_a_stolen_session_is_worth_less_elsewhere() -> None:
