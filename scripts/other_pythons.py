@@ -86,7 +86,7 @@ def test(version: str, folder: Path, arguments: list[str], output: int) -> int:
             ).returncode
 
         own = str(place / "bin" / "python")
-        install = ("-m", "pip", "install", "-q", "-e", ".[test]")
+        install = ("-m", "pip", "install", "-q", "-e", ".[test,lint]")
         return (
             run(python, "-m", "venv", str(place))
             or run(own, *install)

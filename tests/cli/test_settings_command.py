@@ -94,7 +94,7 @@ def test_the_help_of_run_lists_the_variables(tmp_path: Path) -> None:
     text = " ".join(run(tmp_path, "run", "--help").stdout.split())
     assert all(setting.variable in text for setting in described())
     assert (
-        "WATERSPOUT_TIMEOUTS_GRACEFUL The whole of a stop: draining, running requests, hooks."
+        "WATERSPOUT_TIMEOUTS_GRACEFUL For the whole of a stop: draining, running requests, hooks."
         " (seconds) [default: 10.0]"
     ) in text
 
