@@ -11,6 +11,7 @@ After a fork, the child leaves its parent's connections alone and makes its own.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import select
 import sqlite3
@@ -52,6 +53,14 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what a script, or a server that is not ours, has left in the pools."""
+    for engine in list(_engines):
+        if not engine.dialect.is_async:
+            engine.dispose()
 
 
 class AppEngines:
