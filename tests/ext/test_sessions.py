@@ -333,6 +333,12 @@ def test_a_wrong_setting_is_told_at_the_start(settings: dict[str, Any], says: st
         make_app(**settings)
 
 
+def test_on_flasks_preset_a_store_must_be_chosen() -> None:
+    """As with Flask-Session: a setting that was forgotten is an error at the start."""
+    with pytest.raises(ValueError, match="Set it, or SESSION_URL"):
+        sessions.Session(Flask(__name__))
+
+
 def test_a_value_that_cannot_be_stored_is_told(tmp_path: Path) -> None:
     app = make_app(instance_path=str(tmp_path), TESTING=True)
 

@@ -6,9 +6,9 @@ import hashlib
 import warnings
 from typing import Any
 
-__all__ = ["settings_of"]
+__all__ = ["DEFAULTS", "settings_of"]
 
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "CACHE_DEFAULT_TIMEOUT": 300,  # seconds; 0: for ever
     "CACHE_IGNORE_ERRORS": False,  # whether delete_many passes over keys that cannot be deleted
     "CACHE_THRESHOLD": 500,  # values in memory or in files, at most
@@ -39,7 +39,7 @@ def settings_of(app: Any, *own: dict[str, Any] | None) -> dict[str, Any]:
     Raises:
         ValueError: A setting is impossible.
     """
-    config: dict[str, Any] = {**_DEFAULTS, **app.config}
+    config: dict[str, Any] = {**DEFAULTS, **app.config}
     for more in own:
         if not (more is None or isinstance(more, dict)):
             raise ValueError("`config` must be an instance of dict or None")

@@ -7,7 +7,7 @@ from typing import Any
 
 from .constants import HeaderNames
 
-__all__ = ["Settings", "settings_of"]
+__all__ = ["NAMES", "Settings", "settings_of"]
 
 _HEADERS = {
     HeaderNames.LIMIT: "RATELIMIT_HEADER_LIMIT",
@@ -47,6 +47,14 @@ _NAMES: dict[str, tuple[str, Any]] = {
     "server_timeout": ("RATELIMIT_SERVER_TIMEOUT", 1.0),
     "pool_size": ("RATELIMIT_POOL_SIZE", 20),
     "pause": ("RATELIMIT_RETRY_AFTER", 1.0),
+}
+
+
+#: Every setting there is.
+NAMES = {
+    *("RATELIMIT_ENABLED", "RATELIMIT_URL"),
+    *_HEADERS.values(),
+    *(key for key, _ in _NAMES.values()),
 }
 
 

@@ -22,6 +22,7 @@ from importlib import import_module
 from typing import Any
 
 from waterspout import on_private_loop, run_in_thread, session
+from waterspout.config import DEFAULT_CONFIG, MODERN_DEFAULTS
 
 from ..driving import drive
 from ..outage import StoreUnavailable
@@ -112,6 +113,12 @@ class Session:
 
 
 def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
+    if "SESSION_URL" not in app.config and not _is_modern(app):
+        # Flask-Session raises this too; a program that forgot a setting should not get files.
+        raise ValueError(
+            "Unrecognized value for SESSION_TYPE: null. Set it, or SESSION_URL, such as"
+            " 'sqlite:///sessions.sqlite' or 'redis://localhost/0'."
+        )
     url: str = setting(app.config, "SESSION_URL")
     scheme = url.partition(":")[0]
     common["cleanup_n_requests"] = setting(app.config, "SESSION_CLEANUP_N_REQUESTS") or 1000
@@ -136,6 +143,12 @@ def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
     else:
         raise ValueError(f"SESSION_URL is a URL such as 'redis://localhost/0', not {url!r}")
     return made
+
+
+def _is_modern(app: Any) -> bool:
+    """Whether *app* starts from the preset of new programs, not from Flask's."""
+    preset = app.default_config
+    return any(preset.get(name) != DEFAULT_CONFIG[name] for name in MODERN_DEFAULTS)
 
 
 def _user(user: Any) -> str:
