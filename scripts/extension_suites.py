@@ -57,12 +57,23 @@ class Extension:
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     """Packages that its tests import, besides those of our own tests."""
+    inside: tuple[str, ...] = ()
+    """A command that runs the suite, which is appended, beside what it needs."""
 
     @property
     def sdist(self) -> str:
         """The file name of the source distribution."""
         return f"{self.distribution}-{self.version}.tar.gz"
 
+
+#: Runs a command in a network of its own, with an empty Redis at its usual port: the suite flushes
+#: what it finds there.
+REDIS_OF_ITS_OWN = (
+    *("unshare", "--map-root-user", "--net", "sh", "-ec"),
+    'ip link set lo up; redis-server --save "" --loglevel warning & redis=$!; sleep 1; code=0;'
+    ' "$@" || code=$?; kill $redis; exit $code',
+    "sh",
+)
 
 EXTENSIONS = {
     "flask_migrate": Extension(
@@ -96,6 +107,19 @@ EXTENSIONS = {
         {"flask_mail": "waterspout.ext.mail"},
         repository="https://github.com/pallets-eco/flask-mail",
         tag="0.10.0",
+    ),
+    "flask_session": Extension(
+        "flask_session",
+        "0.8.0",
+        {"flask_session": "waterspout.ext.sessions", "flask_sqlalchemy": "waterspout.ext.db"},
+        repository="https://github.com/pallets-eco/flask-session",
+        tag="0.8.0",
+        tests=tuple(
+            f"tests/test_{name}.py"
+            for name in ("basic", "cachelib", "filesystem", "redis", "sqlalchemy")
+        ),
+        options=("--override-ini=addopts=",),
+        inside=REDIS_OF_ITS_OWN,
     ),
 }
 
@@ -152,7 +176,7 @@ def run_suite(
     os.environ["EXTENSION_ALIASES"] = json.dumps(dict(aliases))
     os.environ.update(extension.environment)
     command = [sys.executable, "-m", "pytest", *extension.tests, "-p", "no:cacheprovider"]
-    command += ["-p", "no:randomly", *extension.options]
+    command = [*extension.inside, *command, "-p", "no:randomly", *extension.options]
     return run_pytest(
         command,
         root,

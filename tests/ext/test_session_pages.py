@@ -76,6 +76,13 @@ def test_every_setting_is_on_its_page() -> None:
     assert named("sessions", "SESSION_") == {
         name for name in vars(Defaults) if name.startswith("SESSION_")
     }
-    redis = {f"CACHE_REDIS_{name}" for name in ("URL", "HOST", "PORT", "DB", "PASSWORD")}
-    assert named("cache", "CACHE_") == cache_settings.DEFAULTS.keys() | redis
+    redis = {
+        f"CACHE_REDIS_{name}"
+        for name in (
+            *("URL", "HOST", "PORT", "DB", "PASSWORD", "CLUSTER"),
+            *("SENTINELS", "SENTINEL_MASTER", "SENTINEL_PASSWORD"),
+        )
+    }
+    login = {"CACHE_MEMCACHED_USERNAME", "CACHE_MEMCACHED_PASSWORD"}
+    assert named("cache", "CACHE_") == cache_settings.DEFAULTS.keys() | redis | login
     assert named("limits", "RATELIMIT_") == limits_settings.NAMES

@@ -38,6 +38,7 @@ from .flights import Flights
 from .jinja import CacheExtension
 from .keys import SUPPORTED_HASH_FUNCTIONS
 from .keys import fragment_key as make_template_fragment_key
+from .keys import namespace_of as function_namespace
 from .rules import FunctionRule, Rule, ViewRule
 from .settings import settings_of
 from .signals import cache_memoize_hit, cache_memoize_miss, cache_view_hit, cache_view_miss
@@ -51,6 +52,7 @@ __all__ = [
     "cache_memoize_miss",
     "cache_view_hit",
     "cache_view_miss",
+    "function_namespace",
     "make_template_fragment_key",
 ]
 
