@@ -15,6 +15,7 @@ from .imports import import_time
 from .load import WRK
 from .memory import idle_connections
 from .report import Section, Verdict, document, summary
+from .server_sessions import server_sessions
 from .servers import CORES
 from .timers import flushed_from_timers
 from .waiting import beside_sleepers, beside_streams
@@ -47,6 +48,7 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "timers": flushed_from_timers,
     "chunks": tiny_chunks,
     "db": databases,
+    "sessions": server_sessions,
 }
 
 

@@ -70,8 +70,10 @@ class Extension:
 #: what it finds there.
 REDIS_OF_ITS_OWN = (
     *("unshare", "--map-root-user", "--net", "sh", "-ec"),
-    'ip link set lo up; redis-server --save "" --loglevel warning & redis=$!; sleep 1; code=0;'
-    ' "$@" || code=$?; kill $redis; exit $code',
+    (
+        'ip link set lo up; redis-server --save "" --loglevel warning & redis=$!; sleep 1; code=0;'
+        ' "$@" || code=$?; kill $redis; exit $code'
+    ),
     "sh",
 )
 
