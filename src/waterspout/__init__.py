@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .context.request_context import has_app_context as has_app_context
     from .context.request_context import has_request_context as has_request_context
     from .context.request_context import request as request
+    from .context.request_context import request_line as request_line
     from .context.request_context import session as session
     from .csrf import CSRFError as CSRFError
     from .csrf import CSRFSource as CSRFSource
@@ -74,7 +75,7 @@ _HOME = {
     "config": ("Config",),
     "context.request_context": (
         *("after_this_request", "app_ctx", "copy_current_request_context", "current_app", "g"),
-        *("has_app_context", "has_request_context", "request", "session"),
+        *("has_app_context", "has_request_context", "request", "request_line", "session"),
     ),
     "csrf": ("CSRFError", "CSRFSource", "check_csrf", "csrf_token", "read_csrf_token"),
     "files": ("send_file", "send_from_directory"),

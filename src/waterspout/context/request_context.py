@@ -485,6 +485,22 @@ def has_request_context() -> bool:
     return _cv_request.get(None) is not None
 
 
+def request_line() -> tuple[str, str]:
+    """Return the method and the path of the current request, without making `request`: for code
+    that answers most requests by them, such as a cache.
+
+    Raises `RuntimeError` outside of a request.
+    """
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(_no_req_msg)
+    made, incoming = ctx._request, ctx._incoming
+    if made is None and incoming is not None:
+        return incoming.method, "/" + incoming.path.lstrip("/")
+    found = ctx.request
+    return found.method, found.path
+
+
 def has_app_context() -> bool:
     """Tell whether an application context is current."""
     return _cv_app.get(None) is not None

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from waterspout import after_this_request, request, url_for
+from waterspout import after_this_request, request, request_line, url_for
 
 from ..driving import drive
 from . import keys
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .stores import Store
 
 __all__ = ["FunctionRule", "Rule", "ViewRule"]
+
+#: The methods whose answers are kept.
+_SAFE = frozenset({"GET", "HEAD"})
 
 _logger = logging.getLogger("waterspout.cache")
 
@@ -126,6 +129,14 @@ class ViewRule(Rule):
         #: The program has chosen the key, or has said that all may have the answer.
         self.shared = shared or self.make_cache_key is not None or callable(key_prefix)
         self.is_of_request = has_request_key and self.make_cache_key is None
+        self.default = self.default_key
+        asks = (self.unless, self.forced_update, self.is_stale)
+        #: The path is all of the key, and nothing else is asked before an answer is given.
+        self.is_plain = (
+            self.is_of_request
+            and not (query_string or self.source_check or callable(key_prefix))
+            and asks == (None, None, None)
+        )
 
     def show_hit(self) -> None:
         """Let the answer of this request have the field ``hit_cache``."""
@@ -145,9 +156,18 @@ class ViewRule(Rule):
                 " (key_prefix or make_cache_key)."
             )
 
+    def plain_key(self) -> str | None:
+        """Return the key of the current request where the path is all of it; None: it is not, or
+        the method is not to be cached."""
+        if not self.is_plain or self.decorated.make_cache_key is not self.default:
+            return None
+        method, path = request_line()
+        prefix: str = self.key_prefix
+        return prefix % path if method in _SAFE else None
+
     def bypasses(self, args: Any, kwargs: Any) -> bool:
         # A POST is no GET of the same path.
-        if self.is_of_request and request.method not in {"GET", "HEAD"}:
+        if self.is_of_request and request_line()[0] not in _SAFE:
             return True
         return super().bypasses(args, kwargs)
 
@@ -170,7 +190,7 @@ class ViewRule(Rule):
         elif path is not None:
             key = prefix % path
         elif use_request or self.query_string:
-            key = prefix % request.path
+            key = prefix % request_line()[1]
         else:
             names = [one.name for one in keys.parameters_of(self.function)]
             values = dict(zip(names, args, strict=False)) | kwargs
