@@ -293,9 +293,33 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         if origin is not None and self._user_in(data) != old_user and not session.is_rotated():
             session.regenerate()  # SECURITY: no id that was known before a login is good after it
         self._note_beginning(data, before)
+        if origin is None:
+            return await self._write_over(app, session, store, None, before, data)
+        async with store.turns.take(origin.sid) as turn:
+            written = await self._write_over(app, session, store, turn.latest, before, data)
+            if written and session.origin is not None and session.origin.sid == origin.sid:
+                turn.latest = session.origin
+            return written
+
+    async def _write_over(
+        self,
+        app: Any,
+        session: ServerSideSession,
+        store: AsyncStore,
+        latest: Origin | None,
+        before: dict[str, Any],
+        data: dict[str, Any],
+    ) -> bool:
+        """Write *data* over what the session was read as, or over the *latest* that is known, or
+        whatever is there by then: apply to it what has changed since *before*."""
+        origin, current = session.origin, before
         changes = None
+        if latest is not None and origin is not None and latest.value != origin.value:
+            origin, current = latest, self._read(latest.value) or {}
+            changes = self._changes(before, data)
+            data = _merged(current, changes)
         for _ in range(_ATTEMPTS):
-            write = self._write_of(app, session, data, origin, old_user)
+            write = self._write_of(app, session, data, origin, self._user_in(current))
             result = await self._ask(store, store.commit(write))
             if result is Outcome.DONE:
                 assert session.sid is not None
@@ -306,15 +330,13 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
                 changes = self._changes(before, data)
             if result is not Outcome.GONE:
                 assert origin is not None
-                origin = Origin(origin.sid, result)
-                current = self._read(result) or {}
+                origin, current = Origin(origin.sid, result), self._read(result) or {}
             elif session.is_rotated():
                 # A login whose old session has ended: only what this request has set goes on.
                 origin, current = None, {}
             else:
                 return False
-            old_user = self._user_in(current)
-            data = {k: v for k, v in current.items() if k not in changes[1]} | changes[0]
+            data = _merged(current, changes)
         raise StoreUnavailable(retry_after=1)
 
     def _write_of(
@@ -451,6 +473,11 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         every = self.cleanup_n_requests
         if not self.ttl and every and random.randrange(every) == 0:
             await self._ask(store, store.collect())
+
+
+def _merged(current: dict[str, Any], changes: tuple[dict[str, Any], set[str]]) -> dict[str, Any]:
+    """Return *current* with what was set and without what was deleted."""
+    return {key: value for key, value in current.items() if key not in changes[1]} | changes[0]
 
 
 def setting(config: Any, name: str) -> Any:

@@ -8,6 +8,7 @@ methods wait in their thread, is one through `Waiting`; the coroutine then never
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
+
+from .turns import Turns
 
 __all__ = ["AsyncStore", "Entry", "Outcome", "SessionInfo", "Store", "Waiting", "Write"]
 
@@ -91,6 +94,8 @@ class AsyncStore(Protocol):
     """The same, as coroutines for one event loop."""
 
     errors: tuple[type[BaseException], ...]
+    #: Who writes which session now.
+    turns: Turns
 
     async def load(self, sid: str, lifetime: int | None) -> Any:
         """As `Store.load`."""
@@ -114,6 +119,7 @@ class Waiting:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.errors = store.errors
+        self.turns = Turns(threading.Lock)
 
     async def load(self, sid: str, lifetime: int | None) -> Any:
         return self.store.load(sid, lifetime)

@@ -7,6 +7,7 @@ names a list. What has expired is taken from a list when it is read or grows.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from ..store import Entry, Outcome, Write
+from ..turns import Turns
 
 __all__ = ["AsyncRedisStore", "RedisStore"]
 
@@ -137,6 +139,10 @@ class RedisStore(_Commands):
 
 class AsyncRedisStore(_Commands):
     """An `AsyncStore` over a `redis.asyncio.Redis` of one event loop."""
+
+    def __init__(self, client: Any, prefix: str) -> None:
+        super().__init__(client, prefix)
+        self.turns = Turns(asyncio.Lock)
 
     async def load(self, sid: str, lifetime: int | None) -> Any:
         return await self.client.execute_command(*self._load(sid, lifetime))
