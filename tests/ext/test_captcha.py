@@ -14,9 +14,11 @@ import pytest
 from browsing import visiting
 from cachelib import SimpleCache
 from PIL import Image
+from services import service_url
 from wtforms import StringField
 
-from waterspout import App, RequestHandler, render_template_string, request
+from waterspout import App, RequestHandler, render_template_string, request, run_in_thread
+from waterspout.ext.cache import Cache
 from waterspout.ext.captcha import CHARACTERS, Captcha, MemoryStore
 from waterspout.ext.captcha.field import CaptchaField
 from waterspout.ext.forms import FlaskForm
@@ -60,16 +62,17 @@ class AsyncStore(MemoryStore):
         return super().delete(key)
 
 
-STORES: dict[str, Callable[[], Any]] = {
-    "memory": MemoryStore,
-    "cachelib": SimpleCache,
-    "async": AsyncStore,
+STORES: dict[str, Callable[[App], Any]] = {
+    "memory": lambda app: MemoryStore(),
+    "cachelib": lambda app: SimpleCache(),
+    "async": lambda app: AsyncStore(),
+    "cache": lambda app: Cache(app, config={"CACHE_TYPE": "SimpleCache"}),
 }
 
 
 @pytest.fixture(params=STORES)
 def captcha(app: App, request: pytest.FixtureRequest) -> Captcha:
-    return Captcha(app, store=STORES[request.param]())
+    return Captcha(app, store=STORES[request.param](app))
 
 
 def test_a_new_captcha_is_a_picture(app: App, captcha: Captcha) -> None:
@@ -274,3 +277,31 @@ def test_no_characters_is_a_mistake() -> None:
     """A captcha of nothing would let everybody in."""
     with pytest.raises(ValueError, match="at least one character"):
         Captcha(length=0)
+
+
+@pytest.mark.parametrize("path", ["/check", "/check-async"])
+def test_twelve_who_ask_the_site_at_once_over_redis(app: App, path: str) -> None:
+    """With the cache on Redis, which several workers share, one of twelve is let in, too."""
+    url, prefix = service_url("redis"), f"ws_auth_captcha:{uuid4()}:"
+    settings = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url, "CACHE_KEY_PREFIX": prefix}
+    captcha = Captcha(app, store=Cache(app, config=settings))
+
+    @app.post("/check")
+    def check() -> str:
+        return str(captcha.check(request.form["id"], request.form["answer"]))
+
+    @app.post("/check-async")
+    async def check_async() -> str:
+        return str(await captcha.check_async(request.form["id"], request.form["answer"]))
+
+    @app.get("/new")
+    async def new() -> dict[str, Any]:
+        id_ = (await captcha.new_async()).id
+        return {"id": str(id_), "answer": await run_in_thread(captcha.peek, id_)}
+
+    with visiting(app) as client, ThreadPoolExecutor(12) as threads:
+        data = client.get("/new").json()
+        answers = list(threads.map(lambda _: client.post(path, data=data).text, range(12)))
+        wrong = {**client.get("/new").json(), "answer": "x"}
+        assert client.post(path, data=wrong).text == "False"
+    assert sorted(answers) == ["False"] * 11 + ["True"]

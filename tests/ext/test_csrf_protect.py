@@ -296,6 +296,26 @@ def test_a_mounted_tornado_application_is_protected() -> None:
         assert answer.text == "handled"
 
 
+def test_a_mounted_application_that_checks_itself_takes_forms() -> None:
+    """With ``xsrf_cookies`` it looks for the token in its forms, of either wing's kind, and refuses
+    in Tornado's way."""
+    app = protected_site()
+    settings = {"cookie_secret": "x", "xsrf_cookies": True}
+    app.mount("/mounted", Application([("/handler", Guarded)], **settings))
+    with visiting(app) as client:
+        path = "/mounted/handler"
+        token = front_end_token(client)
+        assert client.post(path).status_code == 403
+        assert client.post(path, data={"_xsrf": "2|00|00|1"}).status_code == 403
+        own = token_in(client.get(path).text, "_xsrf")
+        assert client.post("/view", data={"_xsrf": own}).text == "viewed"
+        for name, value in (("csrf_token", token), ("_xsrf", token), ("_xsrf", own)):
+            assert client.post(path, data={name: value}).text == "handled"
+        with another(client.base_url) as attacker:
+            stolen = front_end_token(attacker)
+        assert client.post(path, data={"csrf_token": stolen}).status_code == 403
+
+
 def of_flask_wtf(client: FlaskClient) -> str:
     """Return a token as Flask-WTF makes it, for the session of *client*."""
     from flask_wtf.csrf import URLSafeTimedSerializer  # the peer's own

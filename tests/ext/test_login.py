@@ -21,6 +21,8 @@ from waterspout import (
     App,
     Blueprint,
     RequestHandler,
+    WebSocket,
+    WebSocketHandler,
     authenticated,
     get_flashed_messages,
     redirect,
@@ -48,6 +50,7 @@ from waterspout.ext.auth import (
 from waterspout.ext.forms import CSRFProtect, FlaskForm
 from waterspout.ext.sessions import Session, revoke
 from waterspout.flask import Flask
+from waterspout.testing import WebSocketRefused
 from waterspout.tornado.web import Application
 
 
@@ -341,6 +344,48 @@ def test_on_the_synchronous_test_client() -> None:
         assert client.get(path).text == "ada True"
 
 
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_on_the_asynchronous_test_client(kind: str) -> None:
+    """By ASGI the user is the same everywhere, too."""
+
+    async def visit() -> list[str]:
+        async with login_site(kind).test_client() as client:
+            await log_in(client)
+            paths = ("/view", "/async-view", "/handler", "/async-handler", "/secret/async-view")
+            return [(await client.get(path)).text for path in paths]
+
+    assert asyncio.run(visit()) == ["ada True"] * 4 + ["secret of ada"]
+
+
+def test_websockets_know_the_user() -> None:
+    """Functions and handlers; a handler's handshake may need a login."""
+    app = login_site()
+
+    @app.websocket("/function")
+    async def function(socket: WebSocket) -> None:
+        await socket.send(current_user.id if current_user.is_authenticated else "nobody")
+
+    class Socket(WebSocketHandler):
+        @authenticated
+        async def get(self, *args: Any, **kwargs: Any) -> None:
+            await super().get(*args, **kwargs)
+
+        def open(self) -> None:
+            self.write_message(f"{self.current_user.id} {current_user.id}")
+
+    app.add_handlers([("/socket", Socket)])
+    client = app.test_client()
+    with client.websocket("/function") as socket:
+        assert socket.receive() == "nobody"
+    with pytest.raises(WebSocketRefused, match="302"), client.websocket("/socket"):
+        pass
+    log_in(client)
+    with client.websocket("/function") as socket:
+        assert socket.receive() == "ada"
+    with client.websocket("/socket") as socket:
+        assert socket.receive() == "ada ada"
+
+
 def test_a_client_for_tests_that_is_logged_in() -> None:
     """`FlaskLoginClient` takes the user."""
     app = login_site()
@@ -580,6 +625,21 @@ def test_a_stored_session_gets_a_new_id_at_login(tmp_path: Path, kind: str) -> N
         assert attacker.get("/visit").text == "1"
         assert victim.post("/log-out-everywhere").text == "1"
         assert victim.get("/view").text == "nobody False"
+
+
+def test_a_copied_cookie_is_nobodys_after_the_logout(tmp_path: Path) -> None:
+    """With sessions on the server, a cookie that was copied while its user was logged in is worth
+    nothing afterwards."""
+    app = login_site(SESSION_URL=f"sqlite:///{tmp_path}/sessions.db")
+    Session(app)
+    user, thief = app.test_client(), app.test_client()
+    log_in(user)
+    copied = user.get_cookie("session")
+    assert copied is not None
+    thief.set_cookie("session", copied.value)
+    assert thief.get("/view").text == "ada True"
+    user.post("/logout")
+    assert thief.get("/view").text == "nobody False"
 
 
 def test_a_stolen_session_is_worth_less_elsewhere() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -100,8 +101,6 @@ def test_the_loop_goes_on_while_a_password_is_hashed(monkeypatch: pytest.MonkeyP
             steps.append("hashed")
             return super().hash(*args, **kwargs)
 
-    import threading  # beside its use
-
     in_thread, went_on = threading.Event(), threading.Event()
     monkeypatch.setattr(passwords, "hasher", Noting(time_cost=1, memory_cost=8, parallelism=1))
 
@@ -119,8 +118,10 @@ def test_the_loop_goes_on_while_a_password_is_hashed(monkeypatch: pytest.MonkeyP
     assert asyncio.run(verify_password_async(made, "secret")) is True
 
 
-def test_a_login_that_replaces_older_hashes() -> None:
+def test_a_login_that_replaces_older_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the page says: verify, and make a new hash if one is due."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "hasher", cheap)
     stored = {"ada": generate_password_hash("secret", method="pbkdf2:sha256:1000")}
     app = App(__name__)
 

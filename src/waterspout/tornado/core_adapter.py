@@ -144,7 +144,9 @@ def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     for below, inner in application._waterspout_mounts:
         App.mount(app, prefix + below, inner)
     _take_hooks(app, application)
-    return _application_endpoint(application, prefix)
+    endpoint = _application_endpoint(application, prefix)
+    endpoint.application = application  # type: ignore[attr-defined]  # functions take attributes
+    return endpoint
 
 
 def _take_hooks(app: App, application: Application) -> None:

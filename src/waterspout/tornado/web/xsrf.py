@@ -64,7 +64,7 @@ def check_xsrf_cookie(handler: Handler) -> None:
     source = source_here()
     if source is not None:
         try:
-            return source.check(submitted)
+            return source.check(submitted or handler.get_argument("csrf_token", None))
         except CSRFError as error:
             raise HTTPError(403, str(error.description)) from error
     if not submitted:
