@@ -1,5 +1,5 @@
-"""The handlers of a core application: what they have for their `Application`, and how URLs and
-templates go between them and the application's views."""
+"""Request handlers of a core application: their `Application`, and the URLs and templates that they
+share with its views."""
 
 from __future__ import annotations
 

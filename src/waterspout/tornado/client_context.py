@@ -1,4 +1,4 @@
-"""`ClientContext`: what is known of the client behind a request."""
+"""`ClientContext`: the address and protocol of a request's client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream of bytes under a connection, and what is left of one without HTTP."""
+"""Byte streams of a client's connection: under HTTP, and after HTTP was given up on it."""
 
 from __future__ import annotations
 

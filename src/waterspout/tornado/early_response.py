@@ -1,4 +1,4 @@
-"""Sending an answer beside the endpoint that writes it, and goes on working."""
+"""Send a response in a task of its own, while the endpoint that writes it goes on working."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["SendsBeside", "release"]
 
 
 def release(future: Future[None] | None) -> None:
-    """Let who waits for *future* go on, if there is one and nobody has done so."""
+    """Set the result of *future*, if there is one and it is not done."""
     if future is not None and not future.done():
         future.set_result(None)
 
 
 class SendsBeside:
-    """The part of a connection that sends."""
+    """The part of a `ServerConnection` that sends beside the endpoint."""
 
-    # PERF: set for few requests; a class's default costs nothing.
+    # Defaults of the class: few requests set them.
     _head_sent: Future[None] | None = None
     _missing: int | None = None  # bytes of the declared length that are not written yet
     _pieces: Pieces | None = None
@@ -45,7 +45,8 @@ class SendsBeside:
     _written: Written | None
 
     def _send_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Send what this turn of the loop writes, at its end, while the endpoint is at work."""
+        """Send what this turn of the loop writes, at the end of the turn, while the endpoint
+        works."""
         self._note_under_way()
         loop.call_soon(self._send_beside)
 
@@ -56,7 +57,7 @@ class SendsBeside:
             found.add(self)
 
     def is_under_way(self) -> bool:
-        """Whether something that is written has not been handed to the transport yet."""
+        """Whether written bytes have not been passed to the transport yet."""
         if self._sender is None:
             return not self._taken
         if self._sender.done():
@@ -77,7 +78,7 @@ class SendsBeside:
         self._sender.add_done_callback(self._note_sent)
 
     def _begin_pieces(self, written: Written) -> Pieces:
-        """Let the body be what is *written* of it, and what will be."""
+        """Make a body of the pieces that are *written*, and of later ones."""
         first = written.body
         assert isinstance(first, bytes)
         written.body = pieces = self._pieces = Pieces(StreamClosedError)
@@ -94,7 +95,7 @@ class SendsBeside:
             self._listed_in.discard(self)
         end_body = getattr(self.incoming.channel, "end", None)
         if end_body is not None:
-            end_body()  # what has not arrived of it is not waited for
+            end_body()  # the rest of it is not waited for
 
     async def begin_sending(self) -> None:
         """Have what is written sent, for an endpoint that is being cancelled and goes."""

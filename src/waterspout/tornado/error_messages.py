@@ -1,4 +1,4 @@
-"""What Tornado says of a malformed request, for what our parser says."""
+"""Tornado's error messages for malformed requests, by our parser's."""
 
 from __future__ import annotations
 

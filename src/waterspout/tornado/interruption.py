@@ -1,4 +1,4 @@
-"""Signal handlers that raise while a loop runs: it comes out of the loop, whatever they interrupt.
+"""Make the exceptions of signal handlers leave a running loop, whatever they interrupt.
 
 uvloop keeps to itself what is raised while one of its transports calls a protocol, and there most
 signals fall under load: Ctrl-C, or a handler that says `sys.exit()`, would be lost.

@@ -1,9 +1,9 @@
 """`IOLoop` and `PeriodicCallback`: Tornado's names for the asyncio loop.
 
-An `IOLoop` is a face of one asyncio loop and has no state that asyncio does not know of, but
-for the file descriptors given to `IOLoop.add_handler`. Server, coroutines and everything else
-of this wing use asyncio itself, so that it makes no difference who made the loop, and whether
-an `IOLoop` of the installed Tornado stands over it.
+An `IOLoop` wraps one asyncio loop and has no state of its own except the file descriptors given to
+`IOLoop.add_handler`. Server, coroutines and everything else of this wing use asyncio itself, so
+that it makes no difference who made the loop, and whether an `IOLoop` of the installed Tornado
+stands over it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers of programs that write HTTP by hand: status line, fields and body as bytes.
+"""Responses of programs that write HTTP by hand: status line, fields and body as bytes.
 
 The interface of Tornado before 4.0, which `HTTPServer` with a plain function still has.
 """

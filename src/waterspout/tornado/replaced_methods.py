@@ -1,4 +1,4 @@
-"""How what we have decided learns that a program has put another method in its place.
+"""Detect methods that a program has replaced, where their call is skipped.
 
 Programs override methods, and some, tracing packages first of all, put others in their place while
 requests are served: on the class, also on Tornado's own, or on one object. Where we leave a method

@@ -1,4 +1,4 @@
-"""What the HTTP client and the WebSocket client write alike: credentials, and the head itself."""
+"""Request header sections of the HTTP client and the WebSocket client, with credentials."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ class HTTPServer(NotesReplaced, Configurable, HTTPServerConnectionDelegate):
             delegate = DecompressedBody(delegate, own.max_body_size, own.chunk_size or _PIECE)
         return delegate
 
-    #: PERF: as long as the class has this, applications are asked directly.
+    #: As shipped: while the class has this method, its call can be skipped.
     _waterspout_start_request = staticmethod(start_request)
 
     def on_close(self, server_conn: object) -> None:

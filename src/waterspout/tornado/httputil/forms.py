@@ -128,7 +128,6 @@ def read_form(
 
     Raises `HTTPInputError` for a body with a Content-Encoding, or one that cannot be parsed.
     """
-    # PERF: most bodies are no forms, and their type need not be taken apart.
     kind = content_type[: len(URLENCODED)].lower()
     if kind != URLENCODED and not kind.startswith(MULTIPART):
         return {}, {}

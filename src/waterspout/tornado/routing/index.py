@@ -5,7 +5,7 @@ plain path can match that path only, and one that begins with ``/name/`` only th
 below it. So the rules are sorted beforehand, by whole path and by first segment; each list
 keeps the order, with the rules in it that might match anything.
 
-PERF: so the cost of a request does not grow with the rules for the rest of the site.
+So the cost of a request does not grow with the rules for the rest of the site.
 """
 
 from __future__ import annotations

@@ -116,8 +116,8 @@ class Application(NotesReplaced, ReversibleRouter):
         self.transforms.append(transform_class)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
-        """Return who takes *request*: by the rules, else ``default_handler_class``, else one
-        that answers 404."""
+        """Return the delegate for *request*: by the rules, else of ``default_handler_class``, else
+        one that responds with 404."""
         found = self.default_router.find_handler(request)
         if found is not None:
             return found
@@ -135,7 +135,7 @@ class Application(NotesReplaced, ReversibleRouter):
         path_args: list[bytes | None] | None = None,
         path_kwargs: dict[str, bytes | None] | None = None,
     ) -> _HandlerDelegate:
-        """Return what has *request* answered by a handler of *target_class*.
+        """Return the delegate that handles *request* by a handler of *target_class*.
 
         *target_kwargs* go to its ``initialize``, *path_args* and *path_kwargs* to the method.
         """
@@ -186,7 +186,7 @@ class Application(NotesReplaced, ReversibleRouter):
 
     @cached_property
     def _waterspout_core(self) -> Any:
-        """This application as one of the core, which any door can serve."""
+        """This application as one of the core, which every gateway can serve."""
         return load(f"{_WING}.core_adapter:app_of")(self)
 
     if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Application(NotesReplaced, ReversibleRouter):
         return load(f"{_WING}.core_adapter:mounted")(self, app, prefix)
 
     def __call__(self, first: Any, second: Any = None, third: Any = None, /) -> Any:
-        """Answer as an ASGI application ``app(scope, receive, send)``, as a WSGI one
+        """Serve as an ASGI application ``app(scope, receive, send)``, as a WSGI one
         ``app(environ, start_response)``, or take a request, as old servers of Tornado's
         have it."""
         if second is not None:
@@ -217,8 +217,8 @@ class Application(NotesReplaced, ReversibleRouter):
     # -- the log -----------------------------------------------------------------------------------
 
     def log_request(self, handler: RequestHandler) -> None:
-        """Log a request that is answered: by the setting ``log_function``, else as a line to
-        the logger ``tornado.access``."""
+        """Log a request whose response is complete: by the setting ``log_function``, else as a line
+        to the logger ``tornado.access``."""
         if "log_function" in self.settings:
             self.settings["log_function"](handler)
             return
@@ -257,14 +257,14 @@ def _mount(application: Application, prefix: str, app: Any) -> None:
     application._waterspout_core.mount(prefix, app)
 
 
-# PERF: as long as these are what an application's class has, its router may be asked directly.
+# As shipped: while an application's class has these methods, its router is called directly.
 _find_handler = Application.find_handler
 _get_handler_delegate = Application.get_handler_delegate
 _start_request = Application.start_request
 
 
 def found_in(application: Application, request: HTTPServerRequest) -> Target | HTTPMessageDelegate:
-    """Return who takes *request*: a handler that gets it whole, or a delegate."""
+    """Return a handler that gets *request* whole, or a delegate for it."""
     cls = type(application)
     if (
         cls.start_request is _start_request

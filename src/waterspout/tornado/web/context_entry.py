@@ -1,7 +1,7 @@
-"""Entry into a handler's own context, for what others than its own request may call.
+"""Run a handler's methods in its own context, whoever calls them.
 
-SECURITY: see `handler_context`. What runs code of the program, or asks for the request, enters;
-what only keeps bytes or fields for later does not have to.
+SECURITY: see `handler_context`. Methods that run code of the program, or read the request, enter
+it; methods that only keep bytes or fields for later need not.
 """
 
 from __future__ import annotations

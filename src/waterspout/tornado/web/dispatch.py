@@ -1,4 +1,4 @@
-"""Between the server and a handler: takes the request in, makes the handler, starts it."""
+"""Receive a request for a handler, make the handler, and start it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a handler does when something goes wrong: the log line, and the error page."""
+"""Errors of a handler: the log line, and the error page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entity tags: what a response's content is known by, and whether the client has it."""
+"""Entity tags of responses (RFC 9110 §8.8.3), and whether the client has the content already."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def digest(content: bytes) -> bytes:
-    """Return what stands between the quotes of the tag of *content*."""
+    """Return the tag of *content*, without quotes."""
     return hexlify(sha1(content).digest())
 
 
 def asked_tags(request: HTTPServerRequest) -> str | None:
-    """Return the If-None-Match field. PERF: our server has seen already whether there is one."""
+    """Return the If-None-Match field; our server has noted whether there is one."""
     incoming = request._waterspout_incoming
     if incoming is not None and not incoming.has_condition and request._waterspout_headers is None:
         return None
@@ -27,7 +27,7 @@ def asked_tags(request: HTTPServerRequest) -> str | None:
 
 
 def compute_etag(handler: Handler) -> str | None:
-    """Return a tag made of what has been written."""
+    """Return a tag made of the written content."""
     return f'"{digest(b"".join(handler._write_buffer)).decode()}"'
 
 
@@ -67,7 +67,7 @@ def client_has_it(handler: Handler, content: bytes, fields: dict[str, str | list
     if not tags_as_shipped(handler):
         handler.set_etag_header()
         return handler.check_etag_header()
-    # PERF: the three methods above in one, at half the cost.
+    # The three methods above in one: the tag is not written to a field and read again.
     own = f'"{digest(content).decode()}"'
     fields["Etag"] = own
     asked = asked_tags(handler.request)

@@ -1,4 +1,4 @@
-"""What request handlers have that Tornado's have not: the session, JSON bodies, the site's user."""
+"""Members of request handlers beyond Tornado's: the session, JSON bodies, the site's user."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""`RequestHandler`: the class that programs answer requests with.
+"""`RequestHandler`: the base class of a program's request handlers.
 
-It holds the state of one response and Tornado's names. What the methods do stands in the
-room of their subject: arguments, cookies, errors, output, templates, XSRF.
+It holds the state of one response and Tornado's names. Its methods are implemented in modules by
+subject: arguments, cookies, errors, output, templates, XSRF.
 
-PERF: functions that every request calls are methods as they stand (``write = output.write``),
-the others are called by methods: together that was a tenth of a short handler's time.
+PERF: functions that every request calls are methods themselves (``write = output.write``), the
+others are called by methods: together 10 % of a short handler's time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class RequestHandler(Arguments):
-    """Answers one request; subclasses define ``get``, ``post`` and the other methods.
+    """Handles one request; subclasses define ``get``, ``post`` and the other methods.
 
     A method is ``def`` or ``async def``; what it returns is awaited if it is not None. Made
     by the application: subclasses define `initialize`, not ``__init__``.
@@ -56,9 +56,9 @@ class RequestHandler(Arguments):
     _VALID_HEADER_CHARS: ClassVar[re.Pattern[str]] = fields.VALID_VALUE
     _stream_request_body: ClassVar[bool] = False
 
-    #: PERF: another base, behind this class, may have a constructor.
+    #: Whether another base, after this class, may have a constructor.
     _waterspout_mixed: ClassVar[bool] = False
-    #: Others than the request's own code may have got hold of the handler.
+    #: Whether code other than the request's own may have a reference to the handler.
     _waterspout_waited: bool = False
 
     #: The `Application`, with what a program has put on it.
@@ -68,16 +68,16 @@ class RequestHandler(Arguments):
     path_kwargs: dict[str, str]
     _transforms: list[OutputTransform]
     _prepared_future: Future[None] | None = None
-    #: PERF: the header fields as they mostly are, until somebody asks for `_headers`; None then,
-    #: and when the answer is written.
+    #: The usual header fields, until `_headers` is read; None after that, and when the response is
+    #: written.
     _waterspout_usual: Usual | None
     _waterspout_fields: HTTPHeaders | None
-    #: The answer that was made of the usual fields.
+    #: The response that was made of the usual fields.
     _waterspout_answer: Written
     _write_buffer: list[bytes]
     _status_code: int
     _reason: str
-    # Not there until somebody asks for them, or sets them:
+    # Unset until they are read or set:
     _new_cookie: SimpleCookie
     _active_modules: dict[str, UIModule]
     _current_user: Any
@@ -108,7 +108,7 @@ class RequestHandler(Arguments):
         """Return this class as an endpoint of a core application (``app.route``)."""
         return load(f"{__package__.rpartition('.')[0]}.core_adapter:endpoint_of")(cls)  # type: ignore[no-any-return]  # by name
 
-    # -- what Tornado has not, found behind the program's own names --------------------------------
+    # -- not in Tornado; found after the program's own names --------------------------------
 
     if TYPE_CHECKING:
         #: The ``ui_methods`` and UI modules of the application, bound to this handler.
@@ -455,7 +455,7 @@ class RequestHandler(Arguments):
     def _log(self) -> None:
         self.application.log_request(self)
 
-    # -- the way through ---------------------------------------------------------------------------
+    # -- the run of a request ---------------------------------------------------------------------
 
     async def _execute(
         self, transforms: list[OutputTransform], *args: bytes | None, **kwargs: bytes | None
@@ -463,5 +463,5 @@ class RequestHandler(Arguments):
         await lifecycle.execute(self, transforms, args, kwargs)
 
 
-#: PERF: what `_execute` is as long as no program has put its own in its place.
+#: As shipped, to tell whether a program has replaced it.
 own_execute = RequestHandler._execute

@@ -1,8 +1,8 @@
-"""How a handler's response leaves: what is written, sent in parts, or finished in one go.
+"""The output of a handler: written, sent in parts, or finished in one go.
 
-Everything goes to ``request.connection``. Until the head is sent (`flush`), status, header
-fields and content may still change; `finish` of a response of which nothing is sent yet
-knows its length and its entity tag.
+Everything goes to ``request.connection``. Until the header section is sent (`flush`), status,
+header fields and content may still change; `finish` of a response of which nothing is sent yet
+adds its length and its entity tag.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def write(handler: Handler, chunk: str | bytes | dict[Any, Any]) -> None:
 
 
 def flush(handler: Handler, include_footers: bool = False) -> Future[None]:
-    """Send what has been written, the head first. *include_footers* says that it is the end
-    of the response, which the transforms want to know."""
+    """Send what has been written, the header section first. *include_footers* says that it is the
+    end of the response, for the transforms."""
     chunk = b"".join(handler._write_buffer)
     handler._write_buffer = []
     request = handler.request
@@ -104,7 +104,7 @@ def finish(handler: Handler, chunk: str | bytes | dict[Any, Any] | None = None) 
 
 
 def send_in_parts(handler: Handler) -> Future[None]:
-    """Send what is left of the response by `flush`."""
+    """Send the rest of the response by `flush`."""
     connection = handler.request.connection
     if not handler._headers_written:
         _complete_head(handler)
@@ -116,7 +116,7 @@ def send_in_parts(handler: Handler) -> Future[None]:
 
 
 def send_whole(handler: Handler) -> Future[None]:
-    """Send all of the response at once. PERF: a third of `send_in_parts`."""
+    """Send all of the response at once, in one call of the connection."""
     request = handler.request
     connection: HTTPConnection = request.connection
     if not isinstance(connection, WholeConnection):
@@ -136,8 +136,8 @@ def send_whole(handler: Handler) -> Future[None]:
 
 def send_usual(handler: Handler) -> Future[None]:
     """Send all of the response at once, 200 with the usual header fields and an entity tag of the
-    content; others by `send_whole`, or by `flush` if that is not ours. PERF: half of that, since
-    the fields are not made."""
+    content; others by `send_whole`, or by `flush` if that is not ours. The header fields
+    are not made."""
     if not _flushes_as_shipped(handler):
         return send_in_parts(handler)
     request = handler.request

@@ -1,4 +1,4 @@
-"""Handlers without an answer of their own: a redirect, an error, another application."""
+"""Handlers that redirect, fail, or pass the request to another application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ErrorHandler(RequestHandler):
         self.set_status(status_code)
 
     def prepare(self) -> None:
-        """Raises `HTTPError` with the handler's status."""
+        """Raise `HTTPError` with the handler's status."""
         raise HTTPError(self._status_code)
 
     # A request that does nothing needs no protection: a POST to a wrong URL gets 404, not 403.

@@ -1,4 +1,4 @@
-"""Pages of a handler: templates by name, and what the UI modules on a page bring along."""
+"""Pages of a handler: templates, and the scripts and styles of the UI modules on a page."""
 
 from __future__ import annotations
 

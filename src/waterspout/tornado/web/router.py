@@ -1,4 +1,4 @@
-"""The router of an application: its targets are handler classes, too."""
+"""The router of an application, whose targets may be handler classes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _encode = str.encode
 _NONE: dict[str, Any] = {}
 
 
-# PERF: as long as these are what routers have, `match` does all that they do.
+# As shipped: while routers have these methods, `match` does the same as they.
 _find_handler = RuleRouter.find_handler
 _get_target_delegate = RuleRouter.get_target_delegate
 _match_path = PathMatches.match
@@ -64,8 +64,8 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
         return rule
 
     def match(self, request: HTTPServerRequest) -> Target | None:
-        """Return the handler that answers *request*, if that is plain; else `find_handler` has to
-        be asked. PERF: a dozen calls less."""
+        """Return the handler for *request* if no overridden method decides about it; else None, and
+        `find_handler` has to be called. Saves a dozen calls."""
         if (
             RuleRouter.find_handler is not _find_handler
             or RuleRouter.get_target_delegate is not _get_target_delegate
@@ -89,7 +89,6 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
             if matched is None:
                 return None
             groups = matched.groups()
-            # PERF: most have no escapes, and need not be looked at one by one.
             read = _unquote_or_none if "%" in path or None in groups else _encode
             return self.application, rule.target, rule.target_kwargs, [*map(read, groups)], _NONE
         for rule in self._waterspout_only.candidates(path):

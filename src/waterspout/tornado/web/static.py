@@ -186,8 +186,8 @@ class StaticFileHandler(RequestHandler):
 
     async def __send_open_file(self, file: BinaryIO, start: int, length: int) -> None:
         chunks = read_part(file, start, start + length)
-        # PERF: a small file goes together with the head when we return. A transform is told at
-        # once, though, that a file follows: it compresses by what it knows then.
+        # A small file is sent together with the header section, unless a transform has to decide
+        # first whether the file is compressed.
         if length <= CHUNK and not self._transforms:
             content = b"".join(chunks)
             if len(content) != length:

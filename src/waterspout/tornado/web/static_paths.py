@@ -1,7 +1,7 @@
-"""Which file a path of a static URL means, and that it is one to be sent.
+"""The file of a static URL's path, and the checks whether it may be sent.
 
-SECURITY: a path is looked at twice. As it is written, which tells traversal (``../``) without
-touching the disk and so without telling anybody what is there; then with its symbolic links
+SECURITY: a path is checked twice. As it is written, which finds traversal (``../``) without
+access to the disk, and so reveals nothing about it; then with its symbolic links
 resolved, since those may lead anywhere. Only regular files are read: a device may never end, and
 opening a FIFO waits for a writer. The errors are the same for all ways out of the folder.
 """
@@ -74,8 +74,8 @@ def is_plain(root: str, absolute_path: str) -> bool:
     """Tell whether a path below *root*, which ends with a separator, is plainly that: no part of
     it is a symbolic link, or leads upwards.
 
-    PERF: one `lstat` for each part; the two `realpath` of `resolved` make as many for each part
-    from the file system's root on, and were a fifth of a request for a small file.
+    PERF: one `lstat` for each part; the two `realpath` of `resolved` call it for each part from the
+    file system's root on, and were 20 % of a request for a small file.
     """
     if os.name == "nt":  # junctions do not show as links
         return False

@@ -1,9 +1,9 @@
-"""What happens to a response on its way out: compression.
+"""Output transforms of a response: compression.
 
-SECURITY: what compressed pages hold can be guessed by their size, if an attacker has a part of it
-repeated (BREACH, CVE-2014-9720). So ``compress_response`` is off by default, and the XSRF token in
-a page is masked anew each time (`waterspout.security.xsrf`); other secrets a program should not put
-next to what a request said.
+SECURITY: the content of compressed pages can be guessed by their size, if an attacker has a part of
+it repeated (BREACH, CVE-2014-9720). So ``compress_response`` is off by default, and the XSRF token
+in a page is masked anew each time (`waterspout.security.xsrf`); other secrets a program should not
+put next to what a request said.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The UI methods and UI modules of an application: which there are, and how a handler's
-templates see them.
+"""The UI methods and UI modules of an application, and their names in a handler's templates.
 
 The settings ``ui_methods`` and ``ui_modules`` are dicts, modules of Python, or lists of
 these.

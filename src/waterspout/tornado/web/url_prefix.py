@@ -1,4 +1,4 @@
-"""Where an application stands in its site: what comes before its own paths in URLs.
+"""The URL prefix of an application that is mounted, or served below a path.
 
 A program that is mounted at ``/shop``, or that a server has below a path, is written as if it had
 the whole site. Requests reach it without the prefix; in the URLs that it makes out of its own
