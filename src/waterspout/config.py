@@ -439,7 +439,7 @@ class Config(dict[str, Any]):
     def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
         """Run the Python file that an environment variable names, as `from_pyfile`.
 
-        An unset variable is a `RuntimeError`, or with *silent* the answer False.
+        Returns False for an unset variable with *silent*, else raises `RuntimeError`.
         """
         filename = os.environ.get(variable_name)
         if filename:

@@ -95,7 +95,7 @@ class Written:
 def answer_of(
     status: int, reason: str, fields: Fields, body: bytes | Pieces, exact: bool = False
 ) -> Written:
-    """Return an answer with *fields*."""
+    """Return a response with *fields*."""
     written = Written()
     written.status = status
     written.reason = reason
@@ -107,7 +107,7 @@ def answer_of(
 
 
 def usual_answer(usual: Usual, tag: bytes | None, body: bytes) -> Written:
-    """Return an answer of 200 with the *usual* fields, an Etag of *tag*, and Content-Length."""
+    """Return a response of 200 with the *usual* fields, an Etag of *tag*, and Content-Length."""
     written = Written()
     written.status = 200
     written.reason = "OK"
@@ -135,7 +135,7 @@ class BrokenOff(ConnectionError):
 class Pieces:
     """A body between the endpoint that writes it and the connection that sends it.
 
-    *gone* makes the error that the writer gets when the client goes away.
+    *gone* makes the error that the writer gets when the client disconnects.
     """
 
     #: The header section is sent before the first piece is there.

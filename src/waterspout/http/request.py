@@ -309,7 +309,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         """Yield the body piece by piece as it arrives, on a route with ``stream=True``;
         elsewhere the buffered body in pieces. The client is paused while a piece is handled.
 
-        Raises `ClientDisconnected` (400) if the client goes away first.
+        Raises `ClientDisconnected` (400) if the client disconnects first.
         """
         channel = None if self._waterspout_incoming is None else self._waterspout_incoming.channel
         if channel is not None:
@@ -464,7 +464,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         return made
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
-        """Answer 400 for a body that is not JSON; the parser's message only in debug mode.
+        """Respond with 400 for a body that is not JSON; the parser's message only in debug mode.
 
         Raises `BadRequest` (400).
         """

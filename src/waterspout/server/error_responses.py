@@ -40,9 +40,7 @@ _OWN_CLOSES = (WerkzeugResponse.close, Written.close)
 def encoded(app: Application, exchange: Exchange, response: Any) -> Outgoing:
     """Return the response as bytes; an invalid one becomes a logged 500."""
     ctx = exchange.ctx
-    if (
-        ctx is not None and ctx.app._waterspout_before_send_funcs
-    ):  # without it the WSGI door has done it
+    if ctx is not None and ctx.app._waterspout_before_send_funcs:  # without it WSGI has done it
         pass_last(ctx.app, response)
     try:
         defaults = None if ctx is None else default_fields(ctx.app)

@@ -1,4 +1,5 @@
-"""WebSockets of the test clients: the application's ASGI door, with the client's end in your hand.
+"""WebSockets of the test clients: the application's ASGI gateway, with the client's end in your
+hand.
 
 `SocketVisit` is for ``async with`` clients; `BlockingVisit` drives one on an event loop of its own
 in a thread, because in the synchronous client no loop runs in the test's thread.
@@ -68,7 +69,7 @@ class SocketVisit:
         self.subprotocol: str | None = None
         """The subprotocol agreed on."""
         self.headers = Headers()
-        """Header fields that the application added to its answer."""
+        """Header fields that the application added to its response."""
         self.close_code: int | None = None
         """The code the application closed with."""
         self.close_reason: str | None = None
@@ -287,7 +288,7 @@ class BlockingVisit:
 
     @property
     def headers(self) -> Headers:
-        """Header fields that the application added to its answer."""
+        """Header fields that the application added to its response."""
         return self._visit.headers
 
     @property

@@ -57,7 +57,7 @@ class ClientStream:
         (self._detached or self._connection).close()
 
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
-        """Call *callback* when the client goes away before its answer is finished."""
+        """Call *callback* when the client disconnects before its response is finished."""
         (self._detached or self._connection).set_close_callback(callback)
 
     def set_nodelay(self, value: bool) -> None:
@@ -65,7 +65,7 @@ class ClientStream:
         set_nodelay(self.socket, value)
 
     def write(self, data: bytes) -> asyncio.Future[None]:
-        """Write *data* as it is, before the answer; the future is as `DetachedStream.write`'s."""
+        """Write *data* as it is, before the response; the future is as `DetachedStream.write`'s."""
         if self._detached is None:
             return self._connection.write_raw(bytes(data))
         return self._detached.write(data)

@@ -14,7 +14,7 @@ _MAX_HEAD = 64 * 1024
 
 
 class LegacyHead:
-    """The head of an answer as it is written, in any cut."""
+    """The head of a response as it is written, in any cut."""
 
     def __init__(self) -> None:
         self._data = b""
@@ -22,7 +22,7 @@ class LegacyHead:
     def feed(self, data: bytes) -> tuple[ResponseStartLine, HTTPHeaders, bytes] | None:
         """Return the head and what follows it, once it is complete.
 
-        Raises `HTTPOutputError` for what is no head of an answer, `HTTPInputError` for a line
+        Raises `HTTPOutputError` for what is no head of a response, `HTTPInputError` for a line
         in it that is malformed.
         """
         self._data += data

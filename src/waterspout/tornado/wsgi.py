@@ -63,7 +63,7 @@ class WSGIContainer:
             _answer_500(request)
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
-        """Run the application and write its answer to ``request.connection``.
+        """Run the application and write its response to ``request.connection``.
 
         Raises `RuntimeError` if the application does not call ``start_response``.
         """

@@ -286,5 +286,5 @@ def _limits(header: int, no_keep_alive: bool) -> Limits:
 
 def _timeouts(idle: float) -> Timeouts:
     # Tornado waits as long for the first byte of a request as for the end of its header section,
-    # and without end for a body (but for `body_timeout`) and for who reads an answer.
+    # and without end for a body (but for `body_timeout`) and for who reads a response.
     return Timeouts(keep_alive=idle, header=idle, body_idle=math.inf, body_rate=0, write=math.inf)

@@ -54,7 +54,7 @@ class TornadoServer(Server):
         self._front = front
         self.conduct = _CONDUCT
         self.connections = _Connections(front)
-        #: Answers that are sent while their handlers are at work.
+        #: Responses that are sent while their handlers are at work.
         self.under_way: set[ServerConnection] = set()
         self.trusted_downstream = frozenset(front.trusted_downstream or ())
         self.asks_proxies = bool(front.xheaders or front.protocol)
@@ -93,7 +93,7 @@ class TornadoServer(Server):
         incoming.origin = origin
 
     def refuse(self, client: tuple[str, int] | None, error: ProtocolError) -> bytes:
-        """Log that a request is malformed, and return the answer."""
+        """Log that a request is malformed, and return the response."""
         peer = client[0] if client else ""
         if error.status == 408:
             return b""  # Tornado closes without a word

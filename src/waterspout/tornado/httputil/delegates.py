@@ -1,7 +1,7 @@
 """The interfaces between a server and a program: who is called when, and what to answer.
 
 A server asks a `HTTPServerConnectionDelegate` for a `HTTPMessageDelegate` per request,
-tells that one what arrives, and takes the answer through a `HTTPConnection`.
+tells that one what arrives, and takes the response through a `HTTPConnection`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["HTTPConnection", "HTTPMessageDelegate", "HTTPServerConnectionDelegat
 
 
 class HTTPConnection:
-    """Where the answer to one request is written. The futures are done when more may be
+    """Where the response to one request is written. The futures are done when more may be
     written without piling up."""
 
     def write_headers(
@@ -48,15 +48,15 @@ class HTTPConnection:
 
 
 class WholeConnection(HTTPConnection):
-    """A connection that also takes a whole answer at once, and knows whose request it answers."""
+    """A connection that also takes a whole response at once, and knows whose request it answers."""
 
     def answer(self, written: Written) -> Future[None]:
-        """Write a whole answer, which declares its length if it has a body. The future is done when
-        it is sent."""
+        """Write a whole response, which declares its length if it has a body. The future is done
+        when it is sent."""
         raise NotImplementedError
 
     def cut(self) -> None:
-        """End an answer that has failed after its head was sent, so that the client can tell that
+        """End a response that has failed after its head was sent, so that the client can tell that
         it is not whole."""
         raise NotImplementedError
 

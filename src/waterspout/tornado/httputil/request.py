@@ -90,7 +90,7 @@ class HTTPServerRequest:
     *host_name* (without the port, in lower case), *protocol* (``http`` or ``https``) and
     *remote_ip* are str; *headers* is an `HTTPHeaders`, *body* bytes. *arguments* maps names
     to lists of bytes: *query_arguments* and *body_arguments* together; *files* maps names
-    to lists of `HTTPFile`. *connection* is where the answer goes. All may be set.
+    to lists of `HTTPFile`. *connection* is where the response goes. All may be set.
 
     Raises `HTTPInputError` for a missing or bad Host and for too many arguments in the
     query.
@@ -184,7 +184,7 @@ class HTTPServerRequest:
         """Set `path` and `query`, which `query_arguments` is sure to take."""
         self.path, _, query = self.uri.partition("?")
         self.query = query
-        # NOTE: refused now: the arguments are read when an answer may already be under way.
+        # NOTE: refused now: the arguments are read when a response may already be under way.
         # SECURITY: the same limit as for a form; counted before anything is made of it.
         if query.count("&") >= default_config().urlencoded.max_arguments:
             raise HTTPInputError("Invalid query string: Max number of fields exceeded")

@@ -153,7 +153,7 @@ def _cut_off(handler: Handler) -> None:
 
 
 def give_up(handler: Handler) -> None:
-    """Answer 500, and nothing else, for a handler whose error page has failed as well: its
+    """Respond with 500, and nothing else, for a handler whose error page has failed as well: its
     client would wait for ever."""
     handler._finished = True
     connection = handler.request.connection

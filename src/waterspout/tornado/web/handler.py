@@ -46,7 +46,7 @@ class RequestHandler(Arguments):
     by the application: subclasses define `initialize`, not ``__init__``.
     """
 
-    #: The methods that are not answered with 405; may be extended.
+    #: The methods that are not responded to with 405; may be extended.
     SUPPORTED_METHODS: tuple[str, ...] = (
         *("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"),
     )
@@ -165,7 +165,7 @@ class RequestHandler(Arguments):
         """Is called when the response is finished and can no longer be changed."""
 
     def on_connection_close(self) -> None:
-        """Is called when the client goes away while the response is being made."""
+        """Is called when the client disconnects while the response is being made."""
         if self._stream_request_body:
             lifecycle.lose_body(self.request)
 

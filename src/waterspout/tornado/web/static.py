@@ -56,7 +56,7 @@ class StaticFileHandler(RequestHandler):
     followed, but into *allowed_symlink_directory*: a folder, or a list of them.
 
     Ranges and preconditions are answered, in the order of RFC 9110 section 13.2.2. NOTE: a HEAD
-    with a Range is answered 206 as Tornado does, although RFC 9110 knows it for GET alone.
+    with a Range gets 206 as Tornado does, although RFC 9110 knows it for GET alone.
 
     Settings of an application that make it one: ``static_path``, ``static_url_prefix``,
     ``static_handler_class``, ``static_handler_args``.
@@ -90,7 +90,7 @@ class StaticFileHandler(RequestHandler):
             cls._static_hashes = {}
             cls.__hashed_files = {}
 
-    # -- the answer --------------------------------------------------------------------------------
+    # -- the response ------------------------------------------------------------------------------
 
     def head(self, path: str) -> Awaitable[None]:
         return self.get(path, include_body=False)
@@ -403,7 +403,7 @@ class StaticFileHandler(RequestHandler):
 async def _next_of(chunks: Iterator[bytes], lane: Lane | None) -> bytes:
     """Read the next chunk, in a thread of *lane* if there is one; empty at the end."""
     if lane is not None:
-        # A download that has begun goes on when the lane is full, for as long as it is.
+        # A download that has begun goes on when the thread pool is full, for as long as it is.
         with suppress(LaneFull):
             return await lane.run(next, chunks, b"")
     return next(chunks, b"")

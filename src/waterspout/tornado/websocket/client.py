@@ -36,13 +36,12 @@ class WebSocketClientConnection:
     """A client's open connection; made by `websocket_connect`.
 
     *parsed* are the parts of the URL, *parsed_hostname* the host in it. *headers* are those of the
-    server's answer; *close_code* and *close_reason* are what the
-    server gave when it closed.
+    server's response; *close_code* and *close_reason* are what the server gave when it closed.
     """
 
     protocol: WebSocketProtocol13 | None = None
     code: int | None = None
-    """The status of an answer that was no WebSocket; who has a connection reads None."""
+    """The status of a response that was no WebSocket; who has a connection reads None."""
 
     def __init__(
         self,
@@ -232,7 +231,7 @@ def websocket_connect(
 ) -> Awaitable[WebSocketClientConnection]:
     """Connect to *url* (``ws:``, ``wss:``), or by a request that has one and header fields.
 
-    The future gives a `WebSocketClientConnection`; it raises `HTTPError` for an answer that
+    The future gives a `WebSocketClientConnection`; it raises `HTTPError` for a response that
     refuses, `WebSocketError` for one that is none of a WebSocket, OSError where there is no
     server. Messages are read by `read_message`, or go to *on_message_callback*; None says that
     the connection is closed. *compression_options* as for

@@ -81,7 +81,7 @@ class Opening:
         return encode_head(f"GET {target.resource_name} HTTP/1.1", headers.items())
 
     def take_answer(self, head: bytes) -> None:
-        """Look at the server's answer. Raises `HTTPError` if it refuses, `WebSocketError` if it
+        """Look at the server's response. Raises `HTTPError` if it refuses, `WebSocketError` if it
         is none to this handshake."""
         line, _, fields = head.decode("latin-1").partition("\r\n")
         start = parse_response_start_line(line)
@@ -125,7 +125,7 @@ async def connect(opening: Opening, resolver: Any) -> ClientEnd:
 
 
 class _Body:
-    """The body of an answer that refuses, as httptools tells it."""
+    """The body of a response that refuses, as httptools tells it."""
 
     def __init__(self) -> None:
         self.data = b""

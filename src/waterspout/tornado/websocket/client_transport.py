@@ -1,4 +1,4 @@
-"""The socket of a WebSocket client: the head of the answer, then frames."""
+"""The socket of a WebSocket client: the head of the response, then frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientEnd"]
 
-#: Bytes of an answer's head, and of the body of one that refuses.
+#: Bytes of a response's head, and of the body of one that refuses.
 MAX_HEAD = 64 * 1024
 _HIGH_WATER = 64 * 1024
 #: Seconds that the server has for its half of the closing handshake.
@@ -27,7 +27,7 @@ class ClientEnd(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.head: asyncio.Future[bytes] = self._loop.create_future()
-        """The head of the answer. Raises `StreamClosedError` if none came."""
+        """The head of the response. Raises `StreamClosedError` if none came."""
         self.link: Link = None  # type: ignore[assignment]  # from `upgrade` on
         self._upgraded = False
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # connection_made
@@ -46,7 +46,7 @@ class ClientEnd(asyncio.Protocol):
         link.feed(rest)
 
     def as_reader(self) -> asyncio.StreamReader:
-        """Return a reader of what follows the head, for an answer that refuses."""
+        """Return a reader of what follows the head, for a response that refuses."""
         reader = asyncio.StreamReader(loop=self._loop)
         reader.feed_data(self._buffer)
         if self._lost:

@@ -144,7 +144,7 @@ class WebSocketHandler(RequestHandler):
             end.finished()
 
     def __fields(self) -> list[Header]:
-        """Return the header fields of the answer that `set_header` and others have set."""
+        """Return the header fields of the response that `set_header` and others have set."""
         for cookie in getattr(self, "_new_cookie", {}).values():
             self.add_header("Set-Cookie", cookie.OutputString(None))
         return [
@@ -222,7 +222,7 @@ class WebSocketHandler(RequestHandler):
 
     @property
     def ping_timeout(self) -> float | None:
-        """Seconds for the answer to a ping; None: as long as the interval, 0: any."""
+        """Seconds for the response to a ping; None: as long as the interval, 0: any."""
         value: float | None = self.settings.get("websocket_ping_timeout")
         return value
 

@@ -42,7 +42,7 @@ class Pinger:
 
     @property
     def ping_timeout(self) -> float:
-        """Seconds for the answer, at most the interval; 0: it is not waited for."""
+        """Seconds for the response, at most the interval; 0: it is not waited for."""
         timeout = self.params.ping_timeout
         interval = self.ping_interval
         if timeout is None:
