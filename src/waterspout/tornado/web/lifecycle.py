@@ -85,9 +85,10 @@ def start(
                 request._parse_body()
             except HTTPInputError as error:
                 raise HTTPError(400, f"Invalid body: {error}") from error
-        handler.path_args = [
+        decoded: list[Any] = [
             handler.decode_argument(arg) if isinstance(arg, _RAW) else arg for arg in args
         ]
+        handler.path_args = decoded
         handler.path_kwargs = _decoded_by_name(handler, kwargs) if kwargs else {}
         if method not in SAFE_METHODS:
             handler._cross_origin_protection()
