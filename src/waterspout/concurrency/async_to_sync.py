@@ -1,6 +1,6 @@
-"""Async code called from synchronous code.
+"""Run `async def` code from `def` code.
 
-In a worker thread of our server or of the ASGI door, the coroutine runs on that
+In a worker thread of our server or of the ASGI gateway, the coroutine runs on that
 server's own loop, so that clients and tasks made there are shared with `async def`
 views. In a plain thread (WSGI, scripts, tests) it runs on a private loop that is
 closed afterwards. Context variables are the caller's, and what the coroutine sets

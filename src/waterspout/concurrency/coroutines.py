@@ -1,4 +1,4 @@
-"""Driving a coroutine by hand: the first step here and now, the rest by whoever awaits it."""
+"""Drive a coroutine by hand: its first step at once, the rest when it is awaited."""
 
 from __future__ import annotations
 

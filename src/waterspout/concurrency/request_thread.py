@@ -1,10 +1,10 @@
-"""The one thread that a request's `def` code runs in, and the one context it runs under.
+"""The one thread and the one context in which a request's `def` code runs.
 
 Theory of operation. Much code belongs to the thread it began in (`threading.local`, connections of
 sqlite3, scoped sessions), and a token of a `ContextVar` to the very `contextvars.Context` it was
 made in. So all `def` code of a request, from its first hook to the last function that closes its
-answer, runs in one thread, which is taken from a pool at the first step and given back at the end,
-and in the request's one context, the object that its task runs in.
+response, runs in one thread, which is taken from a pool at the first step and given back at the
+end, and in the request's one context, the object that its task runs in.
 
 Two threads cannot be inside one context at once, and they never are: a task leaves its context
 while it waits. A step is handed to the thread when the loop's running step has ended
@@ -137,7 +137,7 @@ class RequestThread:
     All methods but `work` are called on the loop's thread.
     """
 
-    # PERF: the class has the values that most requests never change: many never need the thread.
+    # Defaults of the class: most requests never change them, and many never need the thread.
     #: Another task of the request may run in the context at any time.
     shares_context = False
     #: The request is at its end: no step is left out, not even one that has not begun.
@@ -178,7 +178,7 @@ class RequestThread:
         self._lock.acquire()
 
     def keep(self) -> None:
-        """Count a thread of `of_here` as kept."""
+        """Count a thread of `of_here` as kept (`thread_pools`)."""
         self.lane.keep()
 
     async def take(self) -> None:

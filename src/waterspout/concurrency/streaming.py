@@ -1,4 +1,4 @@
-"""Answers that are made while they are sent: generators with their context, server-sent events.
+"""Responses whose body is made while it is sent: server-sent events.
 
 Theory of operation of the heartbeat. An async generator of events may be silent for long, and a
 connection without traffic is cut by proxies. Waiting for the next event with a time limit would
@@ -43,7 +43,7 @@ def sse(
     """Return a response that streams server-sent events from a generator, sync or async.
 
     The generator yields text, a `ServerSentEvent` or a dict of its fields; None sends an empty
-    comment. `request`, `session` and `g` stay usable in it. When the client goes away, or the
+    comment. `request`, `session` and `g` stay usable in it. When the client disconnects, or the
     server stops, it is closed: an async one is cancelled where it waits.
 
     After *heartbeat* seconds of silence an async generator's stream sends an empty comment, so that
@@ -148,7 +148,7 @@ class _Source:
         self._owed = False  # an event was asked for and has not been handed over
         self._kept: Any = _IDLE  # an event that came when nobody waited any more
         self._answer: asyncio.Future[Any] | None = None
-        #: PERF: one timer for a stream, which looks how long it has been silent, not one an event.
+        #: One timer for a stream, which checks how long it has been silent; not one for each event.
         self._timer: asyncio.TimerHandle | None = None
         self._silent_until = 0.0
         self._stopping = False

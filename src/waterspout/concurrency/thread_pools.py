@@ -1,4 +1,4 @@
-"""Pools of threads beside an event loop (lanes), and what each is for.
+"""The thread pools of an event loop (class `Lane`): their sizes, limits and statistics.
 
 *views* runs the `def` code of requests; *files* the server's own file operations; *work* what a
 program hands to `run_in_thread` and `spawn`. A pool starts with a few threads, because Python
@@ -10,11 +10,11 @@ Theory of operation. A request keeps the thread of its first `def` step to its e
 there is one rule: **a request waits for a thread only before any of the program's code has run for
 it.** Then it holds nothing. Later steps run in the thread it has, and a request that has run
 `async def` code without needing a thread gets one at once when it does (`submit_after_step`), above
-the limit if need be. A thread whose request waits in async code, streams its answer, or serves a
+the limit if need be. A thread whose request waits in async code, streams its response, or serves a
 WebSocket is *kept*: it does not count against the views, but against a limit of its own.
 
-PERF: jobs and answers change hands in batches, with one wake-up for many (`work_queue`; a
-deque that the loop drains): measured 1.6 times `run_in_executor`.
+PERF: jobs and results are passed in batches, with one wake-up for many (`work_queue`; a deque that
+the loop drains): 1.6 times the rate of `run_in_executor`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _RETRY_AFTER = 1  # seconds, for who was refused
 
 
 class LaneFull(ServiceUnavailable):
-    """Raised when no thread may be waited for or kept any more: 503 with ``Retry-After``."""
+    """No further request may wait for a thread, or keep one: 503 with ``Retry-After``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(retry_after=_RETRY_AFTER)
@@ -54,11 +54,11 @@ class LaneFull(ServiceUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class LaneSettings:
-    """Sizes of a lane."""
+    """Sizes of a pool."""
 
     #: Threads kept while idle.
     threads: int = 4
-    #: Threads at the most.
+    #: Most threads, besides those kept.
     max_threads: int = 40
     #: Jobs that may wait; one more is refused with 503 and Retry-After.
     queue_length: int = 1000
@@ -102,7 +102,7 @@ class Lane:
         return len(self._jobs)
 
     def stats(self) -> PoolStats:
-        """Return what the pool is doing."""
+        """Return the pool's numbers of threads and jobs, and its limits."""
         limits = self.settings
         return PoolStats(
             threads=self.threads,
@@ -259,7 +259,7 @@ class Lane:
         self.busy += 1
 
     def answer(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Call ``callback(*args)`` soon on the loop; for the lane's threads."""
+        """Call ``callback(*args)`` soon on the loop; called by the pool's threads."""
         self._done.append((callback, args))
         if not self._draining:
             self._draining = True
@@ -267,10 +267,10 @@ class Lane:
                 # NOTE: not in a copy of what the thread is in, which is one of many requests'.
                 self.loop.call_soon_threadsafe(self._drain, context=contextvars.Context())
             except RuntimeError:
-                self._draining = False  # the loop has closed: nobody waits for the answer
+                self._draining = False  # the loop has closed: nobody waits for the response
 
     async def run(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Call *func* in the lane under the current context and return its result; what it
+        """Call *func* in the pool under the current context and return its result; what it
         sets in context variables is seen afterwards.
 
         A thread cannot be cancelled. If we are, a call that has not begun is left out, and one
@@ -448,7 +448,7 @@ class CallersLane(Lane):
 
 
 class PoolStats(NamedTuple):
-    """What a pool of threads is doing, and its limits."""
+    """Numbers of threads and jobs of a pool, and its limits."""
 
     threads: int
     """Threads there are."""
@@ -487,15 +487,15 @@ class Lanes:
         _of_loops[loop] = self
 
     def stats(self) -> dict[str, PoolStats]:
-        """Return what each pool is doing, by its name."""
+        """Return the numbers of each pool, by its name."""
         return {lane.name: lane.stats() for lane in (self.views, self.files, self.work)}
 
     def hold(self) -> None:
-        """Keep the lanes open until `release`, for one more application on the loop."""
+        """Keep the pools open until `release`, for one more application on the loop."""
         self._users += 1
 
     def release(self) -> None:
-        """Undo one `hold`; after the last the lanes are closed."""
+        """Undo one `hold`; after the last the pools are closed."""
         self._users -= 1
         if self._users <= 0:
             self.close()
@@ -512,7 +512,7 @@ _of_loops: dict[asyncio.AbstractEventLoop, Lanes] = {}
 
 
 def thread_stats() -> dict[str, PoolStats]:
-    """Return what the pools of threads of the server that runs here are doing: ``views`` for the
+    """Return the numbers of the thread pools of the server that runs here: ``views`` for the
     `def` code of requests, ``files`` for the server's own file operations, ``work`` for
     `run_in_thread` and `spawn`.
 
@@ -526,8 +526,8 @@ def thread_stats() -> dict[str, PoolStats]:
 
 
 def lanes_of(loop: asyncio.AbstractEventLoop) -> Lanes:
-    """Return the lanes of an event loop: its server's, or, on a loop that another server
-    runs, lanes made on first use."""
+    """Return the thread pools of an event loop: its server's, or, on a loop that another server
+    runs, pools made on first use."""
     found = _of_loops.get(loop)
     if found is None:
         # Private loops come and go in many threads at once (WSGI): each is cleared away by one.

@@ -1,4 +1,4 @@
-"""A queue of jobs for threads that wakes no more of them than it must.
+"""A queue of jobs for a pool of threads that wakes as few of them as possible.
 
 Theory of operation. `queue.SimpleQueue` wakes a thread at every ``put``. A woken thread can do
 nothing until it has the interpreter's lock, which uvloop gives up between any two of its
@@ -80,7 +80,7 @@ class JobQueue:
                 self._sleep(timeout)
             else:
                 if (self.urgent or self.plain) and not self._roused and self._asleep:
-                    self._wake()  # PERF: what `rouse` does, without the call
+                    self._wake()  # as `rouse`
                 return job
 
     def lay_down(self, lock: Lock) -> None:
@@ -95,8 +95,8 @@ class JobQueue:
         self._roused = False
 
     def forget(self, lock: Lock) -> bool:
-        """Count the current thread, which has not got *lock*, out again; False if it was never laid
-        down, or is being woken."""
+        """Count the current thread, which does not have *lock*, out again; False if it was never
+        laid down, or is being woken."""
         try:
             self._asleep.remove(lock)
         except ValueError:

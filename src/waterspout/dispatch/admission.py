@@ -1,8 +1,8 @@
-"""Which requests an application takes at all, before any of its views: those that name a host of
-its own (the setting TRUSTED_HOSTS), and do not come from a page of another site to change something
-(CROSS_SITE_CHECK). Both are asked where the rule of a request is looked for, which every door does.
+"""Requests that an application refuses before any of its views: those that name an untrusted host
+(the setting TRUSTED_HOSTS), and those of another site's page that would change something
+(CROSS_SITE_CHECK). Both are checked where the rule of a request is found, on every gateway.
 
-SECURITY: Host is the client's word (CWE-644). Links in mails are made of it, and a page whose name
+SECURITY: the client chooses Host (CWE-644). Links in mails are made of it, and a page whose name
 leads to 127.0.0.1 reads with it what only this machine may read (DNS rebinding). An application
 that has others mounted in it asks before it hands a request on.
 """
@@ -51,7 +51,7 @@ def check_host(app: Application, request: Any) -> None:
 
 def takes_message(app: Application, incoming: Incoming) -> bool:
     """Tell whether a message names a host of *app*."""
-    trusted = app.config.get("TRUSTED_HOSTS")  # PERF: twice as fast as a subscript
+    trusted = app.config.get("TRUSTED_HOSTS")
     if trusted is None:
         return True
     sent = incoming.header(b"host")
@@ -59,7 +59,7 @@ def takes_message(app: Application, incoming: Incoming) -> bool:
 
 
 def takes_environ(app: Application, environ: WSGIEnvironment) -> bool:
-    """Tell the same of a request of WSGI."""
+    """Tell whether a WSGI environ names a host of *app*."""
     trusted = app.config["TRUSTED_HOSTS"]
     if trusted is None:
         return True
@@ -103,10 +103,11 @@ def check_sender(app: Application, request: Any, rule: Any) -> None:
 
 
 def refused_sender(app: Application, incoming: Incoming, rule: Any) -> CrossSiteRequest | None:
-    """Return the same as an error, for a message whose method is not safe."""
+    """Return the same as an error, None if there is none, for a message whose method is not
+    safe."""
     site, origin = sender(incoming.headers)
     if site == "same-origin" or (site is None and origin is None):
-        return None  # PERF: mostly; the host is not needed
+        return None  # most requests; the host is not needed
     sent = incoming.header(b"host")
     host = None if sent is None else sent.decode("latin-1")
     return _judged(app, rule, site, origin, incoming.scheme, host)

@@ -1,16 +1,16 @@
-"""The last stage of an answer: what `App.before_send` registers.
+"""The last stage of a response: the functions of `App.before_send`, and DEFAULT_HEADERS.
 
 After-request functions are on the request's way: where one of them fails, those behind it do not
-run, and they know nothing of answers that the server makes itself, because a time limit passed
-(504) or no thread was free (503). The functions of this stage see every answer to a request,
-whoever made it, once, when nothing can change it any more but they themselves. It is the place
-of headers that must never be missing: CORS, security, request ids.
+run, and they are not called for responses of the server itself, because a time limit passed
+(504) or no thread was free (503). The functions of this stage are called with every response to a
+request, once, after everything else that may change it. It is the place of headers that must never
+be missing: CORS, security, request ids.
 
     @app.before_send
     def allow_origin(response):
         response.headers["Access-Control-Allow-Origin"] = "https://example.org"
 
-Behind them the fields of DEFAULT_HEADERS are added, where an answer does not have them.
+After them the fields of DEFAULT_HEADERS are added that a response does not have.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["default_fields", "pass_last", "pass_last_aside", "pass_last_to_wsgi"
 
 
 def pass_last(app: Application, response: Response) -> None:
-    """Show *response* to the functions, in the request's context. An error of one is logged,
+    """Call the functions with *response*, in the request's context. An error of one is logged,
     and the others are called."""
     for func in app._waterspout_before_send_funcs:
         try:
@@ -44,7 +44,7 @@ def pass_last(app: Application, response: Response) -> None:
 def pass_last_aside(
     app: Application, ctx: RequestContext, response: Response, known: contextvars.Context | None
 ) -> None:
-    """Do the same for an answer that is made beside the request, wherever its own code is, whose
+    """Do the same for a response that is made beside the request, wherever its own code is, whose
     context is *known* if it has begun."""
     context = contextvars.Context() if known is None else known.copy()
     context.run(app_var.set, ctx)
@@ -53,8 +53,8 @@ def pass_last_aside(
 
 
 def default_fields(app: Application) -> DefaultFields | None:
-    """Return the fields of DEFAULT_HEADERS, None if there are none. PERF: made once, and again
-    when the setting has another mapping."""
+    """Return the fields of DEFAULT_HEADERS, None if there are none. They are encoded once, and
+    again when the setting has another mapping."""
     wanted = app.config["DEFAULT_HEADERS"]
     if not wanted:
         return None

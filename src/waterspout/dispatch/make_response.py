@@ -1,4 +1,4 @@
-"""Response objects made of what a view returns, and by `make_response` in a program."""
+"""Response objects made of a view's return value, and by `make_response` in a program."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def check_status(response: WerkzeugResponse) -> None:
 
 
 def _response_of(app: Application, written: Written) -> Response:
-    """Make the response of an answer written by hand, with its header fields and no others."""
+    """Make the response of a response written by hand, with its header fields and no others."""
     body: Any = written.body
     response = app.response_class(body, f"{written.status} {written.reason}")
     headers = response.headers = Headers(written.pairs())
@@ -142,7 +142,7 @@ def _unpack(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
 def _coerced(app: Application, request: Request, rv: Any) -> Any:
     kind = type(rv).__name__
     if isinstance(rv, HTTPException):
-        # PERF: not by way of WSGI, whose body would be streamed.
+        # Not through WSGI, whose body would be streamed.
         rv = rv.get_response(request.environ)
     if isinstance(rv, WerkzeugResponse) or callable(rv):
         try:

@@ -1,4 +1,4 @@
-"""ONE request's way through an application.
+"""The stages of one request through an application.
 
     open → match → before → endpoint → (error handlers) → after, session → close
 
@@ -43,15 +43,15 @@ _closing: set[asyncio.Task[Any]] = set()
 
 
 class Plain(tuple[bytes, bytes]):
-    """Head (up to the number of Content-Length) and body of an answer that nobody needs to see
+    """Head (up to the number of Content-Length) and body of a response that nobody needs to see
     as a response object. A type of its own: a tuple may be a value of the program's."""
 
     __slots__ = ()
 
 
 Answer = Response | Plain | Written | Sent
-"""What a door is given to send. A `Written` one is whole, and nobody needs to see it as a
-response object either."""
+"""What a gateway is given to send. A `Written` one is whole, and needs no response object
+either."""
 
 
 # -- the whole way ---------------------------------------------------------------
@@ -70,8 +70,8 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
         if plan is None:
             ctx.plan = plan = await find_plan(ctx, drv)
         elif plan.bare and plan.is_async is drv.on_loop and ctx.is_lone():
-            # PERF: `full_dispatch` for a route that has nothing but its view; it saves a
-            # third of the time a request takes in the pipeline.
+            # `full_dispatch` for a route that has nothing but its view. PERF: saves 33 % of a
+            # request's time in the pipeline.
             if plan.is_async:
                 drv.begin()
             try:
@@ -92,7 +92,7 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
 
 
 async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Answer:
-    """Make the answer of a `Plan.bare` route's value."""
+    """Make the response of a `Plan.bare` route's value."""
     short = as_it_is(ctx, ctx.plan, rv)
     if short is not None:
         return short
@@ -120,7 +120,7 @@ def as_it_is(ctx: RequestContext, plan: Plan, rv: Any) -> Plain | Written | Sent
 
 
 async def recover(ctx: RequestContext, drv: Driver, error: Exception) -> Answer:
-    """Make the answer of an error in a `Plan.bare` route's view."""
+    """Make the response of an error in a `Plan.bare` route's view."""
     try:
         rv = await stage_handle_user_exception(ctx, drv, error)
     except Exception as raised:
@@ -170,7 +170,7 @@ async def save_session(ctx: RequestContext, drv: Driver, response: Response) -> 
 
 async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = None) -> Answer:
     """Dispatch the request with hooks and error handlers, and finish the response (Flask's
-    `full_dispatch_request`). With a *plan*, the answer may be a `Plain` one."""
+    `full_dispatch_request`). With a *plan*, the response may be a `Plain` one."""
     app = ctx.app
     given = plan
     if plan is None:
@@ -197,7 +197,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
             rv = None
         if rv is None and not one_hop:
             if plan.direct and ctx.is_direct():
-                # PERF: the same as `dispatch`, without a coroutine of its own.
+                # The same as `dispatch`, without a coroutine of its own.
                 view: Any = plan.view
                 if drv.on_loop and not plan.is_async:
                     rv = await drv.call_io(app, partial(view, **ctx.view_args))
@@ -291,7 +291,7 @@ async def _is_excused(ctx: RequestContext, drv: Driver, refused: Exception) -> b
 
 
 async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
-    """Make the response of an answer whose endpoint goes on working."""
+    """Make the response of a response whose endpoint goes on working."""
     try:
         if "finalize_request" in ctx.app._waterspout_overridden:
             return await _call_for_response(ctx, drv, ctx.app.finalize_request, rv)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..http import Response
     from ..http.prepared import Fields, Written
 
-#: Bytes that are read at once, in the thread that makes the answer.
+#: Bytes that are read at once, in the thread that makes the response.
 _SMALL = 256 * 1024
 _MOST = 1000  # files whose header fields are kept
 #: Fields with which a request asks for something else than all of a file.

@@ -1,6 +1,6 @@
 """Bytes of a body that wait in memory, in the order received.
 
-SECURITY: a client chooses the sizes of the pieces. Each piece is looked at once and each byte is
+SECURITY: a client chooses the sizes of the pieces. Each piece is handled once and each byte is
 copied once more at the most, and pieces of a few bytes are joined, so that they do not take thirty
 times their size (an object of one byte has 34).
 """
@@ -75,5 +75,5 @@ class BodyBuffer:
         self._pieces = deque()
         self._give_back(self.size)
         self.size = 0
-        # PERF: most bodies are one piece, which is not copied.
+        # Most bodies are one piece, which is not copied.
         return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)

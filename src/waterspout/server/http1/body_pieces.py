@@ -1,4 +1,4 @@
-"""The bodies of streamed answers, piece by piece, for whoever sends them.
+"""The bodies of streamed responses, piece by piece, for their sender.
 
 An async body advances on the loop, in the request's own context. A `def` body advances in the
 request's thread, whether or not a piece is asked for: the thread keeps ahead of the client by a
@@ -44,7 +44,7 @@ def pieces(
 
 
 async def first_pieces(body: AsyncPieces | SyncPieces) -> list[bytes] | None:
-    """Return what the head of an answer waits for: the first pieces of its body, None if there are
+    """Return what the head of a response waits for: the first pieces of its body, None if there are
     none. A request handler's head, which it flushes by itself, waits for nothing."""
     if getattr(body.response.response, "head_is_due", False):
         return []
@@ -189,7 +189,7 @@ class SyncPieces:
             self._tell()
 
     def _tell(self) -> None:
-        """Wake the loop if it waits. PERF: once, however long it takes to wake up."""
+        """Wake the loop if it waits; once, however long it takes to wake up."""
         try:
             arrival = self._arrival.pop()
         except IndexError:

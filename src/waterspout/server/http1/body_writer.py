@@ -1,7 +1,7 @@
-"""Streamed answers, sent piece by piece as the client reads.
+"""Send streamed responses piece by piece, as the client reads.
 
-The head of the answer leaves with the first piece, so an error before it is still answered
-with 500. A later one cuts the connection: a short body without its end tells the client.
+The header section leaves with the first piece, so an error before it becomes a 500. A later error
+closes the connection: the client sees that the body is incomplete.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def send_stream(
     outgoing: Outgoing,
     thread: RequestThread,
 ) -> None:
-    """Write a streamed answer and close its body; awaited by the request's task.
+    """Write a streamed response and close its body; awaited by the request's task.
 
     A `def` body is in the request's context while it is sent, so who sends it is in another one.
     """
@@ -135,7 +135,7 @@ async def _write_all(
     except asyncio.CancelledError:
         if not (connection.server.stopping and exchange.endless):
             raise
-        exchange.keep_alive = False  # events end with the server: a complete answer
+        exchange.keep_alive = False  # events end with the server: a complete response
         if not exchange.status:
             connection.write_now(connection.head_bytes(exchange, outgoing, framing))
     if chunked:

@@ -1,8 +1,8 @@
-"""One HTTP/1.1 connection: requests in, answers out, in order.
+"""One HTTP/1.1 connection: requests in, responses out, in order.
 
-The parser tells of requests; each becomes an `Exchange`. One is answered at a time,
-and what the client sends ahead waits, bounded. Where a request's pipeline runs was
-decided by its `Plan`: in a task on the loop, in one worker thread, or at once.
+Each request of the parser becomes an `Exchange`. One is handled at a time, and further requests
+wait, up to `Limits.pipeline`. The request's `Plan` decides where its pipeline runs:
+in a task on the loop, in one worker thread, or at once.
 
 The states are in the fields `receiving` (a request whose body still arrives), `running` (the one
 being answered), `waiting` (complete ones behind it) and `closing` (no further request is read).
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ..interfaces import ServerView
     from .response_encoder import Outgoing
 
-#: PERF: the lengths of small bodies as they are sent; to format one takes ten times as long.
+#: The lengths of small bodies as they are sent, formatted once.
 _SMALL = 1024
 _LENGTHS = [b"%d\r\n" % size for size in range(_SMALL)]
 
@@ -133,7 +133,7 @@ class Connection(Receiver):
         exchange.complete = True
         self.receiving = None
         if not exchange.bodied:
-            # PERF: what `_enqueue` does, mostly.
+            # As `_enqueue`, for the usual case.
             if self.running is None and not (self.waiting or self.stalled or self._pipelined):
                 self._start(exchange)
             else:
@@ -236,21 +236,21 @@ class Connection(Receiver):
         self.server.keep(task_in(thread.context, work), exchange.is_wanted)
 
     def refuse_busy(self, exchange: Exchange, error: Exception) -> None:
-        """Answer 503 to a request that cannot have a thread, unless it has its answer."""
+        """Respond with 503 to a request that cannot have a thread, unless it has its response."""
         if exchange.abandoned:
             return
         self.app.logger.warning("503: %s", error)
         self._fail(exchange, 503)
 
     async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
-        """Send the answer of the request of *ctx*, whose endpoint goes on working."""
+        """Send the response of the request of *ctx*, whose endpoint goes on working."""
         exchange = self.running
         if exchange is not None and exchange.ctx is ctx:
             await dispatching.answer_early(self, exchange, rv)
 
     def refuse_running(self, ctx: RequestContext, reason: str) -> bool:
-        """Answer the running request, if it is that of *ctx* and has no answer yet, as one that is
-        malformed, and close; return whether it is. What its endpoint returns is dropped."""
+        """Answer the running request, if it is that of *ctx* and has no response yet, as one that
+        is malformed, and close; return whether it is. What its endpoint returns is dropped."""
         exchange = self.running
         if exchange is None or exchange.ctx is not ctx or exchange.status or self.shut:
             return False
@@ -263,7 +263,7 @@ class Connection(Receiver):
         return True
 
     def when_gone(self, ctx: RequestContext, callback: Callable[[], object]) -> None:
-        """Call *callback* if the client goes away before the request of *ctx* is answered."""
+        """Call *callback* if the client disconnects before the request of *ctx* is answered."""
         exchange = self.running
         if exchange is not None and exchange.ctx is ctx:
             exchange.on_gone = callback
@@ -276,14 +276,14 @@ class Connection(Receiver):
         return dispatching.driver_of(self, exchange).thread
 
     def deliver(self, exchange: Exchange, outgoing: Outgoing) -> None:
-        """Send an answer whose body is at hand, unless nobody waits for it."""
+        """Send a response whose body is at hand, unless nobody waits for it."""
         if not exchange.abandoned:
             self.write(exchange, outgoing)
 
     # -- writing -----------------------------------------------------------------------
 
     def write_plain(self, exchange: Exchange, head: bytes, body: bytes, status: int = 200) -> None:
-        """Write an answer without a response object: *head* ends before the length."""
+        """Write a response without a response object: *head* ends before the length."""
         incoming = exchange.incoming
         server = self.server
         exchange.status, exchange.head = status, head
@@ -294,7 +294,7 @@ class Connection(Receiver):
             and incoming.method != "HEAD"
             and not (self.lost or server.stopping)
         ):
-            # PERF: joined, which is twice as fast as formatted.
+            # Joined, which is faster than formatted.
             exchange.sent = size = len(body)
             length = _LENGTHS[size] if size < _SMALL else b"%d\r\n" % size
             self.send(b"".join((head, length, server.date_line, b"\r\n", body)))
@@ -308,7 +308,7 @@ class Connection(Receiver):
         self._done(exchange)
 
     def write(self, exchange: Exchange, outgoing: Outgoing) -> None:
-        """Write an answer whose body is at hand."""
+        """Write a response whose body is at hand."""
         body = outgoing.body or b""
         length = outgoing.length
         if (
@@ -319,7 +319,7 @@ class Connection(Receiver):
             and exchange.incoming.method != "HEAD"
             and not (self.lost or self.server.stopping)
         ):
-            # PERF: most answers; without asking twice, and joined instead of formatted.
+            # Most responses: one check, and joined instead of formatted.
             exchange.status, exchange.head = outgoing.status, outgoing.head
             self.send(b"".join((outgoing.head, self.server.date_line, b"\r\n", body)))
             exchange.sent = length
@@ -341,7 +341,7 @@ class Connection(Receiver):
         self._done(exchange)
 
     def head_bytes(self, exchange: Exchange, outgoing: Outgoing, framing: bytes = b"") -> bytes:
-        """Return the complete head of an answer, with the fields of the connection."""
+        """Return the complete head of a response, with the fields of the connection."""
         exchange.status, exchange.head = outgoing.status, outgoing.head
         return b"%b%b%b%b\r\n" % (
             outgoing.head,
@@ -365,7 +365,7 @@ class Connection(Receiver):
         return b""
 
     def _done(self, exchange: Exchange) -> None:
-        """An answer is written: go on with the next request, or close."""
+        """A response is written: go on with the next request, or close."""
         if self.access_log is not None:
             exchange.log(self.access_log)
         if exchange.timer is not None:
@@ -438,7 +438,7 @@ class Connection(Receiver):
         return detaching.detach(self)
 
     def close_answered(self, ctx: RequestContext) -> None:
-        """Close the connection when the answer to the request of *ctx* is written."""
+        """Close the connection when the response to the request of *ctx* is written."""
         exchange = self.running
         if exchange is not None and exchange.ctx is ctx:
             exchange.keep_alive = False
@@ -453,7 +453,7 @@ class Connection(Receiver):
         return made
 
     def _refuse(self, error: Exception) -> None:
-        """Answer what cannot be taken as a request, after the answers that are due, and close."""
+        """Answer what cannot be taken as a request, after the responses that are due, and close."""
         if not isinstance(error, ProtocolError):
             self.app.logger.error("A request could not be received", exc_info=error)
             error = ProtocolError(500, "an error in the application or the server")
@@ -468,7 +468,7 @@ class Connection(Receiver):
             else:
                 receiving.discard_body()
         if self.closing:
-            return  # the last answer is given, or on its way
+            return  # the last response is given, or on its way
         if self.running is not None or self.waiting:
             self._error = error
             return
@@ -490,7 +490,7 @@ class Connection(Receiver):
         self.write(exchange, answers.own_answer(self.app, exchange, status))
 
     def _overrun(self, exchange: Exchange) -> None:
-        """The route's time limit has passed: 504, and the view's answer is not wanted."""
+        """The route's time limit has passed: 504, and the view's response is not wanted."""
         if self.running is not exchange or exchange.status:
             return
         self.app.logger.error(
@@ -503,7 +503,7 @@ class Connection(Receiver):
             exchange.task.cancel()
 
     def client_gone(self, exchange: Exchange) -> None:
-        """Nobody waits for the answer any more."""
+        """Nobody waits for the response any more."""
         exchange.abandoned = True
         if exchange.on_gone is not None:
             exchange.on_gone()

@@ -1,4 +1,4 @@
-"""A connection that goes on in another protocol: its transport is given to somebody else."""
+"""Hand the transport of a connection over to another protocol (RFC 9110 §7.8)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def detach(connection: ConnectionView) -> tuple[asyncio.Transport, bytes]:
     """Give up the transport to whoever goes on with the running request in another protocol
     (RFC 9110 §7.8), and return it with the bytes that arrived behind the request.
 
-    What was written before is sent, nothing after; the request's own answer is dropped. Of
+    What was written before is sent, nothing after; the request's own response is dropped. Of
     a WebSocket handshake reading is paused. Raises `RuntimeError` if no request is running.
     """
     exchange = connection.running

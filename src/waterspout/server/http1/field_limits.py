@@ -1,4 +1,4 @@
-"""Bounds on the header fields and trailers of a request, and on the length they give."""
+"""Limits on the header fields and trailers of a request, and on its Content-Length."""
 
 from __future__ import annotations
 

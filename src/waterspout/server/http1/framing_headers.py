@@ -1,4 +1,4 @@
-"""The header fields of a request that decide how it is taken, told from the others."""
+"""The header fields of a request that decide its framing and handling."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A client that sends no more: has it only shut its write side, or has it gone?
+"""Detect, after a client's FIN, whether it still reads (half-close) or has disconnected.
 
-TCP does not tell; the second shows only when we write. So while there is no answer an interim
-one is written, which costs a reader nothing (RFC 9110 §15.2) and brings back a reset if there is
-none, and now and then another: the reader may leave later. An answer that makes no progress for
-a moment is not waited for.
+TCP does not tell the two apart; a disconnected client shows only when we write. So while there is
+no response an interim one is written, which costs a reader nothing (RFC 9110 §15.2) and brings back
+a reset if there is none, and now and then another: the reader may leave later. A response that
+makes no progress for a moment is not waited for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..exchange import Exchange
     from ..interfaces import ConnectionView
 
-#: Seconds that such a client is taken to be still reading, and that an answer which has begun may
+#: Seconds that such a client is taken to be still reading, and that a response which has begun may
 #: make no progress: on a busy machine a stream may well stand still for a moment.
 _PATIENCE = 0.05
 _STANDSTILL = 0.5
@@ -27,7 +27,7 @@ _LAST_LOOK = 10.0
 
 
 def watch(connection: ConnectionView, exchange: Exchange | None) -> None:
-    """Watch the client that waits for the answer of *exchange*, until it has it or has gone."""
+    """Watch the client that waits for the response of *exchange*, until it has it or has gone."""
     connection.loop.call_later(_PATIENCE, _look, connection, exchange, -1)
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 requests out of bytes: llhttp, and what it leaves to a server.
+"""Parse HTTP/1.1 requests: llhttp, and the checks that it leaves to a server.
 
 Theory of operation. `RequestParser.feed` takes bytes in any cut and calls its sink:
 
@@ -183,7 +183,7 @@ class RequestParser:
                 data = self._unfed[self._unfed_from :] + data
             self._feed_slices(data, 0)
             return
-        # PERF: `_take` for a small read that begins with a request.
+        # `_take` for a small read that begins with a request.
         self._before = _FIRST
         self._data = data
         try:
@@ -207,7 +207,7 @@ class RequestParser:
             if not self.paused and perf_counter() > until:
                 self.sink.on_long_read()
             if self.paused:
-                # PERF: not cut off: a read of many small requests is paused often.
+                # An index, not a slice: a read of many small requests is paused often.
                 self._unfed, self._unfed_from = data, at
                 return
             piece = data[at : at + (self._left or _SLICE)]
@@ -277,8 +277,8 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A complete field: of the header section, or of the trailers."""
-        # llhttp leaves blanks at its end. PERF: without an argument twice as fast, and llhttp lets
-        # no other white space through.
+        # llhttp leaves blanks at its end. Without an argument `rstrip` is faster, and
+        # llhttp lets no other white space through.
         value = value.rstrip()
         self._headers.append((name, value))
         kind = kinds.get(name)
@@ -297,7 +297,7 @@ class RequestParser:
             self._url = b""
             return
         method = self._parser.get_method()
-        # PERF: one C call instead of a regular expression over the line, and of asking
+        # One C call instead of a regular expression over the line, and of asking
         # llhttp for the version.
         data = self._data
         if self._before == _FIRST and data.startswith(
@@ -308,13 +308,13 @@ class RequestParser:
         else:
             version = self._check_request_line(method, target)
         self._held = b""
-        # PERF: a section that is smaller than one field may be needs no closer look.
+        # A section below the limit of one field is within all limits.
         if len(data) > self._small or len(headers) > self._max_fields:
             check_sizes(self.limits, headers, target)
-        # PERF: clients say the same in every request of a connection.
+        # Most clients send the same in every request of a connection, which was checked once.
         if deciding != self.settled or version != "1.1":
             self._read_fields(deciding, version)
-        # PERF: looked at as text, in which a search costs a tenth of one in bytes.
+        # As text: a search in bytes takes longer.
         text = target.decode("latin-1")
         path: str | None = text
         if "?" in text or "%" in text or "#" in text or text[0] != "/" or not text.isascii():

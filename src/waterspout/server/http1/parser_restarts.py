@@ -1,4 +1,4 @@
-"""What makes llhttp go on where it stops: at methods it does not know, and at an Upgrade.
+"""Make llhttp continue where it stops: at unregistered methods, and at an Upgrade.
 
 A method may be any token (RFC 9110 §9.1). llhttp refuses those that nobody has registered, and
 does not say where it was; that follows from the framing of the requests before.

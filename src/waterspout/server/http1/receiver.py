@@ -1,7 +1,7 @@
-"""The half of a connection that takes requests: bytes to the parser, each request to an
-`Exchange`, its body to where the route wants it.
+"""The receiving half of a connection: bytes to the parser, each request to an `Exchange`, its body
+to memory, disk or a channel.
 
-What happens to a body is decided when the header section is there: above the limit it is
+What happens to a body is decided after the header section: above the limit it is
 refused unread; else it is collected, in memory and then on the disk, and the request waits for
 its end. A route with ``stream=True`` does not wait: unless the body came with the header
 section, which a small one does, it gets a channel and is started.
@@ -179,7 +179,7 @@ class Receiver(Wire):
         self.receiving = exchange = Exchange()
         exchange.incoming = incoming
         exchange.keep_alive = parser.keep_alive
-        # PERF: read for every request; a class's default is read five times as slowly.
+        # Set although they are the class's defaults: an instance's attribute is read faster.
         exchange.bodied = exchange.abandoned = False
         exchange.timer = None
         incoming.peer = self
@@ -242,7 +242,7 @@ class Receiver(Wire):
 
     def send_continue(self) -> None:
         """Send 100 once, when the body is wanted and no earlier answer is due; not within or
-        behind the request's own answer."""
+        behind the request's own response."""
         if self._continue_due:
             self._continue_due = False
             running = self.running

@@ -1,4 +1,4 @@
-"""What the first line of a request and its Host may say, beyond what llhttp checks."""
+"""Checks of the request line and of Host, beyond llhttp's."""
 
 from __future__ import annotations
 

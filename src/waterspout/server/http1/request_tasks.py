@@ -1,4 +1,4 @@
-"""Starting a request's coroutine at once, with a task of its own only if it waits.
+"""Start a request's coroutine at once, and give it a task of its own only if it waits.
 
 Most views never wait. Python 3.12 has eager tasks for that. Before it, making a task
 costs a sixth of a small request, so on 3.11 a server keeps a *carrier*: a task that

@@ -1,11 +1,10 @@
 """The transport side of a connection: flow control both ways, deadlines, closing.
 
-What a client may make us wait for is one `deadline`, and that it reads is another,
-`write_deadline`; the server's clock looks at them once a second, there are no timers per
-request. Closing is gentle (RFC 9112 §9.6): after
-an answer that leaves part of a request unread, the write side is shut and input is
-thrown away for a while, because closing at once would take the answer away from the
-client.
+A connection has one `deadline` for the client's next bytes, and a `write_deadline` for it to read;
+the server's clock checks them once a second, there are no timers per request. Closing keeps the
+response (RFC 9112 §9.6): after one that leaves part of a request unread, the write side is shut and
+input is dropped for a while, because closing at once could destroy the response before the client
+has read it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("waterspout.server")
 
 NEVER = float("inf")
-#: Bytes of answers that may wait for a slow reader before producers pause.
+#: Bytes of responses that may wait for a slow reader before producers pause.
 _HIGH_WATER = 256 * 1024
 _COUNT = Struct("i")
 
@@ -33,9 +32,9 @@ _COUNT = Struct("i")
 class Outbox:
     """The connections that have something to write at the end of this turn of the loop.
 
-    PERF: a turn answers many connections. Written one by one, each answer wakes the reader
+    PERF: a turn answers many connections. Written one by one, each response wakes the reader
     behind it, and the two programs keep evicting each other from the caches; written
-    together, a small answer costs 2 µs less.
+    together, a small response costs 2 µs less.
     """
 
     __slots__ = ("_loop_stops", "wires")
@@ -76,9 +75,9 @@ class Outbox:
 
 
 class FrameOutbox(Outbox):
-    """The same for connections that have more to write than one answer each: WebSockets.
+    """The same for connections that have more to write than one response each: WebSockets.
 
-    PERF: a call of each connection's own would cost a twentieth of a message.
+    PERF: one call for all; a call for each connection would cost 5 % of a message.
     """
 
     __slots__ = ()
@@ -256,7 +255,7 @@ class Wire(asyncio.Protocol):
         self._counted = size
 
     async def drain(self) -> None:
-        """Wait until more of an answer may be written. Raises `ClientDisconnected`."""
+        """Wait until more of a response may be written. Raises `ClientDisconnected`."""
         if self.stalled:
             assert self._can_write is not None
             await self._can_write.wait()
@@ -335,7 +334,7 @@ class Wire(asyncio.Protocol):
         if self._thrown_away is not None:
             if self.write_deadline == NEVER:
                 self._watch_reader()
-            if self._unsent:  # the answer is still on its way
+            if self._unsent:  # the response is still on its way
                 self.deadline = min(self.write_deadline, now + self.timeouts.unread_body)
             else:
                 self.abort()
