@@ -62,7 +62,7 @@ def test_links_lead_somewhere(text: str) -> None:
 
 
 def test_the_first_example_works(hello: Path) -> None:
-    """B1 D1 L1: a ``def`` and an ``async def`` view answer."""
+    """A ``def`` and an ``async def`` view answer."""
     module = types.ModuleType("hello")
     exec(compile(hello.read_text(encoding="utf-8"), hello, "exec"), module.__dict__)
     client = module.app.test_client()
@@ -72,7 +72,7 @@ def test_the_first_example_works(hello: Path) -> None:
 
 
 def test_the_second_example_works() -> None:
-    """B8 E3 L2: a view, a handler and a socket share an application and a user."""
+    """A view, a handler and a socket share an application and a user."""
     module = types.ModuleType("both")
     exec(compile(blocks(README, "python")[1], "both.py", "exec"), module.__dict__)
     client = module.app.test_client()
@@ -85,7 +85,7 @@ def test_the_second_example_works() -> None:
 
 
 def test_the_imports_for_moving_programs_exist() -> None:
-    """L5: every name of the moving example is there."""
+    """Every name of the moving example is there."""
     lines = blocks(README, "python")[2].splitlines()
     found = [re.fullmatch(r"from (\S+) import (.*)", line) for line in lines]
     assert len(found) == 2
@@ -96,7 +96,7 @@ def test_the_imports_for_moving_programs_exist() -> None:
 
 
 def test_the_run_command_serves_the_example(hello: Path) -> None:
-    """A9: ``waterspout run hello:app`` says where it listens and serves the file."""
+    """``waterspout run hello:app`` says where it listens and serves the file."""
     assert "waterspout run hello:app" in README
     with subprocess.Popen(
         [sys.executable, "-m", "waterspout", "run", "hello:app", "--port", "0"],

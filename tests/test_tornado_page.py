@@ -71,7 +71,7 @@ def test_both_languages_show_the_same() -> None:
 
 @pytest.mark.parametrize("text", [PAGE, CHINESE], ids=["english", "chinese"])
 def test_the_table_of_names_is_the_drop_ins(text: str) -> None:
-    """L5: whose a name is stands in the table as it stands in `dropin/aliases.py`."""
+    """Whose a name is stands in the table as it stands in `dropin/aliases.py`."""
     rows = [line.split("|")[1:4] for line in text.splitlines() if line.startswith("| `")]
     ours, *theirs, absent = (re.findall(r"`(\w+)`", names) for names, _, _ in rows[1:])
     assert sorted(ours) == sorted(OURS)
@@ -84,7 +84,7 @@ def test_the_table_of_names_is_the_drop_ins(text: str) -> None:
 
 @pytest.mark.parametrize("way", ["as written", "drop-in"])
 def test_the_program_runs(way: str, tmp_path: Path) -> None:
-    """L5: with the imports changed, and unchanged under the drop-in."""
+    """With the imports changed, and unchanged under the drop-in."""
     code = program("hello.py")
     if way == "drop-in":
         code = code.replace("waterspout.tornado", "tornado")
@@ -115,7 +115,7 @@ def test_the_program_runs(way: str, tmp_path: Path) -> None:
 
 
 def test_what_stays_tornados_works_in_handlers() -> None:
-    """L5: locks, queues and the HTTP client of the installed Tornado, without the drop-in."""
+    """Locks, queues and the HTTP client of the installed Tornado, without the drop-in."""
     waiting, queue = Event(), Queue[str]()
 
     class Waits(RequestHandler):
@@ -138,7 +138,7 @@ def test_what_stays_tornados_works_in_handlers() -> None:
 
 
 def test_handlers_in_an_app() -> None:
-    """B8, E3, E6: the second program, as a visitor sees it."""
+    """The second program, as a visitor sees it."""
     module = module_of("site.py")
     with visiting(module.app) as client:
         assert client.get("/me").json() == {"user": None, "visits": 1}
@@ -156,7 +156,7 @@ def test_handlers_in_an_app() -> None:
     [("views_outside", "/handlers/where", "/seen"), ("handlers_outside", "/where", "/views/seen")],
 )
 def test_one_application_in_another(outside: str, where: str, seen: str) -> None:
-    """B8: the third program, either way: paths without the prefix, one session."""
+    """The third program, either way: paths without the prefix, one session."""
     with visiting(getattr(module_of("both.py"), outside)()) as client:
         assert client.get(seen).json() == {"seen": False}
         assert client.get(where).json() == {"path": "/where"}

@@ -1,4 +1,4 @@
-"""A4: which application a command means, and what it says when there is none."""
+"""Which application a command means, and what it says when there is none."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ APP = App("the_app")
         ({"app": APP, "create_app": factory}, "the_app"),
     ],
 )
-def test_a4_best_app_of_a_module(names: dict[str, object], expected: str) -> None:
+def test_best_app_of_a_module(names: dict[str, object], expected: str) -> None:
     """The usual names, the only application, or a factory with a usual name."""
     assert find_best_app(module(**names)).name == expected
 
@@ -75,7 +75,7 @@ def test_a4_best_app_of_a_module(names: dict[str, object], expected: str) -> Non
         ("factory(name='shop')", "shop"),
     ],
 )
-def test_a4_app_by_name_or_call(text: str, expected: str) -> None:
+def test_app_by_name_or_call(text: str, expected: str) -> None:
     """A name, a factory, a call with literal arguments."""
     assert find_app_by_string(module(app=APP, factory=factory), text).name == expected
 
@@ -91,20 +91,20 @@ def test_a4_app_by_name_or_call(text: str, expected: str) -> None:
         ("factory(1, 2, 3)", "could not be called with these arguments"),
     ],
 )
-def test_a4_wrong_names_are_explained(text: str, says: str) -> None:
+def test_wrong_names_are_explained(text: str, says: str) -> None:
     """The message says what was expected and what came."""
     with pytest.raises(NoAppException) as caught:
         find_app_by_string(module(app=APP, factory=factory, number=3), text)
     assert says in caught.value.message
 
 
-def test_a4_several_applications_are_not_guessed() -> None:
+def test_several_applications_are_not_guessed() -> None:
     with pytest.raises(NoAppException, match="several applications") as caught:
         find_best_app(module(one=App("one"), two=App("two")))
     assert "one, two" in caught.value.message
 
 
-def test_a4_an_error_inside_a_factory_is_the_users_own() -> None:
+def test_an_error_inside_a_factory_is_the_users_own() -> None:
     """Only a call with the wrong arguments is ours to explain."""
 
     def create_app() -> App:
@@ -114,7 +114,7 @@ def test_a4_an_error_inside_a_factory_is_the_users_own() -> None:
         find_best_app(module(create_app=create_app))
 
 
-def test_a4_an_application_of_the_package_flask_gets_a_hint(program: Program) -> None:
+def test_an_application_of_the_package_flask_gets_a_hint(program: Program) -> None:
     program.write("legacy.py", "from flask import Flask\napp = Flask(__name__)\n")
     ended = program.run("run", "legacy:app")
     assert ended.returncode == 2
@@ -132,7 +132,7 @@ def test_a4_an_application_of_the_package_flask_gets_a_hint(program: Program) ->
         ("pack.inner", "pack.inner", "."),
     ],
 )
-def test_a4_paths_become_module_names(
+def test_paths_become_module_names(
     path: str, name: str, directory: str, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file inside packages is imported from outside of them."""
@@ -143,7 +143,7 @@ def test_a4_paths_become_module_names(
     assert Path(sys.path[0]) == (program.directory / directory).resolve()
 
 
-def test_a4_script_info_loads_once(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_script_info_loads_once(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     path = program.write("cli_once.py", HELLO)
     info = ScriptInfo(str(path) + ":app")
     app = info.load_app()
@@ -152,18 +152,18 @@ def test_a4_script_info_loads_once(program: Program, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("name", ["app.py", "wsgi.py"])
-def test_a4_the_usual_files_need_no_name(program: Program, name: str) -> None:
+def test_the_usual_files_need_no_name(program: Program, name: str) -> None:
     program.write(name, HELLO)
     assert "index" in program.run("routes").stdout
 
 
 @pytest.mark.parametrize("variable", ["FLASK_APP", "WATERSPOUT_APP"])
-def test_a4_the_environment_names_the_application(program: Program, variable: str) -> None:
+def test_the_environment_names_the_application(program: Program, variable: str) -> None:
     program.write("site_program.py", HELLO)
     assert "index" in program.run("routes", **{variable: "site_program"}).stdout
 
 
-def test_a4_our_variable_wins_and_the_option_wins_over_it(program: Program) -> None:
+def test_our_variable_wins_and_the_option_wins_over_it(program: Program) -> None:
     for name in ("one", "two", "three"):
         program.write(f"{name}.py", HELLO.replace("def index", f"def {name}"))
     both = {"FLASK_APP": "one", "WATERSPOUT_APP": "two"}
@@ -171,7 +171,7 @@ def test_a4_our_variable_wins_and_the_option_wins_over_it(program: Program) -> N
     assert "three" in program.run("--app", "three", "routes", **both).stdout
 
 
-def test_a4_dotenv_files_name_the_application(program: Program) -> None:
+def test_dotenv_files_name_the_application(program: Program) -> None:
     """`.env` wins over `.flaskenv`, the environment over both; a file can be given."""
     for name in ("one", "two", "three"):
         program.write(f"{name}.py", HELLO.replace("def index", f"def {name}"))
@@ -194,7 +194,7 @@ def test_a4_dotenv_files_name_the_application(program: Program) -> None:
         ("needs", 2, "ModuleNotFoundError: No module named 'not_installed'"),
     ],
 )
-def test_a4_what_cannot_be_loaded_is_said_in_words(
+def test_what_cannot_be_loaded_is_said_in_words(
     program: Program, command: str, app: str, status: int, says: str
 ) -> None:
     """Exit status 1 or 2 and no traceback of ours."""
@@ -206,7 +206,7 @@ def test_a4_what_cannot_be_loaded_is_said_in_words(
     assert "waterspout/cli" not in ended.stderr
 
 
-def test_a4_an_error_in_the_users_module_shows_its_traceback(program: Program) -> None:
+def test_an_error_in_the_users_module_shows_its_traceback(program: Program) -> None:
     """And nothing of the frames above it."""
     program.write("broken.py", "def start():\n    raise ValueError('no luck')\n\nstart()\n")
     ended = program.run("run", "broken")

@@ -1,4 +1,4 @@
-"""A4: an application's own commands, and programs made of groups."""
+"""An application's own commands, and programs made of groups."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def invoke(app: App) -> Invoke:
     return invoke
 
 
-def test_a4_a_command_of_the_application_runs_in_its_context(app: App, invoke: Invoke) -> None:
+def test_a_command_of_the_application_runs_in_its_context(app: App, invoke: Invoke) -> None:
     @app.cli.command()
     @click.argument("name", callback=lambda ctx, param, value: f"{value}@{current_app.name}")
     def greet(name: str) -> None:
@@ -46,7 +46,7 @@ def test_a4_a_command_of_the_application_runs_in_its_context(app: App, invoke: I
     assert not current_app
 
 
-def test_l1_a_command_may_be_a_coroutine(app: App, invoke: Invoke) -> None:
+def test_a_command_may_be_a_coroutine(app: App, invoke: Invoke) -> None:
     """`async def` needs nothing more in a command than in a view."""
 
     @app.cli.command()
@@ -56,7 +56,7 @@ def test_l1_a_command_may_be_a_coroutine(app: App, invoke: Invoke) -> None:
     assert invoke("greet").output == "hello shop\n"
 
 
-def test_a4_a_command_without_context(app: App, invoke: Invoke) -> None:
+def test_a_command_without_context(app: App, invoke: Invoke) -> None:
     @app.cli.command(with_appcontext=False)
     def bare() -> None:
         click.echo(str(bool(current_app)))
@@ -65,7 +65,7 @@ def test_a4_a_command_without_context(app: App, invoke: Invoke) -> None:
     assert CliRunner().invoke(app.cli, ["bare"], obj=ScriptInfo()).output == "False\n"
 
 
-def test_a4_groups_in_groups(app: App, invoke: Invoke) -> None:
+def test_groups_in_groups(app: App, invoke: Invoke) -> None:
     @app.cli.group()
     def stock() -> None:
         """Look after the stock."""
@@ -78,7 +78,7 @@ def test_a4_groups_in_groups(app: App, invoke: Invoke) -> None:
     assert invoke("stock", "count").output == "counting in shop\n"
 
 
-def test_b4_commands_of_blueprints(app: App, invoke: Invoke) -> None:
+def test_commands_of_blueprints(app: App, invoke: Invoke) -> None:
     """In a group of the blueprint's name, of another name, or among the application's own."""
     for name, options in [
         ("plain", {}),
@@ -97,7 +97,7 @@ def test_b4_commands_of_blueprints(app: App, invoke: Invoke) -> None:
     assert invoke("do-merged").output == "merged\n"
 
 
-def test_a4_a_command_of_somebody_elses_group(app: App) -> None:
+def test_a_command_of_somebody_elses_group(app: App) -> None:
     """`with_appcontext` gives any click command the application's context."""
 
     @click.command()
@@ -109,7 +109,7 @@ def test_a4_a_command_of_somebody_elses_group(app: App) -> None:
     assert result.output == "shop\n"
 
 
-def test_a4_the_help_lists_the_applications_commands(app: App, invoke: Invoke) -> None:
+def test_the_help_lists_the_applications_commands(app: App, invoke: Invoke) -> None:
     app.cli.command("tidy", help="Tidy up.")(lambda: None)
     output = invoke("--help").output
     assert [name for name in ("routes", "run", "shell", "tidy") if f"\n  {name} " in output] == [
@@ -120,7 +120,7 @@ def test_a4_the_help_lists_the_applications_commands(app: App, invoke: Invoke) -
     ]
 
 
-def test_a4_the_help_comes_although_the_application_is_broken() -> None:
+def test_the_help_comes_although_the_application_is_broken() -> None:
     def create_app() -> App:
         raise RuntimeError("no luck")
 
@@ -130,7 +130,7 @@ def test_a4_the_help_comes_although_the_application_is_broken() -> None:
     assert "Commands:" in result.stdout
 
 
-def test_a4_without_an_application(program: Program) -> None:
+def test_without_an_application(program: Program) -> None:
     """Our help is silent about it, a command that needs one is not."""
     shown = program.run("--help")
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -150,7 +150,7 @@ def test_a4_without_an_application(program: Program) -> None:
         (["--no-debug"], {"FLASK_DEBUG": "1"}, "False"),
     ],
 )
-def test_a3_debug_mode(
+def test_debug_mode(
     program: Program, arguments: list[str], variables: dict[str, str], expected: str
 ) -> None:
     """By option or environment; the application sees it while it is imported."""
@@ -158,7 +158,7 @@ def test_a3_debug_mode(
     assert program.run(*arguments, "routes", **variables).stdout.splitlines()[0] == expected
 
 
-def test_a3_run_in_a_module_is_ignored_by_other_commands(program: Program) -> None:
+def test_run_in_a_module_is_ignored_by_other_commands(program: Program) -> None:
     """`app.run()` without a main guard does not serve while another command loads the module."""
     program.write("app.py", HELLO + "    app.run()\n")
     ended = program.run("routes")
@@ -198,14 +198,14 @@ def package(program: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
         ("waterspout", ["--dropin", "from-flask"], "plugin flask"),
     ],
 )
-def test_a4_commands_of_installed_packages(
+def test_commands_of_installed_packages(
     package: Program, module: str, arguments: list[str], expected: str
 ) -> None:
     ended = package.run(*arguments, module=module)
     assert ended.stdout.strip() == expected, ended.stderr
 
 
-def test_a4_flask_plugins_stay_out_of_a_program_without_flask(package: Program) -> None:
+def test_flask_plugins_stay_out_of_a_program_without_flask(package: Program) -> None:
     """They would import another framework; and a built-in command looks at no package."""
     package.write("plugin_waterspout.py", "raise SystemExit('looked at')")
     package.write("app.py", HELLO)
@@ -213,7 +213,7 @@ def test_a4_flask_plugins_stay_out_of_a_program_without_flask(package: Program) 
     assert package.run("routes").returncode == 0
 
 
-def test_a4_options_and_object_of_a_users_own_program(app: App) -> None:
+def test_options_and_object_of_a_users_own_program(app: App) -> None:
     """Group callback and parameters are the user's; default commands can be left out."""
     group = FlaskGroup(
         name="tool",
@@ -233,7 +233,7 @@ def test_a4_options_and_object_of_a_users_own_program(app: App) -> None:
     assert CliRunner().invoke(group, ["--version"]).exit_code == 2
 
 
-def test_a4_versions() -> None:
+def test_versions() -> None:
     """`--version` names what matters to the program at hand."""
     flask = CliRunner().invoke(FlaskGroup(), ["--version"]).output
     ours = CliRunner().invoke(WaterspoutGroup(), ["--version"]).output

@@ -1,4 +1,4 @@
-"""A4: `routes` and `shell`."""
+"""`routes` and `shell`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def app() -> App:
     return app
 
 
-def test_b1_routes_shows_a_table(app: App) -> None:
+def test_routes_shows_a_table(app: App) -> None:
     titles, line, *rows = routes(app)
     assert titles == ["Endpoint", "Methods", "Rule"]
     assert {char for cell in line for char in cell} == {"-"}
@@ -55,18 +55,18 @@ def test_b1_routes_shows_a_table(app: App) -> None:
     ("sort", "first"),
     [("endpoint", "first"), ("rule", "second"), ("methods", "second"), ("match", "second")],
 )
-def test_b1_routes_are_sorted(app: App, sort: str, first: str) -> None:
+def test_routes_are_sorted(app: App, sort: str, first: str) -> None:
     """By a column, or as they are tried."""
     if sort == "match":
         first = str(next(app.url_map.iter_rules()).endpoint)
     assert routes(app, "--sort", sort)[2][0] == first
 
 
-def test_b1_all_methods(app: App) -> None:
+def test_all_methods(app: App) -> None:
     assert routes(app, "--all-methods")[3] == ["second", "GET,", "HEAD,", "OPTIONS", "/a"]
 
 
-def test_b1_hosts_and_subdomains_have_a_column() -> None:
+def test_hosts_and_subdomains_have_a_column() -> None:
     subdomains = App("shop", static_folder=None)
     subdomains.add_url_rule("/", "api", subdomain="api")
     assert routes(subdomains)[0] == ["Endpoint", "Methods", "Subdomain", "Rule"]
@@ -76,11 +76,11 @@ def test_b1_hosts_and_subdomains_have_a_column() -> None:
     assert routes(hosts, "-s", "domain")[2] == ["api", "GET", "api.example", "/"]
 
 
-def test_b1_no_routes() -> None:
+def test_no_routes() -> None:
     assert routes(App("shop", static_folder=None)) == [["No", "routes", "were", "registered."]]
 
 
-def test_a4_the_shell_knows_the_application(program: Program) -> None:
+def test_the_shell_knows_the_application(program: Program) -> None:
     """It runs in the context, with `app`, `g` and the application's own names."""
     program.write("app.py", SHOP)
     program.write("startup.py", "greeting = 'hello'\n")

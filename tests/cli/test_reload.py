@@ -1,4 +1,4 @@
-"""A3, demand 33: a save restarts the application; the port stays open; errors are shown."""
+"""A save restarts the application; the port stays open; errors are shown."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def served(program: Program) -> Served:
     return served
 
 
-def test_a3_a_save_is_served(program: Program, served: Served) -> None:
+def test_a_save_is_served(program: Program, served: Served) -> None:
     """The new version answers on the same port, and no request in between is lost."""
     save(program, "two")
     assert served.asks_until(lambda answer: answer != (200, "one")) == (200, "two")
@@ -52,7 +52,7 @@ def test_a3_a_save_is_served(program: Program, served: Served) -> None:
     assert served.stop() == 0
 
 
-def test_a3_the_supervisor_never_imports_the_application(program: Program) -> None:
+def test_the_supervisor_never_imports_the_application(program: Program) -> None:
     """Whatever it does when it is imported, it does once."""
     program.write("site_app.py", "import os\nprint('imported in', os.getpid())\n")
     with (program.directory / "site_app.py").open("a") as file:
@@ -71,7 +71,7 @@ def test_a3_the_supervisor_never_imports_the_application(program: Program) -> No
         ("1 / 0\n", "ZeroDivisionError"),
     ],
 )
-def test_a3_an_error_is_shown_until_the_next_save(
+def test_an_error_is_shown_until_the_next_save(
     program: Program, served: Served, text: str, error: str
 ) -> None:
     """In the browser and in the log; the next good save is served."""
@@ -85,7 +85,7 @@ def test_a3_an_error_is_shown_until_the_next_save(
     assert served.asks_until(lambda answer: answer[0] == 200) == (200, "two")
 
 
-def test_a3_an_error_is_shown_at_the_first_start(program: Program) -> None:
+def test_an_error_is_shown_at_the_first_start(program: Program) -> None:
     program.write("site_app.py", "def broken(:\n")
     served = program.start(*ARGUMENTS)
     assert served.ask()[0] == 500
@@ -93,7 +93,7 @@ def test_a3_an_error_is_shown_at_the_first_start(program: Program) -> None:
     assert served.asks_until(lambda answer: answer[0] == 200) == (200, "one")
 
 
-def test_a3_without_debug_mode_the_page_has_no_traceback(program: Program) -> None:
+def test_without_debug_mode_the_page_has_no_traceback(program: Program) -> None:
     """SECURITY: the traceback is for the log then."""
     program.write("site_app.py", "1 / 0\n")
     served = program.start("run", "site_app:app", "--reload", "--port", "0")
@@ -103,9 +103,7 @@ def test_a3_without_debug_mode_the_page_has_no_traceback(program: Program) -> No
     assert "ZeroDivisionError" in served.said
 
 
-def test_a3_a_process_that_dies_is_replaced_by_the_next_save(
-    program: Program, served: Served
-) -> None:
+def test_a_process_that_dies_is_replaced_by_the_next_save(program: Program, served: Served) -> None:
     """Even the error page cannot be served then: the supervisor says what is to be done."""
     program.write("site_app.py", "import os\nos._exit(7)\n")
     status, page = served.asks_until(lambda answer: answer[0] != 200)
@@ -115,21 +113,21 @@ def test_a3_a_process_that_dies_is_replaced_by_the_next_save(
     assert served.asks_until(lambda answer: answer[0] == 200) == (200, "two")
 
 
-def test_a3_a_wrong_name_ends_the_command(program: Program) -> None:
+def test_a_wrong_name_ends_the_command(program: Program) -> None:
     """There is nothing to wait for."""
     ended = program.run("run", "absent:app", "--reload", "--port", "0")
     assert ended.returncode == 2
     assert "Could not import 'absent'" in ended.stderr
 
 
-def test_a3_a_name_that_disappears_can_come_back(program: Program, served: Served) -> None:
+def test_a_name_that_disappears_can_come_back(program: Program, served: Served) -> None:
     program.write("site_app.py", "")
     assert served.asks_until(lambda answer: answer[0] != 200)[0] == 500
     save(program, "two")
     assert served.asks_until(lambda answer: answer[0] == 200) == (200, "two")
 
 
-def test_a3_fifty_quick_saves_end_in_the_last_version(program: Program, served: Served) -> None:
+def test_fifty_quick_saves_end_in_the_last_version(program: Program, served: Served) -> None:
     """All of one size within one second or two, which Python's own cache cannot tell apart."""
     for number in range(50):
         save(program, f"{number:03}")
@@ -139,7 +137,7 @@ def test_a3_fifty_quick_saves_end_in_the_last_version(program: Program, served: 
     assert served.ask() == (200, "049")
 
 
-def test_a3_other_files(program: Program) -> None:
+def test_other_files(program: Program) -> None:
     """A template or a page is no reason; a named file is; an excluded one is not."""
     save(program, "one")
     extra = program.write("settings.toml", "a = 1\n")
@@ -159,7 +157,7 @@ def test_a3_other_files(program: Program) -> None:
     assert "package" in said[1]
 
 
-def test_a3_the_directory_of_the_application_is_watched(
+def test_the_directory_of_the_application_is_watched(
     program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Also if it is not the current one."""
@@ -191,8 +189,8 @@ STREAM = (
 )
 
 
-def test_a3_an_open_stream_does_not_hold_it_up(program: Program) -> None:
-    """Demand 33: a restart works with an endless answer running."""
+def test_an_open_stream_does_not_hold_it_up(program: Program) -> None:
+    """A restart works with an endless answer running."""
     program.write("site_app.py", STREAM % "one")
     served = program.start(*ARGUMENTS)
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=SECONDS)
@@ -226,8 +224,8 @@ SOCKETS = """
 """
 
 
-def test_a3_open_sockets_do_not_hold_it_up(program: Program) -> None:
-    """Demand 4: a restart closes sockets with 1001, and the new version takes them again."""
+def test_open_sockets_do_not_hold_it_up(program: Program) -> None:
+    """A restart closes sockets with 1001, and the new version takes them again."""
     program.write("site_app.py", SOCKETS % "one")
     served = program.start(*ARGUMENTS)
 
@@ -285,14 +283,14 @@ def restart(program: Program, served: Served) -> None:
         served.asks_until(lambda answer, version=version: answer == (200, version))
 
 
-def test_a3_requests_during_restarts_wait(program: Program, served: Served) -> None:
+def test_requests_during_restarts_wait(program: Program, served: Served) -> None:
     """Nobody is refused: each of many requests made all the while is answered."""
     with asking(3, served.ask) as answers:
         restart(program, served)
     assert {status for status, _ in answers} == {200}
 
 
-def test_a3_requests_on_kept_connections_during_restarts(program: Program, served: Served) -> None:
+def test_requests_on_kept_connections_during_restarts(program: Program, served: Served) -> None:
     """The same when the clients keep their connections until an answer says that it closes."""
     kept: dict[int, http.client.HTTPConnection] = {}
 
@@ -314,7 +312,7 @@ def test_a3_requests_on_kept_connections_during_restarts(program: Program, serve
     assert {status for status, _ in answers} == {200}
 
 
-def test_a3_a_client_that_is_slow_to_speak_is_answered(program: Program, served: Served) -> None:
+def test_a_client_that_is_slow_to_speak_is_answered(program: Program, served: Served) -> None:
     """A browser's connection, accepted just before the save, on which nothing was sent yet."""
     with socket.create_connection(("127.0.0.1", served.port), SECONDS) as early:
         assert served.ask() == (200, "one")  # so the connection before it was accepted too
@@ -336,7 +334,7 @@ def test_sighup_restarts(program: Program) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a3_a_signal_ends_both_processes(
+def test_a_signal_ends_both_processes(
     program: Program, served: Served, number: signal.Signals
 ) -> None:
     """Status 0, and nobody listens any more."""
@@ -363,7 +361,7 @@ SCRIPT = """
 """
 
 
-def test_a3_debug_run_of_a_script(program: Program) -> None:
+def test_debug_run_of_a_script(program: Program) -> None:
     """`python app.py` with `debug=True`: restarted with its arguments, and after an error that
     only the interpreter saw."""
     program.write("script.py", SCRIPT % "one")
@@ -377,7 +375,7 @@ def test_a3_debug_run_of_a_script(program: Program) -> None:
     assert served.stop() == 0
 
 
-def test_a3_flask_run_debug(program: Program) -> None:
+def test_flask_run_debug(program: Program) -> None:
     """The same with `flask run --debug`; the mark of Werkzeug's reloader is set for programs
     that do things once by it."""
     program.write(
@@ -390,7 +388,7 @@ def test_a3_flask_run_debug(program: Program) -> None:
     assert served.said.count("Debug mode: on") == 1
 
 
-def test_a3_the_terminal_is_put_back(program: Program) -> None:
+def test_the_terminal_is_put_back(program: Program) -> None:
     """A child that is stopped in a debugger's prompt leaves the echo off."""
     program.write(
         "site_app.py",
@@ -411,8 +409,8 @@ def test_a3_the_terminal_is_put_back(program: Program) -> None:
         os.close(terminal)
 
 
-def test_a3_the_supervisor_reads_nothing_when_idle(served: Served) -> None:
-    """Demand 33: events of the system, not a walk over the files."""
+def test_the_supervisor_reads_nothing_when_idle(served: Served) -> None:
+    """Events of the system, not a walk over the files."""
 
     def read() -> str:
         io = Path(f"/proc/{served.process.pid}/io").read_text()

@@ -1,4 +1,4 @@
-"""A3, A9: `run` serves, by every way of naming and listening, and says what is wrong."""
+"""`run` serves, by every way of naming and listening, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def hello(program: Program) -> Program:
         ('factory:create_app("ada", shout=True)', "ADA"),
     ],
 )
-def test_a9_the_application_is_the_argument(hello: Program, named: str, expected: str) -> None:
+def test_the_application_is_the_argument(hello: Program, named: str, expected: str) -> None:
     """`module:name`, a file, a factory, a call with arguments."""
     assert hello.start("run", named, "--port", "0").ask() == (200, expected)
 
@@ -60,14 +60,14 @@ def test_a9_the_application_is_the_argument(hello: Program, named: str, expected
         (["run"], {"FLASK_APP": "hello", "FLASK_RUN_PORT": "0"}),
     ],
 )
-def test_a9_the_application_is_named_otherwise(
+def test_the_application_is_named_otherwise(
     hello: Program, arguments: list[str], variables: dict[str, str]
 ) -> None:
     """Options and environment, for the port too."""
     assert hello.start(*arguments, **variables).ask() == (200, "hello")
 
 
-def test_a9_the_start_line_and_the_end(hello: Program) -> None:
+def test_the_start_line_and_the_end(hello: Program) -> None:
     """It says where it listens and which process it is; a signal ends it with status 0."""
     for number in (signal.SIGTERM, signal.SIGINT):
         served = hello.start("run", "hello:app", "--port", "0")
@@ -75,7 +75,7 @@ def test_a9_the_start_line_and_the_end(hello: Program) -> None:
         assert served.stop(number) == 0
 
 
-def test_a9_access_log(hello: Program) -> None:
+def test_access_log(hello: Program) -> None:
     """A line for each request, unless there shall be none."""
     served = hello.start("run", "hello:app", "--port", "0")
     served.ask("/with-log")
@@ -86,7 +86,7 @@ def test_a9_access_log(hello: Program) -> None:
     assert "without-log" not in quiet.said
 
 
-def test_a9_workers_load_the_application_themselves(hello: Program) -> None:
+def test_workers_load_the_application_themselves(hello: Program) -> None:
     """Two processes, each with an application of its own."""
     hello.write(
         "workers.py",
@@ -107,7 +107,7 @@ def test_a9_workers_load_the_application_themselves(hello: Program) -> None:
     ("named", "says"),
     [("nope:app", "'nope'"), ("hello:nope", "'nope'"), ("broken:app", "ValueError: no luck")],
 )
-def test_a9_workers_without_an_application(hello: Program, named: str, says: str) -> None:
+def test_workers_without_an_application(hello: Program, named: str, says: str) -> None:
     """The command ends and says why."""
     hello.write("broken.py", "raise ValueError('no luck')\n")
     ended = hello.run("run", named, "-w", "2", "--port", "0")
@@ -115,7 +115,7 @@ def test_a9_workers_without_an_application(hello: Program, named: str, says: str
     assert says in ended.stderr
 
 
-def test_a9_unix_socket(hello: Program) -> None:
+def test_unix_socket(hello: Program) -> None:
     served = hello.start("run", "hello:app", "--uds", "site.sock")
     served.hears(r"Listening on unix:\S+site\.sock")
     connection = http.client.HTTPConnection("localhost", timeout=SECONDS)
@@ -128,7 +128,7 @@ def test_a9_unix_socket(hello: Program) -> None:
     assert not (hello.directory / "site.sock").exists()
 
 
-def test_a9_tls(hello: Program) -> None:
+def test_tls(hello: Program) -> None:
     """A certificate made for the occasion, and one from files."""
     unverified = ssl.create_default_context()
     unverified.check_hostname = False
@@ -163,9 +163,7 @@ def test_a9_tls(hello: Program) -> None:
         (["--uds", "absent/site.sock"], "absent/site.sock"),
     ],
 )
-def test_a9_what_cannot_be_is_said_in_words(
-    hello: Program, arguments: list[str], says: str
-) -> None:
+def test_what_cannot_be_is_said_in_words(hello: Program, arguments: list[str], says: str) -> None:
     """Exit status 1 or 2, one sentence, no traceback."""
     ended = hello.run("run", "hello:app", *arguments)
     assert ended.returncode in {1, 2}
@@ -174,7 +172,7 @@ def test_a9_what_cannot_be_is_said_in_words(
 
 
 @pytest.mark.parametrize("mode", [[], ["--reload"], ["-w", "2"]])
-def test_a9_a_used_port_is_said_in_words(hello: Program, mode: list[str]) -> None:
+def test_a_used_port_is_said_in_words(hello: Program, mode: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ended = hello.run("run", "hello:app", "--port", str(port), *mode)
@@ -183,7 +181,7 @@ def test_a9_a_used_port_is_said_in_words(hello: Program, mode: list[str]) -> Non
     assert "Traceback" not in ended.stderr
 
 
-def test_a9_a_wsgi_callable_around_the_application(hello: Program) -> None:
+def test_a_wsgi_callable_around_the_application(hello: Program) -> None:
     """`ProxyFix` and its like may stand in a module where the application is looked for."""
     hello.write(
         "wrapped.py",
@@ -194,7 +192,7 @@ def test_a9_a_wsgi_callable_around_the_application(hello: Program) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["run", "--dropin", "legacy:app"], ["run", "legacy"]])
-def test_l5_a_program_written_for_flask(program: Program, arguments: list[str]) -> None:
+def test_a_program_written_for_flask(program: Program, arguments: list[str]) -> None:
     """`--dropin` is in force before the program is imported; so is WATERSPOUT_DROPIN."""
     program.write(
         "legacy.py",
@@ -205,7 +203,7 @@ def test_l5_a_program_written_for_flask(program: Program, arguments: list[str]) 
     assert program.start(*arguments, "--port", "0", **variables).ask() == (200, "True")
 
 
-def test_a3_flask_run_is_our_server(hello: Program) -> None:
+def test_flask_run_is_our_server(hello: Program) -> None:
     """The `flask` program starts the same server, with Flask's banner."""
     served = hello.start("--app", "hello", "run", "--port", "0", module="waterspout.flask")
     assert served.ask() == (200, "hello")
@@ -234,7 +232,7 @@ RUN = """
         ("'localhost', 0, threaded=False", {}, "False"),
     ],
 )
-def test_a3_run_of_the_application(
+def test_run_of_the_application(
     program: Program, arguments: str, variables: dict[str, str], expected: str
 ) -> None:
     """`app.run(host, port, debug, threaded…)` serves, and returns when it is told to stop."""
@@ -245,7 +243,7 @@ def test_a3_run_of_the_application(
     assert served.said.endswith("after\n")
 
 
-def test_a3_run_takes_the_address_from_the_server_name(
+def test_run_takes_the_address_from_the_server_name(
     program: Program, reserve: Callable[[], int]
 ) -> None:
     port = reserve()
@@ -256,7 +254,7 @@ def test_a3_run_takes_the_address_from_the_server_name(
     assert program.start_process([sys.executable, path.name]).port == port
 
 
-def test_a3_run_on_a_used_port_is_said_in_words(program: Program) -> None:
+def test_run_on_a_used_port_is_said_in_words(program: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         path = program.write("site_program.py", RUN % f"port={other.getsockname()[1]}")
         served = program.start_process([sys.executable, path.name])
@@ -266,7 +264,7 @@ def test_a3_run_on_a_used_port_is_said_in_words(program: Program) -> None:
     assert "Traceback" not in served.said
 
 
-def test_a3_somebody_elses_run_simple_is_called(
+def test_somebody_elses_run_simple_is_called(
     hello: Program,
 ) -> None:
     """Programs and tests that replace `werkzeug.serving.run_simple` are heard."""

@@ -1,4 +1,4 @@
-"""A4: programs that end in `manager.run()`, as Flask-Script's users wrote them."""
+"""Programs that end in `manager.run()`, as Flask-Script's users wrote them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(manager: Manager, line: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out.strip()
 
 
-def test_a4_default_commands(app: Flask) -> None:
+def test_default_commands(app: Flask) -> None:
     """The first manager has `shell` and `runserver`; others, and who does not want them, not."""
     assert sorted(Manager(app)._commands) == ["runserver", "shell"]
     assert Manager(app, with_default_commands=False)._commands == {}
@@ -56,7 +56,7 @@ def test_a4_default_commands(app: Flask) -> None:
         ("hello -t 3 --shout joe", "hello joe 3 True"),
     ],
 )
-def test_a4_a_function_is_a_command(
+def test_a_function_is_a_command(
     manager: Manager, capsys: pytest.CaptureFixture[str], line: str, expected: str
 ) -> None:
     """Parameters are arguments, defaults options, booleans flags; all of it in the context."""
@@ -70,9 +70,7 @@ def test_a4_a_function_is_a_command(
     assert run(manager, line, capsys) == expected
 
 
-def test_l1_a_command_may_be_a_coroutine(
-    manager: Manager, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_command_may_be_a_coroutine(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
     @manager.command
     async def hello() -> None:
         print("hello from", current_app.name)
@@ -80,9 +78,7 @@ def test_l1_a_command_may_be_a_coroutine(
     assert run(manager, "hello", capsys) == "hello from shop"
 
 
-def test_a4_two_parameters_of_one_letter(
-    manager: Manager, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_parameters_of_one_letter(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
     """The first one has the letter."""
 
     @manager.command
@@ -92,7 +88,7 @@ def test_a4_two_parameters_of_one_letter(
     assert run(manager, "make -n x --number y", capsys) == "x y"
 
 
-def test_a4_options_by_decorators(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_by_decorators(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
     @manager.option("-n", "--name", dest="name", default="joe")
     @manager.option("-u", "--url", dest="url", default=None)
     def hello(name: str, url: str | None) -> None:
@@ -115,7 +111,7 @@ class Listing(Command):
         print(what, asc, desc, n)
 
 
-def test_a4_a_command_class(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_class(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
     """With options, choices and groups; added as class or object, with or without a name."""
     manager.add_command("list", Listing)
     manager.add_command(Listing())
@@ -126,13 +122,13 @@ def test_a4_a_command_class(manager: Manager, capsys: pytest.CaptureFixture[str]
     assert "not allowed with argument" in capsys.readouterr().err
 
 
-def test_a4_options_of_one_object_are_its_own() -> None:
+def test_options_of_one_object_are_its_own() -> None:
     one, other = Listing(), Listing()
     one.add_option(Option("--more"))
     assert len(one.get_options()) == len(other.get_options()) + 1
 
 
-def test_a4_capture_all_args(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
+def test_capture_all_args(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
     """What no option takes is passed on, as a list."""
 
     class Pass(Command):
@@ -148,7 +144,7 @@ def test_a4_capture_all_args(manager: Manager, capsys: pytest.CaptureFixture[str
     assert run(manager, "pass one --foo --bar", capsys) == "['one', '--bar'] True"
 
 
-def test_a4_options_of_the_program_go_to_the_factory(capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_of_the_program_go_to_the_factory(capsys: pytest.CaptureFixture[str]) -> None:
     def create_app(config: str | None = None) -> Flask:
         app = Flask("shop")
         app.config["FROM"] = config
@@ -164,7 +160,7 @@ def show() -> None:
     print(current_app.config["FROM"])
 
 
-def test_a4_managers_in_managers(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
+def test_managers_in_managers(manager: Manager, capsys: pytest.CaptureFixture[str]) -> None:
     """`manage.py db migrate`, as Flask-Migrate had it, and by namespace."""
     database = Manager(usage="Look after the database.")
 
@@ -180,7 +176,7 @@ def test_a4_managers_in_managers(manager: Manager, capsys: pytest.CaptureFixture
     assert "migrate" in capsys.readouterr().out
 
 
-def test_a4_a_manager_needs_an_application() -> None:
+def test_a_manager_needs_an_application() -> None:
     manager = Manager()
     manager.command(show)
     with pytest.raises(InvalidCommand):
@@ -191,7 +187,7 @@ def test_a4_a_manager_needs_an_application() -> None:
     ("line", "status"),
     [("good", 0), ("number", 3), ("absent", 2), ("", 2), ("good --absent", 2), ("-?", 0)],
 )
-def test_a4_run_ends_with_a_status(
+def test_run_ends_with_a_status(
     manager: Manager, monkeypatch: pytest.MonkeyPatch, line: str, status: int
 ) -> None:
     """What the command returns; 2 for a wrong command line."""
@@ -208,7 +204,7 @@ def _named(name: str, function: Any) -> Any:
     return function
 
 
-def test_a4_run_with_more_commands_and_a_default(
+def test_run_with_more_commands_and_a_default(
     manager: Manager, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["manage.py"])
@@ -228,7 +224,7 @@ def test_a4_run_with_more_commands_and_a_default(
         ("--ssl-crt a --ssl-key b", {"ssl_context": ("a", "b")}),
     ],
 )
-def test_a4_runserver_options(line: str, expected: dict[str, Any]) -> None:
+def test_runserver_options(line: str, expected: dict[str, Any]) -> None:
     """`-h -p -d -r` and the rest become the arguments of `app.run()`."""
     given: dict[str, Any] = {}
 
@@ -240,7 +236,7 @@ def test_a4_runserver_options(line: str, expected: dict[str, Any]) -> None:
     assert {key: given[key] for key in expected} == expected
 
 
-def test_a4_a_server_with_other_defaults(app: Flask) -> None:
+def test_a_server_with_other_defaults(app: Flask) -> None:
     options = {
         name: option.kwargs.get("default")
         for option in Server(host="::1", port=8000).get_options()
@@ -269,15 +265,15 @@ DROPIN = "import runpy, sys, waterspout.dropin; waterspout.dropin.install(); del
 MANAGED = [sys.executable, "-c", DROPIN + " runpy.run_path(sys.argv[0], run_name='__main__')"]
 
 
-def test_l5_an_old_program_is_served(program: Program) -> None:
-    """A4 with the drop-in: the imports are the old ones, `runserver` is our server."""
+def test_an_old_program_is_served(program: Program) -> None:
+    """The imports are the old ones, `runserver` is our server."""
     program.write("manage.py", MANAGE)
     served = program.start_process([*MANAGED, "manage.py", "runserver", "-p", "0"])
     assert served.ask() == (200, "hello")
     assert served.stop() == 0
 
 
-def test_l5_the_other_commands_of_an_old_program(program: Program) -> None:
+def test_the_other_commands_of_an_old_program(program: Program) -> None:
     program.write("manage.py", MANAGE)
     program.write("old.pyc", "")
     for command, expected in [
@@ -293,7 +289,7 @@ def test_l5_the_other_commands_of_an_old_program(program: Program) -> None:
     assert not (program.directory / "old.pyc").exists()
 
 
-def test_a4_shell(program: Program) -> None:
+def test_shell(program: Program) -> None:
     """Its names come from `make_context`."""
     program.write("manage.py", MANAGE.replace("from flask", "from waterspout.flask").replace(
         "waterspout.flask_script", "waterspout.flask.script"))  # fmt: skip
@@ -302,7 +298,7 @@ def test_a4_shell(program: Program) -> None:
     assert "hi there" in ended.stderr
 
 
-def test_a4_the_shell_can_be_a_decorated_function(manager: Manager) -> None:
+def test_the_shell_can_be_a_decorated_function(manager: Manager) -> None:
     @manager.shell
     def names() -> dict[str, Any]:
         return {"one": 1}
@@ -331,7 +327,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
     return answer
 
 
-def test_a4_prompts(typed: Any) -> None:
+def test_prompts(typed: Any) -> None:
     """They ask again until there is an answer."""
     asked = typed("", "ada")
     assert prompt("name") == "ada"
@@ -341,7 +337,7 @@ def test_a4_prompts(typed: Any) -> None:
     assert asked[-1] == "secret [x]: "
 
 
-def test_a4_prompt_bool(typed: Any) -> None:
+def test_prompt_bool(typed: Any) -> None:
     asked = typed("perhaps", "YES")
     assert prompt_bool("sure?") is True
     assert asked[-1] == "sure? [n] "
@@ -351,7 +347,7 @@ def test_a4_prompt_bool(typed: Any) -> None:
     assert prompt_bool("sure", yes_choices=["ja"], no_choices=["nein"]) is True
 
 
-def test_a4_prompt_choices(typed: Any) -> None:
+def test_prompt_choices(typed: Any) -> None:
     asked = typed("water", "TEA")
     assert prompt_choices("drink", ["tea", ("m", "milk")]) == "tea"
     assert asked[-1] == "drink - (tea, milk [m]): "

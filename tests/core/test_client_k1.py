@@ -1,4 +1,4 @@
-"""K1: the test clients, synchronous and in async tests, and the runner of commands."""
+"""The test clients, synchronous and in async tests, and the runner of commands."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def fail() -> None:
     raise ValueError("to the test")
 
 
-def test_k1_cookies_and_redirects(app: App) -> None:
-    """K1: cookies stay, redirects are followed when asked, their history is kept."""
+def test_cookies_and_redirects(app: App) -> None:
+    """Cookies stay, redirects are followed when asked, their history is kept."""
     client = app.test_client()
     assert client.get("/who").text == "nobody"
     said = client.post("/login", data={"name": "me"})
@@ -90,8 +90,8 @@ def test_k1_cookies_and_redirects(app: App) -> None:
     assert other.get("/who").text == "nobody"
 
 
-def test_k1_what_is_sent(app: App) -> None:
-    """K1: JSON by the app's provider, query, headers, files, cookies set by hand."""
+def test_what_is_sent(app: App) -> None:
+    """JSON by the app's provider, query, headers, files, cookies set by hand."""
     client = app.test_client()
     client.set_cookie("taste", "sweet")
     said = client.post("/echo", json={"a": [1]}, query_string={"q": "x y"})
@@ -104,8 +104,8 @@ def test_k1_what_is_sent(app: App) -> None:
     assert said.json["files"] == {"f": "content"}
 
 
-def test_k1_the_context_is_kept_in_a_with_block(app: App) -> None:
-    """K1: until the next request or the end of the block."""
+def test_the_context_is_kept_in_a_with_block(app: App) -> None:
+    """Until the next request or the end of the block."""
     with app.test_client() as client:
         client.post("/login", data={"name": "me"})
         assert (request.path, session["who"], g.logged_in) == ("/login", "me", True)
@@ -117,8 +117,8 @@ def test_k1_the_context_is_kept_in_a_with_block(app: App) -> None:
     assert not has_request_context()
 
 
-def test_k1_session_transaction(app: App) -> None:
-    """K1: the session is set before and read after a request."""
+def test_session_transaction(app: App) -> None:
+    """The session is set before and read after a request."""
     client = app.test_client()
     with client.session_transaction() as before:
         before["who"] = "set by hand"
@@ -133,8 +133,8 @@ def test_k1_session_transaction(app: App) -> None:
         pass
 
 
-def test_k1_in_the_callers_thread_without_a_loop(app: App) -> None:
-    """K1: `def` views run in the test's own thread, where no event loop runs."""
+def test_in_the_callers_thread_without_a_loop(app: App) -> None:
+    """`def` views run in the test's own thread, where no event loop runs."""
     said = app.test_client().get("/thread").text
     assert said == threading.current_thread().name
 
@@ -148,8 +148,8 @@ def test_k1_in_the_callers_thread_without_a_loop(app: App) -> None:
     assert app2.test_client().get("/").text == "none"
 
 
-def test_k1_errors_reach_the_test(app: App) -> None:
-    """K1, D3: TESTING lets the exception out, and leaves no context behind."""
+def test_errors_reach_the_test(app: App) -> None:
+    """TESTING lets the exception out, and leaves no context behind."""
     with pytest.raises(ValueError, match="to the test"):
         app.test_client().get("/fail")
     assert not has_request_context()
@@ -157,7 +157,7 @@ def test_k1_errors_reach_the_test(app: App) -> None:
     assert app.test_client().get("/fail").status_code == 500
 
 
-def test_k1_a_client_class_of_the_programs_own(app: App) -> None:
+def test_a_client_class_of_the_programs_own(app: App) -> None:
     class Client(FlaskClient):
         def __init__(self, *args: Any, who: str = "", **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
@@ -172,8 +172,8 @@ def test_k1_a_client_class_of_the_programs_own(app: App) -> None:
     assert client.get("/who").text == "me"
 
 
-def test_k1_commands_are_run(app: App) -> None:
-    """K1, A4: output and exit code of a command, in the app's context."""
+def test_commands_are_run(app: App) -> None:
+    """Output and exit code of a command, in the app's context."""
 
     @app.cli.command("greet")
     @click.argument("name")
@@ -185,8 +185,8 @@ def test_k1_commands_are_run(app: App) -> None:
     assert app.test_cli_runner().invoke(args=["nothing"]).exit_code == 2
 
 
-def test_k1_the_async_client(app: App) -> None:
-    """K1: the same methods, awaited, on the test's own loop, with startup and shutdown."""
+def test_the_async_client(app: App) -> None:
+    """The same methods, awaited, on the test's own loop, with startup and shutdown."""
     notes: list[str] = []
     app.on_startup(lambda: notes.append("up"))
     app.on_shutdown(lambda: notes.append("down"))
@@ -206,8 +206,8 @@ def test_k1_the_async_client(app: App) -> None:
     assert notes == ["up", "down"]
 
 
-def test_k1_the_async_client_shares_the_loop(app: App) -> None:
-    """K1, L1: what a view waits for may be made by the test."""
+def test_the_async_client_shares_the_loop(app: App) -> None:
+    """What a view waits for may be made by the test."""
 
     async def visit() -> None:
         ready = asyncio.Event()

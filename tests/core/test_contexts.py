@@ -1,4 +1,4 @@
-"""E5: contexts and their proxies, in requests, outside them, in threads and tasks."""
+"""Contexts and their proxies, in requests, outside them, in threads and tasks."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ OUTSIDE: list[tuple[str, Callable[[], Any], str]] = [
 
 
 @pytest.mark.parametrize(("name", "use", "word"), OUTSIDE, ids=[row[0] for row in OUTSIDE])
-def test_e5_outside_the_error_says_what_is_missing(
+def test_outside_the_error_says_what_is_missing(
     name: str, use: Callable[[], Any], word: str
 ) -> None:
-    """E5: it names the kind of context; the proxies say how to make one, too."""
+    """It names the kind of context; the proxies say how to make one, too."""
     with pytest.raises(RuntimeError, match=word.split(maxsplit=1)[0]) as caught:
         use()
     text = str(caught.value)
@@ -55,7 +55,7 @@ def test_e5_outside_the_error_says_what_is_missing(
         assert "app.app_context()" in text
 
 
-def test_e5_without_a_context_nothing_is_there() -> None:
+def test_without_a_context_nothing_is_there() -> None:
     assert not has_request_context()
     assert not has_app_context()
     assert not request
@@ -63,8 +63,8 @@ def test_e5_without_a_context_nothing_is_there() -> None:
     assert repr(request) == "<LocalProxy unbound>"
 
 
-def test_e5_contexts_by_hand(app: App) -> None:
-    """E5: `app_context`, `test_request_context`, nested and popped in order."""
+def test_contexts_by_hand(app: App) -> None:
+    """`app_context`, `test_request_context`, nested and popped in order."""
     seen: list[str] = []
     app.teardown_appcontext(lambda error: seen.append("app"))
     app.teardown_request(lambda error: seen.append("request"))
@@ -84,8 +84,8 @@ def test_e5_contexts_by_hand(app: App) -> None:
     assert seen == ["request", "app", "app"]
 
 
-def test_e5_a_request_context_is_entered_again(app: App) -> None:
-    """E5: teardown runs at the last exit, and with the error that left the block."""
+def test_a_request_context_is_entered_again(app: App) -> None:
+    """Teardown runs at the last exit, and with the error that left the block."""
     seen: list[Any] = []
     app.teardown_request(seen.append)
     ctx = app.test_request_context("/")
@@ -98,7 +98,7 @@ def test_e5_a_request_context_is_entered_again(app: App) -> None:
     assert seen == [error]
 
 
-def test_e5_wrong_order_of_pops_is_an_error(app: App) -> None:
+def test_wrong_order_of_pops_is_an_error(app: App) -> None:
     first, second = app.app_context(), app.app_context()
     first.push()
     second.push()
@@ -107,7 +107,7 @@ def test_e5_wrong_order_of_pops_is_an_error(app: App) -> None:
     assert not has_app_context()
 
 
-def test_e5_g_is_a_namespace(app: App) -> None:
+def test_g_is_a_namespace(app: App) -> None:
     with app.app_context():
         assert (g.get("x"), g.get("x", 1), "x" in g) == (None, 1, False)
         assert (g.setdefault("x", 2), g.x, list(g)) == (2, 2, ["x"])
@@ -121,8 +121,8 @@ def test_e5_g_is_a_namespace(app: App) -> None:
         assert repr(g) == "<flask.g of 'core'>"
 
 
-def test_e5_many_requests_at_once_have_their_own(app: App, served: Way) -> None:
-    """E5, L1: request, session and g of each are its own, before and after a wait."""
+def test_many_requests_at_once_have_their_own(app: App, served: Way) -> None:
+    """Request, session and g of each are its own, before and after a wait."""
     together = threading.Barrier(8)
     arrived: set[int] = set()
     everybody = asyncio.Event()
@@ -156,8 +156,8 @@ def test_e5_many_requests_at_once_have_their_own(app: App, served: Way) -> None:
     ]
 
 
-def test_e5_work_in_a_thread_of_the_programs_own(app: App, way: Way) -> None:
-    """E5: `copy_current_request_context` takes request and session there; `g` is a new one,
+def test_work_in_a_thread_of_the_programs_own(app: App, way: Way) -> None:
+    """`copy_current_request_context` takes request and session there; `g` is a new one,
     and nothing is left behind."""
 
     @app.get("/work")
@@ -179,8 +179,8 @@ def test_e5_work_in_a_thread_of_the_programs_own(app: App, way: Way) -> None:
     assert said == {"with": ["/work", "me", False, "core"], "without": False}
 
 
-def test_e5_tasks_of_an_async_view_are_in_its_context(app: App, door: Way) -> None:
-    """E5, L1: what a view awaits or starts sees its request."""
+def test_tasks_of_an_async_view_are_in_its_context(app: App, door: Way) -> None:
+    """What a view awaits or starts sees its request."""
 
     @app.get("/tasks")
     async def view() -> dict[str, Any]:
@@ -201,8 +201,8 @@ def test_e5_tasks_of_an_async_view_are_in_its_context(app: App, door: Way) -> No
     }
 
 
-def test_e5_context_variables_of_hooks_reach_the_view(app: App, way: Way) -> None:
-    """E5: a program's own context variable set in a hook is seen by view and teardown, and
+def test_context_variables_of_hooks_reach_the_view(app: App, way: Way) -> None:
+    """A program's own context variable set in a hook is seen by view and teardown, and
     not by the next request."""
     user: ContextVar[str] = ContextVar("user", default="nobody")
     seen: list[str] = []
@@ -227,7 +227,7 @@ def test_e5_context_variables_of_hooks_reach_the_view(app: App, way: Way) -> Non
     assert seen == ["nobody", "somebody"] * 2
 
 
-def test_e5_copies_of_a_request_context(app: App) -> None:
+def test_copies_of_a_request_context(app: App) -> None:
     with app.test_request_context("/orig") as ctx:
         session_there = session._get_current_object()  # type: ignore[attr-defined]
         copied = ctx.copy()

@@ -1,4 +1,4 @@
-"""E5: which application is current: the request's, unless a context was pushed for another."""
+"""Which application is current: the request's, unless a context was pushed for another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def other() -> App:
     return App("other")
 
 
-def test_e5_a_pushed_context_wins_until_it_is_popped(app: App, other: App, way: Way) -> None:
+def test_a_pushed_context_wins_until_it_is_popped(app: App, other: App, way: Way) -> None:
     @app.get("/")
     @way.fn
     def view() -> list[str]:
@@ -38,7 +38,7 @@ def test_e5_a_pushed_context_wins_until_it_is_popped(app: App, other: App, way: 
     assert ask("/").text.replace("\n", "") == '["core","other","core","other","core"]'
 
 
-def test_e5_an_inner_request_borrows_the_context_of_the_outer(app: App, way: Way) -> None:
+def test_an_inner_request_borrows_the_context_of_the_outer(app: App, way: Way) -> None:
     @app.get("/")
     @way.fn
     def view() -> list[bool]:
@@ -52,7 +52,7 @@ def test_e5_an_inner_request_borrows_the_context_of_the_outer(app: App, way: Way
     assert ask("/").text.replace("\n", "") == "[true,true,true]"
 
 
-def test_e5_a_context_that_a_view_leaves_pushed_ends_with_its_request(app: App, other: App) -> None:
+def test_a_context_that_a_view_leaves_pushed_ends_with_its_request(app: App, other: App) -> None:
     async def leave() -> str:
         name = current_app.name
         other.app_context().push()
@@ -77,7 +77,7 @@ def _port(way: Way, app: App) -> int:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_e5_a_server_started_inside_a_context_does_not_pass_it_on(
+def test_a_server_started_inside_a_context_does_not_pass_it_on(
     app: App, other: App, waits: bool
 ) -> None:
     @app.get("/")
@@ -105,7 +105,7 @@ def test_e5_a_server_started_inside_a_context_does_not_pass_it_on(
     assert said.endswith(b"\r\n\r\ncore True")
 
 
-def test_e5_the_variables_can_be_proxied_by_extensions(app: App) -> None:
+def test_the_variables_can_be_proxied_by_extensions(app: App) -> None:
     variable: Any = _cv_app
     name: Any = LocalProxy(variable, "app.name", unbound_message="no app")
     with pytest.raises(RuntimeError, match="application context"):

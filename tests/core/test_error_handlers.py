@@ -1,4 +1,4 @@
-"""D3: error handlers, the 500 page, the page of debug mode, and what is not shown."""
+"""Error handlers, the 500 page, the page of debug mode, and what is not shown."""
 
 from __future__ import annotations
 
@@ -102,19 +102,19 @@ def ask(app: App, way: Way) -> Ask:
         ("/value", 500, "app any: InternalServerError"),
     ],
 )
-def test_d3_the_most_specific_handler_wins(ask: Ask, path: str, status: int, body: str) -> None:
-    """D3: by blueprint, then by code, then by the nearest class."""
+def test_the_most_specific_handler_wins(ask: Ask, path: str, status: int, body: str) -> None:
+    """By blueprint, then by code, then by the nearest class."""
     said = ask(path)
     assert (said.status, said.text) == (status, body)
 
 
-def test_d3_a_wrong_method_and_a_handler_for_it(ask: Ask) -> None:
+def test_a_wrong_method_and_a_handler_for_it(ask: Ask) -> None:
     said = ask("/trouble", "DELETE")
     assert (said.status, said.text) == (405, "app any: MethodNotAllowed")
 
 
-def test_d3_pages_of_http_errors_without_handlers(app: App, way: Way) -> None:
-    """D3: status, HTML page with the escaped description, and the error's own headers."""
+def test_pages_of_http_errors_without_handlers(app: App, way: Way) -> None:
+    """Status, HTML page with the escaped description, and the error's own headers."""
     app.get("/<kind>")(raiser(way))
     ask = way.serve(app)
     for kind, status, text in (
@@ -133,10 +133,10 @@ def test_d3_pages_of_http_errors_without_handlers(app: App, way: Way) -> None:
     )
 
 
-def test_d3_an_unhandled_error_is_logged_and_says_nothing(
+def test_an_unhandled_error_is_logged_and_says_nothing(
     app: App, way: Way, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """D3: the page of a 500 has nothing of the error; the log has all of it."""
+    """The page of a 500 has nothing of the error; the log has all of it."""
     app.get("/<kind>")(raiser(way))
     said = way.serve(app)("/value")
     assert said.status == 500
@@ -154,8 +154,8 @@ def assert_nothing_internal(said: Answer) -> None:
 
 
 @pytest.mark.parametrize("code", [500, Exception])
-def test_d3_a_handler_for_500_gets_the_error(app: App, way: Way, code: Any) -> None:
-    """D3: 500 gets the HTTP error with `original_exception`, `Exception` the error itself."""
+def test_a_handler_for_500_gets_the_error(app: App, way: Way, code: Any) -> None:
+    """500 gets the HTTP error with `original_exception`, `Exception` the error itself."""
     app.get("/<kind>")(raiser(way))
 
     @app.errorhandler(code)
@@ -166,7 +166,7 @@ def test_d3_a_handler_for_500_gets_the_error(app: App, way: Way, code: Any) -> N
     assert way.serve(app)("/value").text == repr(ValueError(SECRET))
 
 
-def test_d3_an_error_in_a_handler_is_a_500(
+def test_an_error_in_a_handler_is_a_500(
     app: App, way: Way, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.get("/<kind>")(raiser(way))
@@ -178,8 +178,8 @@ def test_d3_an_error_in_a_handler_is_a_500(
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_d3_errors_in_hooks_find_handlers(app: App, way: Way, place: str) -> None:
-    """D3, F1: an error before the view has its handler; one after it is a 500."""
+def test_errors_in_hooks_find_handlers(app: App, way: Way, place: str) -> None:
+    """An error before the view has its handler; one after it is a 500."""
     hook = way.fn(lambda *args: _raise(Trouble("hook")))
     (app.before_request if place == "before" else app.after_request)(hook)
     app.errorhandler(Trouble)(handler(way, "handled"))
@@ -201,10 +201,10 @@ def test_d3_errors_in_hooks_find_handlers(app: App, way: Way, place: str) -> Non
         ({"TESTING": True, "PROPAGATE_EXCEPTIONS": False}, False),
     ],
 )
-def test_d3_who_asks_for_exceptions_gets_them(
+def test_who_asks_for_exceptions_gets_them(
     app: App, settings: dict[str, Any], raised: bool
 ) -> None:
-    """D3: in the test client the error itself comes out, where the settings ask for it."""
+    """In the test client the error itself comes out, where the settings ask for it."""
     app.config.update(settings)
     app.get("/<kind>")(raise_kind)
     client = app.test_client()
@@ -221,10 +221,10 @@ def raise_kind(kind: str) -> Any:
 
 
 @pytest.mark.parametrize("settings", [{"TESTING": True}, {"PROPAGATE_EXCEPTIONS": True}])
-def test_d3_the_server_never_passes_an_error_on(
+def test_the_server_never_passes_an_error_on(
     app: App, settings: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """D3: whatever the settings ask for, a client gets the plain 500, and nothing internal."""
+    """Whatever the settings ask for, a client gets the plain 500, and nothing internal."""
     app.config.update(settings)
     app.get("/<kind>")(raise_kind)
     with serve_in_thread(app) as server:
@@ -234,8 +234,8 @@ def test_d3_the_server_never_passes_an_error_on(
     assert SECRET in caplog.text
 
 
-def test_d3_traps_raise_http_errors(app: App) -> None:
-    """D3: TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS make them errors like others."""
+def test_traps_raise_http_errors(app: App) -> None:
+    """TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS make them errors like others."""
     app.testing = True
     app.route("/<kind>", methods=["GET", "POST"])(raise_kind)
     client = app.test_client()
@@ -248,7 +248,7 @@ def test_d3_traps_raise_http_errors(app: App) -> None:
 
 
 @pytest.mark.parametrize("target", [12, "not a code", 999, ValueError("an instance"), list, None])
-def test_d3_what_cannot_be_handled_is_refused(app: App, target: Any) -> None:
+def test_what_cannot_be_handled_is_refused(app: App, target: Any) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, LookupError)):
         app.register_error_handler(target, lambda error: "never")
 
@@ -276,8 +276,8 @@ def debugged(app: App, served: Way, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(ask.args[0])
 
 
-def test_d3_debug_mode_shows_the_traceback(debugged: str) -> None:
-    """D3, A3: the page names the error, file and line; other pages are as ever."""
+def test_debug_mode_shows_the_traceback(debugged: str) -> None:
+    """The page names the error, file and line; other pages are as ever."""
     said = ask_socket(debugged, "/fail")
     assert said.status == 500
     assert said.headers["Cache-Control"] == "no-store"
@@ -295,10 +295,10 @@ def _console(page: str) -> tuple[str, str]:
     return secret.group(1), frame[-1]
 
 
-def test_d3_the_console_needs_secret_pin_and_host(
+def test_the_console_needs_secret_pin_and_host(
     debugged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """D3, SECURITY: code runs only with the page's secret, the PIN's cookie and a host
+    """SECURITY: code runs only with the page's secret, the PIN's cookie and a host
     that is trusted; without one of them nothing is evaluated."""
     caplog.set_level(logging.CRITICAL)
     page = ask_socket(debugged, "/fail").text
@@ -331,8 +331,8 @@ def test_d3_the_console_needs_secret_pin_and_host(
     assert "EVALEX = false" in foreign
 
 
-def test_d3_without_debug_mode_there_is_no_console(app: App, way: Way) -> None:
-    """D3, SECURITY: the debugger's requests are requests like any other."""
+def test_without_debug_mode_there_is_no_console(app: App, way: Way) -> None:
+    """SECURITY: the debugger's requests are requests like any other."""
     app.get("/")(way.fn(lambda: "home"))
     ask = way.serve(app)
     assert ask("/?__debugger__=yes&cmd=resource&f=style.css").text == "home"

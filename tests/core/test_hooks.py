@@ -1,4 +1,4 @@
-"""F1: hooks of the application and of blueprints, in the documented order."""
+"""Hooks of the application and of blueprints, in the documented order."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def expected(places: list[str]) -> list[str]:
     ]
 
 
-def test_f1_hooks_run_inwards_and_outwards_again(app: App, way: Way) -> None:
-    """F1: app, blueprint, nested blueprint; a route of the app sees only the app's."""
+def test_hooks_run_inwards_and_outwards_again(app: App, way: Way) -> None:
+    """App, blueprint, nested blueprint; a route of the app sees only the app's."""
     notes: list[str] = []
     register_all(app, notes, way)
     ask = way.serve(app)
@@ -84,7 +84,7 @@ def test_f1_hooks_run_inwards_and_outwards_again(app: App, way: Way) -> None:
         assert notes == expected(places)
 
 
-def test_f1_a_path_without_a_route_has_the_apps_hooks(app: App, way: Way) -> None:
+def test_a_path_without_a_route_has_the_apps_hooks(app: App, way: Way) -> None:
     notes: list[str] = []
     register_all(app, notes, way)
     assert way.serve(app)("/nowhere").status == 404
@@ -95,8 +95,8 @@ def test_f1_a_path_without_a_route_has_the_apps_hooks(app: App, way: Way) -> Non
     assert [note for note in notes if not note.startswith("values")] == wanted
 
 
-def test_f1_a_value_of_a_before_function_is_the_answer(app: App, way: Way) -> None:
-    """F1: the view and later hooks are left out, the hooks after it are not."""
+def test_a_value_of_a_before_function_is_the_answer(app: App, way: Way) -> None:
+    """The view and later hooks are left out, the hooks after it are not."""
     notes: list[str] = []
     app.before_request(noting(notes, way, "first"))
     app.before_request(way.fn(lambda: ("stop", 403) if request.args else None))
@@ -111,7 +111,7 @@ def test_f1_a_value_of_a_before_function_is_the_answer(app: App, way: Way) -> No
     assert notes == ["first", "after", "teardown"] * 2 + ["first", "last", "after", "teardown"]
 
 
-def test_f1_an_after_function_replaces_the_response(app: App, way: Way) -> None:
+def test_an_after_function_replaces_the_response(app: App, way: Way) -> None:
     @app.after_request
     @way.fn
     def replace(response: Any) -> Any:
@@ -123,8 +123,8 @@ def test_f1_an_after_function_replaces_the_response(app: App, way: Way) -> None:
     assert said.headers["X-Was"] == "201 CREATED"
 
 
-def test_f1_hooks_share_g_session_and_request_with_the_view(app: App, way: Way) -> None:
-    """F1, E5: whatever thread or task each of them runs in."""
+def test_hooks_share_g_session_and_request_with_the_view(app: App, way: Way) -> None:
+    """Whatever thread or task each of them runs in."""
 
     @app.before_request
     @way.fn
@@ -151,8 +151,8 @@ def test_f1_hooks_share_g_session_and_request_with_the_view(app: App, way: Way) 
     assert "session=" in said.headers["Set-Cookie"]
 
 
-def test_f1_teardown_gets_the_unhandled_error(app: App, way: Way) -> None:
-    """F1: handled errors are None; every teardown function of the other kind runs too."""
+def test_teardown_gets_the_unhandled_error(app: App, way: Way) -> None:
+    """Handled errors are None; every teardown function of the other kind runs too."""
     seen: list[str] = []
 
     def note(error: BaseException | None) -> None:
@@ -172,8 +172,8 @@ def test_f1_teardown_gets_the_unhandled_error(app: App, way: Way) -> None:
     assert seen == ["None", "None", "ValueError('unhandled')", "ValueError('unhandled')"]
 
 
-def test_f1_before_first_request_runs_once(app: App, way: Way) -> None:
-    """F1: the classic once-hook; requests that come meanwhile wait for its end."""
+def test_before_first_request_runs_once(app: App, way: Way) -> None:
+    """The classic once-hook; requests that come meanwhile wait for its end."""
     notes: list[str] = []
     together = threading.Barrier(4)
 
@@ -203,8 +203,8 @@ def test_f1_before_first_request_runs_once(app: App, way: Way) -> None:
     assert notes == ["once", *["view"] * 4]
 
 
-def test_f1_context_processors_and_shell(app: App, door: Way) -> None:
-    """F1, G1: names for templates of app and blueprint; names for the shell."""
+def test_context_processors_and_shell(app: App, door: Way) -> None:
+    """Names for templates of app and blueprint; names for the shell."""
     blue = Blueprint("blue", __name__)
     app.context_processor(lambda: {"who": "app", "app_only": 1})
     blue.context_processor(lambda: {"who": "blue"})
@@ -226,8 +226,8 @@ def test_f1_context_processors_and_shell(app: App, door: Way) -> None:
 
 
 @pytest.mark.parametrize("cls", [App, Flask])
-def test_f1_setup_closes_at_the_first_request(cls: type[App], door: Way) -> None:
-    """F1: what comes too late says so and what to do, in both presets."""
+def test_setup_closes_at_the_first_request(cls: type[App], door: Way) -> None:
+    """What comes too late says so and what to do, in both presets."""
     app = cls(__name__)
     app.get("/")(lambda: "x")
     ask = door.serve(app)
@@ -244,8 +244,8 @@ def test_f1_setup_closes_at_the_first_request(cls: type[App], door: Way) -> None
             late()
 
 
-def test_f1_mixed_hooks_keep_their_order(app: App, way: Way) -> None:
-    """F1, L1: `def` between `async def`, around a view of either kind."""
+def test_mixed_hooks_keep_their_order(app: App, way: Way) -> None:
+    """`def` between `async def`, around a view of either kind."""
     notes: list[str] = []
     other = Way(asynchronous=not way.asynchronous, on_server=False)
     for number, kind in enumerate((way, other, way)):

@@ -1,4 +1,4 @@
-"""The queue of the threads for `def` code (demand 3): nothing put is left lying."""
+"""The queue of the threads for `def` code: nothing put is left lying."""
 
 from __future__ import annotations
 

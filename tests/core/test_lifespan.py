@@ -1,4 +1,4 @@
-"""F3: start and stop of an application, at every place that runs it.
+"""Start and stop of an application, at every place that runs it.
 
 How a failing start ends and what a process says is in `tests/server/test_lifecycle.py`.
 """
@@ -77,10 +77,10 @@ PLACES: list[Callable[[App], None]] = [on_server, in_async_client, as_asgi]
 
 @pytest.mark.parametrize("run", PLACES)
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["def", "async"])
-def test_f3_hooks_run_around_the_requests(
+def test_hooks_run_around_the_requests(
     app: App, run: Callable[[App], None], asynchronous: bool
 ) -> None:
-    """F3: contexts and hooks in order, both kinds, with `current_app`; teardown after each
+    """Contexts and hooks in order, both kinds, with `current_app`; teardown after each
     phase; what the start set is there for the views."""
     notes: list[str] = []
     way = Way(asynchronous, on_server=False)
@@ -118,8 +118,8 @@ def test_f3_hooks_run_around_the_requests(
 
 
 @pytest.mark.parametrize("run", PLACES)
-def test_f3_without_hooks_there_is_no_context(app: App, run: Callable[[App], None]) -> None:
-    """F3: teardown functions of a program without hooks run for its requests only."""
+def test_without_hooks_there_is_no_context(app: App, run: Callable[[App], None]) -> None:
+    """Teardown functions of a program without hooks run for its requests only."""
     ended: list[str] = []
     app.teardown_appcontext(lambda error: ended.append(g.get("place", "nowhere")))
 
@@ -132,8 +132,8 @@ def test_f3_without_hooks_there_is_no_context(app: App, run: Callable[[App], Non
     assert ended == ["view"]
 
 
-def test_f3_a_server_may_start_an_app_twice(app: App) -> None:
-    """F3: one start and one stop for each run, also for an app that has answered before."""
+def test_a_server_may_start_an_app_twice(app: App) -> None:
+    """One start and one stop for each run, also for an app that has answered before."""
     notes: list[str] = []
     app.on_startup(lambda: notes.append("start"))
     app.on_shutdown(lambda: notes.append("stop"))

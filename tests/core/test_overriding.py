@@ -1,4 +1,4 @@
-"""What programs and extensions replace while an application runs is noticed at once (L5).
+"""What programs and extensions replace while an application runs is noticed at once.
 
 `dropin.md` §2 counts how many tests of real suites depend on each of these. Every case asks
 before the change too, so that whatever was compiled or kept has been.
@@ -167,10 +167,10 @@ CHANGES: list[tuple[Callable[[App], None], str, str]] = [
     CHANGES,
     ids=[f"{change.__name__} {path} {text[:9]!r}" for change, path, text in CHANGES],
 )
-def test_l5_what_is_replaced_on_the_instance_is_used(
+def test_what_is_replaced_on_the_instance_is_used(
     app: App, ask: Ask, change: Callable[[App], None], path: str, expected: str
 ) -> None:
-    """L5: from the next request on, on every way in; taking it back works as well."""
+    """From the next request on, on every way in; taking it back works as well."""
     change(app)
     for _ in range(2):
         assert ask(path).text.strip() == expected
@@ -179,7 +179,7 @@ def test_l5_what_is_replaced_on_the_instance_is_used(
         assert ask(path).text != expected or change.__name__ == "response_class"
 
 
-def test_l5_response_class_decides_the_type(app: App, ask: Ask) -> None:
+def test_response_class_decides_the_type(app: App, ask: Ask) -> None:
     assert ask("/text").headers["Content-Type"] == "text/html; charset=utf-8"
     app.response_class = Marked
     assert ask("/text").headers["Content-Type"] == "text/x-marked; charset=utf-8"
@@ -187,12 +187,12 @@ def test_l5_response_class_decides_the_type(app: App, ask: Ask) -> None:
     assert ask("/text").headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_l5_make_default_options_response_is_looked_up(app: App, ask: Ask) -> None:
+def test_make_default_options_response_is_looked_up(app: App, ask: Ask) -> None:
     app.make_default_options_response = own  # type: ignore[method-assign]
     assert ask("/text", "OPTIONS").text == "own"
 
 
-def test_l5_teardown_methods_on_the_instance(app: App, ask: Ask) -> None:
+def test_teardown_methods_on_the_instance(app: App, ask: Ask) -> None:
     seen: list[str] = []
     inner = app.do_teardown_request
     app.do_teardown_request = lambda *args: [seen.append("request"), inner(*args)]  # type: ignore[assignment,method-assign,return-value]
@@ -202,8 +202,8 @@ def test_l5_teardown_methods_on_the_instance(app: App, ask: Ask) -> None:
     assert seen == ["request", "app"] * 2
 
 
-def test_l5_session_interface_is_looked_up(app: App, way: Way) -> None:
-    """L5, E1: an interface that is swapped after requests, or whose methods are."""
+def test_session_interface_is_looked_up(app: App, way: Way) -> None:
+    """An interface that is swapped after requests, or whose methods are."""
 
     class Interface(SecureCookieSessionInterface):
         def open_session(self, *args: Any) -> Any:
@@ -227,8 +227,8 @@ def test_l5_session_interface_is_looked_up(app: App, way: Way) -> None:
     assert ask("/").text == "nothing"
 
 
-def test_l5_overrides_of_a_subclass(way: Way) -> None:
-    """L5: a subclass that overrides stages, calling ours with `super()`."""
+def test_overrides_of_a_subclass(way: Way) -> None:
+    """A subclass that overrides stages, calling ours with `super()`."""
 
     class Own(App):
         def dispatch_request(self) -> Any:
@@ -260,10 +260,10 @@ def test_l5_overrides_of_a_subclass(way: Way) -> None:
         assert ask("/fail").status == 500
 
 
-def test_l5_a_class_is_patched_while_it_is_used(
+def test_a_class_is_patched_while_it_is_used(
     app: App, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """L5: a request class and a URL converter of the program's own, swapped late."""
+    """A request class and a URL converter of the program's own, swapped late."""
 
     class Named(app.request_class):  # type: ignore[name-defined,misc]
         nickname = "mine"
@@ -277,8 +277,8 @@ def test_l5_a_class_is_patched_while_it_is_used(
     assert ask("/").text == "none"
 
 
-def test_l5_attributes_of_extensions_everywhere(app: App, way: Way) -> None:
-    """L5: on the app, both contexts, `g`, the request and the response."""
+def test_attributes_of_extensions_everywhere(app: App, way: Way) -> None:
+    """On the app, both contexts, `g`, the request and the response."""
     app.my_extension = "app"  # type: ignore[attr-defined]
 
     @app.before_request
@@ -309,16 +309,16 @@ def test_l5_attributes_of_extensions_everywhere(app: App, way: Way) -> None:
     assert said.headers["X-Mine"] == "response"
 
 
-def test_l5_a_middleware_that_changes_what_is_seen(app: App, way: Way) -> None:
-    """L5: `app.wsgi_app = ProxyFix(app.wsgi_app)`, as the deployment pages say."""
+def test_a_middleware_that_changes_what_is_seen(app: App, way: Way) -> None:
+    """`app.wsgi_app = ProxyFix(app.wsgi_app)`, as the deployment pages say."""
     app.get("/")(way.fn(lambda: f"{request.remote_addr} {request.scheme}"))
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
     assert way.serve(app)("/", headers=headers).text == "192.0.2.7 https"
 
 
-def test_l5_config_changes_are_seen_by_the_next_request(app: App, way: Way) -> None:
-    """A2, L5: settings are read when they are needed."""
+def test_config_changes_are_seen_by_the_next_request(app: App, way: Way) -> None:
+    """Settings are read when they are needed."""
     app.route("/", methods=["POST"])(way.fn(lambda: str(len(request.get_data()))))
     ask = way.serve(app)
     assert ask("/", "POST", body=b"12345").text == "5"

@@ -1,4 +1,4 @@
-"""C1, C2, C7: what views read of a request; uploads; no `await` needed."""
+"""What views read of a request; uploads; no `await` needed."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def seen(n: int) -> dict[str, Any]:
     }
 
 
-def test_c1_the_request_as_flasks_users_know_it(app: App, way: Way) -> None:
-    """C1: the properties of Werkzeug's request, and what matched."""
+def test_the_request_as_flasks_users_know_it(app: App, way: Way) -> None:
+    """The properties of Werkzeug's request, and what matched."""
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
     inner.route("/at/<int:n>", methods=["GET", "POST"])(way.fn(seen))
     outer.register_blueprint(inner)
@@ -119,8 +119,8 @@ def test_c1_the_request_as_flasks_users_know_it(app: App, way: Way) -> None:
     }
 
 
-def test_c2_uploads(app: App, way: Way, tmp_path: Path) -> None:
-    """C2: name, type, content, `save`; a wicked name is made harmless; several of a name."""
+def test_uploads(app: App, way: Way, tmp_path: Path) -> None:
+    """Name, type, content, `save`; a wicked name is made harmless; several of a name."""
 
     @app.post("/")
     @way.fn
@@ -156,8 +156,8 @@ def test_c2_uploads(app: App, way: Way, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cls", [App, Flask])
-def test_c2_large_uploads_are_on_disk(cls: type[App], way: Way) -> None:
-    """C2: beyond a threshold a file is spooled, closed again, and still a plain value."""
+def test_large_uploads_are_on_disk(cls: type[App], way: Way) -> None:
+    """Beyond a threshold a file is spooled, closed again, and still a plain value."""
     app = cls(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 8 * 1024 * 1024
     kept: list[Any] = []
@@ -219,8 +219,8 @@ BODIES: list[tuple[str, dict[str, str], bytes, int, str]] = [
 ]
 
 
-def test_c7_bodies_are_plain_values_everywhere(posted: Ask) -> None:
-    """C7, C3: form, files, JSON and data in `def` and `async def` views; errors are 4xx."""
+def test_bodies_are_plain_values_everywhere(posted: Ask) -> None:
+    """Form, files, JSON and data in `def` and `async def` views; errors are 4xx."""
     for path, headers, body, status, text in BODIES:
         said = posted(path, "POST", headers, body)
         assert said.status == status, (path, said.text)
@@ -229,8 +229,8 @@ def test_c7_bodies_are_plain_values_everywhere(posted: Ask) -> None:
     assert posted("/data", "POST", {}, b"\x00raw\xff").body == b"\x00raw\xff"
 
 
-def test_c7_values_may_be_awaited_too(app: App, door: Way) -> None:
-    """C7: code written for Quart says `await`; it gets the same values."""
+def test_values_may_be_awaited_too(app: App, door: Way) -> None:
+    """Code written for Quart says `await`; it gets the same values."""
 
     @app.post("/")
     async def view() -> dict[str, Any]:
@@ -241,8 +241,8 @@ def test_c7_values_may_be_awaited_too(app: App, door: Way) -> None:
     assert app.json.loads(said.body) == {"awaited": "1", "plain": "1"}
 
 
-def test_c3_limits_of_forms(app: App, way: Way) -> None:
-    """C3: MAX_CONTENT_LENGTH, MAX_FORM_MEMORY_SIZE and MAX_FORM_PARTS, for the app and, set on
+def test_limits_of_forms(app: App, way: Way) -> None:
+    """MAX_CONTENT_LENGTH, MAX_FORM_MEMORY_SIZE and MAX_FORM_PARTS, for the app and, set on
     the request, for one view."""
     app.post("/")(way.fn(lambda: str(len(request.form))))
 
@@ -267,8 +267,8 @@ def test_c3_limits_of_forms(app: App, way: Way) -> None:
     assert ask("/own", "POST", headers, body).status == 413
 
 
-def test_c1_the_body_is_read_once_and_kept(app: App, way: Way) -> None:
-    """C1: `get_data` keeps what it read, for forms as well; a form leaves no data."""
+def test_the_body_is_read_once_and_kept(app: App, way: Way) -> None:
+    """`get_data` keeps what it read, for forms as well; a form leaves no data."""
 
     @app.post("/data-first")
     @way.fn

@@ -1,4 +1,4 @@
-"""D1, D4: what a view may return, what it may not, and cookies."""
+"""What a view may return, what it may not, and cookies."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ RETURNED: dict[str, tuple[Any, int, str, str, dict[str, str]]] = {
 }
 
 
-def test_d1_everything_a_view_may_return(app: App, way: Way) -> None:
-    """D1: body, status, type and headers of each kind of value."""
+def test_everything_a_view_may_return(app: App, way: Way) -> None:
+    """Body, status, type and headers of each kind of value."""
     for name, (function, *_) in RETURNED.items():
         app.add_url_rule(f"/{name}", name, way.fn(function))
     ask = way.serve(app)
@@ -103,8 +103,8 @@ def test_d1_everything_a_view_may_return(app: App, way: Way) -> None:
     assert (said.status, said.body, said.headers["X-B"]) == (202, b"", "2")
 
 
-def test_d1_redirects(app: App, way: Way) -> None:
-    """D1: any code of a redirect; the target is kept relative, as browsers take it."""
+def test_redirects(app: App, way: Way) -> None:
+    """Any code of a redirect; the target is kept relative, as browsers take it."""
     app.get("/<int:code>")(way.fn(lambda code: redirect("/there?a=ä", code)))
     ask = way.serve(app)
     for code in (301, 302, 303, 305, 307, 308):
@@ -124,8 +124,8 @@ def test_d1_redirects(app: App, way: Way) -> None:
     ],
     ids=["None", "no-items", "four-items", "None-and-status", "int", "object"],
 )
-def test_d1_what_a_view_may_not_return(app: App, way: Way, value: Any, message: str) -> None:
-    """D1: a `TypeError` that names the view's endpoint or the type, and lists what goes."""
+def test_what_a_view_may_not_return(app: App, way: Way, value: Any, message: str) -> None:
+    """A `TypeError` that names the view's endpoint or the type, and lists what goes."""
     caught: list[str] = []
 
     @app.errorhandler(TypeError)
@@ -158,8 +158,8 @@ COOKIES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_d4_cookies_as_they_are_written(app: App, way: Way) -> None:
-    """D4: every attribute; several cookies are several lines; deleting is expiring."""
+def test_cookies_as_they_are_written(app: App, way: Way) -> None:
+    """Every attribute; several cookies are several lines; deleting is expiring."""
 
     @app.get("/<int:row>")
     @way.fn

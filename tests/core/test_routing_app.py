@@ -1,4 +1,4 @@
-"""B1, B2, B3: routes, converters and URLs of an application, as its visitors see them."""
+"""Routes, converters and URLs of an application, as its visitors see them."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def converters(app: App, way: Way) -> App:
     return app
 
 
-def test_b2_converters(converters: App, way: Way) -> None:
-    """B2: what fits comes as the converter's type, what does not is a 404."""
+def test_converters(converters: App, way: Way) -> None:
+    """What fits comes as the converter's type, what does not is a 404."""
     ask = way.serve(converters)
     said = []
     for path, _ in MATCHED:
@@ -98,8 +98,8 @@ def test_b2_converters(converters: App, way: Way) -> None:
     assert said == MATCHED
 
 
-def test_b2_values_become_urls_again(converters: App, way: Way) -> None:
-    """B2, B3: `url_for` gives the URL that matches with the same values."""
+def test_values_become_urls_again(converters: App, way: Way) -> None:
+    """`url_for` gives the URL that matches with the same values."""
 
     @converters.get("/build")
     @way.fn
@@ -123,8 +123,8 @@ def test_b2_values_become_urls_again(converters: App, way: Way) -> None:
     }
 
 
-def test_b1_methods_head_options_and_405(app: App, way: Way) -> None:
-    """B1: shortcuts, several methods and rules for a view, HEAD and OPTIONS by themselves."""
+def test_methods_head_options_and_405(app: App, way: Way) -> None:
+    """Shortcuts, several methods and rules for a view, HEAD and OPTIONS by themselves."""
     for verb in ("get", "post", "put", "patch", "delete"):
         getattr(app, verb)("/verb", endpoint=verb)(way.fn(lambda verb=verb: verb))
     app.add_url_rule("/many", "many", way.fn(lambda: request.method), methods=["GET", "REPORT"])
@@ -154,8 +154,8 @@ def test_b1_methods_head_options_and_405(app: App, way: Way) -> None:
     assert ask("/mute", "OPTIONS").status == 405
 
 
-def test_b1_slashes_defaults_and_redirects(app: App, way: Way) -> None:
-    """B1: the trailing slash, doubled slashes, `strict_slashes`, `defaults`, `redirect_to`."""
+def test_slashes_defaults_and_redirects(app: App, way: Way) -> None:
+    """The trailing slash, doubled slashes, `strict_slashes`, `defaults`, `redirect_to`."""
     show = way.fn(lambda **values: f"{request.path} {sorted(values.items())}")
     app.add_url_rule("/folder/", "folder", show)
     app.add_url_rule("/loose/", "loose", show, strict_slashes=False)
@@ -183,8 +183,8 @@ def test_b1_slashes_defaults_and_redirects(app: App, way: Way) -> None:
     assert ask("/page/2").text == "/page/2 [('number', 2)]"
 
 
-def test_b1_hosts_and_subdomains(way: Way) -> None:
-    """B1: `host=` with host matching, `subdomain=` below SERVER_NAME."""
+def test_hosts_and_subdomains(way: Way) -> None:
+    """`host=` with host matching, `subdomain=` below SERVER_NAME."""
     hosted = App("hosted", host_matching=True, static_host="static.test")
     hosted.add_url_rule("/", "a", way.fn(lambda: "a"), host="a.test")
     hosted.add_url_rule("/", "any", way.fn(lambda name: f"any {name}"), host="<name>.b.test")
@@ -202,8 +202,8 @@ def test_b1_hosts_and_subdomains(way: Way) -> None:
         assert ask("/", headers={"Host": host}).text == text
 
 
-def test_b1_the_map_can_be_read(app: App) -> None:
-    """B1: `url_map`, `iter_rules`, and rules added to it directly."""
+def test_the_map_can_be_read(app: App) -> None:
+    """`url_map`, `iter_rules`, and rules added to it directly."""
     app.add_url_rule("/x/<int:n>", "x", echo, methods=["POST"])
     (rule,) = app.url_map.iter_rules("x")
     assert (rule.rule, rule.endpoint, rule.methods) == ("/x/<int:n>", "x", {"POST", "OPTIONS"})
@@ -214,8 +214,8 @@ def test_b1_the_map_can_be_read(app: App) -> None:
         app.add_url_rule("/z", "z", echo, methods="GET")
 
 
-def test_b3_urls_in_a_request(app: App, way: Way) -> None:
-    """B3: path, query, anchor, method, scheme, absolute; relative to the blueprint."""
+def test_urls_in_a_request(app: App, way: Way) -> None:
+    """Path, query, anchor, method, scheme, absolute; relative to the blueprint."""
     blue = Blueprint("blue", __name__, url_prefix="/blue")
     made: dict[str, Any] = {
         "path and query": lambda: url_for("item", id=1, q="a b", tag=["x", "y"], none=None),
@@ -247,8 +247,8 @@ def test_b3_urls_in_a_request(app: App, way: Way) -> None:
     }
 
 
-def test_b3_urls_outside_a_request(app: App) -> None:
-    """B3: they need SERVER_NAME, and then are absolute; the error says so."""
+def test_urls_outside_a_request(app: App) -> None:
+    """They need SERVER_NAME, and then are absolute; the error says so."""
     app.add_url_rule("/item/<int:id>", "item", echo)
     with app.app_context(), pytest.raises(RuntimeError, match="SERVER_NAME"):
         url_for("item", id=1)
@@ -258,8 +258,8 @@ def test_b3_urls_outside_a_request(app: App) -> None:
         assert url_for("item", id=1, _external=False) == "/item/1"
 
 
-def test_b3_what_cannot_be_built(app: App, way: Way) -> None:
-    """B3: `BuildError` with a hint; handlers of the app may step in."""
+def test_what_cannot_be_built(app: App, way: Way) -> None:
+    """`BuildError` with a hint; handlers of the app may step in."""
     app.add_url_rule("/item/<int:id>", "item", way.fn(echo))
 
     @app.get("/try")
@@ -275,8 +275,8 @@ def test_b3_what_cannot_be_built(app: App, way: Way) -> None:
     assert way.serve(app)("/try").text == "!nowhere"
 
 
-def test_b3_url_defaults_and_preprocessors(app: App, way: Way) -> None:
-    """B3: a language code is taken from every URL and put into every one."""
+def test_url_defaults_and_preprocessors(app: App, way: Way) -> None:
+    """A language code is taken from every URL and put into every one."""
     site = Blueprint("site", __name__, url_prefix="/<lang>")
 
     @site.url_value_preprocessor

@@ -1,4 +1,4 @@
-"""F2: the signals an application sends, with what and in which order."""
+"""The signals an application sends, with what and in which order."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def fail() -> str:
         ),
     ],
 )
-def test_f2_signals_of_a_request(
+def test_signals_of_a_request(
     app: App,
     way: Way,
     listen: Callable[[App, Way], Seen],
@@ -75,7 +75,7 @@ def test_f2_signals_of_a_request(
     status: int,
     expected: str,
 ) -> None:
-    """F2: receivers may be of the kind the views are; all get what is documented."""
+    """Receivers may be of the kind the views are; all get what is documented."""
     app.get("/plain")(way.fn(lambda: "plain"))
     app.get("/page")(way.fn(page))
     app.get("/fail")(way.fn(fail))
@@ -103,8 +103,8 @@ def _short(name: str) -> str:
     return special.get(name) or (words[1] if words[0] in ("request", "appcontext") else words[0])
 
 
-def test_f2_a_signals_receiver_sees_the_request(app: App, way: Way) -> None:
-    """F2, E5: the receiver runs in the request's context and may change the response."""
+def test_a_signals_receiver_sees_the_request(app: App, way: Way) -> None:
+    """The receiver runs in the request's context and may change the response."""
 
     def sign(sender: App, response: Any, **extra: Any) -> None:
         response.headers["X-Path"] = f"{current_app.name} {request.path}"
@@ -116,7 +116,7 @@ def test_f2_a_signals_receiver_sees_the_request(app: App, way: Way) -> None:
     assert "X-Path" not in ask("/here").headers
 
 
-def test_f2_signals_of_a_context_without_a_request(
+def test_signals_of_a_context_without_a_request(
     app: App, listen: Callable[[App, Way], Seen]
 ) -> None:
     seen = listen(app, Way(asynchronous=False, on_server=False))
@@ -125,7 +125,7 @@ def test_f2_signals_of_a_context_without_a_request(
     assert [name for name, _ in seen[1:]] == ["appcontext_tearing_down", "appcontext_popped"]
 
 
-def test_f2_other_apps_are_not_heard(app: App, listen: Callable[[App, Way], Seen]) -> None:
+def test_other_apps_are_not_heard(app: App, listen: Callable[[App, Way], Seen]) -> None:
     seen = listen(app, Way(asynchronous=False, on_server=False))
     other = App("other")
     assert other.test_client().get("/").status_code == 404

@@ -1,4 +1,4 @@
-"""A1, A2: two applications in one process know nothing of each other."""
+"""Two applications in one process know nothing of each other."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def named(name: str, way: Way) -> App:
     return app
 
 
-def test_a1_two_apps_answer_side_by_side(way: Way) -> None:
-    """A1, A2, E5: settings, hooks, templates, routes and proxies are each app's own."""
+def test_two_apps_answer_side_by_side(way: Way) -> None:
+    """Settings, hooks, templates, routes and proxies are each app's own."""
     apps = [named(name, way) for name in ("one", "two")]
     apps[1].get("/only-two")(way.fn(lambda: "two"))
     asks = [way.serve(app) for app in apps]
@@ -72,16 +72,16 @@ def test_a1_two_apps_answer_side_by_side(way: Way) -> None:
     assert [ask("/only-two").status for ask in asks] == [404, 200]
 
 
-def test_a1_a_session_is_good_for_one_app_only(way: Way) -> None:
-    """E1: another key, no session; nothing is said about it."""
+def test_a_session_is_good_for_one_app_only(way: Way) -> None:
+    """Another key, no session; nothing is said about it."""
     one, two = (named(name, way) for name in ("one", "two"))
     two.get("/who")(way.fn(lambda: session.get("who", "nobody")))
     cookie = {"Cookie": way.serve(one)("/own").headers["Set-Cookie"].partition(";")[0]}
     assert way.serve(two)("/who", headers=cookie).text == "nobody"
 
 
-def test_a1_classes_and_providers_are_each_apps_own(way: Way) -> None:
-    """L5: what is replaced on one app, or registered on it, is not on the other."""
+def test_classes_and_providers_are_each_apps_own(way: Way) -> None:
+    """What is replaced on one app, or registered on it, is not on the other."""
     one, two = (named(name, way) for name in ("one", "two"))
     one.json = Exact(one)
     one.url_map.converters["odd"] = one.url_map.converters["int"]
@@ -95,8 +95,8 @@ def test_a1_classes_and_providers_are_each_apps_own(way: Way) -> None:
     assert two.extensions == {}
 
 
-def test_a1_contexts_nest_over_two_apps() -> None:
-    """E5: the inner app's context covers the outer one, which comes back."""
+def test_contexts_nest_over_two_apps() -> None:
+    """The inner app's context covers the outer one, which comes back."""
     one, two = App("one"), Flask("two")
     with one.test_request_context("/of-one"):
         g.x = 1
@@ -111,8 +111,8 @@ def test_a1_contexts_nest_over_two_apps() -> None:
         assert (current_app.name, request.path, g.x) == ("one", "/of-one", 1)
 
 
-def test_a1_one_app_asks_another_inside_a_request(app: App, way: Way) -> None:
-    """A1, K1: a view may use the test client of another app; its own context comes back."""
+def test_one_app_asks_another_inside_a_request(app: App, way: Way) -> None:
+    """A view may use the test client of another app; its own context comes back."""
     other = App("other")
     other.get("/")(lambda: f"{current_app.name} {request.path}")
 
@@ -125,8 +125,8 @@ def test_a1_one_app_asks_another_inside_a_request(app: App, way: Way) -> None:
 
 
 @pytest.mark.parametrize("cls", [App, Flask])
-def test_a1_many_apps_leave_nothing(cls: type[App]) -> None:
-    """A1: an application that nobody holds any more goes, routes and all."""
+def test_many_apps_leave_nothing(cls: type[App]) -> None:
+    """An application that nobody holds any more goes, routes and all."""
 
     def make() -> weakref.ref[App]:
         app = cls(__name__)

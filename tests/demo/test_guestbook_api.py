@@ -13,7 +13,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def test_an_entry_travels(visitor: Visitor) -> None:
-    """C1 D1: 201 with ``Location``; the entry reads back the same, without the author's secret."""
+    """201 with ``Location``; the entry reads back the same, without the author's secret."""
     sent = {"name": "Ada", "message": "Calm sea.", "mood": "sunny", "colour": "sand"}
     posted = visitor.client.post("/api/entries", json=sent)
     assert posted.status_code == 201
@@ -27,14 +27,14 @@ def test_an_entry_travels(visitor: Visitor) -> None:
 
 
 def test_the_writer_may_change_it_in_the_browser(visitor: Visitor, stranger: Visitor) -> None:
-    """E1: the API and the pages share one session."""
+    """The API and the pages share one session."""
     visitor.client.post("/api/entries", json={"name": "Ada", "message": "x"})
     assert visitor.get("/entries/1/edit").status_code == 200
     assert stranger.get("/entries/1/edit").status_code == 403
 
 
 def test_the_list_turns_pages(visitor: Visitor, book: Guestbook) -> None:
-    """B3: 20 a page, newest first, with the address of the next page until the last."""
+    """20 a page, newest first, with the address of the next page until the last."""
     for number in range(45):
         book.add(name="Ada", message=f"Wave {number}", mood="", colour="foam", author="x")
     seen, path = [], "/api/entries?q=WAVE"
@@ -62,7 +62,7 @@ def test_the_list_turns_pages(visitor: Visitor, book: Guestbook) -> None:
     ],
 )
 def test_wrong_json_is_explained(visitor: Visitor, body: object, status: int, key: str) -> None:
-    """C3 D3: the answer is JSON too, and names the field."""
+    """The answer is JSON too, and names the field."""
     answer = visitor.client.post("/api/entries", json=body)
     assert answer.status_code == status
     assert answer.is_json
@@ -70,7 +70,7 @@ def test_wrong_json_is_explained(visitor: Visitor, body: object, status: int, ke
 
 
 def test_forms_cannot_reach_the_api(visitor: Visitor) -> None:
-    """H2 C3: what another site's form can send is refused: 415, or 400 where it is not JSON."""
+    """What another site's form can send is refused: 415, or 400 where it is not JSON."""
     form = visitor.client.post("/api/entries", data={"name": "Ada", "message": "x"})
     assert form.status_code == 415
     assert form.is_json
@@ -85,14 +85,14 @@ def test_forms_cannot_reach_the_api(visitor: Visitor) -> None:
 
 
 def test_missing_entries_are_json_404(visitor: Visitor) -> None:
-    """D3: the blueprint's error handler answers in JSON."""
+    """The blueprint's error handler answers in JSON."""
     answer = visitor.get("/api/entries/7")
     assert answer.status_code == 404
     assert "no such entry" in answer.json["error"]
 
 
 def test_the_feed_is_well_formed(visitor: Visitor) -> None:
-    """G1: Atom (RFC 4287), escaped, whatever has been written, control characters too."""
+    """Atom (RFC 4287), escaped, whatever has been written, control characters too."""
     visitor.client.post(
         "/api/entries", json={"name": "A & <B>", "message": "]]> \x0b\uffff & ok 🌊"}
     )
@@ -106,5 +106,5 @@ def test_the_feed_is_well_formed(visitor: Visitor) -> None:
 
 
 def test_an_empty_feed_is_a_feed(visitor: Visitor) -> None:
-    """G1: before the first entry."""
+    """Before the first entry."""
     assert ElementTree.fromstring(visitor.get("/feed.atom").data).find(f"{ATOM}entry") is None

@@ -45,7 +45,7 @@ def test_signing_the_book(site: Site, browser: Browser) -> None:
 
 @needs_chromium
 def test_watching_live(site: Site, browser: Browser) -> None:
-    """L4: an entry signed elsewhere appears in the open page, its markup as plain text."""
+    """An entry signed elsewhere appears in the open page, its markup as plain text."""
     browser.open(f"{site.url}/live/")
     browser.wait_for("document.querySelector('#lamp').dataset.state === 'on'")
     site.sign("<img src=x onerror=alert(1)>")

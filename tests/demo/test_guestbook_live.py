@@ -35,7 +35,7 @@ def events(answer: http.client.HTTPResponse) -> Iterator[dict[str, str]]:
 
 
 def test_the_site_answers(site: Site) -> None:
-    """A9: the command serves the page, its style and its script."""
+    """The command serves the page, its style and its script."""
     with closing(site.connect()) as line:
         for path, kind in (
             ("/", "text/html"),
@@ -52,7 +52,7 @@ def test_the_site_answers(site: Site) -> None:
 
 
 def test_entries_come_while_one_watches(site: Site) -> None:
-    """L4: the stream shows what came before, then each new entry; an id resumes it."""
+    """The stream shows what came before, then each new entry; an id resumes it."""
     first = site.sign("Ada")
     with watching(site) as answer:
         assert answer.status == 200
@@ -72,7 +72,7 @@ def test_entries_come_while_one_watches(site: Site) -> None:
 
 
 def test_the_command_stops_while_somebody_watches(site: Site) -> None:
-    """L4 A9: SIGTERM ends the server with status 0, and the open stream with it."""
+    """SIGTERM ends the server with status 0, and the open stream with it."""
     site.sign("Ada")
     with watching(site) as answer:
         stream = events(answer)
@@ -82,7 +82,7 @@ def test_the_command_stops_while_somebody_watches(site: Site) -> None:
 
 
 def test_visitors_stay_known_after_a_restart_of_the_server(site: Site) -> None:
-    """E1: the entries and the sessions outlive the process."""
+    """The entries and the sessions outlive the process."""
     with closing(site.connect()) as line:
         body = json.dumps({"name": "Ada", "message": "Calm sea."})
         line.request("POST", "/api/entries", body, {"Content-Type": "application/json"})

@@ -13,14 +13,14 @@ from waterspout.demo.store import Guestbook
 
 
 def test_an_empty_book_invites(visitor: Visitor) -> None:
-    """B1 G1: the first page works before anybody has written."""
+    """The first page works before anybody has written."""
     answer = visitor.get("/")
     assert answer.status_code == 200
     assert "The first page is yours" in answer.text
 
 
 def test_writing_redirects_and_thanks_once(visitor: Visitor) -> None:
-    """D1 E4: a POST answers 303 to the page with the entry; the thanks are delivered once."""
+    """A POST answers 303 to the page with the entry; the thanks are delivered once."""
     form = {"csrf": visitor.token(), "name": "Ada", "message": "Calm sea.", "mood": "sunny"}
     posted = visitor.client.post("/", data=form)
     assert posted.status_code == 303
@@ -33,7 +33,7 @@ def test_writing_redirects_and_thanks_once(visitor: Visitor) -> None:
 
 
 def test_what_visitors_write_is_text_not_markup(visitor: Visitor) -> None:
-    """G1: names and messages are escaped, also where a search marks the words."""
+    """Names and messages are escaped, also where a search marks the words."""
     visitor.sign("<b>Bobby</b>", "<script>alert('boo')</script>'); DROP TABLE entry;--")
     for path in ("/", "/?q=script", "/?q=<b>", "/entries/1", "/entries/1/edit", "/live/"):
         page = visitor.get(path).text
@@ -45,7 +45,7 @@ def test_what_visitors_write_is_text_not_markup(visitor: Visitor) -> None:
 
 
 def test_any_language_and_line_breaks_stay(visitor: Visitor) -> None:
-    """C1: text comes back as it was sent, with plain line ends."""
+    """Text comes back as it was sent, with plain line ends."""
     visitor.sign("نور 海", "first\r\nsecond 🌊")
     assert "first\nsecond 🌊" in visitor.get("/entries/1").text
     assert "<bdi>نور 海</bdi>" in visitor.get("/").text
@@ -66,7 +66,7 @@ def test_any_language_and_line_breaks_stay(visitor: Visitor) -> None:
 def test_a_wrong_entry_comes_back_with_the_reason(
     visitor: Visitor, book: Guestbook, fields: dict[str, str], said: str
 ) -> None:
-    """D1: 422, the reason beside the field, what was written still there, nothing stored."""
+    """422, the reason beside the field, what was written still there, nothing stored."""
     answer = visitor.post("/", **fields)
     assert answer.status_code == 422
     assert said in answer.text
@@ -75,7 +75,7 @@ def test_a_wrong_entry_comes_back_with_the_reason(
 
 
 def test_a_form_without_the_token_is_refused(visitor: Visitor, book: Guestbook) -> None:
-    """H2: no token, or a wrong one, is 400 with a page that says what to do."""
+    """No token, or a wrong one, is 400 with a page that says what to do."""
     words = {"name": "Ada", "message": "words"}
     for token in ({}, {"csrf": "guessed"}, {"csrf": "é"}):
         answer = visitor.client.post("/", data={**words, **token})
@@ -85,7 +85,7 @@ def test_a_form_without_the_token_is_refused(visitor: Visitor, book: Guestbook) 
 
 
 def test_a_cross_site_form_is_refused(visitor: Visitor, stranger: Visitor) -> None:
-    """H2: the token of one session is worth nothing in another."""
+    """The token of one session is worth nothing in another."""
     visitor.get("/")
     answer = visitor.client.post(
         "/", data={"csrf": stranger.token(), "name": "Ada", "message": "words"}
@@ -94,7 +94,7 @@ def test_a_cross_site_form_is_refused(visitor: Visitor, stranger: Visitor) -> No
 
 
 def test_authors_change_and_delete_their_own(visitor: Visitor) -> None:
-    """E1: the signed session knows what this browser wrote."""
+    """The signed session knows what this browser wrote."""
     entry = visitor.sign()
     assert f"/entries/{entry}/edit" in visitor.get("/").text
     changed = visitor.post(f"/entries/{entry}/edit", name="Ada", message="Rough sea.")
@@ -108,7 +108,7 @@ def test_authors_change_and_delete_their_own(visitor: Visitor) -> None:
 
 
 def test_nobody_else_may(visitor: Visitor, stranger: Visitor, book: Guestbook) -> None:
-    """E1: another browser sees no links, and is refused with 403."""
+    """Another browser sees no links, and is refused with 403."""
     entry = visitor.sign()
     assert f"/entries/{entry}/edit" not in stranger.get("/").text
     assert stranger.get(f"/entries/{entry}/edit").status_code == 403
@@ -120,7 +120,7 @@ def test_nobody_else_may(visitor: Visitor, stranger: Visitor, book: Guestbook) -
 
 
 def test_a_wrong_change_keeps_the_entry(visitor: Visitor) -> None:
-    """D1: the edit form comes back with the reason."""
+    """The edit form comes back with the reason."""
     entry = visitor.sign()
     answer = visitor.post(f"/entries/{entry}/edit", name="", message="x")
     assert answer.status_code == 422
@@ -129,7 +129,7 @@ def test_a_wrong_change_keeps_the_entry(visitor: Visitor) -> None:
 
 
 def test_paging(visitor: Visitor, book: Guestbook) -> None:
-    """B3: ten entries a page, newest first, with links in both directions that keep the search."""
+    """Ten entries a page, newest first, with links in both directions that keep the search."""
     for number in range(25):
         book.add(name="Ada", message=f"Wave {number}.", mood="", colour="foam", author="x")
     first, second = visitor.get("/").text, visitor.get("/?page=2&q=wave").text
@@ -158,7 +158,7 @@ def test_paging(visitor: Visitor, book: Guestbook) -> None:
     ],
 )
 def test_searching(visitor: Visitor, query: str, found: int) -> None:
-    """C1: letters in either case, in any script; SQL's wildcards are plain characters."""
+    """Letters in either case, in any script; SQL's wildcards are plain characters."""
     visitor.sign("Ada", "Calm sea, 50% clouds.")
     visitor.sign("Ada", "Bel été.")
     page = visitor.get("/", query_string={"q": query}).text
@@ -168,14 +168,14 @@ def test_searching(visitor: Visitor, query: str, found: int) -> None:
 
 @pytest.mark.parametrize("path", ["/nowhere", "/entries/1", "/entries/" + "9" * 30, "/static/no"])
 def test_what_is_not_there_gets_our_page(visitor: Visitor, path: str) -> None:
-    """D3: 404 in the look of the site."""
+    """404 in the look of the site."""
     answer = visitor.get(path)
     assert answer.status_code == 404
     assert "Lost at sea" in answer.text
 
 
 def test_a_wrong_method_says_which_are_right(visitor: Visitor) -> None:
-    """B1 D3: 405 keeps its ``Allow`` header on our page."""
+    """405 keeps its ``Allow`` header on our page."""
     answer = visitor.client.delete("/")
     assert answer.status_code == 405
     assert {"GET", "POST"} <= set(answer.headers["Allow"].replace(" ", "").split(","))
@@ -183,7 +183,7 @@ def test_a_wrong_method_says_which_are_right(visitor: Visitor) -> None:
 
 
 def test_a_bug_gets_a_calm_page(app: App, visitor: Visitor, caplog: Any) -> None:
-    """D3: an unforeseen error is a 500 in our look, without its details; the log has them."""
+    """An unforeseen error is a 500 in our look, without its details; the log has them."""
     app.testing = False
     app.view_functions["pages.index"] = _broken
     answer = visitor.get("/")
@@ -198,13 +198,13 @@ def _broken() -> str:
 
 
 def test_an_enormous_entry_is_refused(visitor: Visitor) -> None:
-    """C3: a body over 64 KiB is 413."""
+    """A body over 64 KiB is 413."""
     answer = visitor.client.post("/", data={"message": "x" * 70_000})
     assert answer.status_code == 413
 
 
 def test_pages_say_what_a_browser_may_do(visitor: Visitor) -> None:
-    """H3: a strict content policy on every answer, errors included; nothing from elsewhere."""
+    """A strict content policy on every answer, errors included; nothing from elsewhere."""
     for path in ("/", "/nowhere", "/api/entries"):
         answer = visitor.get(path)
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
@@ -216,7 +216,7 @@ def test_pages_say_what_a_browser_may_do(visitor: Visitor) -> None:
 
 
 def test_visitors_stay_known_after_a_restart(app: App, visitor: Visitor, book: Guestbook) -> None:
-    """E1: the key that signs the session is kept with the entries."""
+    """The key that signs the session is kept with the entries."""
     entry = visitor.sign()
     cookie = visitor.client.get_cookie("guestbook")
     assert cookie
@@ -228,6 +228,6 @@ def test_visitors_stay_known_after_a_restart(app: App, visitor: Visitor, book: G
 
 
 def test_head_and_options(visitor: Visitor) -> None:
-    """B1: answered without a view of their own."""
+    """Answered without a view of their own."""
     assert visitor.client.head("/").text == ""
     assert "GET" in visitor.client.options("/").headers["Allow"]

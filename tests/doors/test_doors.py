@@ -1,4 +1,4 @@
-"""A9, D1, L1: an application answers alike from every door.
+"""An application answers alike from every door.
 
 The native server, gunicorn (WSGI), uvicorn, hypercorn and granian (ASGI) on real sockets, and
 both test clients. Each answer is compared with what the case says, and, but for what is the
@@ -17,7 +17,7 @@ from doors_client import Ask, Browser, ClientDoor, Door, SocketDoor
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-def test_a9_every_door_answers_alike(door: Door, case: Case) -> None:
+def test_every_door_answers_alike(door: Door, case: Case) -> None:
     if case.wire_only and not isinstance(door, SocketDoor):
         pytest.skip("a test client makes no HTTP")
     said = door.ask(case.ask)
@@ -41,7 +41,7 @@ def test_a9_every_door_answers_alike(door: Door, case: Case) -> None:
 # -- over several requests -------------------------------------------------------------------------
 
 
-def test_d4_cookies_are_set_read_and_deleted(door: Door) -> None:
+def test_cookies_are_set_read_and_deleted(door: Door) -> None:
     browser = Browser(door)
     said = browser.get("/cookies/set")
     plain, full = (said.get("Set-Cookie") or "").split(" | ")
@@ -53,7 +53,7 @@ def test_d4_cookies_are_set_read_and_deleted(door: Door) -> None:
     assert json.loads(browser.get("/cookies").body) == {"full": "two words; é"}
 
 
-def test_e1_the_session_goes_from_request_to_request(door: Door) -> None:
+def test_the_session_goes_from_request_to_request(door: Door) -> None:
     browser = Browser(door)
     assert json.loads(browser.get("/session").body) == {"words": None}
     assert browser.cookies == {}
@@ -68,21 +68,21 @@ def test_e1_the_session_goes_from_request_to_request(door: Door) -> None:
     assert browser.cookies == {}
 
 
-def test_e1_a_session_of_one_door_is_good_at_another(door: Door) -> None:
+def test_a_session_of_one_door_is_good_at_another(door: Door) -> None:
     browser = Browser(door)
     browser.get("/session/add/moved")
     browser.door = ClientDoor(app)
     assert json.loads(browser.get("/session").body)["words"] == ["moved"]
 
 
-def test_e1_a_forged_session_is_none(door: Door) -> None:
+def test_a_forged_session_is_none(door: Door) -> None:
     browser = Browser(door)
     browser.get("/session/add/one")
     browser.cookies["session"] = browser.cookies["session"][:-3] + "abc"
     assert json.loads(browser.get("/session").body)["words"] is None
 
 
-def test_e4_a_message_is_flashed_once(door: Door) -> None:
+def test_a_message_is_flashed_once(door: Door) -> None:
     browser = Browser(door)
     browser.get("/flash")
     messages = [["message", "one"], ["error", "two"]]
@@ -90,7 +90,7 @@ def test_e4_a_message_is_flashed_once(door: Door) -> None:
     assert json.loads(browser.get("/flashed").body) == []
 
 
-def test_d2_a_file_that_has_not_changed_is_not_sent(door: Door) -> None:
+def test_a_file_that_has_not_changed_is_not_sent(door: Door) -> None:
     first = door.ask(Ask("/static/note.txt"))
     etag = first.get("ETag")
     changed = first.get("Last-Modified")
@@ -108,7 +108,7 @@ def test_d2_a_file_that_has_not_changed_is_not_sent(door: Door) -> None:
     assert door.ask(Ask("/static/note.txt", headers=ranged)).status == 206
 
 
-def test_f1_teardown_runs_once_for_every_request(door: Door) -> None:
+def test_teardown_runs_once_for_every_request(door: Door) -> None:
     door.ask(Ask("/mixed/ended"))
     for path in ("view?user=a", "view-async?user=b", "view?stop", "fails?user=c"):
         door.ask(Ask(f"/mixed/{path}"))
@@ -127,7 +127,7 @@ def test_f1_teardown_runs_once_for_every_request(door: Door) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-def test_a9_middleware_is_around_every_door(open_door: Callable[[str], Door], case: Case) -> None:
+def test_middleware_is_around_every_door(open_door: Callable[[str], Door], case: Case) -> None:
     """``app.wsgi_app = Middleware(app.wsgi_app)`` holds for ASGI and the native server too."""
     if case.wire_only:
         pytest.skip("compared with the test client, which makes no HTTP")
@@ -140,7 +140,7 @@ def test_a9_middleware_is_around_every_door(open_door: Callable[[str], Door], ca
     assert said.essence() == expected
 
 
-def test_a9_middleware_changes_what_the_application_sees(
+def test_middleware_changes_what_the_application_sees(
     open_door: Callable[[str], Door],
 ) -> None:
     said = open_door("wrapped").ask(Ask("/echo", headers={"X-Named": "by client"}))
@@ -156,7 +156,7 @@ CHANGED = [
 
 
 @pytest.mark.parametrize("case", CHANGED, ids=lambda case: case.name.replace(" ", "-"))
-def test_d1_a_subclass_has_its_own_stages(open_door: Callable[[str], Door], case: Case) -> None:
+def test_a_subclass_has_its_own_stages(open_door: Callable[[str], Door], case: Case) -> None:
     """`response_class`, `make_response` and `process_response` of the program's own."""
     said = open_door("changed").ask(case.ask)
     assert said.status == case.status
@@ -165,7 +165,7 @@ def test_d1_a_subclass_has_its_own_stages(open_door: Callable[[str], Door], case
     assert said.essence() == ClientDoor(changed).ask(case.ask).essence()
 
 
-def test_d1_a_subclass_has_its_own_return_values(open_door: Callable[[str], Door]) -> None:
+def test_a_subclass_has_its_own_return_values(open_door: Callable[[str], Door]) -> None:
     said = open_door("changed").ask(Ask("/set"))
     assert json.loads(said.body) == {"set": [1, 2, 3]}
     text = open_door("changed").ask(Ask("/returns/text"))
@@ -173,7 +173,7 @@ def test_d1_a_subclass_has_its_own_return_values(open_door: Callable[[str], Door
     assert text.get("X-Class") == "Plain"
 
 
-def test_d1_a_class_of_the_program_has_absolute_locations(door: Door) -> None:
+def test_a_class_of_the_program_has_absolute_locations(door: Door) -> None:
     """`autocorrect_location_header`, an attribute of Werkzeug's class."""
     said = door.ask(Ask("/absolute"))
     location = said.get("Location")

@@ -1,4 +1,4 @@
-"""L5: the import finder, on small packages of its own: `old` is served by `new`."""
+"""The import finder, on small packages of its own: `old` is served by `new`."""
 
 from __future__ import annotations
 

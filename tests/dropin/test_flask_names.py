@@ -1,4 +1,4 @@
-"""L5: names that Flask removed are still there, warn once, and do what they did."""
+"""Names that Flask removed are still there, warn once, and do what they did."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_total_seconds() -> None:
 
 
 def test_before_first_request_is_a_real_method() -> None:
-    """F1: the classic once-hook; Flask removed it in 2.3, Waterspout keeps it without a warning."""
+    """The classic once-hook; Flask removed it in 2.3, Waterspout keeps it without a warning."""
     app = flask.Flask(__name__)
     blueprint = flask.Blueprint("b", __name__)
     calls = []

@@ -1,4 +1,4 @@
-"""L5: Flask's own tests on the drop-in: at least 97 % pass, the others have a reason each."""
+"""Flask's own tests on the drop-in: at least 97 % pass, the others have a reason each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SCRIPT = SOURCE.parent / "scripts" / "flask_suite.py"
 
 
 @pytest.mark.timeout(120)  # two runs of the suite take ten seconds, the first download some more
-def test_l5_flasks_own_tests(run_python: RunPython) -> None:
+def test_flasks_own_tests(run_python: RunPython) -> None:
     """The script downloads Flask's tests once, into the user's cache, and compares."""
     result = run_python(str(SCRIPT))
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""L5: `waterspout.dropin.install` and its companions, each in a fresh process."""
+"""`waterspout.dropin.install` and its companions, each in a fresh process."""
 
 from __future__ import annotations
 

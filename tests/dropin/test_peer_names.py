@@ -1,4 +1,4 @@
-"""L5: our modules have every name that the peers' modules have, what these only import included.
+"""Our modules have every name that the peers' modules have, what these only import included.
 
 The peers' names are asked for in a process without the drop-in, ours in one with it.
 """
@@ -105,7 +105,7 @@ LEFT_OUT = {
 
 
 @pytest.mark.parametrize("package", ["flask", "werkzeug", "tornado"])
-def test_l5_every_name_of_the_peers_modules(
+def test_every_name_of_the_peers_modules(
     run_python: RunPython, package: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """`dir()` of each module of the installed package, against what the drop-in answers."""

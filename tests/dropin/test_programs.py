@@ -1,4 +1,4 @@
-"""L5: unmodified Flask programs with unmodified extensions, and their tests, on Waterspout.
+"""Unmodified Flask programs with unmodified extensions, and their tests, on Waterspout.
 
 The programs and their checks are in `programs/`. They know nothing of Waterspout: the same files
 pass on real Flask, which the first test makes sure of.
@@ -40,8 +40,8 @@ def test_checks_hold_on_real_flask(run_python: RunPython) -> None:
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
-def test_l5_program_with_extension(run_python: RunPython, extension: str) -> None:
-    """L5: the extension works as on Flask."""
+def test_program_with_extension(run_python: RunPython, extension: str) -> None:
+    """The extension works as on Flask."""
     result = check(run_python, "waterspout", f"check_{extension}.py")
     assert result.returncode == 0, result.stdout
 
@@ -56,7 +56,7 @@ def test_what_follows_requests_does_not_mix_them(
     assert result.returncode == 0, result.stdout
 
 
-def test_l5_flask_script_with_flask_migrate(run_python: RunPython, tmp_path: Path) -> None:
+def test_flask_script_with_flask_migrate(run_python: RunPython, tmp_path: Path) -> None:
     """`python manage.py db …`, as Flask-Migrate had it until 3.0, over the installed one."""
     database = f"sqlite:///{tmp_path}/things.sqlite3"
 

@@ -1,4 +1,4 @@
-"""L5: a program that `python -m waterspout.dropin program.py` runs finds what Python gives it."""
+"""A program that `python -m waterspout.dropin program.py` runs finds what Python gives it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ main()
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="there is no loop before one runs")
 @pytest.mark.parametrize("launcher", [[], ["-m", "waterspout.dropin"]], ids=["python", "drop-in"])
-def test_l5_a_program_is_run_as_python_runs_it(
+def test_a_program_is_run_as_python_runs_it(
     launcher: list[str], run_python: RunPython, tmp_path: Path
 ) -> None:
     """Its path is absolute however it was named, its arguments are its own, and a coroutine may be

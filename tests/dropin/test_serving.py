@@ -1,4 +1,4 @@
-"""L5: unmodified programs over the real server, however they are started, asked by http.client."""
+"""Unmodified programs over the real server, however they are started, asked by http.client."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def arguments_for(way: str, program: str, port: int) -> list[str]:
         ("run_simple()", "direct_program"),
     ],
 )
-def test_l5_program_is_served_by_waterspout(
+def test_program_is_served_by_waterspout(
     tmp_path: Path, reserve: Callable[[], int], way: str, program: str
 ) -> None:
     """Whatever starts the program, our server answers."""
@@ -107,7 +107,7 @@ def test_l5_program_is_served_by_waterspout(
             assert ask(connection, "GET", "/other/").text == "the other application"
 
 
-def test_l5_login_over_the_server(tmp_path: Path, reserve: Callable[[], int]) -> None:
+def test_login_over_the_server(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """Flask-Login's cookies and redirects, request by request over one connection."""
     port = reserve()
     arguments = arguments_for("waterspout run --dropin", "login_program", port)

@@ -1,4 +1,4 @@
-"""L5: WebSockets of flask-sock and Flask-SocketIO on our server, asked by their real clients."""
+"""WebSockets of flask-sock and Flask-SocketIO on our server, asked by their real clients."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def body(connection: http.client.HTTPConnection, path: str, **headers: str) -> s
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_l5_flask_sock(
+def test_flask_sock(
     tmp_path: Path, reserve: Callable[[], int], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Messages of any size both ways; the function ends when its client closes, or has gone; a
@@ -67,7 +67,7 @@ def test_l5_flask_sock(
         assert body(connection, "/plain") == "None False"
 
 
-def test_l5_flask_sock_over_tls(tmp_path: Path, reserve: Callable[[], int]) -> None:
+def test_flask_sock_over_tls(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """The program speaks plainly: TLS is the server's."""
     port = reserve()
     arguments = [*arguments_for("app.run", "sock_program", port), "adhoc"]
@@ -83,7 +83,7 @@ def test_l5_flask_sock_over_tls(tmp_path: Path, reserve: Callable[[], int]) -> N
         client.close()
 
 
-def test_l5_stop_with_an_open_websocket(
+def test_stop_with_an_open_websocket(
     tmp_path: Path, reserve: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The function hears of the end, and the process does not wait for a client that stays."""
@@ -97,7 +97,7 @@ def test_l5_stop_with_an_open_websocket(
     client.shutdown()  # `serving` has ended the process, and would not wait an hour
 
 
-def test_l5_socketio(tmp_path: Path, reserve: Callable[[], int]) -> None:
+def test_socketio(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """Events, rooms and answers, over a WebSocket from the start, over polling, and over polling
     with the upgrade."""
     port = reserve()

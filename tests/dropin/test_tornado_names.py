@@ -1,4 +1,4 @@
-"""L5: which `tornado` modules are ours, which are Tornado's, and that they share their classes."""
+"""Which `tornado` modules are ours, which are Tornado's, and that they share their classes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def succeeds(run_python: RunPython) -> Script:
     return succeeds
 
 
-def test_l5_ours(succeeds: Script) -> None:
+def test_ours(succeeds: Script) -> None:
     """One module object under both names, whichever is imported first."""
     succeeds(
         INSTALL
@@ -53,7 +53,7 @@ for number, name in enumerate({OURS!r}):
     )
 
 
-def test_l5_theirs(succeeds: Script) -> None:
+def test_theirs(succeeds: Script) -> None:
     """Tornado's modules are what our own code uses too."""
     succeeds(
         INSTALL
@@ -68,7 +68,7 @@ assert waterspout.tornado.testing.IOLoop is import_module("tornado.ioloop").IOLo
     )
 
 
-def test_l5_everything_else_is_tornados(succeeds: Script) -> None:
+def test_everything_else_is_tornados(succeeds: Script) -> None:
     """And uses our classes by the names it knows."""
     succeeds(
         INSTALL
@@ -85,14 +85,14 @@ assert queues.__name__ == "tornado.queues"
     )
 
 
-def test_l5_the_distribution_is_untouched(succeeds: Script) -> None:
+def test_the_distribution_is_untouched(succeeds: Script) -> None:
     """Programs ask for its version."""
     printed = succeeds(INSTALL + "import tornado, importlib.metadata as m\n"
                        "print(tornado.version, m.version('tornado'))")  # fmt: skip
     assert printed.split() == [version("tornado")] * 2
 
 
-def test_l5_without_tornado_all_of_it_is_ours(succeeds: Script) -> None:
+def test_without_tornado_all_of_it_is_ours(succeeds: Script) -> None:
     """`tornado` itself, and the modules that are Tornado's where it is installed."""
     succeeds(
         HIDE_TORNADO
@@ -112,7 +112,7 @@ else:
     )
 
 
-def test_l5_too_late(run_python: RunPython) -> None:
+def test_too_late(run_python: RunPython) -> None:
     """The classes of the real `tornado.web` cannot be exchanged any more; its package can stay."""
     result = run_python("-c", "import tornado.web\n" + INSTALL)
     assert result.returncode == 1
@@ -120,7 +120,7 @@ def test_l5_too_late(run_python: RunPython) -> None:
     assert run_python("-c", "import tornado\n" + INSTALL).returncode == 0
 
 
-def test_l5_uninstall(succeeds: Script) -> None:
+def test_uninstall(succeeds: Script) -> None:
     """Afterwards `tornado.web` is Tornado's."""
     succeeds(
         INSTALL
@@ -134,7 +134,7 @@ assert tornado.ioloop.__name__ == "tornado.ioloop"
     )
 
 
-def test_l5_every_attribute_can_be_read(succeeds: Script) -> None:
+def test_every_attribute_can_be_read(succeeds: Script) -> None:
     """freezegun and hiro read all attributes of all modules."""
     succeeds(
         INSTALL
@@ -148,7 +148,7 @@ for module in list(sys.modules.values()):
     )
 
 
-def test_l5_a_test_case_of_tornados_names(run_python: RunPython) -> None:
+def test_a_test_case_of_tornados_names(run_python: RunPython) -> None:
     """`tornado.testing` is ours, its client is Tornado's, its loop too."""
     script = (
         INSTALL

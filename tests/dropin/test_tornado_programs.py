@@ -1,4 +1,4 @@
-"""L5: unmodified Tornado programs over the real server, however they are started."""
+"""Unmodified Tornado programs over the real server, however they are started."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def arguments_for(way: str, port: int) -> list[str]:
         "install()",
     ],
 )
-def test_l5_a_tornado_program(way: str, tmp_path: Path, reserve: Callable[[], int]) -> None:
+def test_a_tornado_program(way: str, tmp_path: Path, reserve: Callable[[], int]) -> None:
     """Its handlers are ours; its coroutines, locks and HTTP client are Tornado's, on one loop."""
     port = reserve()
     with serving(tmp_path, port, *arguments_for(way, port)) as connection:
@@ -48,7 +48,7 @@ def test_l5_a_tornado_program(way: str, tmp_path: Path, reserve: Callable[[], in
             assert relayed.text.endswith("at relay")  # type: ignore[attr-defined]
 
 
-def test_l5_a_program_that_stops_its_loop(tmp_path: Path, reserve: Callable[[], int]) -> None:
+def test_a_program_that_stops_its_loop(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """It ends as it does on Tornado, without a word about what was left."""
     port = reserve()
     arguments = arguments_for("python -m waterspout.dropin", port)
@@ -64,7 +64,7 @@ def test_l5_a_program_that_stops_its_loop(tmp_path: Path, reserve: Callable[[], 
     assert "was destroyed" not in said
 
 
-def test_l5_asyncio_run(tmp_path: Path, reserve: Callable[[], int]) -> None:
+def test_asyncio_run(tmp_path: Path, reserve: Callable[[], int]) -> None:
     """A program that never names `IOLoop`."""
     port = reserve()
     program = str(PROGRAMS / "asyncio_program.py")

@@ -1,4 +1,4 @@
-"""L5: names that Werkzeug, Jinja and itsdangerous removed are there in drop-in mode, warn, and do
+"""Names that Werkzeug, Jinja and itsdangerous removed are there in drop-in mode, warn, and do
 what they did."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Views as classes: methods, decorators, instances, inheritance, async (B5)."""
+"""Views as classes: methods, decorators, instances, inheritance, async."""
 
 from __future__ import annotations
 

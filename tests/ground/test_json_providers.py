@@ -1,4 +1,4 @@
-"""JSON output and input: Flask's bytes, the modern provider's, and what both refuse (D1, C3)."""
+"""JSON output and input: Flask's bytes, the modern provider's, and what both refuse."""
 
 from __future__ import annotations
 
@@ -301,7 +301,7 @@ def test_nan_by_the_documented_rule_d1(compat: Flask, modern: App) -> None:
     ids=lambda body: body[:8],
 )
 def test_bad_json_is_a_value_error_c3(provider: JSONProvider, body: bytes) -> None:
-    """Hostile B14: nothing but `ValueError`, from which the request makes 400."""
+    """Hostile nothing but `ValueError`, from which the request makes 400."""
     with pytest.raises(ValueError):
         provider.loads(body)
     with pytest.raises(ValueError):

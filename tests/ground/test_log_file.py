@@ -1,4 +1,4 @@
-"""`app.logger`: Flask's handlers and texts, and the log file by configuration (I6)."""
+"""`app.logger`: Flask's handlers and texts, and the log file by configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session in a signed cookie: Flask's format both ways, its attributes, caching, size (E1)."""
+"""The session in a signed cookie: Flask's format both ways, its attributes, caching, size."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_set_cookie_lines_are_flasks_e1() -> None:
 
 
 def test_modern_preset_sets_samesite_and_keeps_caches_away_e1() -> None:
-    """Hostile R08: no shared caching of an answer with the cookie."""
+    """Hostile no shared caching of an answer with the cookie."""
     modern, compat = make(App("shop")), make(Flask("shop"))
     answer = modern.test_client().get("/add/x")
     assert "SameSite=Lax" in cookie(answer)
@@ -224,7 +224,7 @@ def test_permanent_sessions_end_after_the_lifetime_e1(app: Any) -> None:
 
 
 def test_key_rotation_e1(app: Any) -> None:
-    """Hostile K05. Changes of the settings are noticed by the serializer that is kept."""
+    """Changes of the settings are noticed by the serializer that is kept."""
     client = app.test_client()
     client.get("/add/x")
     app.secret_key = "unknown"
@@ -273,7 +273,7 @@ def test_without_a_secret_key_writing_explains_e1(app: Any) -> None:
 
 
 def test_a_session_above_the_browsers_limit_e1() -> None:
-    """Hostile S03: refused by default, sent with a warning in the compat preset."""
+    """Hostile refused by default, sent with a warning in the compat preset."""
 
     def big(app: Any) -> Any:
         @app.get("/big")

@@ -1,4 +1,4 @@
-"""Settings: the table, the presets, and the ways to fill `app.config` (A2)."""
+"""Settings: the table, the presets, and the ways to fill `app.config`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tagged JSON, the session's format: lossless, extensible, and Flask's byte for byte (E1)."""
+"""Tagged JSON, the session's format: lossless, extensible, and Flask's byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and answers on one connection: order, bodies nobody wants, half-closes (F12–F38)."""
+"""Requests and answers on one connection: order, bodies nobody wants, half-closes."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def site(serve: Any, app: App) -> Any:
 # -- order and queues --------------------------------------------------------------------------
 
 
-def test_f30_answers_come_in_the_order_of_requests(
+def test_answers_come_in_the_order_of_requests(
     site: Any, seen: Seen, gate: threading.Event
 ) -> None:
-    """F30: a slow one first, a quick one behind it (CVE-2023-46137)."""
+    """A slow one first, a quick one behind it (CVE-2023-46137)."""
     wire = site.connect()
     wire.send(head(target=b"/held") + GOOD + head(target=b"/nowhere"))
     assert seen.wait_for("held")
@@ -112,10 +112,10 @@ def test_f30_answers_come_in_the_order_of_requests(
     assert answers[1].body == b"quick"
 
 
-def test_f31_a_pipelining_flood_is_read_no_further_than_the_queue(
+def test_a_pipelining_flood_is_read_no_further_than_the_queue(
     site: Any, seen: Seen, gate: threading.Event
 ) -> None:
-    """F31: the rest stays with the sender (CVE-2026-54273); all of it is answered afterwards."""
+    """The rest stays with the sender (CVE-2026-54273); all of it is answered afterwards."""
     wire = site.connect()
     count = 5_000
     wire.send(head(target=b"/held"))
@@ -137,10 +137,10 @@ def test_f31_a_pipelining_flood_is_read_no_further_than_the_queue(
 
 
 @pytest.mark.parametrize("target", [b"/nowhere", b"/quick", b"/inline"])
-def test_f31_a_long_queue_is_worked_off_without_depth(
+def test_a_long_queue_is_worked_off_without_depth(
     serve: Any, seen: Seen, gate: threading.Event, target: bytes
 ) -> None:
-    """F31: thousands of requests that are answered at once do not nest."""
+    """Thousands of requests that are answered at once do not nest."""
     app = App("deep")
 
     @app.get("/held")
@@ -166,8 +166,8 @@ def test_f31_a_long_queue_is_worked_off_without_depth(
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_f30_a_large_body_does_not_lose_its_place(site: Any, chunked: bool) -> None:
-    """F30: its last piece goes to the disk while the next requests are there already."""
+def test_a_large_body_does_not_lose_its_place(site: Any, chunked: bool) -> None:
+    """Its last piece goes to the disk while the next requests are there already."""
     wire = site.connect()
     size = 900_000
     body = b"x" * size
@@ -184,8 +184,8 @@ def test_f30_a_large_body_does_not_lose_its_place(site: Any, chunked: bool) -> N
             assert wire.read_answer().body == b"quick"
 
 
-def test_f12_tiny_chunks_take_linear_time_and_others_are_served(site: Any) -> None:
-    """F12: 20 000 chunks of one byte, and a visitor meanwhile (CVE-2025-69229)."""
+def test_tiny_chunks_take_linear_time_and_others_are_served(site: Any) -> None:
+    """20 000 chunks of one byte, and a visitor meanwhile (CVE-2025-69229)."""
     wire = site.connect()
     fields = b"Transfer-Encoding: chunked\r\n"
     wire.send(head(fields, method=b"POST", target=b"/body") + b"1\r\nx\r\n" * 10_000)
@@ -204,16 +204,16 @@ def test_f12_tiny_chunks_take_linear_time_and_others_are_served(site: Any) -> No
         b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
     ],
 )
-def test_f14_a_body_cut_short_is_no_body(site: Any, seen: Seen, half: bytes) -> None:
-    """F14: FIN inside a body: the view of a buffered route is never called."""
+def test_a_body_cut_short_is_no_body(site: Any, seen: Seen, half: bytes) -> None:
+    """FIN inside a body: the view of a buffered route is never called."""
     wire = site.connect()
     wire.send(b"POST /body HTTP/1.1\r\nHost: a\r\n" + half).finish()
     assert b" 200 " not in wire.read_to_end()
     assert seen.paths == []
 
 
-def test_f14_a_streaming_view_is_told(site: Any, seen: Seen) -> None:
-    """F14: and one that streams gets an error, not the end of the body."""
+def test_a_streaming_view_is_told(site: Any, seen: Seen) -> None:
+    """And one that streams gets an error, not the end of the body."""
     wire = site.connect()
     wire.send(b"POST /tells HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello")
     assert seen.wait_for("reading")
@@ -224,27 +224,25 @@ def test_f14_a_streaming_view_is_told(site: Any, seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("fields", [b"Connection: close\r\n", b"connection: x, Close\r\n"])
-def test_f33_nothing_is_served_after_a_request_that_closes(
+def test_nothing_is_served_after_a_request_that_closes(
     site: Any, seen: Seen, fields: bytes
 ) -> None:
-    """F33: what follows `Connection: close` is not a request any more."""
+    """What follows `Connection: close` is not a request any more."""
     wire = site.connect()
     wire.send(head(fields, target=b"/quick") + CANARY)
     assert [answer.status for answer in wire.read_answers()] in ([200], [200, 400])
     assert seen.paths == ["/quick"]
 
 
-def test_f33_http_1_0_closes(site: Any, seen: Seen) -> None:
+def test_http_1_0_closes(site: Any, seen: Seen) -> None:
     wire = site.connect()
     wire.send(head(target=b"/quick", version=b"HTTP/1.0") + CANARY)
     assert [answer.status for answer in wire.read_answers()] in ([200], [200, 400])
     assert seen.paths == ["/quick"]
 
 
-def test_f38_a_half_closed_client_gets_its_answer(
-    site: Any, seen: Seen, gate: threading.Event
-) -> None:
-    """F38: `shutdown(SHUT_WR)` after a complete request is no disconnect."""
+def test_a_half_closed_client_gets_its_answer(site: Any, seen: Seen, gate: threading.Event) -> None:
+    """`shutdown(SHUT_WR)` after a complete request is no disconnect."""
     wire = site.connect()
     wire.send(head(target=b"/held")).finish()
     assert seen.wait_for("held")
@@ -257,7 +255,7 @@ def test_f38_a_half_closed_client_gets_its_answer(
     assert wire.read_to_end() == b""
 
 
-def test_f38_a_half_closed_client_gets_all_its_pipelined_answers(site: Any) -> None:
+def test_a_half_closed_client_gets_all_its_pipelined_answers(site: Any) -> None:
     wire = site.connect()
     wire.send(GOOD * 5 + head(target=b"/drip")).finish()
     assert [answer.status for answer in wire.read_answers()] == [200] * 6
@@ -267,8 +265,8 @@ def test_f38_a_half_closed_client_gets_all_its_pipelined_answers(site: Any) -> N
 
 
 @pytest.mark.parametrize("size", [100, 10 * MIB])
-def test_f34_a_body_nobody_reads_is_never_a_request(site: Any, seen: Seen, size: int) -> None:
-    """F34: the answer comes, the connection closes, and the body is not parsed (CL.0 class)."""
+def test_a_body_nobody_reads_is_never_a_request(site: Any, seen: Seen, size: int) -> None:
+    """The answer comes, the connection closes, and the body is not parsed (CL.0 class)."""
     wire = site.connect()
     fields = b"Content-Length: %d\r\n" % size
     body = (CANARY * (size // len(CANARY) + 1))[:size]
@@ -281,8 +279,8 @@ def test_f34_a_body_nobody_reads_is_never_a_request(site: Any, seen: Seen, size:
     assert seen.paths == ["/ignores"]
 
 
-def test_f34_the_answer_arrives_although_the_client_still_sends(site: Any) -> None:
-    """F34: within the limit of bytes thrown away there is no reset before the answer is read."""
+def test_the_answer_arrives_although_the_client_still_sends(site: Any) -> None:
+    """Within the limit of bytes thrown away there is no reset before the answer is read."""
     wire = site.connect()
     wire.send(head(b"Content-Length: 200000\r\n", method=b"POST", target=b"/ignores"))
     wire.send(b"x" * 200_000)
@@ -291,8 +289,8 @@ def test_f34_the_answer_arrives_although_the_client_still_sends(site: Any) -> No
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"POST"])
-def test_f36_the_body_of_any_method_is_consumed(site: Any, seen: Seen, method: bytes) -> None:
-    """F36: one answer for each request, whatever the method says about bodies."""
+def test_the_body_of_any_method_is_consumed(site: Any, seen: Seen, method: bytes) -> None:
+    """One answer for each request, whatever the method says about bodies."""
     wire = site.connect()
     fields = b"Content-Length: %d\r\n" % len(CANARY)
     wire.send(head(fields, method=method, target=b"/quick") + CANARY + GOOD)
@@ -301,15 +299,15 @@ def test_f36_the_body_of_any_method_is_consumed(site: Any, seen: Seen, method: b
     assert seen.paths == ["/quick", "/quick"]
 
 
-def test_f37_a_body_with_an_upgrade_reaches_the_view(site: Any) -> None:
-    """F37: uvicorn hands an empty body to the app here."""
+def test_a_body_with_an_upgrade_reaches_the_view(site: Any) -> None:
+    """Uvicorn hands an empty body to the app here."""
     wire = site.connect()
     fields = b"Connection: Upgrade\r\nUpgrade: foo\r\nContent-Length: 5\r\n"
     wire.send(head(fields, method=b"POST", target=b"/body") + b"hello")
     assert wire.read_answer().body == b"hello"
 
 
-def test_f37_a_refused_websocket_leaves_the_framing_alone(site: Any, seen: Seen) -> None:
+def test_a_refused_websocket_leaves_the_framing_alone(site: Any, seen: Seen) -> None:
     wire = site.connect()
     fields = (
         b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -335,8 +333,8 @@ def test_f35_100_comes_once_and_then_the_answer(site: Any, target: bytes) -> Non
     assert wire.read_answer().body == b"quick"
 
 
-def test_f35_no_100_for_a_body_the_view_does_not_read(site: Any) -> None:
-    """F35: on a route that streams, 100 is sent when the body is read first."""
+def test_no_100_for_a_body_the_view_does_not_read(site: Any) -> None:
+    """On a route that streams, 100 is sent when the body is read first."""
     wire = site.connect()
     wire.send(head(b"Expect: 100-continue\r\nContent-Length: 5\r\n", method=b"POST",
                    target=b"/ignores"))  # fmt: skip
@@ -347,8 +345,8 @@ def test_f35_no_100_for_a_body_the_view_does_not_read(site: Any) -> None:
 
 
 @pytest.mark.parametrize("target", [b"/small", b"/small-stream", b"/body", b"/nowhere"])
-def test_f35_no_100_above_the_limit(site: Any, seen: Seen, target: bytes) -> None:
-    """F35: 413 at once, before the body is read."""
+def test_no_100_above_the_limit(site: Any, seen: Seen, target: bytes) -> None:
+    """413 at once, before the body is read."""
     wire = site.connect()
     fields = b"Expect: 100-continue\r\nContent-Length: 2000000\r\n"
     wire.send(head(fields, method=b"POST", target=target))
@@ -368,7 +366,7 @@ def test_f35_1_0_knows_no_100(site: Any) -> None:
 def test_f35_100_waits_for_the_answers_before_it(
     site: Any, seen: Seen, gate: threading.Event
 ) -> None:
-    """F35: a pipelined request's 100 must not stand before an earlier answer."""
+    """A pipelined request's 100 must not stand before an earlier answer."""
     wire = site.connect()
     wire.send(head(target=b"/held"))
     wire.send(head(b"Expect: 100-continue\r\nContent-Length: 5\r\n", method=b"POST",
@@ -399,8 +397,8 @@ def test_a_declared_body_over_the_limit_is_refused_before_it_is_read(
 
 
 @pytest.mark.parametrize("target", [b"/small", b"/small-stream"])
-def test_b12_a_chunked_body_is_cut_at_the_limit(site: Any, seen: Seen, target: bytes) -> None:
-    """B12: no length was declared; the first byte above the limit ends it (CVE-2026-33034)."""
+def test_a_chunked_body_is_cut_at_the_limit(site: Any, seen: Seen, target: bytes) -> None:
+    """No length was declared; the first byte above the limit ends it (CVE-2026-33034)."""
     wire = site.connect()
     fields = b"Transfer-Encoding: chunked\r\n"
     wire.send(head(fields, method=b"POST", target=target) + b"5\r\nhello\r\n" * 2)
@@ -409,8 +407,8 @@ def test_b12_a_chunked_body_is_cut_at_the_limit(site: Any, seen: Seen, target: b
     assert "/canary" not in seen.paths
 
 
-def test_b12_nothing_in_the_same_segment_is_served_after_413(site: Any, seen: Seen) -> None:
-    """F32 for a refusal by the application: on a route without a view the answer is immediate."""
+def test_nothing_in_the_same_segment_is_served_after_413(site: Any, seen: Seen) -> None:
+    """For a refusal by the application: on a route without a view the answer is immediate."""
     site.server.app.config["MAX_CONTENT_LENGTH"] = 10
     wire = site.connect()
     fields = b"Transfer-Encoding: chunked\r\n"
@@ -424,8 +422,8 @@ def test_b12_nothing_in_the_same_segment_is_served_after_413(site: Any, seen: Se
     assert "/canary" not in seen.paths
 
 
-def test_f32_garbage_behind_a_refused_body_gets_no_second_answer(site: Any) -> None:
-    """F32: 413 is given at once, and the rest of the segment is no HTTP."""
+def test_garbage_behind_a_refused_body_gets_no_second_answer(site: Any) -> None:
+    """413 is given at once, and the rest of the segment is no HTTP."""
     site.server.app.config["MAX_CONTENT_LENGTH"] = 10
     for target in (b"/nowhere", b"/small", b"/small-stream"):
         wire = site.connect()
@@ -434,8 +432,8 @@ def test_f32_garbage_behind_a_refused_body_gets_no_second_answer(site: Any) -> N
         assert [answer.status for answer in wire.read_answers()] == [413]
 
 
-def test_x19_a_flood_of_unread_uploads_leaves_others_alone(site: Any) -> None:
-    """X19: senders of bodies that nobody reads; visitors are answered meanwhile."""
+def test_a_flood_of_unread_uploads_leaves_others_alone(site: Any) -> None:
+    """Senders of bodies that nobody reads; visitors are answered meanwhile."""
 
     def flood() -> None:
         for _ in range(100):

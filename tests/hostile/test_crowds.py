@@ -1,4 +1,4 @@
-"""Many at once (X15, X17, X18, X05): a server in a process of its own, its memory and its end."""
+"""Many at once: a server in a process of its own, its memory and its end."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def start(running: list[Process], folder: Path, **options: object) -> Process:
     return process
 
 
-def test_x17_ten_thousand_idle_connections(
+def test_ten_thousand_idle_connections(
     running: list[Process], tmp_path: Path, many_descriptors: None
 ) -> None:
-    """X17: each used once and kept; they cost little memory, and a visitor does not notice."""
+    """Each used once and kept; they cost little memory, and a visitor does not notice."""
     process = start(running, tmp_path, limits={"max_connections": IDLE + 100})
     before = process.resident()
     idle = []
@@ -74,10 +74,8 @@ def test_x17_ten_thousand_idle_connections(
             wire.sock.close()
 
 
-def test_x17_idle_connections_are_closed_at_the_limit(
-    running: list[Process], tmp_path: Path
-) -> None:
-    """X17: those that were used and those that never spoke, by the server's clock."""
+def test_idle_connections_are_closed_at_the_limit(running: list[Process], tmp_path: Path) -> None:
+    """Those that were used and those that never spoke, by the server's clock."""
     process = start(running, tmp_path, timeouts={"keep_alive": 1.0, "header": 1.0})
     idle = [Wire(process.address) for _ in range(200)]
     try:
@@ -92,10 +90,10 @@ def test_x17_idle_connections_are_closed_at_the_limit(
 
 
 @pytest.mark.parametrize("target", [b"/endless", b"/endless-def"])
-def test_x15_slow_readers_cost_no_more_than_their_buffers(
+def test_slow_readers_cost_no_more_than_their_buffers(
     running: list[Process], tmp_path: Path, target: bytes
 ) -> None:
-    """X15: answers of 100 MB to forty clients that do not read; others are served; cut in the
+    """Answers of 100 MB to forty clients that do not read; others are served; cut in the
     end."""
     process = start(running, tmp_path, timeouts={"write": 2.0})
     before = process.resident()
@@ -116,10 +114,10 @@ def test_x15_slow_readers_cost_no_more_than_their_buffers(
 
 
 @pytest.mark.parametrize("target", [b"/large", b"/large-def"])
-def test_x19_pipelined_answers_nobody_reads_are_not_made(
+def test_pipelined_answers_nobody_reads_are_not_made(
     running: list[Process], tmp_path: Path, target: bytes
 ) -> None:
-    """X19, F31: 3000 requests for 64 kB each, in one go, from a client that does not read."""
+    """3000 requests for 64 kB each, in one go, from a client that does not read."""
     process = start(running, tmp_path)
     before = process.resident()
     with Wire(process.address, receive_buffer=4096) as wire:
@@ -154,8 +152,8 @@ def test_uploads_to_a_slow_server_do_not_grow_it(running: list[Process], tmp_pat
             wire.sock.close()
 
 
-def test_x18_more_connections_than_descriptors(running: list[Process], tmp_path: Path) -> None:
-    """X18: accepting pauses instead of spinning, and goes on by itself."""
+def test_more_connections_than_descriptors(running: list[Process], tmp_path: Path) -> None:
+    """Accepting pauses instead of spinning, and goes on by itself."""
     limit = "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
     process = start(running, tmp_path, before=limit)
     flood = []
@@ -181,10 +179,8 @@ def test_x18_more_connections_than_descriptors(running: list[Process], tmp_path:
     assert "Traceback" not in process.log
 
 
-def test_x05_what_is_under_way_at_sigterm_is_finished(
-    running: list[Process], tmp_path: Path
-) -> None:
-    """X05: an upload, a stream and a thread, all accepted; nothing of them is lost."""
+def test_what_is_under_way_at_sigterm_is_finished(running: list[Process], tmp_path: Path) -> None:
+    """An upload, a stream and a thread, all accepted; nothing of them is lost."""
     process = start(running, tmp_path)
     upload, stream, thread = (Wire(process.address) for _ in range(3))
     with upload, stream, thread:

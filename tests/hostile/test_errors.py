@@ -1,4 +1,4 @@
-"""Errors of the program (X26, X27): one 500 and a traceback in the log; the framing stays."""
+"""Errors of the program: one 500 and a traceback in the log; the framing stays."""
 
 from __future__ import annotations
 
@@ -147,10 +147,10 @@ BEFORE_THE_ANSWER: dict[str, Break] = {
 
 @pytest.mark.parametrize("how", [boom, boom_async], ids=["def", "async"])
 @pytest.mark.parametrize("install", BEFORE_THE_ANSWER.values(), ids=BEFORE_THE_ANSWER.keys())
-def test_x26_an_error_before_the_answer_is_one_500(
+def test_an_error_before_the_answer_is_one_500(
     app: App, serve: Any, caplog: pytest.LogCaptureFixture, install: Break, how: Any
 ) -> None:
-    """X26: a traceback in the log, nothing of it on the page, and the connection goes on."""
+    """A traceback in the log, nothing of it on the page, and the connection goes on."""
     install(app, how)
     broken, fine = ask_twice(serve(app))
     assert broken.status == 500
@@ -161,10 +161,10 @@ def test_x26_an_error_before_the_answer_is_one_500(
 
 @pytest.mark.parametrize("how", [boom, boom_async], ids=["def", "async"])
 @pytest.mark.parametrize("hook", ["teardown_request", "teardown_appcontext"])
-def test_x26_an_error_in_a_teardown_costs_no_answer(
+def test_an_error_in_a_teardown_costs_no_answer(
     app: App, serve: Any, caplog: pytest.LogCaptureFixture, hook: str, how: Any
 ) -> None:
-    """X26: the answer was made already; the error is logged, the other teardowns run."""
+    """The answer was made already; the error is logged, the other teardowns run."""
     app.add_url_rule("/", "view", _good)
     getattr(app, hook)(how)
     broken, fine = ask_twice(serve(app))
@@ -174,10 +174,10 @@ def test_x26_an_error_in_a_teardown_costs_no_answer(
 
 
 @pytest.mark.parametrize("name", ["open_session", "save_session"])
-def test_x26_an_error_of_the_session_store(
+def test_an_error_of_the_session_store(
     app: App, serve: Any, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """X26, X08: a store that is down is a 500 for pages that use it, in bounded time."""
+    """A store that is down is a 500 for pages that use it, in bounded time."""
 
     class Broken(SecureCookieSessionInterface):
         pass
@@ -194,10 +194,10 @@ def test_x26_an_error_of_the_session_store(
     ("signal", "status"),
     [(request_started, 500), (request_finished, 500), (request_tearing_down, 200)],
 )
-def test_x26_an_error_in_a_signal_receiver(
+def test_an_error_in_a_signal_receiver(
     app: App, serve: Any, caplog: pytest.LogCaptureFixture, signal: Any, status: int
 ) -> None:
-    """X26: as an error of a hook at that point."""
+    """As an error of a hook at that point."""
     app.add_url_rule("/", "view", _good)
     with signal.connected_to(boom, app):
         broken, fine = ask_twice(serve(app))
@@ -207,10 +207,10 @@ def test_x26_an_error_in_a_signal_receiver(
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_x26_an_error_while_a_response_is_closed(
+def test_an_error_while_a_response_is_closed(
     app: App, serve: Any, caplog: pytest.LogCaptureFixture, asynchronous: bool
 ) -> None:
-    """X26: `call_on_close` runs after the answer was written."""
+    """`call_on_close` runs after the answer was written."""
 
     def view() -> Response:
         response = Response("good")
@@ -234,7 +234,7 @@ def test_x26_an_error_while_a_response_is_closed(
     + [("teardown", SystemExit), ("stream", SystemExit)],
 )  # fmt: skip
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_x26_what_is_no_exception_does_not_end_the_server(
+def test_what_is_no_exception_does_not_end_the_server(
     app: App, serve: Any, error: type[BaseException], asynchronous: bool, where: str
 ) -> None:
     """A view that says `sys.exit()`: that request fails, the process serves on."""
@@ -275,7 +275,7 @@ def test_x26_what_is_no_exception_does_not_end_the_server(
         assert other.read_answer().body == b"fine"
 
 
-def test_x26_a_view_that_ignores_its_time_limit_has_one_answer(app: App, serve: Any) -> None:
+def test_a_view_that_ignores_its_time_limit_has_one_answer(app: App, serve: Any) -> None:
     """504 was sent; what the view returns in the end is not sent behind it."""
     late = threading.Event()
 
@@ -312,11 +312,11 @@ def broken_stream(kind: str) -> Any:
 @pytest.mark.parametrize("length", [None, "100"])
 @pytest.mark.parametrize("kind", ["def-in-def", "async-in-def", "def-in-async", "async-in-async"])
 @pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"])
-def test_x27_an_error_in_a_stream_ends_it_short(
+def test_an_error_in_a_stream_ends_it_short(
     app: App, serve: Any, caplog: pytest.LogCaptureFixture, kind: str, length: str | None,
     version: bytes,
 ) -> None:  # fmt: skip
-    """X27: no last chunk, no second status line, no next answer; a traceback in the log."""
+    """No last chunk, no second status line, no next answer; a traceback in the log."""
 
     def view() -> Response:
         response = Response(broken_stream(kind))
@@ -342,10 +342,10 @@ def test_x27_an_error_in_a_stream_ends_it_short(
     assert other.read_answer().body == b"fine"
 
 
-def test_x27_an_error_before_the_first_piece(
+def test_an_error_before_the_first_piece(
     app: App, serve: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """X27: the head leaves with the first piece, so it is a 500 like any other."""
+    """The head leaves with the first piece, so it is a 500 like any other."""
 
     def view() -> Any:
         return (1 // 0 for _ in [0])
@@ -358,7 +358,7 @@ def test_x27_an_error_before_the_first_piece(
 
 
 @pytest.mark.parametrize("piece", [5, None, object()])
-def test_x27_a_piece_that_is_neither_text_nor_bytes(app: App, serve: Any, piece: Any) -> None:
+def test_a_piece_that_is_neither_text_nor_bytes(app: App, serve: Any, piece: Any) -> None:
     async def pieces() -> AsyncIterator[Any]:
         yield "first"
         yield piece
@@ -394,8 +394,8 @@ def test_an_error_in_a_converter_is_a_500(
     assert until(lambda: traceback_logged(caplog))
 
 
-def test_x20_the_date_is_of_now_after_a_silence(app: App, serve: Any) -> None:
-    """X20: the clock that stands still without connections is set when one comes."""
+def test_the_date_is_of_now_after_a_silence(app: App, serve: Any) -> None:
+    """The clock that stands still without connections is set when one comes."""
     import time
     from email.utils import parsedate_to_datetime
 

@@ -63,10 +63,10 @@ def held_clients(site: Site, seen: Seen, count: int) -> list[Wire]:
     return wires
 
 
-def test_x24_a_full_pool_refuses_and_the_loop_goes_on(
+def test_a_full_pool_refuses_and_the_loop_goes_on(
     serve: Any, app: App, seen: Seen, gate: threading.Event
 ) -> None:
-    """X24: 4 threads, 10 waiting, the rest gets 503 with Retry-After; `async def` is unaffected."""
+    """4 threads, 10 waiting, the rest gets 503 with Retry-After; `async def` is unaffected."""
     site = serve(app, threads=SMALL)
     wires = held_clients(site, seen, 40)
     refused: list[Answer] = []
@@ -93,10 +93,10 @@ def test_x24_a_full_pool_refuses_and_the_loop_goes_on(
     assert ask(site.address, "/held").body == b"held"
 
 
-def test_x24_a_hook_that_finds_no_thread_is_503_too(
+def test_a_hook_that_finds_no_thread_is_503_too(
     serve: Any, app: App, seen: Seen, gate: threading.Event
 ) -> None:
-    """X24: an `async def` view whose `def` hook would have to wait beyond the queue."""
+    """An `async def` view whose `def` hook would have to wait beyond the queue."""
     app.before_request(lambda: None)
     site = serve(app, threads={**SMALL, "queue": 4})
     held_clients(site, seen, 8)
@@ -106,10 +106,10 @@ def test_x24_a_hook_that_finds_no_thread_is_503_too(
     assert answer.field("Retry-After")
 
 
-def test_x24_what_began_is_ended_although_the_pool_is_full(
+def test_what_began_is_ended_although_the_pool_is_full(
     serve: Any, app: App, seen: Seen, gate: threading.Event
 ) -> None:
-    """X14 and X24 at once: a stream's client leaves while no thread is free for its end."""
+    """And X24 at once: a stream's client leaves while no thread is free for its end."""
 
     @app.teardown_request
     def over(error: BaseException | None) -> None:

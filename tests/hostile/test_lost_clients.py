@@ -1,4 +1,4 @@
-"""Clients that go away (X13, X14, X25): no task, file, thread or open generator stays behind."""
+"""Clients that go away: no task, file, thread or open generator stays behind."""
 
 from __future__ import annotations
 
@@ -153,10 +153,10 @@ class Left:
 @pytest.mark.parametrize("how", ["reset", "finish"])
 @pytest.mark.parametrize("size", [1000, 2 * MIB], ids=["memory", "disk"])
 @pytest.mark.parametrize("target", [b"/upload", b"/upload-def"])
-def test_x13_gone_in_the_middle_of_an_upload(
+def test_gone_in_the_middle_of_an_upload(
     site: Site, seen: Seen, caplog: pytest.LogCaptureFixture, target: bytes, size: int, how: str
 ) -> None:
-    """X13: half a body, then RST or FIN; the view never runs, the temporary file is gone."""
+    """Half a body, then RST or FIN; the view never runs, the temporary file is gone."""
     left = Left(site)
     teardowns = seen.count("teardown")
     for _ in range(100 if size < MIB else 20):
@@ -176,10 +176,8 @@ def test_x13_gone_in_the_middle_of_an_upload(
 
 @pytest.mark.parametrize("how", ["reset", "finish"])
 @pytest.mark.parametrize("target", [b"/stream-in", b"/stream-in-def"])
-def test_x13_a_view_that_reads_itself_is_told(
-    site: Site, seen: Seen, target: bytes, how: str
-) -> None:
-    """X13: every one of them, and its teardown runs."""
+def test_a_view_that_reads_itself_is_told(site: Site, seen: Seen, target: bytes, how: str) -> None:
+    """Every one of them, and its teardown runs."""
     left = Left(site)
     teardowns = seen.count("teardown")
     for _ in range(30):
@@ -209,8 +207,8 @@ def test_whole_uploads_leave_nothing_either(site: Site) -> None:
 
 
 @pytest.mark.parametrize("target", [b"/out", b"/out-silent", b"/out-def", b"/out-close"])
-def test_x14_gone_in_the_middle_of_a_stream(site: Site, seen: Seen, target: bytes) -> None:
-    """X14: the generator is closed, its `finally` runs, then the teardown."""
+def test_gone_in_the_middle_of_a_stream(site: Site, seen: Seen, target: bytes) -> None:
+    """The generator is closed, its `finally` runs, then the teardown."""
     left = Left(site)
     teardowns = seen.count("teardown")
     for _ in range(20):
@@ -227,8 +225,8 @@ def test_x14_gone_in_the_middle_of_a_stream(site: Site, seen: Seen, target: byte
 
 
 @pytest.mark.parametrize("target", [b"/out", b"/out-def"])
-def test_x14_gone_before_the_first_piece_was_read(site: Site, seen: Seen, target: bytes) -> None:
-    """X14: the request is sent, and the client is gone at once; whatever began is ended."""
+def test_gone_before_the_first_piece_was_read(site: Site, seen: Seen, target: bytes) -> None:
+    """The request is sent, and the client is gone at once; whatever began is ended."""
     left = Left(site)
     teardowns = seen.count("teardown")
     for _ in range(50):
@@ -241,7 +239,7 @@ def test_x14_gone_before_the_first_piece_was_read(site: Site, seen: Seen, target
     assert seen.count("teardown") - teardowns >= seen.count("closed")
 
 
-def test_x14_pipelined_requests_of_a_client_that_left(site: Site, seen: Seen) -> None:
+def test_pipelined_requests_of_a_client_that_left(site: Site, seen: Seen) -> None:
     """Those behind the stream never run, and nothing of them stays."""
     left = Left(site)
     wire = Wire(site.address)
@@ -261,8 +259,8 @@ STAGES = ["before", "view", "after", "stream", "teardown", "error"]
 
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
 @pytest.mark.parametrize("stage", STAGES)
-def test_x25_gone_while_a_stage_waits(serve: Any, method: bytes, stage: str) -> None:
-    """X25: the client leaves while this stage awaits: GET is cancelled, POST finishes; either way
+def test_gone_while_a_stage_waits(serve: Any, method: bytes, stage: str) -> None:
+    """The client leaves while this stage awaits: GET is cancelled, POST finishes; either way
     the teardown runs to its end, once, and the lock that the stage held is free."""
     app = App("cancelled")
     seen = Seen()

@@ -1,4 +1,4 @@
-"""Answers that would break apart on the wire, lead elsewhere, or say too much (R01–R08)."""
+"""Answers that would break apart on the wire, lead elsewhere, or say too much."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def plain_500(answer: Any) -> None:
 
 @pytest.mark.parametrize("how", ["headers", "late", "raw", "start_response"])
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_r01_a_bad_value_is_an_error_before_a_byte_is_sent(
+def test_a_bad_value_is_an_error_before_a_byte_is_sent(
     answer_of: Any, value: str, how: str
 ) -> None:
-    """R01: response splitting (CVE-2020-7695), by every way a field can be set."""
+    """Response splitting (CVE-2020-7695), by every way a field can be set."""
 
     def view() -> Any:
         response = Response("x")
@@ -87,11 +87,11 @@ def test_r01_a_bad_value_is_an_error_before_a_byte_is_sent(
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
-def test_r01_a_bad_name_is_an_error(answer_of: Any, name: str) -> None:
+def test_a_bad_name_is_an_error(answer_of: Any, name: str) -> None:
     plain_500(answer_of(lambda: ("x", {name: "y", "X-Meant": "z"})))
 
 
-def test_r01_what_latin_1_cannot_carry_splits_nothing(answer_of: Any) -> None:
+def test_what_latin_1_cannot_carry_splits_nothing(answer_of: Any) -> None:
     """U+010A and U+010D end in the bytes of LF and CR; a question mark is sent for each."""
     answer = answer_of(lambda: ("x", {"X-Meant": "a\u010d\u010aSet-Cookie: x=1"}))
     assert answer.status == 200
@@ -101,13 +101,13 @@ def test_r01_what_latin_1_cannot_carry_splits_nothing(answer_of: Any) -> None:
 
 @pytest.mark.parametrize("status", ["200 OK\r\nX-Meant: y", "200 OK\nX-Meant: y", "200 \x00",
                                     "2", "abc", "-20", "20\u0660 OK"])  # fmt: skip
-def test_r02_a_bad_status_is_an_error(answer_of: Any, status: str) -> None:
-    """R02: CVE-2025-67724."""
+def test_a_bad_status_is_an_error(answer_of: Any, status: str) -> None:
+    """CVE-2025-67724."""
     plain_500(answer_of(lambda: ("x", status)))
 
 
-def test_r02_markup_in_a_description_is_escaped(answer_of: Any) -> None:
-    """R02: Werkzeug's pages take descriptions as HTML; values of the request must not get there."""
+def test_markup_in_a_description_is_escaped(answer_of: Any) -> None:
+    """Werkzeug's pages take descriptions as HTML; values of the request must not get there."""
     answer = answer_of(lambda: abort(400), target="/?<script>")
     assert b"<script>" not in answer.body
 
@@ -137,8 +137,8 @@ COOKIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("options", COOKIES.values(), ids=COOKIES.keys())
-def test_r03_a_bad_cookie_is_refused_when_it_is_set(app: App, options: dict[str, Any]) -> None:
-    """R03, K03: no attribute can be smuggled in, and no prefix promised that does not hold."""
+def test_a_bad_cookie_is_refused_when_it_is_set(app: App, options: dict[str, Any]) -> None:
+    """No attribute can be smuggled in, and no prefix promised that does not hold."""
     response = Response("x")
     with app.app_context():
         try:
@@ -152,7 +152,7 @@ def test_r03_a_bad_cookie_is_refused_when_it_is_set(app: App, options: dict[str,
 
 
 @pytest.mark.parametrize("value", ["a;b", "a\r\nX: y", "a,b", 'a"b', "a\\b", "a b", "\x00", "\xe9"])
-def test_r03_any_value_comes_back_as_it_was_set(app: App, serve: Any, value: str) -> None:
+def test_any_value_comes_back_as_it_was_set(app: App, serve: Any, value: str) -> None:
     app.add_url_rule("/", "set", lambda: Response("x"))
     app.after_request(lambda response: (response.set_cookie("a", value), response)[1])
     app.add_url_rule("/read", "read", lambda: repr(request.cookies.get("a")))
@@ -163,7 +163,7 @@ def test_r03_any_value_comes_back_as_it_was_set(app: App, serve: Any, value: str
     assert ask(address, "/read", [f"Cookie: {pair}"]).body.decode() == repr(value)
 
 
-def test_k03_a_good_prefix_is_set(app: App) -> None:
+def test_a_good_prefix_is_set(app: App) -> None:
     response = Response("x")
     with app.app_context():
         response.set_cookie("__Host-a", "x", secure=True)
@@ -183,8 +183,8 @@ def raw_answer(serve: Any, app: App, method: str = "GET") -> bytes:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_r04_nothing_is_sent_beyond_the_declared_length(app: App, serve: Any, stream: bool) -> None:
-    """R04: a body longer than its length would begin the next answer."""
+def test_nothing_is_sent_beyond_the_declared_length(app: App, serve: Any, stream: bool) -> None:
+    """A body longer than its length would begin the next answer."""
 
     def view() -> Any:
         text = "ok" + "HTTP/1.1 200 OK\r\n\r\n"
@@ -200,8 +200,8 @@ def test_r04_nothing_is_sent_beyond_the_declared_length(app: App, serve: Any, st
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_r04_a_body_shorter_than_its_length_closes(app: App, serve: Any, stream: bool) -> None:
-    """R04: the client must not take the next answer for the rest of this one."""
+def test_a_body_shorter_than_its_length_closes(app: App, serve: Any, stream: bool) -> None:
+    """The client must not take the next answer for the rest of this one."""
 
     def view() -> Any:
         response = Response(iter(["short"]) if stream else "short")
@@ -216,7 +216,7 @@ def test_r04_a_body_shorter_than_its_length_closes(app: App, serve: Any, stream:
 
 @pytest.mark.parametrize("code", [204, 304, 205])
 @pytest.mark.parametrize("stream", [False, True])
-def test_r04_no_body_where_there_is_none(app: App, serve: Any, code: int, stream: bool) -> None:
+def test_no_body_where_there_is_none(app: App, serve: Any, code: int, stream: bool) -> None:
     def view() -> Any:
         return Response(iter(["body"]) if stream else "body", status=code)
 
@@ -233,7 +233,7 @@ def test_r04_no_body_where_there_is_none(app: App, serve: Any, code: int, stream
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_r04_head_has_no_body(app: App, serve: Any, stream: bool) -> None:
+def test_head_has_no_body(app: App, serve: Any, stream: bool) -> None:
     def view() -> Any:
         return Response(iter(["body"]) if stream else "body")
 
@@ -243,8 +243,8 @@ def test_r04_head_has_no_body(app: App, serve: Any, stream: bool) -> None:
     assert b"body" not in data
 
 
-def test_r04_the_framing_is_the_servers_own(app: App, serve: Any) -> None:
-    """R04: a view's Transfer-Encoding, Connection and Upgrade do not reach the wire."""
+def test_the_framing_is_the_servers_own(app: App, serve: Any) -> None:
+    """A view's Transfer-Encoding, Connection and Upgrade do not reach the wire."""
 
     def view() -> Any:
         headers = {"Transfer-Encoding": "chunked", "Connection": "upgrade", "Upgrade": "x",
@@ -261,7 +261,7 @@ def test_r04_the_framing_is_the_servers_own(app: App, serve: Any) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "+5", "5.0", "x", "5, 6", "\u0665", ""])
-def test_r04_a_length_that_is_none(answer_of: Any, length: str) -> None:
+def test_a_length_that_is_none(answer_of: Any, length: str) -> None:
     def view() -> Any:
         response = Response("hello")
         response.headers["Content-Length"] = length
@@ -270,7 +270,7 @@ def test_r04_a_length_that_is_none(answer_of: Any, length: str) -> None:
     plain_500(answer_of(view))
 
 
-def test_r04_two_lengths(answer_of: Any) -> None:
+def test_two_lengths(answer_of: Any) -> None:
     def view() -> Any:
         response = Response("hello")
         response.headers.add("Content-Length", "5")
@@ -289,8 +289,8 @@ def test_r04_two_lengths(answer_of: Any) -> None:
      "/%5cevil.example", "/%09/evil.example", "//evil.example/%2e%2e", "/%2f/evil.example",
      "/https:evil.example", "http://a//evil.example"],
 )  # fmt: skip
-def test_r05_the_redirect_to_a_slash_stays_on_this_host(app: App, serve: Any, target: str) -> None:
-    """R05: CVE-2023-28370, CVE-2020-28724, CVE-2021-21330, Tornado 6.6.1."""
+def test_the_redirect_to_a_slash_stays_on_this_host(app: App, serve: Any, target: str) -> None:
+    """CVE-2023-28370, CVE-2020-28724, CVE-2021-21330, Tornado 6.6.1."""
     app.add_url_rule("/<path:path>/", "view", lambda path: path)
     answer = ask(serve(app).address, target)
     assert answer.status == 308
@@ -301,15 +301,15 @@ def test_r05_the_redirect_to_a_slash_stays_on_this_host(app: App, serve: Any, ta
     assert seen.startswith("http://a/") or (seen[0] == "/" and seen[:2] != "//"), location
 
 
-def test_r05_a_target_without_a_path_is_redirected_nowhere(app: App, serve: Any) -> None:
+def test_a_target_without_a_path_is_redirected_nowhere(app: App, serve: Any) -> None:
     app.add_url_rule("/<path:path>/", "view", lambda path: path)
     answer = ask(serve(app).address, "http://evil.example")
     assert answer.status == 404
     assert answer.field("Location") is None
 
 
-def test_r06_a_redirects_page_is_escaped(answer_of: Any) -> None:
-    """R06: CVE-2024-41810."""
+def test_a_redirects_page_is_escaped(answer_of: Any) -> None:
+    """CVE-2024-41810."""
     answer = answer_of(lambda: redirect('/x"><script>alert(1)</script>'))
     assert answer.status == 302
     assert b"<script>" not in answer.body
@@ -336,8 +336,8 @@ def lines(app: App) -> Iterator[list[str]]:
         logger.removeHandler(keep)
 
 
-def test_r07_an_error_page_says_nothing_of_the_error(app: App, serve: Any) -> None:
-    """R07: no text of the exception, no trace, nothing of the request, without debug."""
+def test_an_error_page_says_nothing_of_the_error(app: App, serve: Any) -> None:
+    """No text of the exception, no trace, nothing of the request, without debug."""
 
     def view(path: str) -> str:
         raise RuntimeError("<b>secret-of-the-error</b>")
@@ -352,10 +352,10 @@ def test_r07_an_error_page_says_nothing_of_the_error(app: App, serve: Any) -> No
 @pytest.mark.parametrize("target", ["/x%0aFAKE%20line", "/x%0d%0aFAKE%20line", "/x%1b[2J",
                                     "/x%00y", "/x%e2%80%a8FAKE"])  # fmt: skip
 @pytest.mark.parametrize("where", ["view", "stream", "answer", "finalizing"])
-def test_r07_a_request_writes_one_line_of_log(
+def test_a_request_writes_one_line_of_log(
     app: App, serve: Any, lines: list[str], target: str, where: str
 ) -> None:
-    """R07: control characters of a path are escaped wherever it is logged (CVE-2025-48432)."""
+    """Control characters of a path are escaped wherever it is logged (CVE-2025-48432)."""
 
     def view(path: str) -> Any:
         if where == "view":
@@ -381,8 +381,8 @@ def test_r07_a_request_writes_one_line_of_log(
 
 
 @pytest.mark.parametrize("use", ["get", "in", "len", "set", "iterate", "permanent"])
-def test_r08_a_page_made_with_the_session_varies_by_cookie(app: App, serve: Any, use: str) -> None:
-    """R08: reading is enough (CVE-2023-30861, CVE-2026-48588)."""
+def test_a_page_made_with_the_session_varies_by_cookie(app: App, serve: Any, use: str) -> None:
+    """Reading is enough (CVE-2023-30861, CVE-2026-48588)."""
     uses: dict[str, Callable[[], Any]] = {
         "get": lambda: session.get("a"),
         "in": lambda: "a" in session,
@@ -399,5 +399,5 @@ def test_r08_a_page_made_with_the_session_varies_by_cookie(app: App, serve: Any,
         assert "private" in cache or "no-store" in cache or "no-cache" in cache
 
 
-def test_r08_a_page_without_the_session_does_not_vary(answer_of: Any) -> None:
+def test_a_page_without_the_session_does_not_vary(answer_of: Any) -> None:
     assert answer_of(lambda: "x").field("Vary") is None

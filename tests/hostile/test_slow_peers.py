@@ -1,4 +1,4 @@
-"""Peers that are slow on purpose (D01, X15, X16): cut by a deadline, and no burden to others."""
+"""Peers that are slow on purpose: cut by a deadline, and no burden to others."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def no_connections(site: Any) -> bool:
     [b"G", head()[:-2] + b"X: ", b"GET /quick HTTP/1.1\r\nHost: a\r\n\r\nGET /quick HT", b"\r\n"],
     ids=["line", "fields", "second-request", "empty-lines"],
 )
-def test_d01_a_dripped_head_has_an_absolute_deadline(site: Any, start: bytes) -> None:
-    """D01, X16: each byte in time does not help."""
+def test_a_dripped_head_has_an_absolute_deadline(site: Any, start: bytes) -> None:
+    """Each byte in time does not help."""
     wire = site.connect()
     wire.send(start)
     piece = b"\r\n" if start == b"\r\n" else b"y"
@@ -127,10 +127,8 @@ def test_d01_a_dripped_head_has_an_absolute_deadline(site: Any, start: bytes) ->
     assert data.count(b"HTTP/1.1 408") <= 1
 
 
-def test_d01_a_head_behind_a_long_answer_has_a_deadline_too(
-    site: Any, gate: threading.Event
-) -> None:
-    """D01: it began while the first request was running."""
+def test_a_head_behind_a_long_answer_has_a_deadline_too(site: Any, gate: threading.Event) -> None:
+    """It began while the first request was running."""
     wire = site.connect()
     wire.send(head(target=b"/held") + b"GET /quick HTTP/1.1\r\n")
     assert ask(site.address, "/quick").status == 200
@@ -140,8 +138,8 @@ def test_d01_a_head_behind_a_long_answer_has_a_deadline_too(
         assert b" 200 " not in wire.read_to_end()
 
 
-def test_d01_silent_connections_are_closed(site: Any) -> None:
-    """D01: before the first request, and between two."""
+def test_silent_connections_are_closed(site: Any) -> None:
+    """Before the first request, and between two."""
     fresh = [site.connect() for _ in range(50)]
     used = [site.connect() for _ in range(50)]
     for wire in used:
@@ -169,10 +167,10 @@ def test_a_slow_view_is_no_slow_peer(site: Any, gate: threading.Event) -> None:
 @pytest.mark.parametrize(
     "fields", [b"Content-Length: 100000\r\n", b"Transfer-Encoding: chunked\r\n"]
 )
-def test_x16_a_dripped_body_is_cut_by_its_rate(
+def test_a_dripped_body_is_cut_by_its_rate(
     site: Any, seen: Seen, target: bytes, fields: bytes
 ) -> None:
-    """D01, X16: 500 B/s over the window is asked for; this one sends a tenth, without a pause."""
+    """500 B/s over the window is asked for; this one sends a tenth, without a pause."""
     wire = site.connect()
     wire.send(head(fields, method=b"POST", target=target))
     with dripping(wire, b"5\r\nhello\r\n" if fields[0] == ord("T") else b"hello"):
@@ -184,13 +182,13 @@ def test_x16_a_dripped_body_is_cut_by_its_rate(
 
 
 @pytest.mark.parametrize("target", [b"/body", b"/stream"])
-def test_d01_a_body_that_stops_is_cut(site: Any, target: bytes) -> None:
+def test_a_body_that_stops_is_cut(site: Any, target: bytes) -> None:
     wire = site.connect()
     wire.send(head(b"Content-Length: 10\r\n", method=b"POST", target=target) + b"hello")
     assert b" 200 " not in wire.read_to_end()
 
 
-def test_d01_a_slow_but_steady_body_is_taken(site: Any) -> None:
+def test_a_slow_but_steady_body_is_taken(site: Any) -> None:
     """It takes longer than any deadline, and is above the rate all the time."""
     wire = site.connect()
     wire.send(head(b"Content-Length: 5000000\r\n", method=b"POST", target=b"/body"))
@@ -204,7 +202,7 @@ def test_d01_a_slow_but_steady_body_is_taken(site: Any) -> None:
     assert wire.read_answer().body == b"5000000"
 
 
-def test_d01_a_paused_sender_is_not_blamed(site: Any, seen: Seen, gate: threading.Event) -> None:
+def test_a_paused_sender_is_not_blamed(site: Any, seen: Seen, gate: threading.Event) -> None:
     """The view reads nothing for longer than the deadlines; the client could not send more."""
     wire = site.connect()
     size = 8 * MIB
@@ -219,8 +217,8 @@ def test_d01_a_paused_sender_is_not_blamed(site: Any, seen: Seen, gate: threadin
     assert wire.read_answer().body == b"%d" % size
 
 
-def test_x16_slow_senders_do_not_hold_up_others(site: Any) -> None:
-    """X16: a hundred of them at once."""
+def test_slow_senders_do_not_hold_up_others(site: Any) -> None:
+    """A hundred of them at once."""
     slow = [site.connect() for _ in range(100)]
     for n, wire in enumerate(slow):
         upload = head(b"Content-Length: 9\r\n", method=b"POST", target=b"/body") + b"x"
@@ -322,23 +320,23 @@ def narrow(serve: Any, app: App) -> Any:
 
 @pytest.mark.parametrize("target", [b"/large", b"/huge"])
 @pytest.mark.parametrize("fields", [b"", b"Connection: close\r\n"], ids=["kept", "closing"])
-def test_x15_a_reader_that_stops_is_cut(narrow: Any, target: bytes, fields: bytes) -> None:
-    """X15: the answer was written whole into the transport's buffer; nobody takes it."""
+def test_a_reader_that_stops_is_cut(narrow: Any, target: bytes, fields: bytes) -> None:
+    """The answer was written whole into the transport's buffer; nobody takes it."""
     wire = narrow.connect(receive_buffer=4096)
     wire.send(head(fields, target=target))
     assert wire.more()
     assert no_connections(narrow)
 
 
-def test_x15_a_refusal_nobody_reads_is_dropped(narrow: Any) -> None:
-    """X15: the same for pipelined answers before a refusal."""
+def test_a_refusal_nobody_reads_is_dropped(narrow: Any) -> None:
+    """The same for pipelined answers before a refusal."""
     wire = narrow.connect(receive_buffer=4096)
     wire.send(head(target=b"/large") + b"GET / HTTP/9.9\r\n\r\n")
     assert wire.more()
     assert no_connections(narrow)
 
 
-def test_x15_a_slow_reader_gets_everything(narrow: Any) -> None:
+def test_a_slow_reader_gets_everything(narrow: Any) -> None:
     """A reader that keeps reading is not cut, although the whole takes long."""
     wire = narrow.connect(receive_buffer=4096)
     wire.send(head(b"Connection: close\r\n", target=b"/large"))

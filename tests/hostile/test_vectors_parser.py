@@ -1,4 +1,4 @@
-"""Every vector through the I/O-free parser: whole, cut in two anywhere, and byte by byte (F01–F37).
+"""Every vector through the I/O-free parser: whole, cut in two anywhere, and byte by byte.
 
 The verdict is what was taken as requests and how it ended; the cut must not change it.
 """
@@ -93,7 +93,7 @@ def test_a_vector_has_one_verdict_however_it_is_cut(vector: Vector) -> None:
     ids=[v.name for v in VECTORS if len(v.raw) > _SHORT],
 )
 def test_a_long_vector_byte_by_byte(vector: Vector) -> None:
-    """F22, F28: what is unfinished is refused within a buffer of the limit, not at its end."""
+    """What is unfinished is refused within a buffer of the limit, not at its end."""
     requests, error = verdict([vector.raw[at : at + 1] for at in range(len(vector.raw))])
     assert (requests, error) == verdict([vector.raw])
 
@@ -112,7 +112,7 @@ _CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["line", "field", "fields", "extension", "trailers"],
 )
-def test_f22_what_never_ends_is_refused_soon_after_its_limit(unit: bytes, limit: int) -> None:
+def test_what_never_ends_is_refused_soon_after_its_limit(unit: bytes, limit: int) -> None:
     """Fed in small pieces, as from a slow network: no more than a little above the limit."""
     parser = RequestParser(Told(), Limits())
     fed = 0
@@ -124,7 +124,7 @@ def test_f22_what_never_ends_is_refused_soon_after_its_limit(unit: bytes, limit:
 
 
 def test_nothing_is_taken_after_a_refusal() -> None:
-    """F32: a refused parser ignores what follows, without raising again."""
+    """A refused parser ignores what follows, without raising again."""
     told = Told()
     parser = RequestParser(told, Limits())
     with pytest.raises(ProtocolError):
@@ -134,8 +134,8 @@ def test_nothing_is_taken_after_a_refusal() -> None:
 
 
 @pytest.mark.parametrize("tail", [b"", b"\r\n", b"0\r\n", b"0\r\n\r", b"5\r\nhel", b"5"])
-def test_f14_an_unfinished_body_is_never_a_request(tail: bytes) -> None:
-    """F14: the end of the stream does not complete a message."""
+def test_an_unfinished_body_is_never_a_request(tail: bytes) -> None:
+    """The end of the stream does not complete a message."""
     for raw in (
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + tail,
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello" + tail,

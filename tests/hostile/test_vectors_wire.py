@@ -1,6 +1,6 @@
 """Every vector on a real connection: good requests are answered, then one refusal, then the end.
 
-`CANARY` follows each refused vector; the application must never see it (F01–F37).
+`CANARY` follows each refused vector; the application must never see it.
 """
 
 from __future__ import annotations

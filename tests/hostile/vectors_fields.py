@@ -1,4 +1,4 @@
-"""Vectors about header sections (F15 to F24)."""
+"""Vectors about header sections."""
 
 from __future__ import annotations
 

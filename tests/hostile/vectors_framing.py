@@ -1,4 +1,4 @@
-"""Vectors about where a body ends (F01 to F14): what request smuggling is made of."""
+"""Vectors about where a body ends: what request smuggling is made of."""
 
 from __future__ import annotations
 

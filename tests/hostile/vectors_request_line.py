@@ -1,4 +1,4 @@
-"""Vectors about the request line, Host, and the order of requests (F25 to F37)."""
+"""Vectors about the request line, Host, and the order of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule's own options (B1): kept, copied, and checked with errors that teach."""
+"""The rule's own options: kept, copied, and checked with errors that teach."""
 
 from __future__ import annotations
 

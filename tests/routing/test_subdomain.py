@@ -1,4 +1,4 @@
-"""B1: which subdomain a host is, below SERVER_NAME."""
+"""Which subdomain a host is, below SERVER_NAME."""
 
 from __future__ import annotations
 

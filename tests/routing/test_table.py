@@ -1,4 +1,4 @@
-"""The route table (B1, B2) answers as Werkzeug's map does, or not at all."""
+"""The route table answers as Werkzeug's map does, or not at all."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def check(table: RouteTable, method: str, path: str) -> tuple[bool, bool]:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("wild", [False, True])
 def test_equal_to_werkzeug_or_none(seed: int, wild: bool) -> None:
-    """B1, B2: over thousands of maps, paths and methods the table is never wrong."""
+    """Over thousands of maps, paths and methods the table is never wrong."""
     rng = random.Random(f"{seed} {wild}")
     answered = 0
     for _ in range(120):
@@ -321,7 +321,7 @@ def test_a_rule_for_any_method_takes_capitals_only() -> None:
 
 
 def test_arguments_are_a_new_dictionary_each_time() -> None:
-    """B3: a url_value_preprocessor may take values out."""
+    """A url_value_preprocessor may take values out."""
     rules = [Rule("/a", defaults={"lang": "en"}, endpoint="a"), Rule("/<lang>/b", endpoint="b")]
     table = RouteTable(Map(rules))
     for path in ("/a", "/en/b"):
@@ -347,7 +347,7 @@ def test_rules_added_later_are_noticed() -> None:
 
 
 def test_converters_replaced_later_count_for_rules_added_later() -> None:
-    """B2: as in Werkzeug, a rule keeps the converters it was added with."""
+    """As in Werkzeug, a rule keeps the converters it was added with."""
     url_map = Map([Rule("/old/<int:n>")])
     table = RouteTable(url_map)
     assert table.stock_converters

@@ -1,4 +1,4 @@
-"""C01, C03: what a page of another site sends to change something is refused, behind every door
+"""What a page of another site sends to change something is refused, behind every door
 and through every mount; programs that are no browsers are not asked."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Connections beyond the limit wait in the kernel; a full descriptor table is no disaster (X18)."""
+"""Connections beyond the limit wait in the kernel; a full descriptor table is no disaster."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_idle_connections_are_given_up_for_new_ones(clients: ExitStack, loop_nam
 def test_a_full_descriptor_table_pauses_accepting(
     clients: ExitStack, loop_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """X18: no spinning, one line in the log, and it recovers by itself."""
+    """No spinning, one line in the log, and it recovers by itself."""
     settings = ServerSettings(port=0, loop=loop_name)
     with caplog.at_level(logging.WARNING), serve_in_thread(app, settings) as server:
         port = int(server.urls[0].rpartition(":")[2])
@@ -127,7 +127,7 @@ def _used_descriptors() -> int:
 def test_a_flood_beyond_the_descriptor_limit_is_served_in_turn(
     start: Start, clients: ExitStack
 ) -> None:
-    """X18: 400 clients, 256 descriptors; every one gets its answer once others leave."""
+    """400 clients, 256 descriptors; every one gets its answer once others leave."""
     program = start(
         source="import resource\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
@@ -144,7 +144,7 @@ def test_a_flood_beyond_the_descriptor_limit_is_served_in_turn(
 
 
 def test_the_soft_descriptor_limit_is_raised(start: Start) -> None:
-    """10 000 connections do not fit into the usual 1024 descriptors (X17)."""
+    """10 000 connections do not fit into the usual 1024 descriptors."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < 4096:
         pytest.skip("the hard limit is too low here")

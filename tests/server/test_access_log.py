@@ -1,4 +1,4 @@
-"""The access log (I6): what a line says, and that a bad sink costs lines, never requests."""
+"""The access log: what a line says, and that a bad sink costs lines, never requests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_json_lines(tmp_path: Path) -> None:
 
 
 def test_one_line_for_a_request_whatever_was_sent() -> None:
-    """R07: control, quote and non-ASCII characters cannot write lines of their own."""
+    """Control, quote and non-ASCII characters cannot write lines of their own."""
     nasty = b'/\n"GET /admin\xff\\'
     record = Record(0, "127.0.0.1", "GET", nasty, "1.1", 200, 1, 0, [(b"User-Agent", b'"\x1b[1m')])
     line = format_text(record)
@@ -65,7 +65,6 @@ def test_one_line_for_a_request_whatever_was_sent() -> None:
 
 
 def test_full_disk_is_reported_once_and_requests_go_on(caplog: pytest.LogCaptureFixture) -> None:
-    """X11, X28."""
     with (
         caplog.at_level(logging.WARNING, "waterspout.server"),
         serve_in_thread(app, access_log="/dev/full") as server,
@@ -78,7 +77,6 @@ def test_full_disk_is_reported_once_and_requests_go_on(caplog: pytest.LogCapture
 
 
 def test_a_fifo_that_nobody_reads_blocks_nobody(tmp_path: Path) -> None:
-    """X28."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
     with serve_in_thread(app, access_log=str(path)) as server:
@@ -92,7 +90,7 @@ def test_a_fifo_that_nobody_reads_blocks_nobody(tmp_path: Path) -> None:
 
 
 def test_the_queue_is_bounded_and_counts_what_it_drops() -> None:
-    """X28: records beyond the queue are counted, and the count is told when lines go out again."""
+    """Records beyond the queue are counted, and the count is told when lines go out again."""
     gate = threading.Event()
     written: list[Record] = []
 

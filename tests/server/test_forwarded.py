@@ -1,4 +1,4 @@
-"""C6, U02: what proxies say about the client is believed only where they are trusted, only what
+"""What proxies say about the client is believed only where they are trusted, only what
 they are asked about, and only as far as their chain goes."""
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def get(url: str) -> str:
 
 
 def test_hooks_run_once_and_in_order(start: Start, loop_name: str) -> None:
-    """F3: contexts, startup hooks; on the way out everything in reverse."""
+    """Contexts, startup hooks; on the way out everything in reverse."""
     program = start(source=SERVE.format(loop=loop_name))
     port = program.port()
     assert program.notes() == BEFORE
@@ -70,7 +70,7 @@ def test_unknown_application_is_said_in_words(start: Start) -> None:
 
 
 def test_failing_startup_hook_ends_the_process(start: Start) -> None:
-    """F3, X26: a traceback, the hook's name, status 3; nobody was ever accepted."""
+    """A traceback, the hook's name, status 3; nobody was ever accepted."""
     program = start(
         source="""
 from waterspout import App
@@ -155,7 +155,7 @@ def test_serve_returns_after_a_stop(start: Start) -> None:
 
 
 def test_serve_in_thread(loop_name: str) -> None:
-    """L1: a server for tests and notebooks; it ends with its block."""
+    """A server for tests and notebooks; it ends with its block."""
     served_app.notes.clear()
     others = set(threading.enumerate())
     with serve_in_thread(served_app.app, loop=loop_name) as server:
@@ -255,7 +255,7 @@ def test_lifespan_is_entered_and_left_by_one_task(loop_name: str) -> None:
 
 
 def test_hooks_have_an_application_context_with_teardown() -> None:
-    """F1, F3: `current_app` and `g` work in hooks; teardown functions follow each phase."""
+    """`current_app` and `g` work in hooks; teardown functions follow each phase."""
     app = App("contexts")
     seen: list[str] = []
 

@@ -70,7 +70,7 @@ print("ended", flush=True)
 
 
 def test_without_threads_all_def_code_runs_in_the_calling_thread(start: Start) -> None:
-    """A3: as on Werkzeug's server with ``threaded=False``; what the program has made before it
+    """As on Werkzeug's server with ``threaded=False``; what the program has made before it
     serves belongs to that thread."""
     program = start(source=ONE_THREAD)
     address = f"http://127.0.0.1:{program.port()}"

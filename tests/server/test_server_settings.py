@@ -77,7 +77,7 @@ def test_wrong_variable_in_a_group_is_an_error() -> None:
 
 
 def test_no_proxy_is_trusted_unless_named() -> None:
-    """U02: forwarding headers of a stranger are never believed."""
+    """Forwarding headers of a stranger are never believed."""
     assert not ServerSettings().trusts("127.0.0.1")
     settings = ServerSettings(trusted_proxies=("10.0.0.0/8", "unix"))
     assert settings.trusts("10.1.2.3")

@@ -79,7 +79,7 @@ def test_unix_socket_is_removed_at_the_end(tmp_path: Path) -> None:
 
 
 def test_stale_unix_socket_is_replaced(tmp_path: Path, opened: ExitStack) -> None:
-    """X33: a file that a killed server left behind is no obstacle."""
+    """A file that a killed server left behind is no obstacle."""
     path = tmp_path / "server.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -89,7 +89,7 @@ def test_stale_unix_socket_is_replaced(tmp_path: Path, opened: ExitStack) -> Non
 
 
 def test_unix_socket_of_a_living_server_is_not_taken(tmp_path: Path, opened: ExitStack) -> None:
-    """X33: replaced only if nobody listens."""
+    """Replaced only if nobody listens."""
     path = tmp_path / "server.sock"
     listen(opened, uds=str(path))
     with pytest.raises(ListenError, match="Another server listens"):
@@ -142,7 +142,7 @@ def test_bad_descriptors_are_explained() -> None:
 
 
 def test_socket_activation() -> None:
-    """X33: systemd hands its socket over as descriptor 3 (sd_listen_fds)."""
+    """Systemd hands its socket over as descriptor 3 (sd_listen_fds)."""
     child = (
         "import os, sys; os.environ['LISTEN_PID'] = str(os.getpid())\n"
         "from waterspout.server import ServerSettings\n"

@@ -1,4 +1,4 @@
-"""The contract of a stop (design §4a, X05): nothing accepted is lost, and it ends in time."""
+"""The contract of a stop: nothing accepted is lost, and it ends in time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_answer(sock: socket.socket) -> bytes:
 
 
 def test_sigterm_under_load_loses_nothing(start: Start, loop_name: str) -> None:
-    """X05: kept and fresh connections, views on the loop and in threads."""
+    """Kept and fresh connections, views on the loop and in threads."""
     program, port = serving(start, loop_name)
 
     async def load() -> Load:

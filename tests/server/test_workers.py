@@ -1,4 +1,4 @@
-"""Several processes: under gunicorn's command line, and under `serve(workers=N)` (A9)."""
+"""Several processes: under gunicorn's command line, and under `serve(workers=N)`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def pids(port: int, count: int, besides: frozenset[str] = frozenset()) -> 
 
 
 def test_two_workers_answer_and_stop(two_workers: Workers) -> None:
-    """A9: requests reach both; hooks run in each; SIGTERM ends all with status 0."""
+    """Requests reach both; hooks run in each; SIGTERM ends all with status 0."""
     program = two_workers()
     port = program.port()
     workers = asyncio.run(pids(port, 2))
@@ -80,7 +80,7 @@ def test_two_workers_answer_and_stop(two_workers: Workers) -> None:
 
 
 def test_a_killed_worker_is_replaced(two_workers: Workers) -> None:
-    """X01: the others serve on, and a new process takes the place."""
+    """The others serve on, and a new process takes the place."""
     program = two_workers()
     port = program.port()
 
@@ -101,7 +101,7 @@ def test_a_killed_worker_is_replaced(two_workers: Workers) -> None:
 
 
 def test_reload_under_load_loses_nothing(two_workers: Workers) -> None:
-    """X03: SIGHUP, again and again; kept and fresh connections."""
+    """SIGHUP, again and again; kept and fresh connections."""
     program = two_workers()
     port = program.port()
 
@@ -123,7 +123,7 @@ def test_reload_under_load_loses_nothing(two_workers: Workers) -> None:
 
 
 def test_sigterm_under_load_loses_nothing(two_workers: Workers) -> None:
-    """X05 with workers."""
+    """With workers."""
     program = two_workers()
     port = program.port()
 
@@ -141,7 +141,7 @@ def test_sigterm_under_load_loses_nothing(two_workers: Workers) -> None:
 
 
 def test_workers_end_with_their_arbiter(two_workers: Workers) -> None:
-    """X02: no orphan keeps the port."""
+    """No orphan keeps the port."""
     program = two_workers()
     port = program.port()
     asyncio.run(pids(port, 2))
@@ -155,7 +155,7 @@ def test_workers_end_with_their_arbiter(two_workers: Workers) -> None:
 
 
 def test_a_hung_worker_is_found_with_its_stack_and_replaced(start: Start) -> None:
-    """X06: a loop that a view blocks; the other worker serves meanwhile."""
+    """A loop that a view blocks; the other worker serves meanwhile."""
     program = gunicorn(start, "-w", "2", "--timeout", "2")
     port = program.port()
     before = asyncio.run(pids(port, 2))
@@ -346,7 +346,7 @@ def test_workers_open_log_files_anew(start: Start, tmp_path: Path, way: str) -> 
 
 
 def test_gunicorns_access_log(start: Start) -> None:
-    """A9: `--access-logfile -` and its format."""
+    """`--access-logfile -` and its format."""
     form = '%(h)s %(m)s "%(r)s" %(s)s %(b)s %({x-tag}i)s %(a)s %(U)s'
     program = gunicorn(start, "--access-logfile", "-", "--access-logformat", form)
     connection = HTTPConnection("127.0.0.1", program.port(), timeout=15)
@@ -445,7 +445,7 @@ def test_gunicorn_with_tls(start: Start, tmp_path: Path) -> None:
 
 
 def test_gunicorn_as_a_daemon(start: Start, tmp_path: Path) -> None:
-    """A9: `-D` with log files and a pid file."""
+    """`-D` with log files and a pid file."""
     files = ("-p", "gunicorn.pid", "--access-logfile", "access.log", "--error-logfile", "error.log")
     program = gunicorn(start, "-D", "--preload", *files, "-b", "unix:app.sock")
     assert program.wait() == 0, program.output
@@ -483,7 +483,7 @@ def test_gunicorn_on_a_unix_socket(start: Start, tmp_path: Path) -> None:
 
 
 def test_gunicorn_stops_when_a_startup_hook_fails(start: Start, tmp_path: Path) -> None:
-    """X07: no fork storm."""
+    """No fork storm."""
     (tmp_path / "failing.py").write_text(
         "from waterspout import App\napp = App(__name__)\n"
         "@app.on_startup\ndef fail():\n    raise LookupError('no settings')\n"
@@ -495,7 +495,7 @@ def test_gunicorn_stops_when_a_startup_hook_fails(start: Start, tmp_path: Path) 
 
 
 def test_workers_that_cannot_start_end_the_server(start: Start) -> None:
-    """X07: the arbiter gives up with a status, after the reason."""
+    """The arbiter gives up with a status, after the reason."""
     program = start(
         source="from waterspout.server import serve\nserve('nowhere:app', port=0, workers=2)\n"
     )
@@ -505,7 +505,7 @@ def test_workers_that_cannot_start_end_the_server(start: Start) -> None:
 
 
 def test_workers_that_die_at_once_end_the_server(start: Start, tmp_path: Path) -> None:
-    """X07: also when they leave no reason."""
+    """Also when they leave no reason."""
     (tmp_path / "dying.py").write_text("import os\nos._exit(9)\n")
     program = start(
         source="from waterspout.server import serve\nserve('dying:app', port=0, workers=2)\n"
@@ -515,7 +515,7 @@ def test_workers_that_die_at_once_end_the_server(start: Start, tmp_path: Path) -
 
 
 def test_reload_with_broken_code_keeps_the_old_version(start: Start, tmp_path: Path) -> None:
-    """X04: SIGHUP on a syntax error changes nothing; repaired, it loads the new version."""
+    """SIGHUP on a syntax error changes nothing; repaired, it loads the new version."""
     module = tmp_path / "versioned.py"
     source = (
         "from waterspout import App\napp = App(__name__)\n"
@@ -567,7 +567,7 @@ async def wait():
 
 
 def test_reload_that_half_fails_loses_nothing(start: Start, tmp_path: Path) -> None:
-    """X04: of two new workers one serves and one cannot start; the one that goes again finishes
+    """Of two new workers one serves and one cannot start; the one that goes again finishes
     what it has begun."""
     module = tmp_path / "versioned.py"
     module.write_text(

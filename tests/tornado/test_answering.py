@@ -1,4 +1,4 @@
-"""When the client gets what a handler writes: at once, beside the handler, or never (D5, D7)."""
+"""When the client gets what a handler writes: at once, beside the handler, or never."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def read_until(client: socket.socket, end: bytes) -> bytes:
     return data
 
 
-def test_d5_what_is_finished_is_sent_while_the_handler_goes_on() -> None:
-    """D5: `finish` is the answer's end, not the handler's."""
+def test_what_is_finished_is_sent_while_the_handler_goes_on() -> None:
+    """`finish` is the answer's end, not the handler's."""
     go_on = threading.Event()
     ended = threading.Event()
 
@@ -72,8 +72,8 @@ def test_d5_what_is_finished_is_sent_while_the_handler_goes_on() -> None:
         assert ended.wait(LIMIT)
 
 
-def test_d5_the_next_request_is_answered_on_the_same_connection() -> None:
-    """D5: an early answer leaves the connection in order, also for one that was pipelined."""
+def test_the_next_request_is_answered_on_the_same_connection() -> None:
+    """An early answer leaves the connection in order, also for one that was pipelined."""
 
     class Early(RequestHandler):
         async def get(self) -> None:
@@ -88,8 +88,8 @@ def test_d5_the_next_request_is_answered_on_the_same_connection() -> None:
         read_until(client, b"third")
 
 
-def test_d5_each_flush_arrives_before_the_next() -> None:
-    """D5, L4: the client has a part before the handler writes another."""
+def test_each_flush_arrives_before_the_next() -> None:
+    """The client has a part before the handler writes another."""
     steps = [threading.Event() for _ in range(3)]
 
     class Stream(RequestHandler):
@@ -107,8 +107,8 @@ def test_d5_each_flush_arrives_before_the_next() -> None:
         read_until(client, b"0\r\n\r\n")
 
 
-def test_l4_a_slow_client_makes_the_handler_wait() -> None:
-    """L4: flush waits for a client that does not read, so nothing piles up."""
+def test_a_slow_client_makes_the_handler_wait() -> None:
+    """Flush waits for a client that does not read, so nothing piles up."""
     piece = b"x" * 1024 * 1024
     written = 0
     stuck = threading.Event()
@@ -136,8 +136,8 @@ def test_l4_a_slow_client_makes_the_handler_wait() -> None:
         assert written < 64
 
 
-def test_d7_a_client_that_leaves_ends_the_stream() -> None:
-    """D7: on_connection_close is called, and flush raises `StreamClosedError`."""
+def test_a_client_that_leaves_ends_the_stream() -> None:
+    """on_connection_close is called, and flush raises `StreamClosedError`."""
     seen: list[object] = []
     ended = threading.Event()
 
@@ -176,10 +176,10 @@ def test_d7_a_client_that_leaves_ends_the_stream() -> None:
     ],
     ids=["finish", "connection", "flush", "flushes", "write"],
 )
-def test_d5_what_was_written_before_a_close_is_sent(
+def test_what_was_written_before_a_close_is_sent(
     how: str, body: bytes | None, awaits: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """D5: a program closes the stream; what it has written by then arrives, and nothing more."""
+    """A program closes the stream; what it has written by then arrives, and nothing more."""
 
     class Closes(RequestHandler):
         async def get(self) -> None:
@@ -211,8 +211,8 @@ def test_d5_what_was_written_before_a_close_is_sent(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_d5_a_body_that_is_too_short_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: as the program's error; what sends the answer has no error of its own to tell."""
+def test_a_body_that_is_too_short_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """As the program's error; what sends the answer has no error of its own to tell."""
 
     class Short(RequestHandler):
         async def get(self) -> None:
@@ -233,8 +233,8 @@ def test_d5_a_body_that_is_too_short_is_logged_once(caplog: pytest.LogCaptureFix
     assert not [text for text in texts if "streaming" in text]
 
 
-def test_d5_detach_gives_the_stream_of_bytes() -> None:
-    """D5: after `detach` the connection is the program's."""
+def test_detach_gives_the_stream_of_bytes() -> None:
+    """After `detach` the connection is the program's."""
 
     class Raw(RequestHandler):
         async def get(self) -> None:
@@ -253,8 +253,8 @@ def test_d5_detach_gives_the_stream_of_bytes() -> None:
         assert client.recv(10) == b""
 
 
-def test_d5_the_ends_of_a_detached_stream(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: too long a line, a client that resets and a close behind a write: StreamClosedError for
+def test_the_ends_of_a_detached_stream(caplog: pytest.LogCaptureFixture) -> None:
+    """Too long a line, a client that resets and a close behind a write: StreamClosedError for
     who waits, and no error in the log for who does not."""
     ends: list[str] = []
     ended = threading.Event()
@@ -325,8 +325,8 @@ def _returning(self: RequestHandler) -> Any:
 
 
 @pytest.mark.parametrize("method", [_plain, _native, _decorated, _returning])
-def test_d7_methods_of_every_kind(method: Callable[..., Any]) -> None:
-    """D7: ``def``, ``async def`` and ``@gen.coroutine``."""
+def test_methods_of_every_kind(method: Callable[..., Any]) -> None:
+    """``def``, ``async def`` and ``@gen.coroutine``."""
     handler = type("Kind", (RequestHandler,), {"get": method})
     with talking_to(Application([("/", handler)])) as client:
         ask(client)
@@ -337,10 +337,10 @@ def test_d7_methods_of_every_kind(method: Callable[..., Any]) -> None:
     ("declared", "text"),
     [("9", "less than Content-Length"), ("2", "more data than Content-Length")],
 )
-def test_d5_a_body_of_another_length_than_declared_ends_the_connection(
+def test_a_body_of_another_length_than_declared_ends_the_connection(
     declared: str, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """D5: no client is left with an answer that is cut off or has a tail."""
+    """No client is left with an answer that is cut off or has a tail."""
 
     class Wrong(RequestHandler):
         def get(self) -> None:
@@ -379,16 +379,16 @@ class Server(HTTPServerConnectionDelegate):
         return Delegate(request_conn)
 
 
-def test_a7_a_bare_delegate_is_served() -> None:
-    """A7, B6: what answers need not be an Application."""
+def test_a_bare_delegate_is_served() -> None:
+    """What answers need not be an Application."""
     with talking_to(app_of(Server())) as client:
         client.sendall(b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody")
         answer = read_until(client, b"POST /x localhost;body")
         assert answer.startswith(b"HTTP/1.1 200 Fine\r\n")
 
 
-def test_a7_a_function_that_takes_a_request_is_served() -> None:
-    """A7: Tornado's oldest kind of program."""
+def test_a_function_that_takes_a_request_is_served() -> None:
+    """Tornado's oldest kind of program."""
 
     def answer(request: HTTPServerRequest) -> None:
         body = f"{request.method} {request.body!r}".encode()
@@ -401,8 +401,8 @@ def test_a7_a_function_that_takes_a_request_is_served() -> None:
         read_until(client, b"PUT b'ab'")
 
 
-def test_d5_an_answer_has_one_head(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: writing out of order is an error for the program, and a 500 or an end for the client."""
+def test_an_answer_has_one_head(caplog: pytest.LogCaptureFixture) -> None:
+    """Writing out of order is an error for the program, and a 500 or an end for the client."""
     errors: list[Exception] = []
 
     def answer(request: HTTPServerRequest) -> None:

@@ -1,4 +1,4 @@
-"""A7: the mixins of ``tornado.auth``, against services that are played by a server of our own."""
+"""The mixins of ``tornado.auth``, against services that are played by a server of our own."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class TestOpenId:
 
     HANDLERS: Handlers = [("/login", Login), ("/provider", OpenIdProvider)]
 
-    def test_a7_the_redirect(self) -> None:
+    def test_the_redirect(self) -> None:
         """It says where to come back to, and what is wanted."""
         (response,) = visit(self.HANDLERS, "/login")
         sent = query_of(response.headers["Location"])
@@ -113,7 +113,7 @@ class TestOpenId:
         assert sent["openid.ax.required"] == "firstname,fullname,lastname,email"
         assert sent["openid.ax.type.email"] == "http://axschema.org/contact/email"
 
-    def test_a7_who_comes_back(self) -> None:
+    def test_who_comes_back(self) -> None:
         """The attributes have the names that the provider gave them."""
         names = {
             "openid.mode": "id_res",
@@ -209,7 +209,7 @@ class TestOAuth1:
         ("/access", AccessToken),
     ]
 
-    def test_a7_there_and_back(self) -> None:
+    def test_there_and_back(self) -> None:
         """The request token waits in a cookie; afterwards it is gone."""
         there, back, again = visit(
             self.HANDLERS,
@@ -226,12 +226,12 @@ class TestOAuth1:
         assert json.loads(back.body) == {"name": "Ann", "access_token": access}
         assert (again.code, again.body) == (403, b"Missing OAuth request token cookie")
 
-    def test_a7_out_of_band(self) -> None:
+    def test_out_of_band(self) -> None:
         """``oob`` writes the URL out."""
         (response,) = visit(self.HANDLERS, "/login?back=oob", secret="s")
         assert re.fullmatch(rb"http://127.*/authorize\?oauth_token=request", response.body)
 
-    def test_a7_version_1_0(self) -> None:
+    def test_version_1_0(self) -> None:
         """The callback goes to the authorize page only."""
         (response,) = visit(self.HANDLERS, "/login10", secret="simple")
         assert query_of(response.headers["Location"])["oauth_token"] == "request"
@@ -243,12 +243,12 @@ class TestOAuth1:
             ("/login?oauth_token=request&oauth_verifier=nobody", b"Error getting user"),
         ],
     )
-    def test_a7_a_login_that_fails(self, path: str, said: bytes) -> None:
+    def test_a_login_that_fails(self, path: str, said: bytes) -> None:
         """The token of somebody else, or of nobody."""
         _, response = visit(self.HANDLERS, "/login", path, secret="s")
         assert (response.code, response.body) == (403, said)
 
-    def test_a7_a_service_without_callbacks(self) -> None:
+    def test_a_service_without_callbacks(self) -> None:
         """It says so before anything is sent."""
 
         class NoCallbacks(OAuthMixin):
@@ -274,7 +274,7 @@ class Service(RequestHandler):
 SERVICE: Handlers = [("/service.*", Service)]
 
 
-def test_a7_oauth2_redirect() -> None:
+def test_oauth2_redirect() -> None:
     """To the service, with what it needs to know; the secret is not sent."""
 
     class Login(OAuth2Mixin, RequestHandler):
@@ -299,7 +299,7 @@ def test_a7_oauth2_redirect() -> None:
     }
 
 
-def test_a7_oauth2_requests() -> None:
+def test_oauth2_requests() -> None:
     """With the token; by GET or POST."""
 
     class Page(OAuth2Mixin, RequestHandler):
@@ -316,7 +316,7 @@ def test_a7_oauth2_requests() -> None:
     assert found["got"]["access_token"] == found["posted"]["access_token"] == "token"
 
 
-def test_a7_google() -> None:
+def test_google() -> None:
     """Key and secret come from the settings."""
 
     class Login(GoogleOAuth2Mixin, RequestHandler):
@@ -331,7 +331,7 @@ def test_a7_google() -> None:
     assert (found["code"], found["grant_type"]) == ("the-code", "authorization_code")
 
 
-def test_a7_facebook() -> None:
+def test_facebook() -> None:
     """The user's fields, with a proof that the secret is known."""
 
     class Login(FacebookGraphMixin, RequestHandler):
@@ -349,7 +349,7 @@ def test_a7_facebook() -> None:
     assert found["name"] is None
 
 
-def test_a7_twitter() -> None:
+def test_twitter() -> None:
     """Signed requests by GET and POST."""
 
     class Page(TwitterMixin, RequestHandler):

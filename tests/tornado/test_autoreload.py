@@ -1,4 +1,4 @@
-"""A6: `autoreload`: a program that starts itself anew, in processes of their own."""
+"""`autoreload`: a program that starts itself anew, in processes of their own."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(directory: Path, *arguments: str, **variables: str) -> subprocess.Comple
 
 
 @pytest.mark.parametrize("way", [["program.py"], ["-X", "utf8", "-m", "program"]])
-def test_a6_a_changed_file_starts_the_program_anew(way: list[str], tmp_path: Path) -> None:
+def test_a_changed_file_starts_the_program_anew(way: list[str], tmp_path: Path) -> None:
     """By the same command line; hooks run before."""
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "watched").touch()
@@ -59,7 +59,7 @@ def test_a6_a_changed_file_starts_the_program_anew(way: list[str], tmp_path: Pat
     ]
 
 
-def test_a6_under_our_supervisor_it_leaves_that_to_it(tmp_path: Path) -> None:
+def test_under_our_supervisor_it_leaves_that_to_it(tmp_path: Path) -> None:
     """Two that restart one program would get in each other's way."""
     script = (
         "from waterspout.tornado import autoreload as a; a.start(); a.start(); print(len(a._loops))"
@@ -73,7 +73,7 @@ class TestCommand:
 
     COMMAND = ("-m", "waterspout.tornado.autoreload")
 
-    def test_a6_until_success(self, tmp_path: Path) -> None:
+    def test_until_success(self, tmp_path: Path) -> None:
         """A program that fails is run again when its file changes; a good end is the end."""
         program = tmp_path / "program.py"
         # Mends itself in the background, as somebody with an editor would.
@@ -89,14 +89,14 @@ class TestCommand:
         assert done.stdout.split() == ["0", "1"]
         assert "at first" in done.stderr
 
-    def test_a6_arguments(self, tmp_path: Path) -> None:
+    def test_arguments(self, tmp_path: Path) -> None:
         """All that stands behind the program is the program's."""
         (tmp_path / "program.py").write_text("import sys; print(sys.argv)")
         for way in (["program.py"], ["-m", "program"]):
             done = run(tmp_path, *self.COMMAND, "--until-success", *way, "a", "--b", "-m")
             assert done.stdout.endswith("'a', '--b', '-m']\n"), done.stderr
 
-    def test_a6_nothing_to_run(self, tmp_path: Path) -> None:
+    def test_nothing_to_run(self, tmp_path: Path) -> None:
         """It says what is missing."""
         done = run(tmp_path, *self.COMMAND)
         assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""`tornado.escape`, beside Tornado's own. (G2: what templates escape with. J01: text of users.)"""
+"""`tornado.escape`, beside Tornado's own. (what templates escape with. text of users.)"""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_strings_are_those_of_tornado(value: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_g2_escaped_text_is_that_of_the_standard_library(seed: int) -> None:
+def test_escaped_text_is_that_of_the_standard_library(seed: int) -> None:
     """Every mixture of special characters escapes as `html.escape` does, and comes back."""
     choose = random.Random(seed)
     for _ in range(300):
@@ -96,7 +96,7 @@ def test_linkify_is_that_of_tornado(seed: int) -> None:
 @pytest.mark.parametrize(
     "part", ["a-", "www.", "www.(", "http:/(", "(", "a:/", "&", "./", "a:/..."]
 )
-def test_j01_linkify_takes_a_megabyte_of_punctuation(part: str) -> None:
+def test_linkify_takes_a_megabyte_of_punctuation(part: str) -> None:
     """The work grows with the text, not with its square: this ends, whatever the machine."""
     text = part * (500_000 // len(part))
     assert "javascript" not in ours.linkify(text)
@@ -160,7 +160,7 @@ def test_escapes_are_decoded_across_windows() -> None:
 
 
 def test_json_encode_says_what_json_dumps_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """G4: of what it cannot encode, again and again; and where a program has taught the encoder."""
+    """Of what it cannot encode, again and again; and where a program has taught the encoder."""
     circle: dict[str, Any] = {}
     circle["again"] = [circle]
     for _ in range(3):

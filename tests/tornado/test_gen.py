@@ -1,4 +1,4 @@
-"""A7: coroutines made of generators, and the tools that work with coroutines of any kind."""
+"""Coroutines made of generators, and the tools that work with coroutines of any kind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def late(value: Any) -> Any:
 class TestCoroutine:
     """`coroutine`."""
 
-    def test_a7_what_may_be_yielded(self) -> None:
+    def test_what_may_be_yielded(self) -> None:
         """Futures, coroutines of both kinds, threads, lists, dicts, nothing."""
 
         @gen.coroutine
@@ -58,7 +58,7 @@ class TestCoroutine:
 
         assert run(outer) == (1, 2, 3, [4, 5, {"six": 6}], 7)
 
-    def test_a7_begun_before_the_loop(self) -> None:
+    def test_begun_before_the_loop(self) -> None:
         """It goes on in the loop's thread, not in that of what it waits for."""
         loop = IOLoop(make_current=False)
         asyncio.set_event_loop(loop.asyncio_loop)
@@ -78,7 +78,7 @@ class TestCoroutine:
             asyncio.set_event_loop(None)
             loop.close()
 
-    def test_a7_native_coroutines_await_it(self) -> None:
+    def test_native_coroutines_await_it(self) -> None:
         """It returns a future."""
 
         @gen.coroutine
@@ -93,7 +93,7 @@ class TestCoroutine:
         assert gen.is_coroutine_function(old)
         assert not gen.is_coroutine_function(new)
 
-    def test_a7_a_function_that_yields_nothing(self) -> None:
+    def test_a_function_that_yields_nothing(self) -> None:
         """Its result, or its exception, is in the future."""
 
         @gen.coroutine
@@ -109,7 +109,7 @@ class TestCoroutine:
 
         assert run(main) == 5
 
-    def test_a7_exceptions_come_in_where_it_waits(self) -> None:
+    def test_exceptions_come_in_where_it_waits(self) -> None:
         """And can be handled there; they have no context that they did not have."""
 
         @gen.coroutine
@@ -123,7 +123,7 @@ class TestCoroutine:
 
         assert run(careful) == "yielded unknown object 5"
 
-    def test_a7_cancellation(self) -> None:
+    def test_cancellation(self) -> None:
         """A cancelled future cancels the coroutine that waits for it."""
 
         @gen.coroutine
@@ -140,7 +140,7 @@ class TestCoroutine:
 
         assert run(main) == (False, True)
 
-    def test_a7_context_variables_stay_inside(self) -> None:
+    def test_context_variables_stay_inside(self) -> None:
         """A coroutine sees those of its caller, and its own changes through every yield."""
 
         @gen.coroutine
@@ -158,7 +158,7 @@ class TestCoroutine:
 
         assert run(main) == (2, 1)
 
-    def test_a7_another_kind_of_thing_to_yield(self) -> None:
+    def test_another_kind_of_thing_to_yield(self) -> None:
         """``convert_yielded.register``."""
 
         class Later:
@@ -177,7 +177,7 @@ class TestCoroutine:
 class TestMulti:
     """`multi`."""
 
-    def test_a7_lists_and_dicts(self) -> None:
+    def test_lists_and_dicts(self) -> None:
         """In order; the same future twice; nothing at all."""
 
         async def main() -> Any:
@@ -191,7 +191,7 @@ class TestMulti:
 
         assert run(main) == ([1, 2, 2], {"a": 3}, [], {})
 
-    def test_a7_the_first_exception_counts(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_first_exception_counts(self, caplog: pytest.LogCaptureFixture) -> None:
         """The others are logged, unless they are expected."""
 
         async def main() -> None:
@@ -213,7 +213,7 @@ class TestMulti:
 class TestWithTimeout:
     """`with_timeout`."""
 
-    def test_a7_in_time(self) -> None:
+    def test_in_time(self) -> None:
         """The outcome is that of what was waited for."""
 
         async def main() -> Any:
@@ -224,7 +224,7 @@ class TestWithTimeout:
 
         assert run(main) == 1
 
-    def test_a7_too_late(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_too_late(self, caplog: pytest.LogCaptureFixture) -> None:
         """It is not cancelled, and what it raises afterwards is logged."""
 
         async def main() -> None:
@@ -245,7 +245,7 @@ class TestWithTimeout:
 class TestWaitIterator:
     """`WaitIterator`."""
 
-    def test_a7_as_they_come(self) -> None:
+    def test_as_they_come(self) -> None:
         """By position; exceptions are raised in their turn."""
 
         async def main() -> list[Any]:
@@ -263,7 +263,7 @@ class TestWaitIterator:
 
         assert run(main) == [("c", 2), ("b", 1)]
 
-    def test_a7_by_name(self) -> None:
+    def test_by_name(self) -> None:
         """Keywords name them; both at once is an error."""
 
         async def main() -> dict[Any, Any]:
@@ -278,7 +278,7 @@ class TestWaitIterator:
         assert run(main) == {"x": 1, "y": 2}
 
 
-def test_a7_run_on_executor() -> None:
+def test_run_on_executor() -> None:
     """Methods that run in a thread of their object's executor."""
 
     class Worker:

@@ -1,4 +1,4 @@
-"""A7: `HTTPServer`, our server with Tornado's arguments, over real sockets."""
+"""`HTTPServer`, our server with Tornado's arguments, over real sockets."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Counter(HTTPServerConnectionDelegate):
         return Counting(request_conn)
 
 
-def test_a7_a_bare_delegate() -> None:
+def test_a_bare_delegate() -> None:
     """A delegate answers by its connection."""
 
     async def test() -> bytes:
@@ -119,7 +119,7 @@ def test_a7_a_bare_delegate() -> None:
     assert json.loads(run(test)) == [10]
 
 
-def test_a7_a_function() -> None:
+def test_a_function() -> None:
     """A function takes a request, and answers by its connection or by hand."""
 
     def answer(request: HTTPServerRequest) -> None:
@@ -143,7 +143,7 @@ def test_a7_a_function() -> None:
     assert HTTPRequest is HTTPServerRequest
 
 
-def test_a7_a_subclass_that_takes_requests_itself() -> None:
+def test_a_subclass_that_takes_requests_itself() -> None:
     """`start_request` and `initialize` may be overridden, and any attribute set."""
 
     class Mine(HTTPServer):
@@ -170,7 +170,7 @@ def test_a7_a_subclass_that_takes_requests_itself() -> None:
 # -- sockets and life ----------------------------------------------------------------------------
 
 
-def test_a7_bind_and_start() -> None:
+def test_bind_and_start() -> None:
     """`bind` listens, `start` serves; `stop` closes the sockets and leaves what is connected."""
 
     async def test() -> None:
@@ -198,7 +198,7 @@ def test_a7_bind_and_start() -> None:
     run(test)
 
 
-def test_a7_listen_again_after_the_end() -> None:
+def test_listen_again_after_the_end() -> None:
     """A server that was stopped can serve other sockets; several at a time, too."""
 
     async def test() -> list[int]:
@@ -215,7 +215,7 @@ def test_a7_listen_again_after_the_end() -> None:
     assert run(test) == [200] * 4
 
 
-def test_a7_a_unix_socket(tmp_path: Path) -> None:
+def test_a_unix_socket(tmp_path: Path) -> None:
     """Requests that come through it have no address."""
 
     async def test() -> bytes:
@@ -233,7 +233,7 @@ def test_a7_a_unix_socket(tmp_path: Path) -> None:
     assert b'"scheme": "http"' in run(test)
 
 
-def test_a7_bind_sockets_gives_one_port_for_all_addresses() -> None:
+def test_bind_sockets_gives_one_port_for_all_addresses() -> None:
     """IPv4 and IPv6 side by side."""
     sockets = bind_sockets(0)
     try:
@@ -244,7 +244,7 @@ def test_a7_bind_sockets_gives_one_port_for_all_addresses() -> None:
             sock.close()
 
 
-def test_a7_bind_unix_socket_takes_no_files_place(tmp_path: Path) -> None:
+def test_bind_unix_socket_takes_no_files_place(tmp_path: Path) -> None:
     """Only the place of a socket."""
     path = tmp_path / "file"
     path.write_text("precious")
@@ -259,7 +259,7 @@ def test_a7_bind_unix_socket_takes_no_files_place(tmp_path: Path) -> None:
 # -- options -------------------------------------------------------------------------------------
 
 
-def test_a7_no_keep_alive() -> None:
+def test_no_keep_alive() -> None:
     """One request a connection."""
 
     async def test() -> bytes:
@@ -283,7 +283,7 @@ def test_a7_no_keep_alive() -> None:
         ({"X-Forwarded-Proto": "gopher"}, "127.0.0.1", "http"),
     ],
 )
-def test_a7_xheaders(fields: dict[str, str], ip: str, scheme: str) -> None:
+def test_xheaders(fields: dict[str, str], ip: str, scheme: str) -> None:
     """What a proxy says is believed, if that is asked for; else nothing of it."""
 
     async def test() -> tuple[Any, Any]:
@@ -297,7 +297,7 @@ def test_a7_xheaders(fields: dict[str, str], ip: str, scheme: str) -> None:
     assert untold == {"ip": "127.0.0.1", "scheme": "http"}
 
 
-def test_a7_protocol() -> None:
+def test_protocol() -> None:
     """For a server behind a proxy that ends TLS and says nothing of it."""
 
     async def test() -> Any:
@@ -307,7 +307,7 @@ def test_a7_protocol() -> None:
     assert run(test)["scheme"] == "https"
 
 
-def test_a7_ssl_options(tmp_path: Path) -> None:
+def test_ssl_options(tmp_path: Path) -> None:
     """A dict of files, or a context; a peer that speaks no TLS is dropped, with a line."""
     pem = tmp_path / "both.pem"
     pem.write_bytes(b"".join(make_certificate(("127.0.0.1",))))
@@ -336,7 +336,7 @@ def test_a7_ssl_options(tmp_path: Path) -> None:
         ({"certfile": "x", "cert": "y"}, TypeError),
     ],
 )
-def test_a7_bad_ssl_options(options: dict[str, str], error: type[Exception]) -> None:
+def test_bad_ssl_options(options: dict[str, str], error: type[Exception]) -> None:
     """They are told when the server is made."""
     with pytest.raises(error):
         HTTPServer(application(), ssl_options=options)
@@ -346,7 +346,7 @@ class TestBodies:
     """Limits and codings of bodies."""
 
     @pytest.mark.parametrize("chunked", [False, True])
-    def test_a7_max_body_size(self, chunked: bool) -> None:
+    def test_max_body_size(self, chunked: bool) -> None:
         """As much as that, and no byte more."""
         said = "chunked body too large" if chunked else "Content-Length too long"
 
@@ -365,7 +365,7 @@ class TestBodies:
         assert large.code == 400
 
     @pytest.mark.parametrize(("size", "status"), [(1000, b"200"), (1001, b"400")])
-    def test_a7_a_body_that_comes_with_its_head(self, size: int, status: bytes) -> None:
+    def test_a_body_that_comes_with_its_head(self, size: int, status: bytes) -> None:
         """In one packet: the limit holds as well, and nothing is taken for another request."""
         data = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
         data += b"Transfer-Encoding: chunked\r\n\r\n"
@@ -380,7 +380,7 @@ class TestBodies:
         assert answer.startswith(b"HTTP/1.1 " + status)
         assert answer.count(b"HTTP/1.1") == 1
 
-    def test_a7_decompress_request(self) -> None:
+    def test_decompress_request(self) -> None:
         """A body in gzip; what it was is told."""
 
         async def test() -> bytes:
@@ -400,7 +400,7 @@ class TestBodies:
         ],
         ids=["large", "short", "none"],  # the bytes hold the time, and differ between workers
     )
-    def test_a7_bad_compressed_bodies(self, body: bytes, said: str) -> None:
+    def test_bad_compressed_bodies(self, body: bytes, said: str) -> None:
         """The limit holds for what comes out."""
 
         async def test() -> int:
@@ -412,7 +412,7 @@ class TestBodies:
 
         assert run(test) == 400
 
-    def test_a7_chunk_size(self) -> None:
+    def test_chunk_size(self) -> None:
         """No piece is larger."""
 
         async def test() -> bytes:
@@ -421,7 +421,7 @@ class TestBodies:
 
         assert json.loads(run(test)) == [16, 16, 16, 2]
 
-    def test_a7_body_timeout(self) -> None:
+    def test_body_timeout(self) -> None:
         """For the whole of a body; the connection ends without an answer."""
 
         async def test() -> bytes:
@@ -474,7 +474,7 @@ class TestBodies:
         ),
     ],
 )
-def test_a7_malformed_requests(request_bytes: bytes, said: str) -> None:
+def test_malformed_requests(request_bytes: bytes, said: str) -> None:
     """They are refused with Tornado's answer and Tornado's line in the log."""
 
     async def test() -> bytes:
@@ -486,7 +486,7 @@ def test_a7_malformed_requests(request_bytes: bytes, said: str) -> None:
     assert run(test) == b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
-def test_a7_max_header_size() -> None:
+def test_max_header_size() -> None:
     """A larger head is refused."""
 
     async def test() -> tuple[int, bytes]:
@@ -503,7 +503,7 @@ def test_a7_max_header_size() -> None:
     assert bad.startswith(b"HTTP/1.1 431 ")
 
 
-def test_a7_idle_connection_timeout() -> None:
+def test_idle_connection_timeout() -> None:
     """A connection that says nothing is closed."""
 
     async def test() -> bytes:
@@ -513,7 +513,7 @@ def test_a7_idle_connection_timeout() -> None:
     assert run(test) == b""
 
 
-def test_a7_connections_are_served_before_the_loop_runs() -> None:
+def test_connections_are_served_before_the_loop_runs() -> None:
     """`listen` before `IOLoop.start`, as programs do it: the kernel keeps who comes early."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -536,7 +536,7 @@ def test_a7_connections_are_served_before_the_loop_runs() -> None:
         loop.close()
 
 
-def test_a7_handlers_that_never_end_are_not_waited_for() -> None:
+def test_handlers_that_never_end_are_not_waited_for() -> None:
     """`close_all_connections` drops their connections; nothing of them is left on the loop."""
     entered = asyncio.Event()
 
@@ -557,7 +557,7 @@ def test_a7_handlers_that_never_end_are_not_waited_for() -> None:
     run(test)
 
 
-def test_a7_clients_on_the_same_loop_are_gone_with_the_server() -> None:
+def test_clients_on_the_same_loop_are_gone_with_the_server() -> None:
     """A test that leaves a WebSocket to its own end does not leave a socket open."""
 
     class Chatty(WebSocketHandler):
@@ -588,7 +588,7 @@ def test_a7_clients_on_the_same_loop_are_gone_with_the_server() -> None:
 @pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 @pytest.mark.parametrize("when", ["at once", "later", "while it streams"])
-def test_a7_a_signal_ends_the_program(
+def test_a_signal_ends_the_program(
     when: str, error: type[BaseException], make_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     """What a program's signal handler raises in the midst of a request ends its loop."""

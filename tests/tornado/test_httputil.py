@@ -1,4 +1,4 @@
-"""C4: ``waterspout.tornado.httputil``: headers, start lines, forms, cookies, dates, URLs."""
+"""``waterspout.tornado.httputil``: headers, start lines, forms, cookies, dates, URLs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Files = dict[str, list[HTTPFile]]
 # -- headers ---------------------------------------------------------------------------------------
 
 
-def test_c4_headers_have_several_values_and_any_case() -> None:
-    """C4: names in any case; joined as a mapping, one by one by get_list and get_all."""
+def test_headers_have_several_values_and_any_case() -> None:
+    """Names in any case; joined as a mapping, one by one by get_list and get_all."""
     headers = HTTPHeaders({"content-type": "text/html"})
     headers.add("set-COOKIE", "a=1")
     headers.add("Set-Cookie", "b=2")
@@ -56,8 +56,8 @@ def test_c4_headers_have_several_values_and_any_case() -> None:
     assert list(headers) == ["Content-Type"]
 
 
-def test_c4_headers_are_made_of_what_there_is() -> None:
-    """C4: from a mapping (of strings or of lists), pairs, keywords, or other headers."""
+def test_headers_are_made_of_what_there_is() -> None:
+    """From a mapping (of strings or of lists), pairs, keywords, or other headers."""
     wanted = [("A", "1"), ("A", "2")]
     made = HTTPHeaders({"a": ["1", "2"]})
     assert list(made.get_all()) == wanted
@@ -66,8 +66,8 @@ def test_c4_headers_are_made_of_what_there_is() -> None:
 
 
 @pytest.mark.parametrize("copied", [HTTPHeaders.copy, copy.copy, copy.deepcopy])
-def test_c4_a_copy_of_headers_is_its_own(copied: object) -> None:
-    """C4: changing a copy does not change the original."""
+def test_a_copy_of_headers_is_its_own(copied: object) -> None:
+    """Changing a copy does not change the original."""
     headers = HTTPHeaders({"a": ["1"]})
     other = copied(headers)  # type: ignore[operator]
     other.add("a", "2")
@@ -75,8 +75,8 @@ def test_c4_a_copy_of_headers_is_its_own(copied: object) -> None:
     assert pickle.loads(pickle.dumps(other)) == other
 
 
-def test_c4_header_text_is_parsed_line_by_line() -> None:
-    """C4: CRLF or LF, blanks around values, nothing else; str() gives it back."""
+def test_header_text_is_parsed_line_by_line() -> None:
+    """CRLF or LF, blanks around values, nothing else; str() gives it back."""
     headers = HTTPHeaders.parse("a: 1\r\nB-c:\t2 \nd:\r\n\r\n")
     assert dict(headers) == {"A": "1", "B-C": "2", "D": ""}
     assert HTTPHeaders.parse(str(headers)) == headers
@@ -97,8 +97,8 @@ def test_c4_header_text_is_parsed_line_by_line() -> None:
         ("a: \u2028", "Invalid header value"),
     ],
 )
-def test_c4_bad_header_text_is_refused(text: str, says: str) -> None:
-    """C4: what RFC 9112 §5 does not know is an HTTPInputError (a 400)."""
+def test_bad_header_text_is_refused(text: str, says: str) -> None:
+    """What RFC 9112 §5 does not know is an HTTPInputError (a 400)."""
     with pytest.raises(HTTPInputError, match=says):
         HTTPHeaders.parse(text)
 
@@ -106,8 +106,8 @@ def test_c4_bad_header_text_is_refused(text: str, says: str) -> None:
 # -- start lines -----------------------------------------------------------------------------------
 
 
-def test_c4_start_lines() -> None:
-    """C4: the first lines of requests and responses, as named tuples."""
+def test_start_lines() -> None:
+    """The first lines of requests and responses, as named tuples."""
     line = parse_request_start_line("GET /a?b HTTP/1.1")
     assert (line.method, line.path, line.version) == ("GET", "/a?b", "HTTP/1.1") == line
     status = parse_response_start_line("HTTP/1.1 404 Not Found")
@@ -119,14 +119,14 @@ def test_c4_start_lines() -> None:
     "line",
     ["", "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ", "G@T / HTTP/1.1", "GET /\x01 HTTP/1.1"],
 )
-def test_c4_a_bad_request_line_is_refused(line: str) -> None:
-    """C4: Tornado's words, which programs find in their logs."""
+def test_a_bad_request_line_is_refused(line: str) -> None:
+    """Tornado's words, which programs find in their logs."""
     with pytest.raises(HTTPInputError, match="Malformed HTTP request line"):
         parse_request_start_line(line)
 
 
-def test_c4_only_http_1_has_start_lines() -> None:
-    """C4: another major version is refused by name."""
+def test_only_http_1_has_start_lines() -> None:
+    """Another major version is refused by name."""
     with pytest.raises(HTTPInputError, match=r"Unexpected HTTP version 'HTTP/2\.0'"):
         parse_request_start_line("GET / HTTP/2.0")
     with pytest.raises(HTTPInputError, match="Unexpected HTTP version"):
@@ -155,15 +155,15 @@ def multipart(*parts: tuple[str, bytes], head: str = "Content-Disposition: form-
 MULTIPART = "multipart/form-data; boundary=B"
 
 
-def test_c4_a_urlencoded_form() -> None:
-    """C4: repeated names, empty values, escapes; values are bytes."""
+def test_a_urlencoded_form() -> None:
+    """Repeated names, empty values, escapes; values are bytes."""
     arguments, files = form("application/x-www-form-urlencoded", b"a=1&b=&a=%C3%A9+x&c")
     assert arguments == {"a": [b"1", "é x".encode()], "b": [b""], "c": [b""]}
     assert files == {}
 
 
-def test_c4_a_multipart_form() -> None:
-    """C4: fields and files, with their names, types and bytes."""
+def test_a_multipart_form() -> None:
+    """Fields and files, with their names, types and bytes."""
     body = multipart(
         ('name="a"', b"1"),
         ('name="a"', b"2\r\n--Bx"),
@@ -180,28 +180,28 @@ def test_c4_a_multipart_form() -> None:
     )
 
 
-def test_c4_an_extended_filename_is_read() -> None:
-    """C4: ``filename*`` (RFC 8187) is preferred, as in Tornado."""
+def test_an_extended_filename_is_read() -> None:
+    """``filename*`` (RFC 8187) is preferred, as in Tornado."""
     body = multipart(('name="f"; filename="a"; filename*=UTF-8\'\'%C3%A1%20b', b""))
     assert form(MULTIPART, body)[1]["f"][0].filename == "á b"
 
 
-def test_c4_other_bodies_are_no_forms() -> None:
-    """C4: JSON and the like leave arguments and files as they are."""
+def test_other_bodies_are_no_forms() -> None:
+    """JSON and the like leave arguments and files as they are."""
     assert form("application/json", b"a=1") == ({}, {})
     assert form("", b"a=1") == ({}, {})
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", MULTIPART])
-def test_c4_a_compressed_form_is_refused(content_type: str) -> None:
-    """C4: a form in a Content-Encoding is not guessed at."""
+def test_a_compressed_form_is_refused(content_type: str) -> None:
+    """A form in a Content-Encoding is not guessed at."""
     headers = HTTPHeaders({"Content-Encoding": "gzip"})
     with pytest.raises(HTTPInputError, match="Unsupported Content-Encoding: gzip"):
         parse_body_arguments(content_type, b"", {}, {}, headers)
 
 
-def test_c4_limits_of_forms_can_be_set() -> None:
-    """C4: by argument, or for the process; and the process's setting can be seen."""
+def test_limits_of_forms_can_be_set() -> None:
+    """By argument, or for the process; and the process's setting can be seen."""
     small = ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=1))
     with pytest.raises(HTTPInputError, match="Max number of fields exceeded"):
         form("application/x-www-form-urlencoded", b"a=1&a=2", small)
@@ -220,8 +220,8 @@ def test_c4_limits_of_forms_can_be_set() -> None:
 # -- cookies, dates, URLs, credentials -------------------------------------------------------------
 
 
-def test_c4_cookies_are_read_as_browsers_write_them() -> None:
-    """C4: spaces, empty names, quotes and escapes, the later of two."""
+def test_cookies_are_read_as_browsers_write_them() -> None:
+    """Spaces, empty names, quotes and escapes, the later of two."""
     assert parse_cookie('a=1; b="x\\"\\073y" ;c; =d; a=2;;e=f=g') == {
         "a": "2",
         "b": 'x";y',
@@ -230,8 +230,8 @@ def test_c4_cookies_are_read_as_browsers_write_them() -> None:
     }
 
 
-def test_c4_dates() -> None:
-    """C4: seconds, tuples, and datetimes with or without a time zone."""
+def test_dates() -> None:
+    """Seconds, tuples, and datetimes with or without a time zone."""
     wanted = "Sun, 27 Jan 2013 18:43:20 GMT"
     zone = datetime.timezone(datetime.timedelta(hours=-4))
     for moment in (
@@ -247,8 +247,8 @@ def test_c4_dates() -> None:
         format_timestamp("now")  # type: ignore[arg-type]
 
 
-def test_c4_urls() -> None:
-    """C4: arguments are added to a URL, hosts taken apart."""
+def test_urls() -> None:
+    """Arguments are added to a URL, hosts taken apart."""
     assert url_concat("http://h/p?a=1#f", {"b": "x y"}) == "http://h/p?a=1&b=x+y#f"
     assert url_concat("/p", [("b", "1"), ("b", "2")]) == "/p?b=1&b=2"
     assert url_concat("/p?a", None) == "/p?a"
@@ -260,13 +260,13 @@ def test_c4_urls() -> None:
     assert list(qs_to_qsl({"a": ["1", "2"]})) == [("a", "1"), ("a", "2")]
 
 
-def test_c4_credentials_are_composed_utf8() -> None:
-    """C4: name and password for Basic authentication."""
+def test_credentials_are_composed_utf8() -> None:
+    """Name and password for Basic authentication."""
     assert encode_username_password("e\u0301", b"p") == "é:p".encode()
 
 
-def test_c4_ranges() -> None:
-    """C4: what the static file handler asks of a Range field."""
+def test_ranges() -> None:
+    """What the static file handler asks of a Range field."""
     read = httputil._parse_request_range
     assert read("bytes=1-2") == (1, 3)
     assert read("bytes=6-") == (6, None)
@@ -279,8 +279,8 @@ def test_c4_ranges() -> None:
     assert httputil._get_content_range(None, None, 4) == "bytes 0-3/4"
 
 
-def test_c4_parameters_are_written_as_they_are_read() -> None:
-    """C4: the parameters of WebSocket extensions."""
+def test_parameters_are_written_as_they_are_read() -> None:
+    """The parameters of WebSocket extensions."""
     written = httputil._encode_header("x", {"b": 15, "a": None})
     assert written == "x; a; b=15"
     assert httputil._parse_header(written) == ("x", {"b": "15"})

@@ -1,4 +1,4 @@
-"""A7: `IOLoop` and `PeriodicCallback` over asyncio's loop, whoever made it."""
+"""`IOLoop` and `PeriodicCallback` over asyncio's loop, whoever made it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def loop() -> Iterator[IOLoop]:
     made.close()
 
 
-def test_a7_one_face_for_each_asyncio_loop(loop: IOLoop) -> None:
+def test_one_face_for_each_asyncio_loop(loop: IOLoop) -> None:
     """`current` is the loop that runs; a second `IOLoop` over the same one is refused."""
 
     async def who() -> tuple[Any, Any]:
@@ -37,7 +37,7 @@ def test_a7_one_face_for_each_asyncio_loop(loop: IOLoop) -> None:
         IOLoop(asyncio_loop=loop.asyncio_loop)
 
 
-def test_a7_current_follows_asyncio() -> None:
+def test_current_follows_asyncio() -> None:
     """Under `asyncio.run` there is nothing to set up; the plain loop is wrapped."""
 
     async def main() -> IOLoop:
@@ -51,7 +51,7 @@ def test_a7_current_follows_asyncio() -> None:
     assert asyncio.run(main()) is not asyncio.run(main())
 
 
-def test_a7_a_thread_without_a_loop() -> None:
+def test_a_thread_without_a_loop() -> None:
     """`current(instance=False)` looks, `current()` makes."""
     seen: list[Any] = []
 
@@ -67,7 +67,7 @@ def test_a7_a_thread_without_a_loop() -> None:
     assert seen == [None, True]
 
 
-def test_a7_start_runs_until_stop(loop: IOLoop) -> None:
+def test_start_runs_until_stop(loop: IOLoop) -> None:
     """Callbacks run in order, with their arguments; `stop` before `start` counts."""
     seen: list[Any] = []
     loop.add_callback(seen.append, 1)
@@ -80,7 +80,7 @@ def test_a7_start_runs_until_stop(loop: IOLoop) -> None:
     loop.start()
 
 
-def test_a7_callbacks_from_another_thread(loop: IOLoop) -> None:
+def test_callbacks_from_another_thread(loop: IOLoop) -> None:
     """`add_callback` wakes the loop."""
     thread = threading.Thread(target=loop.add_callback, args=(loop.stop,))
     loop.add_callback(thread.start)
@@ -88,7 +88,7 @@ def test_a7_callbacks_from_another_thread(loop: IOLoop) -> None:
     thread.join()
 
 
-def test_a7_an_exception_in_a_callback_is_logged(
+def test_an_exception_in_a_callback_is_logged(
     loop: IOLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The loop goes on; a coroutine's exception is logged as well, a cancellation is not."""
@@ -111,7 +111,7 @@ def test_a7_an_exception_in_a_callback_is_logged(
 class TestRunSync:
     """`run_sync`, the way in for scripts."""
 
-    def test_a7_results_and_exceptions(self, loop: IOLoop) -> None:
+    def test_results_and_exceptions(self, loop: IOLoop) -> None:
         """Of coroutines of any kind, and of plain functions."""
 
         async def native() -> str:
@@ -129,7 +129,7 @@ class TestRunSync:
         with pytest.raises(ZeroDivisionError):
             loop.run_sync(lambda: 1 // 0)
 
-    def test_a7_a_timeout_cancels(self, loop: IOLoop) -> None:
+    def test_a_timeout_cancels(self, loop: IOLoop) -> None:
         """The coroutine gets to know."""
         cancelled = []
 
@@ -144,7 +144,7 @@ class TestRunSync:
             loop.run_sync(wait, timeout=0.01)
         assert cancelled == [True]
 
-    def test_a7_a_stopped_loop(self, loop: IOLoop) -> None:
+    def test_a_stopped_loop(self, loop: IOLoop) -> None:
         """Somebody stopped it before the end."""
         loop.add_callback(loop.stop)
         with pytest.raises(RuntimeError, match="stopped before Future completed"):
@@ -154,7 +154,7 @@ class TestRunSync:
 class TestTimeouts:
     """`add_timeout` and its shorter names."""
 
-    def test_a7_all_forms(self, loop: IOLoop) -> None:
+    def test_all_forms(self, loop: IOLoop) -> None:
         """A time, a timedelta, a delay; what is past runs at once, in order of its time."""
         seen: list[str] = []
         loop.add_timeout(loop.time() + 0.02, seen.append, "time")
@@ -165,7 +165,7 @@ class TestTimeouts:
         loop.start()
         assert seen == ["past", "timedelta", "time", "later"]
 
-    def test_a7_removed(self, loop: IOLoop) -> None:
+    def test_removed(self, loop: IOLoop) -> None:
         """Once or twice, and after it has run."""
         seen: list[int] = []
         handle = loop.call_later(0, seen.append, 1)
@@ -174,13 +174,13 @@ class TestTimeouts:
         loop.run_sync(lambda: asyncio.sleep(0.01))
         assert seen == []
 
-    def test_a7_no_deadline(self, loop: IOLoop) -> None:
+    def test_no_deadline(self, loop: IOLoop) -> None:
         """A wrong type is told at once."""
         with pytest.raises(TypeError, match="Unsupported deadline 'soon'"):
             loop.add_timeout("soon", print)  # type: ignore[arg-type]
 
 
-def test_a7_run_in_executor(loop: IOLoop) -> None:
+def test_run_in_executor(loop: IOLoop) -> None:
     """Of ours, and of the program's; exceptions come back."""
     names: list[str] = []
 
@@ -201,7 +201,7 @@ def test_a7_run_in_executor(loop: IOLoop) -> None:
     assert [name.startswith("mine") for name in names] == [False, True, True]
 
 
-def test_a7_add_future(loop: IOLoop) -> None:
+def test_add_future(loop: IOLoop) -> None:
     """The callback runs on the loop, be the future of a thread or of asyncio."""
     seen: list[Any] = []
     with ThreadPoolExecutor(1) as executor:
@@ -216,7 +216,7 @@ def test_a7_add_future(loop: IOLoop) -> None:
 class TestHandlers:
     """`add_handler`, for file descriptors of the program's own."""
 
-    def test_a7_reading_and_writing(self, loop: IOLoop) -> None:
+    def test_reading_and_writing(self, loop: IOLoop) -> None:
         """A socket is given back as it was given, a number as a number."""
         here, there = socket.socketpair()
         seen: list[Any] = []
@@ -239,7 +239,7 @@ class TestHandlers:
             assert seen == [(here, IOLoop.WRITE), (here, IOLoop.READ)]
             loop.remove_handler(here)
 
-    def test_a7_close_all_fds(self) -> None:
+    def test_close_all_fds(self) -> None:
         """What has a handler is closed with the loop, if that is wanted."""
         loop = IOLoop(make_current=False)
         reader, writer = os.pipe()
@@ -254,7 +254,7 @@ class TestHandlers:
 class TestPeriodicCallback:
     """Work that comes again and again."""
 
-    def test_a7_until_stopped(self, loop: IOLoop) -> None:
+    def test_until_stopped(self, loop: IOLoop) -> None:
         """Coroutines are waited for; an exception is logged and does not end it."""
         seen: list[int] = []
 
@@ -272,7 +272,7 @@ class TestPeriodicCallback:
         assert seen == [0, 1, 2]
         assert not periodic.is_running()
 
-    def test_a7_an_exception(self, loop: IOLoop, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_exception(self, loop: IOLoop, caplog: pytest.LogCaptureFixture) -> None:
         """It is logged, and the next run comes."""
         seen: list[int] = []
 
@@ -292,7 +292,7 @@ class TestPeriodicCallback:
         ("since", "next_at"),
         [(100.0, 110.0), (109.0, 110.0), (110.0, 120.0), (135.0, 140.0), (50.0, 110.0)],
     )
-    def test_a7_missed_runs_are_left_out(self, since: float, next_at: float) -> None:
+    def test_missed_runs_are_left_out(self, since: float, next_at: float) -> None:
         """The next one is on the grid that began with `start`, whatever the clock does."""
         periodic = PeriodicCallback(lambda: None, 10_000)
         periodic._next_timeout = 100.0
@@ -300,7 +300,7 @@ class TestPeriodicCallback:
         assert periodic._next_timeout == next_at
 
     @pytest.mark.parametrize("interval", [0, -1, timedelta(0)])
-    def test_a7_an_interval_is_positive(self, interval: float | timedelta) -> None:
+    def test_an_interval_is_positive(self, interval: float | timedelta) -> None:
         """Else it would never let go of the loop."""
         with pytest.raises(ValueError, match="positive callback_time"):
             PeriodicCallback(lambda: None, interval)

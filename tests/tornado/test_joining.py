@@ -1,4 +1,4 @@
-"""Request handlers and whole programs in one application, and behind every door (B8, E3, E6)."""
+"""Request handlers and whole programs in one application, and behind every door."""
 
 from __future__ import annotations
 
@@ -150,8 +150,8 @@ def ask(request: pytest.FixtureRequest) -> Iterator[Any]:
         server.__exit__(None, None, None)
 
 
-def test_b8_a_handler_class_is_an_endpoint_like_a_view(ask: Any) -> None:
-    """B8: ``@app.route`` on a handler class, with converters, blueprints, hooks and `g`."""
+def test_a_handler_class_is_an_endpoint_like_a_view(ask: Any) -> None:
+    """``@app.route`` on a handler class, with converters, blueprints, hooks and `g`."""
     send = ask(make_app())
     assert send("GET", "/items/5").text == "5"
     assert send("POST", "/items/5", data={"name": "é"}).json() == {"item": 5, "name": "é"}
@@ -162,8 +162,8 @@ def test_b8_a_handler_class_is_an_endpoint_like_a_view(ask: Any) -> None:
     assert answer.headers["X-After"] == "200"
 
 
-def test_b8_handlers_by_pattern_beside_views(ask: Any) -> None:
-    """B8, B6: `App.add_handlers`, groups as arguments, and names for both kinds of URLs."""
+def test_handlers_by_pattern_beside_views(ask: Any) -> None:
+    """`App.add_handlers`, groups as arguments, and names for both kinds of URLs."""
     app = make_app()
     send = ask(app)
     assert send("GET", "/old/ann/").text == "hello ann  /old/x/y"
@@ -173,8 +173,8 @@ def test_b8_handlers_by_pattern_beside_views(ask: Any) -> None:
         assert url_for("old", path_args=("a", "b")) == "/old/a/b"
 
 
-def test_e3_e6_one_session_and_one_user_for_views_and_handlers(ask: Any) -> None:
-    """E3, E6: who logs in through a view is `current_user` of a handler; one session."""
+def test_e6_one_session_and_one_user_for_views_and_handlers(ask: Any) -> None:
+    """Who logs in through a view is `current_user` of a handler; one session."""
     send = ask(make_app())
     assert send("GET", "/me").json() == {"user": None, "seen": 1}
     assert send("POST", "/login", data={"user": "ann"}).headers["Location"] == "/me"
@@ -182,8 +182,8 @@ def test_e3_e6_one_session_and_one_user_for_views_and_handlers(ask: Any) -> None
     assert send("GET", "/seen").json() == {"seen": 2}
 
 
-def test_b8_the_applications_error_handlers_answer_for_handlers(ask: Any) -> None:
-    """D3, B8: an error handler of the app takes what a handler raises, as from a view."""
+def test_the_applications_error_handlers_answer_for_handlers(ask: Any) -> None:
+    """An error handler of the app takes what a handler raises, as from a view."""
     app = make_app()
     caught = []
 
@@ -207,10 +207,10 @@ def test_b8_the_applications_error_handlers_answer_for_handlers(ask: Any) -> Non
     assert [str(error) for error in caught] == ["of the handler's"]
 
 
-def test_b8_without_an_error_handler_a_handlers_own_page_answers(
+def test_without_an_error_handler_a_handlers_own_page_answers(
     ask: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """D7, B8: Tornado's error page, one log line with the traceback, nothing leaked."""
+    """Tornado's error page, one log line with the traceback, nothing leaked."""
     send = ask(make_app())
     answer = send("GET", "/failing?kind=other")
     assert answer.status_code == 500
@@ -220,8 +220,8 @@ def test_b8_without_an_error_handler_a_handlers_own_page_answers(
     assert "Uncaught exception GET /failing" in line.getMessage()
 
 
-def test_f2_signals_are_sent_for_handlers(ask: Any) -> None:
-    """F2, B8: a handler's request starts and finishes like a view's."""
+def test_signals_are_sent_for_handlers(ask: Any) -> None:
+    """A handler's request starts and finishes like a view's."""
     app = make_app()
     seen: list[str] = []
 
@@ -236,15 +236,15 @@ def test_f2_signals_are_sent_for_handlers(ask: Any) -> None:
     assert seen == ["started", "finished 200"]
 
 
-def test_l4_what_a_handler_flushes_arrives_in_order(ask: Any) -> None:
-    """L4, D5: `flush` streams, through hooks and all."""
+def test_what_a_handler_flushes_arrives_in_order(ask: Any) -> None:
+    """`flush` streams, through hooks and all."""
     answer = ask(make_app())("GET", "/streaming")
     assert answer.text == "0;1;2;"
     assert answer.headers["X-After"] == "200"
 
 
-def test_h1_b8_one_csrf_token_for_views_and_handlers(ask: Any) -> None:
-    """H1, B8: a token that a view's page carries is taken by a handler, and the other way."""
+def test_b8_one_csrf_token_for_views_and_handlers(ask: Any) -> None:
+    """A token that a view's page carries is taken by a handler, and the other way."""
     app = App(__name__, static_folder=None)
     app.handler_settings["xsrf_cookies"] = True
 
@@ -302,8 +302,8 @@ def inner_app(**settings: Any) -> App:
     return inner
 
 
-def test_b8_an_app_mounted_in_an_app(ask: Any) -> None:
-    """B8: its own hooks, errors and URLs; the session is shared when it has no key of its own."""
+def test_an_app_mounted_in_an_app(ask: Any) -> None:
+    """Its own hooks, errors and URLs; the session is shared when it has no key of its own."""
     app = make_app()
     app.mount("/inner", inner_app())
     send = ask(app)
@@ -321,8 +321,8 @@ class Where(RequestHandler):
         self.write({"user": self.current_user, "path": self.request.path, "g": g.get("by")})
 
 
-def test_b8_a_tornado_application_mounted_in_an_app(ask: Any) -> None:
-    """B8: it becomes part of the app: one session, one user, the app's hooks."""
+def test_a_tornado_application_mounted_in_an_app(ask: Any) -> None:
+    """It becomes part of the app: one session, one user, the app's hooks."""
     app = make_app()
     app.mount("/tornado", Application([(r"/where", Where)], default_host="x"))
     send = ask(app)
@@ -333,8 +333,8 @@ def test_b8_a_tornado_application_mounted_in_an_app(ask: Any) -> None:
     assert "404: Not Found" in send("GET", "/tornado/nowhere").text
 
 
-def test_b8_a_wsgi_program_mounted_in_an_app(ask: Any) -> None:
-    """B8: any WSGI callable, below its SCRIPT_NAME."""
+def test_a_wsgi_program_mounted_in_an_app(ask: Any) -> None:
+    """Any WSGI callable, below its SCRIPT_NAME."""
 
     def program(environ: Any, start_response: Any) -> Any:
         start_response("201 Created", [("Content-Type", "text/plain")])
@@ -348,8 +348,8 @@ def test_b8_a_wsgi_program_mounted_in_an_app(ask: Any) -> None:
     assert answer.headers["X-After"] == "201"
 
 
-def test_b8_an_app_mounted_in_a_tornado_application(ask: Any) -> None:
-    """B8: the reverse: `Application.mount`, with the `App`'s own hooks and errors."""
+def test_an_app_mounted_in_a_tornado_application(ask: Any) -> None:
+    """The reverse: `Application.mount`, with the `App`'s own hooks and errors."""
     application = Application([(r"/where", Where)], cookie_secret="a secret of theirs")
     application.mount("/inner", inner_app())
     send = ask(application)
@@ -358,8 +358,8 @@ def test_b8_an_app_mounted_in_a_tornado_application(ask: Any) -> None:
     assert send("GET", "/inner/missing").text == "inner page"
 
 
-def test_b8_what_cannot_be_joined_is_refused_with_what_can() -> None:
-    """B8: an `App` as the target of a rule, and a WSGI program mounted in an `Application`."""
+def test_what_cannot_be_joined_is_refused_with_what_can() -> None:
+    """An `App` as the target of a rule, and a WSGI program mounted in an `Application`."""
     with pytest.raises(TypeError, match=r"use Application\.mount\(prefix, app\)"):
         Application([(r"/inner.*", inner_app())])
     with pytest.raises(TypeError, match="use FallbackHandler with a WSGIContainer"):
@@ -367,14 +367,14 @@ def test_b8_what_cannot_be_joined_is_refused_with_what_can() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "admin", "/admin/"])
-def test_b8_a_prefix_is_checked(prefix: str) -> None:
-    """B8: a prefix that could not work is refused with what was expected."""
+def test_a_prefix_is_checked(prefix: str) -> None:
+    """A prefix that could not work is refused with what was expected."""
     with pytest.raises(ValueError, match="starts with a slash and does not end with one"):
         App(__name__).mount(prefix, inner_app())
 
 
-def test_b8_views_come_before_patterns_and_patterns_before_redirects(ask: Any) -> None:
-    """B8: one route table: exact views, handlers in their order, then Werkzeug's answers."""
+def test_views_come_before_patterns_and_patterns_before_redirects(ask: Any) -> None:
+    """One route table: exact views, handlers in their order, then Werkzeug's answers."""
     app = App(__name__, static_folder=None)
 
     class First(RequestHandler):

@@ -1,4 +1,4 @@
-"""G5: locales, beside Tornado's own: translations, plural forms, dates, lists and numbers."""
+"""Locales, beside Tornado's own: translations, plural forms, dates, lists and numbers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def mo(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_g5_the_module_has_tornados_names() -> None:
+def test_the_module_has_tornados_names() -> None:
     """The same functions, classes and data, with the same parameters."""
     assert ours.LOCALE_NAMES == theirs.LOCALE_NAMES
     assert ours.CONTEXT_SEPARATOR == theirs.CONTEXT_SEPARATOR
@@ -102,7 +102,7 @@ def test_g5_the_module_has_tornados_names() -> None:
         assert list(inspect.signature(mine).parameters) == list(inspect.signature(other).parameters)
 
 
-def test_g5_without_translations_there_is_english() -> None:
+def test_without_translations_there_is_english() -> None:
     """The default locale says what it is given."""
     locale = ours.get("fr_FR", "xx")
     assert (locale.code, locale.name, locale.rtl) == ("en_US", "English (US)", False)
@@ -114,7 +114,7 @@ def test_g5_without_translations_there_is_english() -> None:
         locale.translate("1 dog", "%(n)d dogs")
 
 
-def test_g5_csv_translations(csv: Path, caplog: Any) -> None:
+def test_csv_translations(csv: Path, caplog: Any) -> None:
     """Messages, plural forms, encodings by byte-order mark; another file's encoding is its own."""
     ours.load_translations(str(csv))
     assert ours.get_supported_locales() == {"en_US", "fr_FR", "zh_CN", "de", "fa_IR"}
@@ -135,7 +135,7 @@ def test_g5_csv_translations(csv: Path, caplog: Any) -> None:
     assert [r.getMessage() for r in caplog.records] == ["pgettext is not supported by CSVLocale"]
 
 
-def test_g5_what_a_csv_folder_has_wrong_is_logged(tmp_path: Path, caplog: Any) -> None:
+def test_what_a_csv_folder_has_wrong_is_logged(tmp_path: Path, caplog: Any) -> None:
     """A file of no locale and an unknown plural form are told; the rest is used."""
     (tmp_path / "French!.csv").write_text('"a","b"\n', encoding="utf-8")
     (tmp_path / "fr.csv").write_text('"a","b","dual"\n"c","d"\n', encoding="latin-1")
@@ -147,7 +147,7 @@ def test_g5_what_a_csv_folder_has_wrong_is_logged(tmp_path: Path, caplog: Any) -
     ]
 
 
-def test_g5_gettext_translations(mo: Path, caplog: Any) -> None:
+def test_gettext_translations(mo: Path, caplog: Any) -> None:
     """Messages, the language's own plural rule, contexts; a broken file is logged."""
     ours.load_gettext_translations(str(mo), "site")
     assert [r.getMessage().split(":")[0] for r in caplog.records] == [
@@ -167,7 +167,7 @@ def test_g5_gettext_translations(mo: Path, caplog: Any) -> None:
     assert french.pgettext("cards", "club", "clubs", 2) == "clubs (fr)"
 
 
-def test_g5_translations_loaded_anew_are_seen(csv: Path, mo: Path) -> None:
+def test_translations_loaded_anew_are_seen(csv: Path, mo: Path) -> None:
     """Either kind may follow the other, and a locale made before is made again."""
     assert ours.get("fr_FR").code == "en_US"
     ours.load_gettext_translations(str(mo), "site")
@@ -185,7 +185,7 @@ def test_g5_translations_loaded_anew_are_seen(csv: Path, mo: Path) -> None:
         ["zh-Hans-CN", "zh_cn"], ["en_"], ["en"], [], ["../../etc/passwd"], ["*"], ["-"], ["_FR"],
     ],
 )  # fmt: skip
-def test_g5_the_closest_locale_is_tornados(codes: list[str], csv: Path) -> None:
+def test_the_closest_locale_is_tornados(codes: list[str], csv: Path) -> None:
     """Cases, hyphens and countries are forgiven alike; odd codes lead to the default."""
     for module in (ours, theirs):
         module._translations = {"fr_FR": {}, "de": {}, "zh_CN": {}}
@@ -217,7 +217,7 @@ def words(module: ModuleType, code: str, seed: int) -> list[str]:
 
 
 @pytest.mark.parametrize("code", ["en", "en_US", "fr_FR", "zh_CN", "fa_IR"])
-def test_g5_dates_lists_and_numbers_are_those_of_tornado(
+def test_dates_lists_and_numbers_are_those_of_tornado(
     code: str, csv: Path, monkeypatch: Any
 ) -> None:
     """The same words for the same moments, in every locale and with every option."""
@@ -236,7 +236,7 @@ def test_g5_dates_lists_and_numbers_are_those_of_tornado(
     assert words(ours, code, 1) == words(theirs, code, 1)
 
 
-def test_g5_a_locale_of_ones_own() -> None:
+def test_a_locale_of_ones_own() -> None:
     """A subclass of Locale gives `translate`; the dates and lists come with it."""
 
     class Upper(ours.Locale):
@@ -255,7 +255,7 @@ def test_g5_a_locale_of_ones_own() -> None:
         ours.Locale("xx")
 
 
-def test_g5_the_ground_floor_keeps_no_state(csv: Path, caplog: Any) -> None:
+def test_the_ground_floor_keeps_no_state(csv: Path, caplog: Any) -> None:
     """The languages work without a module's translations: two applications may differ."""
     from waterspout.tornado.translations import (
         CSVLanguage,

@@ -1,4 +1,4 @@
-"""A8: ``waterspout.tornado.log``: the format of log lines, and the logging options."""
+"""``waterspout.tornado.log``: the format of log lines, and the logging options."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a8_the_three_loggers() -> None:
-    """A8: by the names programs configure."""
+def test_the_three_loggers() -> None:
+    """By the names programs configure."""
     assert [log.name for log in (access_log, app_log, gen_log)] == [
         "tornado.access",
         "tornado.application",
@@ -59,17 +59,15 @@ def test_a8_the_three_loggers() -> None:
     ]
 
 
-def test_a8_a_log_line(logger: logging.Logger) -> None:
-    """A8: level, time, place and message."""
+def test_a_log_line(logger: logging.Logger) -> None:
+    """Level, time, place and message."""
     stream = lines_of(logger, LogFormatter(color=False))
     logger.info("é %d", 1)
     assert re.fullmatch(r"\[I \d{6} \d\d:\d\d:\d\d test_log:\d+\] é 1\n", stream.getvalue())
 
 
-def test_a8_colours_are_for_terminals(
-    logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A8: the head of a line is coloured by level where stderr is a terminal."""
+def test_colours_are_for_terminals(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head of a line is coloured by level where stderr is a terminal."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", Terminal())
     stream = lines_of(logger, LogFormatter())
@@ -81,15 +79,15 @@ def test_a8_colours_are_for_terminals(
     assert stream.getvalue() == "x\n"
 
 
-def test_a8_a_format_of_ones_own(logger: logging.Logger) -> None:
-    """A8: fmt, datefmt and style, as `logging.config` gives them."""
+def test_a_format_of_ones_own(logger: logging.Logger) -> None:
+    """Fmt, datefmt and style, as `logging.config` gives them."""
     stream = lines_of(logger, LogFormatter("{asctime} {message}", "%Y", "{"))
     logger.info("x")
     assert re.fullmatch(r"\d{4} x\n", stream.getvalue())
 
 
-def test_a8_no_message_passes_for_another_record(logger: logging.Logger) -> None:
-    """A8: lines after the first are indented, those of tracebacks too."""
+def test_no_message_passes_for_another_record(logger: logging.Logger) -> None:
+    """Lines after the first are indented, those of tracebacks too."""
     stream = lines_of(logger, LogFormatter("%(message)s"))
     try:
         raise ValueError("bad\n[I forged")
@@ -102,18 +100,18 @@ def test_a8_no_message_passes_for_another_record(logger: logging.Logger) -> None
     assert all(line.startswith("    ") for line in others)
 
 
-def test_a8_a_message_that_cannot_be_made_is_shown(logger: logging.Logger) -> None:
-    """A8: an error in a log call is seen in the log, and ends nothing."""
+def test_a_message_that_cannot_be_made_is_shown(logger: logging.Logger) -> None:
+    """An error in a log call is seen in the log, and ends nothing."""
     stream = lines_of(logger, LogFormatter("%(message)s"))
     logger.info("%d", "x")
     assert stream.getvalue().startswith("Bad message (TypeError(")
 
 
 @pytest.mark.parametrize("mode", ["size", "time"])
-def test_a8_logging_to_a_file(
+def test_logging_to_a_file(
     logger: logging.Logger, options: OptionParser, tmp_path: Path, mode: str
 ) -> None:
-    """A8: --log-file-prefix, with both ways of beginning a new file."""
+    """--log-file-prefix, with both ways of beginning a new file."""
     file = tmp_path / "log"
     options.parse_command_line(["main", "--logging=none", f"--log-rotate-mode={mode}"])
     options.logging, options.log_file_prefix = "warning", str(file)
@@ -125,15 +123,15 @@ def test_a8_logging_to_a_file(
     assert re.fullmatch(r"\[W .*\] é\n", file.read_text(encoding="utf-8"))
 
 
-def test_a8_an_unknown_mode_is_refused(logger: logging.Logger, options: OptionParser) -> None:
-    """A8: the error says what there is."""
+def test_an_unknown_mode_is_refused(logger: logging.Logger, options: OptionParser) -> None:
+    """The error says what there is."""
     options.log_file_prefix, options.log_rotate_mode = "x", "moon"
     with pytest.raises(ValueError, match='should be "size" or "time", not "moon"'):
         enable_pretty_logging(options, logger)
 
 
-def test_a8_logging_to_stderr(logger: logging.Logger, options: OptionParser) -> None:
-    """A8: by default where there is no other handler; never where it is turned off."""
+def test_logging_to_stderr(logger: logging.Logger, options: OptionParser) -> None:
+    """By default where there is no other handler; never where it is turned off."""
     enable_pretty_logging(options, logger)
     enable_pretty_logging(options, logger)
     assert len(logger.handlers) == 1

@@ -1,4 +1,4 @@
-"""A8: ``waterspout.tornado.options``: options of modules, the command line, config files."""
+"""``waterspout.tornado.options``: options of modules, the command line, config files."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def parser(**defaults: Any) -> OptionParser:
 # -- the command line ------------------------------------------------------------------------------
 
 
-def test_a8_options_of_the_command_line() -> None:
-    """A8: values by type, bools without one, what follows is returned."""
+def test_options_of_the_command_line() -> None:
+    """Values by type, bools without one, what follows is returned."""
     options = parser(port=8000, debug=False, ratio=0.5)
     options.define("name")
     rest = options.parse_command_line(["main", "--port=1", "--debug", "-ratio=2", "a", "--name=x"])
@@ -37,8 +37,8 @@ def test_a8_options_of_the_command_line() -> None:
     assert options.parse_command_line(["main"]) == []
 
 
-def test_a8_dashes_and_underscores_are_the_same() -> None:
-    """A8: however a name is written, it is the same option."""
+def test_dashes_and_underscores_are_the_same() -> None:
+    """However a name is written, it is the same option."""
     options = OptionParser()
     options.define("db_host", "a")
     options.parse_command_line(["main", "--db-host=b"])
@@ -64,8 +64,8 @@ def test_a8_dashes_and_underscores_are_the_same() -> None:
         (Path, "/a", Path("/a")),
     ],
 )
-def test_a8_types(kind: type[Any], text: str, value: Any) -> None:
-    """A8: moments, durations, numbers, text, and any type that is made of text."""
+def test_types(kind: type[Any], text: str, value: Any) -> None:
+    """Moments, durations, numbers, text, and any type that is made of text."""
     options = OptionParser()
     options.define("x", type=kind)
     options.parse_command_line(["main", f"--x={text}"])
@@ -80,23 +80,23 @@ def test_a8_types(kind: type[Any], text: str, value: Any) -> None:
         (timedelta, "h", "Unrecognized duration: 'h'"),
     ],
 )
-def test_a8_text_that_is_no_such_value(kind: type[Any], text: str, says: str) -> None:
-    """A8: an Error says what came."""
+def test_text_that_is_no_such_value(kind: type[Any], text: str, says: str) -> None:
+    """An Error says what came."""
     options = OptionParser()
     options.define("x", type=kind)
     with pytest.raises(Error, match=says):
         options.parse_command_line(["main", f"--x={text}"])
 
 
-def test_a8_a_bad_number_names_its_option() -> None:
-    """A8: ValueError as from int() itself, with a note that says which option."""
+def test_a_bad_number_names_its_option() -> None:
+    """ValueError as from int() itself, with a note that says which option."""
     with pytest.raises(ValueError, match="invalid literal") as caught:
         parser(port=1).parse_command_line(["main", "--port=x"])
     assert caught.value.__notes__ == ["(the value of the command line option --port)"]
 
 
-def test_a8_several_values() -> None:
-    """A8: multiple options are lists; among integers a range has two ends."""
+def test_several_values() -> None:
+    """Multiple options are lists; among integers a range has two ends."""
     options = OptionParser()
     options.define("n", type=int, multiple=True)
     options.define("s", multiple=True)
@@ -105,8 +105,8 @@ def test_a8_several_values() -> None:
     assert (options.n, options.s) == ([1, 3, 5, 6, 7], ["a", "b"])
 
 
-def test_a8_errors_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """A8: an unknown option shows the help; a value that is missing is said."""
+def test_errors_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown option shows the help; a value that is missing is said."""
     options = parser(port=1)
     with pytest.raises(Error, match="Unrecognized command line option: 'prot'"):
         options.parse_command_line(["main", "--prot=2"])
@@ -118,8 +118,8 @@ def test_a8_errors_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> No
 # -- values ----------------------------------------------------------------------------------------
 
 
-def test_a8_values_are_set_by_attribute_and_item() -> None:
-    """A8: of the option's type, or None; unknown names are AttributeErrors."""
+def test_values_are_set_by_attribute_and_item() -> None:
+    """Of the option's type, or None; unknown names are AttributeErrors."""
     options = parser(port=1)
     options.define("many", type=int, multiple=True)
     options.port = 2
@@ -137,8 +137,8 @@ def test_a8_values_are_set_by_attribute_and_item() -> None:
         options.prot = 1
 
 
-def test_a8_groups() -> None:
-    """A8: named groups; without a name, the file that defines the option."""
+def test_groups() -> None:
+    """Named groups; without a name, the file that defines the option."""
     options = parser(a=1)
     options.define("b", 2, group="application")
     assert options.groups() == {"", __file__, "application"}
@@ -146,8 +146,8 @@ def test_a8_groups() -> None:
     assert options.group_dict("unknown") == {}
 
 
-def test_a8_callbacks() -> None:
-    """A8: of an option with each new value, of the parser when parsing is done."""
+def test_callbacks() -> None:
+    """Of an option with each new value, of the parser when parsing is done."""
     seen: list[Any] = []
     options = OptionParser()
     options.define("a", type=int, callback=seen.append)
@@ -158,8 +158,8 @@ def test_a8_callbacks() -> None:
     assert seen == [1, 2, "parsed"]
 
 
-def test_a8_options_can_be_patched() -> None:
-    """A8: `mockable` for `mock.patch.object`, also one in another."""
+def test_options_can_be_patched() -> None:
+    """`mockable` for `mock.patch.object`, also one in another."""
     options = parser(a=1)
     with mock.patch.object(options.mockable(), "a", 2):
         with mock.patch.object(options.mockable(), "a", 3):
@@ -168,8 +168,8 @@ def test_a8_options_can_be_patched() -> None:
     assert options.a == 1
 
 
-def test_a8_sets_of_options_are_independent() -> None:
-    """A8: two parsers in one process share nothing."""
+def test_sets_of_options_are_independent() -> None:
+    """Two parsers in one process share nothing."""
     first, second = parser(a=1), parser(a=2)
     first.a = 3
     assert (first.a, second.a) == (3, 2)
@@ -178,8 +178,8 @@ def test_a8_sets_of_options_are_independent() -> None:
 # -- config files ----------------------------------------------------------------------------------
 
 
-def test_a8_a_config_file_is_python(tmp_path: Path) -> None:
-    """A8: its variables are the values; text is parsed where no text is wanted."""
+def test_a_config_file_is_python(tmp_path: Path) -> None:
+    """Its variables are the values; text is parsed where no text is wanted."""
     file = tmp_path / "é.conf"
     file.write_text(
         "import os\nport = 80\nname = 'é'\nhosts = 'a,b'\nlimits = [1, 2]\n"
@@ -196,8 +196,8 @@ def test_a8_a_config_file_is_python(tmp_path: Path) -> None:
     assert options.here == str(file)
 
 
-def test_a8_a_config_file_of_an_option(tmp_path: Path) -> None:
-    """A8: ``--config`` by callback: later arguments win over the file."""
+def test_a_config_file_of_an_option(tmp_path: Path) -> None:
+    """``--config`` by callback: later arguments win over the file."""
     file = tmp_path / "app.conf"
     file.write_text("a = 5\nb = 5\n")
     options = parser(a=1, b=1)
@@ -208,8 +208,8 @@ def test_a8_a_config_file_of_an_option(tmp_path: Path) -> None:
     assert (options.a, options.b) == (5, 3)
 
 
-def test_a8_a_config_file_of_the_wrong_types(tmp_path: Path) -> None:
-    """A8: what an option cannot be is an Error."""
+def test_a_config_file_of_the_wrong_types(tmp_path: Path) -> None:
+    """What an option cannot be is an Error."""
     file = tmp_path / "app.conf"
     options = parser(port=1)
     options.define("hosts", multiple=True)
@@ -224,8 +224,8 @@ def test_a8_a_config_file_of_the_wrong_types(tmp_path: Path) -> None:
 # -- help ------------------------------------------------------------------------------------------
 
 
-def test_a8_help() -> None:
-    """A8: by group, with placeholders, wrapped, with defaults."""
+def test_help() -> None:
+    """By group, with placeholders, wrapped, with defaults."""
     options = OptionParser()
     options.define("port", 8000, help="the port to listen on " * 3, group="net")
     options.define("name", metavar="NAME", group="net", help="a name")
@@ -241,8 +241,8 @@ def test_a8_help() -> None:
     )
 
 
-def test_a8_help_ends_the_program(capsys: pytest.CaptureFixture[str]) -> None:
-    """A8: ``--help`` prints and exits with 0."""
+def test_help_ends_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--help`` prints and exits with 0."""
     with pytest.raises(SystemExit) as caught:
         parser(port=1).parse_command_line(["main", "--help"])
     assert caught.value.code == 0
@@ -264,8 +264,8 @@ logging.info("hello")
 @pytest.mark.parametrize(
     ("arguments", "logged"), [(["--port=1"], True), (["--port=1", "--logging=none"], False)]
 )
-def test_a8_the_options_of_the_process(tmp_path: Path, arguments: list[str], logged: bool) -> None:
-    """A8: the global functions; logging is set up by parsing, unless it is not wanted."""
+def test_the_options_of_the_process(tmp_path: Path, arguments: list[str], logged: bool) -> None:
+    """The global functions; logging is set up by parsing, unless it is not wanted."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A7: `HTTPServer.start(n)`: several processes by forking, as Tornado's programs do it."""
+"""`HTTPServer.start(n)`: several processes by forking, as Tornado's programs do it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ask(port: int, path: str) -> str:
         connection.close()
 
 
-def test_a7_forks_are_replaced_and_the_parent_ends_last(program: subprocess.Popen[str]) -> None:
+def test_forks_are_replaced_and_the_parent_ends_last(program: subprocess.Popen[str]) -> None:
     """A child that fails is started again; when all have ended well, so does the parent."""
     assert program.stdout is not None
     port = int(program.stdout.readline())
@@ -85,7 +85,7 @@ def test_a7_forks_are_replaced_and_the_parent_ends_last(program: subprocess.Pope
     assert said.count("exited normally") == 2
 
 
-def test_a7_children_that_fail_too_often(program: subprocess.Popen[str]) -> None:
+def test_children_that_fail_too_often(program: subprocess.Popen[str]) -> None:
     """The parent gives up and says so."""
     assert program.stdout is not None
     port = int(program.stdout.readline())

@@ -1,4 +1,4 @@
-"""C4: `HTTPServerRequest`, made by a program and as the face of what our server received."""
+"""`HTTPServerRequest`, made by a program and as the face of what our server received."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def made() -> HTTPServerRequest:
 
 
 @pytest.mark.parametrize("make", [received, made])
-def test_c4_a_request_has_tornados_attributes(make: object) -> None:
-    """C4: the same, whoever made it."""
+def test_a_request_has_tornados_attributes(make: object) -> None:
+    """The same, whoever made it."""
     request = make()  # type: ignore[operator]
     assert (request.method, request.version) == ("POST", "HTTP/1.1")
     assert request.uri == "/a%20b?x=1&y=%C3%A9&x="
@@ -72,22 +72,22 @@ def test_c4_a_request_has_tornados_attributes(make: object) -> None:
     assert (request.path, len(request.headers), request.body) == ("/other", 0, b"new")
 
 
-def test_c4_a_spooled_body_is_read_when_asked_for() -> None:
-    """C4: `body` is bytes, also of a body that was put on disk."""
+def test_a_spooled_body_is_read_when_asked_for() -> None:
+    """`body` is bytes, also of a body that was put on disk."""
     incoming = Incoming("PUT", b"/", [(b"host", b"h")])
     incoming.body = io.BytesIO(b"large")
     request = HTTPServerRequest._waterspout_from_incoming(incoming)
     assert (request.body, request.body) == (b"large", b"large")
 
 
-def test_c4_a_request_can_be_made_as_before_start_lines() -> None:
-    """C4: method and uri by name, and a host."""
+def test_a_request_can_be_made_as_before_start_lines() -> None:
+    """Method and uri by name, and a host."""
     request = HTTPServerRequest(method="GET", uri="/a", host="h", version="HTTP/1.1")
     assert (request.method, request.path, request.host) == ("GET", "/a", "h")
 
 
-def test_c4_its_repr_tells_no_secrets() -> None:
-    """C4: a repr is for logs; headers are not in it."""
+def test_its_repr_tells_no_secrets() -> None:
+    """A repr is for logs; headers are not in it."""
     request = received()
     assert "cookie" not in repr(request).lower()
     assert "method='POST'" in repr(request)
@@ -103,19 +103,19 @@ def test_c4_its_repr_tells_no_secrets() -> None:
         ([b"a", b"b"], "Multiple host headers not allowed: 'a,b'"),
     ],
 )
-def test_c4_a_bad_host_is_refused(hosts: list[bytes], says: str) -> None:
-    """C4: by the same words as in Tornado."""
+def test_a_bad_host_is_refused(hosts: list[bytes], says: str) -> None:
+    """By the same words as in Tornado."""
     fields = [(b"host", host) for host in hosts]
     with pytest.raises(HTTPInputError, match=says):
         HTTPServerRequest._waterspout_from_incoming(Incoming("GET", b"/", fields))
 
 
-def test_c4_http_1_0_needs_no_host() -> None:
-    """C4: the old version has no virtual hosts."""
+def test_http_1_0_needs_no_host() -> None:
+    """The old version has no virtual hosts."""
     request = HTTPServerRequest._waterspout_from_incoming(Incoming("GET", b"/", [], version="1.0"))
     assert (request.host, request.host_name) == ("127.0.0.1", "127.0.0.1")
 
 
-def test_c4_certificates_are_asked_of_the_connection() -> None:
-    """C4: none without TLS, or without a connection."""
+def test_certificates_are_asked_of_the_connection() -> None:
+    """None without TLS, or without a connection."""
     assert received().get_ssl_certificate() is None

@@ -1,4 +1,4 @@
-"""Routes of Tornado's kind (B6): matchers, rules, routers, and the index over them."""
+"""Routes of Tornado's kind: matchers, rules, routers, and the index over them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Names(Router):
 
 
 def test_paths_are_matched_as_sent_and_to_their_end() -> None:
-    """B6: groups are unquoted bytes, by position or by name; None for one without a part."""
+    """Groups are unquoted bytes, by position or by name; None for one without a part."""
     match = PathMatches(r"/a/([^/]+)(/x)?").match
     assert match(request("/a/%2F%ff+?q=1")) == {"path_args": [b"/\xff+", None], "path_kwargs": {}}
     assert match(request("/a/b/c")) is None
@@ -75,7 +75,7 @@ def test_paths_are_matched_as_sent_and_to_their_end() -> None:
 
 
 def test_groups_are_all_named_or_none() -> None:
-    """B6: a mixture cannot be handed on."""
+    """A mixture cannot be handed on."""
     with pytest.raises(AssertionError, match="must either be all named or all positional"):
         PathMatches(r"/(a)/(?P<b>b)")
 
@@ -91,27 +91,27 @@ def test_groups_are_all_named_or_none() -> None:
     ],
 )
 def test_urls_from_patterns(pattern: str, arguments: tuple[Any, ...], url: str) -> None:
-    """B6: arguments are quoted in place of the groups."""
+    """Arguments are quoted in place of the groups."""
     assert PathMatches(pattern).reverse(*arguments) == url
     assert URLSpec(pattern, object).reverse(*arguments) == url
 
 
 @pytest.mark.parametrize("pattern", [r"/\d+", r"/a(b(c))", r"/a\(b", r"/(?:a)"])
 def test_patterns_without_a_url(pattern: str) -> None:
-    """B6: reverse says so."""
+    """Reverse says so."""
     with pytest.raises(ValueError, match="Cannot reverse url regex"):
         PathMatches(pattern).reverse()
 
 
 def test_a_url_needs_all_arguments() -> None:
-    """B6: neither fewer nor more."""
+    """Neither fewer nor more."""
     for arguments in ((), ("a", "b")):
         with pytest.raises(AssertionError, match="required number of arguments not found"):
             PathMatches("/(.*)").reverse(*arguments)
 
 
 def test_hosts() -> None:
-    """B6: the name without the port, in lower case."""
+    """The name without the port, in lower case."""
     match = HostMatches(r"(www\.)?example\.com").match
     assert match(request("/", "WWW.example.com:8000")) == {}
     assert match(request("/", "example.com.evil")) is None
@@ -121,7 +121,7 @@ def test_hosts() -> None:
 
 
 def test_the_first_rule_that_takes_the_request() -> None:
-    """B6: a target that takes nothing leaves it to the next rule."""
+    """A target that takes nothing leaves it to the next rule."""
     router = RuleRouter(
         [
             ("/a/.*", Names("narrow", "/a/b")),
@@ -139,7 +139,7 @@ def test_the_first_rule_that_takes_the_request() -> None:
 
 
 def test_rules_may_change_at_any_time() -> None:
-    """B6: added, inserted, replaced: the next request knows."""
+    """Added, inserted, replaced: the next request knows."""
     router = RuleRouter([("/a", Names("first"))])
 
     def found() -> str | None:
@@ -158,7 +158,7 @@ def test_rules_may_change_at_any_time() -> None:
 
 
 def test_urls_from_names(caplog: pytest.LogCaptureFixture) -> None:
-    """B6: of the router's own rules, and of routers they lead to; the last of a name counts."""
+    """Of the router's own rules, and of routers they lead to; the last of a name counts."""
     inner = ReversibleRuleRouter([("/inner/(.*)", object, {}, "inner")])
     router = ReversibleRuleRouter(
         [("/outer", object, {}, "outer"), (AnyMatches(), inner), ("/b", object, {}, "outer")]
@@ -170,7 +170,7 @@ def test_urls_from_names(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_reprs_tell_the_rule() -> None:
-    """B6: for logs and the debugger."""
+    """For logs and the debugger."""
     assert repr(URLSpec("/a", dict, {"k": 1}, "n")) == (
         "URLSpec('/a$', <class 'dict'>, kwargs={'k': 1}, name='n')"
     )
@@ -178,7 +178,7 @@ def test_reprs_tell_the_rule() -> None:
 
 
 def test_what_must_be_written_by_a_subclass() -> None:
-    """B6: the interfaces."""
+    """The interfaces."""
     for call in (
         lambda: Router().find_handler(request("/")),
         lambda: ReversibleRouter().reverse_url("a"),
@@ -205,7 +205,7 @@ class Hello(RequestHandler):
 
 
 def test_every_kind_of_target_is_served(caplog: pytest.LogCaptureFixture) -> None:
-    """B6: handlers, lists of rules, routers, delegates, functions, applications, import paths;
+    """Handlers, lists of rules, routers, delegates, functions, applications, import paths;
     404 where there is none."""
     application = Application(
         [
@@ -229,7 +229,7 @@ def test_every_kind_of_target_is_served(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_a_router_by_itself_is_served(caplog: pytest.LogCaptureFixture) -> None:
-    """B6: a server takes any router; what it does not know is 404."""
+    """A server takes any router; what it does not know is 404."""
     client = app_of(RuleRouter([("/a", Names("a"))])).test_client()
     assert client.get("/a").text == "a"
     assert client.get("/b").status_code == 404
@@ -262,7 +262,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_index_leaves_no_match_out(path: str) -> None:
-    """B6: the rules that match a path are among its candidates, in order."""
+    """The rules that match a path are among its candidates, in order."""
     rules = [Rule(PathMatches(pattern), number) for number, pattern in enumerate(PATTERNS)]
     rules.insert(7, Rule(AnyMatches(), None))
     for some in (rules, rules[::-1], rules[::3], rules[1::3], rules[2::3]):
@@ -273,7 +273,7 @@ def test_the_index_leaves_no_match_out(path: str) -> None:
 
 
 def test_the_index_asks_few_rules() -> None:
-    """B6: the rules for other paths and other segments are not asked."""
+    """The rules for other paths and other segments are not asked."""
     patterns = [f"/p{n}" for n in range(50)] + [f"/s{n}/(.*)" for n in range(50)]
     index = RuleIndex([Rule(PathMatches(pattern), None) for pattern in patterns])
     assert len(index.candidates("/p7")) == 1
@@ -282,7 +282,7 @@ def test_the_index_asks_few_rules() -> None:
 
 
 def test_a_matcher_of_the_program_is_always_asked() -> None:
-    """B6: what a subclass matches cannot be told beforehand."""
+    """What a subclass matches cannot be told beforehand."""
 
     class Anything(PathMatches):
         def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""G2: Tornado's template language, beside Tornado's own engine."""
+"""Tornado's template language, beside Tornado's own engine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def outcome(engine: ModuleType, site: dict[str, str], name: str, **options: Any)
 @pytest.mark.parametrize("whitespace", [None, "all", "single", "oneline"])
 @pytest.mark.parametrize("autoescape", ["xhtml_escape", None])
 @pytest.mark.parametrize("page", PAGES)
-def test_g2_pages_are_those_of_tornado(
+def test_pages_are_those_of_tornado(
     page: str, autoescape: str | None, whitespace: str | None
 ) -> None:
     """The whole language gives the same bytes on both engines."""
@@ -60,7 +60,7 @@ def test_g2_pages_are_those_of_tornado(
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_g2_random_templates_are_those_of_tornado(seed: int, caplog: Any) -> None:
+def test_random_templates_are_those_of_tornado(seed: int, caplog: Any) -> None:
     """Templates made at random give the same bytes, or fail in the same way."""
     caplog.set_level(logging.CRITICAL)
     maker = Maker(seed)
@@ -89,14 +89,14 @@ def test_g2_random_templates_are_those_of_tornado(seed: int, caplog: Any) -> Non
         "{{ unknown }}", "{{ x.unknown }}", "{% raw x.unknown %}", "{{ chr(0xd800) }}",
     ],
 )  # fmt: skip
-def test_g2_errors_are_those_of_tornado(source: str, caplog: Any) -> None:
+def test_errors_are_those_of_tornado(source: str, caplog: Any) -> None:
     """A faulty template fails with Tornado's type of error, text, file and line."""
     caplog.set_level(logging.CRITICAL)
     wanted = outcome(theirs, {"page.html": source}, "page.html")
     assert outcome(ours, {"page.html": source}, "page.html") == wanted
 
 
-def test_g2_the_public_names_take_the_same_arguments() -> None:
+def test_the_public_names_take_the_same_arguments() -> None:
     """Each loader, the template and the filter have Tornado's parameters."""
     import inspect
 
@@ -111,7 +111,7 @@ def test_g2_the_public_names_take_the_same_arguments() -> None:
 # -- where an error is ---------------------------------------------------------------------------
 
 
-def test_g2_a_traceback_shows_file_and_line_through_extends_and_include() -> None:
+def test_a_traceback_shows_file_and_line_through_extends_and_include() -> None:
     """The generated line says the template's file and line, and by what way it was reached."""
     loader = ours.DictLoader(
         {
@@ -127,7 +127,7 @@ def test_g2_a_traceback_shows_file_and_line_through_extends_and_include() -> Non
     assert "_tt_tmp = missing  # part.html:3 (via page.html:4, base.html:2)" in shown
 
 
-def test_g2_a_traceback_shows_the_template_that_ran() -> None:
+def test_a_traceback_shows_the_template_that_ran() -> None:
     """Of two templates of one name, the traceback shows the one with the error."""
     for source, wanted in (("{{ first }}", "first"), ("\n{{ other }}", "other")):
         both = ours.Template(source), ours.Template("something else")
@@ -137,7 +137,7 @@ def test_g2_a_traceback_shows_the_template_that_ran() -> None:
         assert f"_tt_tmp = {wanted}  # <string>:" in shown
 
 
-def test_g2_python_that_does_not_compile_is_told_by_file_and_line(caplog: Any) -> None:
+def test_python_that_does_not_compile_is_told_by_file_and_line(caplog: Any) -> None:
     """It is a ParseError and a SyntaxError, placed in the template; the code goes to the log."""
     loader = ours.DictLoader({"page.html": "{% include 'part.html' %}", "part.html": "\n{{ 1 + }}"})
     with pytest.raises(ours.ParseError) as caught:
@@ -152,7 +152,7 @@ def test_g2_python_that_does_not_compile_is_told_by_file_and_line(caplog: Any) -
 
 
 @pytest.mark.parametrize("tag", ["include", "extends"])
-def test_g2_a_missing_template_is_told_by_who_wanted_it(tag: str) -> None:
+def test_a_missing_template_is_told_by_who_wanted_it(tag: str) -> None:
     """The loader's own error comes with a note."""
     loader = ours.DictLoader({"page.html": f"\n{{% {tag} 'none.html' %}}"})
     with pytest.raises(KeyError) as caught:
@@ -165,7 +165,7 @@ def test_g2_a_missing_template_is_told_by_who_wanted_it(tag: str) -> None:
 # -- what Tornado does not do --------------------------------------------------------------------
 
 
-def test_g2_a_template_that_extends_can_be_included() -> None:
+def test_a_template_that_extends_can_be_included() -> None:
     """It is the page it would be by itself: its blocks are not those of the file around it."""
     loader = ours.DictLoader(
         {
@@ -183,7 +183,7 @@ def test_g2_a_template_that_extends_can_be_included() -> None:
 # -- loaders -------------------------------------------------------------------------------------
 
 
-def test_g2_a_loader_compiles_once_until_it_is_reset(tmp_path: Path) -> None:
+def test_a_loader_compiles_once_until_it_is_reset(tmp_path: Path) -> None:
     """A template is cached by name; after `reset` its file is read again."""
     page = tmp_path / "page.html"
     page.write_text("one \u00e9", encoding="utf-8")
@@ -197,7 +197,7 @@ def test_g2_a_loader_compiles_once_until_it_is_reset(tmp_path: Path) -> None:
     assert first.generate() == "one \u00e9".encode()
 
 
-def test_g2_many_threads_get_one_template() -> None:
+def test_many_threads_get_one_template() -> None:
     """Threads that ask for a template at the same time get the same object."""
     start = threading.Barrier(8)
     loader = ours.DictLoader(SITE)
@@ -210,7 +210,7 @@ def test_g2_many_threads_get_one_template() -> None:
         assert len(set(pool.map(load, range(8)))) == 1
 
 
-def test_g2_a_loader_of_ones_own() -> None:
+def test_a_loader_of_ones_own() -> None:
     """A subclass gives `resolve_path` and `_create_template`, as on Tornado."""
 
     class Shouting(ours.BaseLoader):

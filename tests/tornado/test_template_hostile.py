@@ -1,4 +1,4 @@
-"""G2, J02: templates and their names from people who mean harm, or made a mistake."""
+"""Templates and their names from people who mean harm, or made a mistake."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "templates"
 
 
-def test_j02_a_loader_finds_what_is_in_its_root(root: Path) -> None:
+def test_a_loader_finds_what_is_in_its_root(root: Path) -> None:
     """Names that lead to a file in the root work, absolute ones too."""
     loader = Loader(str(root))
     assert loader.load("page.html").generate() == b"page"
@@ -48,13 +48,13 @@ def test_j02_a_loader_finds_what_is_in_its_root(root: Path) -> None:
         "./../secret.txt", "//etc/passwd", ".", "",
     ],
 )  # fmt: skip
-def test_j02_a_loader_stays_in_its_root(root: Path, name: str) -> None:
+def test_a_loader_stays_in_its_root(root: Path, name: str) -> None:
     """A file outside is not found, whoever names it: the caller or a template."""
     with pytest.raises(FileNotFoundError):
         Loader(str(root)).load(name)
 
 
-def test_j02_a_program_may_leave_the_root_on_purpose(root: Path) -> None:
+def test_a_program_may_leave_the_root_on_purpose(root: Path) -> None:
     """`confined` is the switch."""
     loader = Loader(str(root))
     loader.confined = False
@@ -71,12 +71,12 @@ def test_j02_a_program_may_leave_the_root_on_purpose(root: Path) -> None:
         ("<script>{% raw json_encode('</script>') %}", '<script>"<\\/script>"'),
     ],
 )
-def test_j02_text_of_users_is_escaped(source: str, wanted: str) -> None:
+def test_text_of_users_is_escaped(source: str, wanted: str) -> None:
     """What a template inserts is text, in markup, in attributes, in URLs and in scripts."""
     assert Template(source).generate(text="\"><script>'&").decode() == wanted
 
 
-def test_j02_the_name_of_a_template_is_never_code() -> None:
+def test_the_name_of_a_template_is_never_code() -> None:
     """A line break in a name does not get into the generated source."""
     loader = DictLoader({"a\nraise SystemExit\n#": "{{ 1 / 0 }}"})
     with pytest.raises(ZeroDivisionError) as caught:
@@ -87,7 +87,7 @@ def test_j02_the_name_of_a_template_is_never_code() -> None:
 
 @pytest.mark.parametrize("tag", ["if x", "for i in x", "while x", "try", "block a", "apply f"])
 @pytest.mark.parametrize("depth", [60, 101, 20_000])
-def test_j02_blocks_nested_deeply(tag: str, depth: int, caplog: Any) -> None:
+def test_blocks_nested_deeply(tag: str, depth: int, caplog: Any) -> None:
     """Any depth renders or is a ParseError with the line, never a RecursionError."""
     caplog.set_level(logging.CRITICAL)
     source = f"{{% {tag} %}}" * depth + "\n" + "{% end %}" * depth
@@ -101,14 +101,14 @@ def test_j02_blocks_nested_deeply(tag: str, depth: int, caplog: Any) -> None:
     ["(" * 5000 + ")" * 5000, "-" * 100_000 + "1", "x" + ".x" * 50_000, "1" + "+1" * 50_000],
     ids=["brackets", "minus", "attributes", "sum"],
 )
-def test_j02_expressions_nested_deeply(expression: str, caplog: Any) -> None:
+def test_expressions_nested_deeply(expression: str, caplog: Any) -> None:
     """What Python's compiler cannot take is a ParseError."""
     caplog.set_level(logging.CRITICAL)
     with pytest.raises(ParseError):
         Template(f"{{{{ {expression} }}}}")
 
 
-def test_j02_a_template_that_contains_itself() -> None:
+def test_a_template_that_contains_itself() -> None:
     """A circle is told by its members and the line that closes it."""
     loader = DictLoader(
         {
@@ -127,7 +127,7 @@ def test_j02_a_template_that_contains_itself() -> None:
         loader.load("self.html")
 
 
-def test_j02_includes_nested_deeply() -> None:
+def test_includes_nested_deeply() -> None:
     """A long chain is a ParseError; the loader works on after it."""
     chain = {f"{n}": f"{{% include {n + 1} %}}" for n in range(1000)} | {"1000": "end"}
     loader = DictLoader(chain)
@@ -138,7 +138,7 @@ def test_j02_includes_nested_deeply() -> None:
         loader.load("0")
 
 
-def test_j02_a_zero_byte_in_code_is_a_parse_error(caplog: Any) -> None:
+def test_a_zero_byte_in_code_is_a_parse_error(caplog: Any) -> None:
     """Python refuses it; the template's name is told."""
     caplog.set_level(logging.CRITICAL)
     with pytest.raises(ParseError, match=r"null bytes at page\.html"):

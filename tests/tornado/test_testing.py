@@ -1,4 +1,4 @@
-"""K2: Tornado's test cases with our server and our client, without an installed Tornado."""
+"""Tornado's test cases with our server and our client, without an installed Tornado."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def text_of(result: unittest.TestResult) -> str:
 class TestAsyncTestCase:
     """`AsyncTestCase`."""
 
-    def test_k2_gen_test(self) -> None:
+    def test_gen_test(self) -> None:
         """Coroutines of both kinds, on a loop of the test's own."""
         seen: list[Any] = []
 
@@ -74,7 +74,7 @@ class TestAsyncTestCase:
         assert outcome(Case, "test_old").wasSuccessful()
         assert seen == [True, 2]
 
-    def test_k2_a_failure_is_a_failure(self) -> None:
+    def test_a_failure_is_a_failure(self) -> None:
         """Wherever it is raised."""
 
         class Case(AsyncTestCase):
@@ -85,7 +85,7 @@ class TestAsyncTestCase:
 
         assert "one is not two" in text_of(outcome(Case))
 
-    def test_k2_a_test_that_hangs(self) -> None:
+    def test_a_test_that_hangs(self) -> None:
         """It ends, and the traceback shows where it waited."""
 
         class Case(AsyncTestCase):
@@ -97,7 +97,7 @@ class TestAsyncTestCase:
         assert "TimeoutError" in text
         assert "here it waits" in text
 
-    def test_k2_a_forgotten_decorator(self) -> None:
+    def test_a_forgotten_decorator(self) -> None:
         """A test that would never run does not pass."""
 
         class Case(AsyncTestCase):
@@ -106,7 +106,7 @@ class TestAsyncTestCase:
 
         assert "decorated with tornado.testing.gen_test" in text_of(outcome(Case))
 
-    def test_k2_stop_and_wait(self) -> None:
+    def test_stop_and_wait(self) -> None:
         """The older way, with callbacks."""
 
         class Case(AsyncTestCase):
@@ -123,7 +123,7 @@ class TestAsyncTestCase:
 
         passes(Case)
 
-    def test_k2_wait_gives_up(self) -> None:
+    def test_wait_gives_up(self) -> None:
         """After its time."""
 
         class Case(AsyncTestCase):
@@ -132,7 +132,7 @@ class TestAsyncTestCase:
 
         assert "timed out after 0.01 seconds" in text_of(outcome(Case))
 
-    def test_k2_what_is_left_running_is_cancelled(self) -> None:
+    def test_what_is_left_running_is_cancelled(self) -> None:
         """It does not run in another test, and the loop is closed."""
         ends: list[str] = []
 
@@ -154,7 +154,7 @@ class TestAsyncTestCase:
         assert ends == ["cancelled"]
         assert loops[0].is_closed()
 
-    def test_k2_the_time_a_test_has(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_time_a_test_has(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """From the environment, if a number is there."""
         for text, seconds in (("0.5", 0.5), ("long", 5.0)):
             monkeypatch.setenv("ASYNC_TEST_TIMEOUT", text)
@@ -212,7 +212,7 @@ def with_site(check: Callable[[SiteCase], None]) -> None:
 class TestFetch:
     """`AsyncHTTPTestCase.fetch`, and the client behind it."""
 
-    def test_k2_a_response(self) -> None:
+    def test_a_response(self) -> None:
         """Code, reason, fields, body, URL, time."""
 
         def check(case: SiteCase) -> None:
@@ -230,7 +230,7 @@ class TestFetch:
 
         with_site(check)
 
-    def test_k2_an_error_status(self) -> None:
+    def test_an_error_status(self) -> None:
         """Returned, or raised with `raise_error`; `rethrow` raises it."""
 
         def check(case: SiteCase) -> None:
@@ -245,7 +245,7 @@ class TestFetch:
 
         with_site(check)
 
-    def test_k2_redirects(self) -> None:
+    def test_redirects(self) -> None:
         """Followed, as often as allowed; a 303 turns a POST into a GET."""
 
         def check(case: SiteCase) -> None:
@@ -256,7 +256,7 @@ class TestFetch:
 
         with_site(check)
 
-    def test_k2_credentials_are_for_one_server(self) -> None:
+    def test_credentials_are_for_one_server(self) -> None:
         """They do not follow a redirect to another one."""
 
         def check(case: SiteCase) -> None:
@@ -268,7 +268,7 @@ class TestFetch:
 
         with_site(check)
 
-    def test_k2_bodies(self) -> None:
+    def test_bodies(self) -> None:
         """Given at once or produced; asked for by 100 Continue or not."""
 
         async def produce(send: Callable[[bytes], Any]) -> None:
@@ -290,7 +290,7 @@ class TestFetch:
 
         with_site(check)
 
-    def test_k2_compressed_responses(self) -> None:
+    def test_compressed_responses(self) -> None:
         """Unpacked, and said to have been; or as they are."""
 
         def check(case: SiteCase) -> None:
@@ -301,7 +301,7 @@ class TestFetch:
 
         with_site(check)
 
-    def test_k2_streams(self) -> None:
+    def test_streams(self) -> None:
         """The pieces and the header lines go to callbacks."""
         lines: list[str] = []
         pieces: list[bytes] = []
@@ -317,7 +317,7 @@ class TestFetch:
         assert lines[0] == "HTTP/1.1 200 OK\r\n"
         assert lines[-1] == "\r\n"
 
-    def test_k2_no_response(self) -> None:
+    def test_no_response(self) -> None:
         """A timeout, a refused connection, a server that hangs up."""
 
         def check(case: SiteCase) -> None:
@@ -330,7 +330,7 @@ class TestFetch:
 
         with_site(check)
 
-    def test_k2_a_server_that_hangs_up(self) -> None:
+    def test_a_server_that_hangs_up(self) -> None:
         """In the middle of a response, or before."""
 
         async def check(answer: bytes) -> None:
@@ -350,7 +350,7 @@ class TestFetch:
         for answer in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"):
             asyncio.run(check(answer))
 
-    def test_k2_a_closed_client(self) -> None:
+    def test_a_closed_client(self) -> None:
         """It gives up what is under way, and takes no more."""
 
         async def check() -> None:
@@ -367,7 +367,7 @@ class TestFetch:
 
         asyncio.run(check())
 
-    def test_k2_header_injection(self) -> None:
+    def test_header_injection(self) -> None:
         """A line break goes nowhere."""
 
         def check(case: SiteCase) -> None:
@@ -379,7 +379,7 @@ class TestFetch:
         with_site(check)
 
 
-def test_k2_a_request_object() -> None:
+def test_a_request_object() -> None:
     """`HTTPRequest` in place of keywords; not both."""
 
     def check(case: SiteCase) -> None:
@@ -393,7 +393,7 @@ def test_k2_a_request_object() -> None:
     with_site(check)
 
 
-def test_k2_the_client_that_waits() -> None:
+def test_the_client_that_waits() -> None:
     """`HTTPClient`, for scripts."""
     sock, port = testing.bind_unused_port()
     sock.close()
@@ -405,7 +405,7 @@ def test_k2_the_client_that_waits() -> None:
         client.close()
 
 
-def test_k2_https() -> None:
+def test_https() -> None:
     """`AsyncHTTPSTestCase` brings its own certificate."""
 
     class Case(AsyncHTTPSTestCase):
@@ -419,7 +419,7 @@ def test_k2_https() -> None:
     passes(Case)
 
 
-def test_k2_ports() -> None:
+def test_ports() -> None:
     """A socket that listens, and a number."""
     sock, port = testing.bind_unused_port()
     with sock, socket.create_connection(("127.0.0.1", port)):
@@ -432,7 +432,7 @@ def test_k2_ports() -> None:
 class TestExpectLog:
     """`ExpectLog`."""
 
-    def test_k2_takes_records_out(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_takes_records_out(self, caplog: pytest.LogCaptureFixture) -> None:
         """Those that match; the others pass."""
         logger = logging.getLogger("k2")
         with ExpectLog("k2", "expected") as log:
@@ -443,7 +443,7 @@ class TestExpectLog:
         assert log.logged_stack
         assert [record.getMessage() for record in caplog.records] == ["not so"]
 
-    def test_k2_demands_one(self) -> None:
+    def test_demands_one(self) -> None:
         """Unless it is not required, or the block has failed anyway."""
         message = "did not get expected log message"
         with pytest.raises(AssertionError, match=message), ExpectLog("k2", "x"):
@@ -453,7 +453,7 @@ class TestExpectLog:
         with pytest.raises(KeyError), ExpectLog("k2", "x"):
             raise KeyError
 
-    def test_k2_levels(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_levels(self, caplog: pytest.LogCaptureFixture) -> None:
         """A level lets its records through, and takes only those."""
         logger = logging.getLogger("k2")
         with ExpectLog(logger, "x", level=logging.DEBUG):
@@ -469,7 +469,7 @@ class TestExpectLog:
             logger.setLevel(logging.NOTSET)
 
 
-def test_k2_setup_with_context_manager() -> None:
+def test_setup_with_context_manager() -> None:
     """Entered now, left with the test."""
     seen: list[str] = []
 

@@ -1,4 +1,4 @@
-"""A8: ``waterspout.tornado.util``: the tools programs for Tornado take from there."""
+"""``waterspout.tornado.util``: the tools programs for Tornado take from there."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from waterspout.tornado.util import (
 )
 
 
-def test_a8_object_dict() -> None:
-    """A8: keys as attributes."""
+def test_object_dict() -> None:
+    """Keys as attributes."""
     found = ObjectDict(a=1)
     found.b = 2
     assert (found.a, found["b"]) == (1, 2)
@@ -34,8 +34,8 @@ def test_a8_object_dict() -> None:
         _ = found.c
 
 
-def test_a8_arg_replacer() -> None:
-    """A8: an argument by position, by keyword, or not given."""
+def test_arg_replacer() -> None:
+    """An argument by position, by keyword, or not given."""
 
     def function(x: Any, callback: Any = None) -> None: ...
 
@@ -48,8 +48,8 @@ def test_a8_arg_replacer() -> None:
     assert ArgReplacer(function, "other").replace(1, (), {}) == (None, (), {"other": 1})
 
 
-def test_a8_names_are_imported() -> None:
-    """A8: modules, what is in them, and an ImportError for the rest."""
+def test_names_are_imported() -> None:
+    """Modules, what is in them, and an ImportError for the rest."""
     assert import_object("sys") is sys
     assert import_object("waterspout.tornado.util") is util
     assert import_object("waterspout.tornado.util.ObjectDict") is ObjectDict
@@ -57,8 +57,8 @@ def test_a8_names_are_imported() -> None:
         import_object("waterspout.missing")
 
 
-def test_a8_small_tools() -> None:
-    """A8: exec_in, raise_exc_info, errno_from_exception, re_unescape."""
+def test_small_tools() -> None:
+    """exec_in, raise_exc_info, errno_from_exception, re_unescape."""
     names: dict[str, Any] = {}
     exec_in("def f(x: int): ...", names)
     assert names["f"].__annotations__ == {"x": int}  # none of this module's postponed ones
@@ -72,8 +72,8 @@ def test_a8_small_tools() -> None:
 
 
 @pytest.mark.parametrize("mask", [util._websocket_mask, util._websocket_mask_python])
-def test_a8_websocket_masks(mask: Any) -> None:
-    """A8: in C and in Python the same."""
+def test_websocket_masks(mask: Any) -> None:
+    """In C and in Python the same."""
     assert mask(b"\x01\x02\x03\x04", b"abcdef") == b"````dd"
     assert mask(b"abcd", b"") == b""
 
@@ -123,8 +123,8 @@ def _as_before() -> Iterator[None]:
         base._restore_configuration(configuration)
 
 
-def test_a8_a_class_is_chosen_at_run_time() -> None:
-    """A8: by class or by name, with arguments of its own; subclasses stay what they are."""
+def test_a_class_is_chosen_at_run_time() -> None:
+    """By class or by name, with arguments of its own; subclasses stay what they are."""
     assert type(Shape()) is Round
     Shape.configure(Square, a=1, b=1)
     assert (type(Shape(0, b=2)), Shape(0, b=2).made) == (Square, (0, {"a": 1, "b": 2}))
@@ -135,8 +135,8 @@ def test_a8_a_class_is_chosen_at_run_time() -> None:
         Round.configure(Square)
 
 
-def test_a8_a_choice_leads_to_another() -> None:
-    """A8: a chosen class may have a choice of its own, which is not its base's."""
+def test_a_choice_leads_to_another() -> None:
+    """A chosen class may have a choice of its own, which is not its base's."""
     Shape.configure(Solid, a=1)
     assert (type(Shape()), Shape().made) == (Cube, ({"a": 1},))
     assert (type(Solid()), Solid().made) == (Cube, ({},))
@@ -159,8 +159,8 @@ def decompressed(data: bytes, read: int, limit: int) -> bytes:
 
 
 @pytest.mark.parametrize(("read", "limit"), [(1, 1), (7, 5), (4096, 100), (10**6, 10**6)])
-def test_b13_gzip_of_several_members(read: int, limit: int) -> None:
-    """B13: A8: all of them, never more at once than asked for."""
+def test_gzip_of_several_members(read: int, limit: int) -> None:
+    """All of them, never more at once than asked for."""
     data = (
         gzip.compress(b"ab" * 500, mtime=0)
         + gzip.compress(b"", mtime=0)
@@ -170,14 +170,14 @@ def test_b13_gzip_of_several_members(read: int, limit: int) -> None:
 
 
 @pytest.mark.parametrize("end", [b"\0", b"x", gzip.compress(b"x", mtime=0)[:-1], b"\x1f"])
-def test_b13_gzip_with_something_wrong_at_its_end(end: bytes) -> None:
-    """B13: A8: garbage after the last member, or a member cut short."""
+def test_gzip_with_something_wrong_at_its_end(end: bytes) -> None:
+    """Garbage after the last member, or a member cut short."""
     with pytest.raises(zlib.error):
         decompressed(gzip.compress(b"a", mtime=0) + end, 10, 10)
 
 
-def test_b13_a_gzip_bomb_stays_unconsumed() -> None:
-    """B13: A8: the caller decides whether to go on; flush does not."""
+def test_a_gzip_bomb_stays_unconsumed() -> None:
+    """The caller decides whether to go on; flush does not."""
     gunzip = GzipDecompressor()
     assert len(gunzip.decompress(gzip.compress(b"\0" * 10_000_000, mtime=0), 1000)) == 1000
     with pytest.raises(ValueError, match="unconsumed_tail"):

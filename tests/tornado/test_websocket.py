@@ -1,4 +1,4 @@
-"""`waterspout.tornado.websocket` (L2, A7, D7): handlers and the client, over real sockets.
+"""`waterspout.tornado.websocket`: handlers and the client, over real sockets.
 
 Tornado's own ``websocket_test`` runs on the drop-in by ``scripts/tornado_suite.py``; here is what
 it does not look at.
@@ -115,7 +115,7 @@ async def read(connection: Any) -> Any:
 
 
 def test_the_life_of_a_handler() -> None:
-    """D7, L2: prepare, on_finish with 101, open with the route's groups, messages, on_close."""
+    """Prepare, on_finish with 101, open with the route's groups, messages, on_close."""
 
     async def main() -> None:
         life: list[Any] = []
@@ -154,7 +154,7 @@ def test_the_life_of_a_handler() -> None:
     ],
 )
 def test_handshakes_that_are_refused(change: dict[str, str], status: int, text: bytes) -> None:
-    """L2, C03: Tornado's statuses and texts."""
+    """Tornado's statuses and texts."""
     fields = {
         "Host": "x",
         "Upgrade": "websocket",
@@ -183,7 +183,7 @@ def test_handshakes_that_are_refused(change: dict[str, str], status: int, text: 
 
 
 def test_trusted_origins_and_check_origin() -> None:
-    """L2: the setting, and the method that sees what `prepare` found out."""
+    """The setting, and the method that sees what `prepare` found out."""
 
     class Guarded(WebSocketHandler):
         def check_origin(self, origin: str) -> bool:
@@ -210,7 +210,7 @@ def test_trusted_origins_and_check_origin() -> None:
 
 
 def test_messages_are_handled_one_by_one_and_the_close_waits() -> None:
-    """L2: the next message, and `on_close`, wait for a coroutine that handles one."""
+    """The next message, and `on_close`, wait for a coroutine that handles one."""
     order: list[str] = []
 
     class Slow(Recorder):
@@ -236,7 +236,7 @@ def test_messages_are_handled_one_by_one_and_the_close_waits() -> None:
 
 
 def test_after_the_close_nothing_can_be_written() -> None:
-    """L2: `WebSocketClosedError`, on both sides; 1008 and the reason reach the client."""
+    """`WebSocketClosedError`, on both sides; 1008 and the reason reach the client."""
     seen: list[Any] = []
 
     class Closing(Recorder):
@@ -265,7 +265,7 @@ def test_after_the_close_nothing_can_be_written() -> None:
 
 
 def test_a_close_code_of_the_programs_own(caplog: pytest.LogCaptureFixture) -> None:
-    """L2: a code that no frame may carry: the client still gets the reason."""
+    """A code that no frame may carry: the client still gets the reason."""
 
     class Closing(Recorder):
         async def open(self, *args: str, **kwargs: str) -> None:
@@ -282,7 +282,7 @@ def test_a_close_code_of_the_programs_own(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_json_templates_and_http_methods() -> None:
-    """L2: a dict is sent as JSON; methods of HTTP say that they make no sense."""
+    """A dict is sent as JSON; methods of HTTP say that they make no sense."""
 
     class Talking(Recorder):
         async def open(self, *args: str, **kwargs: str) -> None:
@@ -300,7 +300,7 @@ def test_json_templates_and_http_methods() -> None:
 
 
 def test_cookies_and_header_fields_of_the_answer() -> None:
-    """L2: what `prepare` has set is in the 101."""
+    """What `prepare` has set is in the 101."""
 
     class Setting(Recorder):
         def prepare(self) -> None:
@@ -318,7 +318,7 @@ def test_cookies_and_header_fields_of_the_answer() -> None:
 
 
 def test_subprotocols_and_compression() -> None:
-    """L2: `select_subprotocol` is asked once; compression needs both sides."""
+    """`select_subprotocol` is asked once; compression needs both sides."""
 
     class Choosing(Recorder):
         def select_subprotocol(self, subprotocols: list[str]) -> str | None:
@@ -348,7 +348,7 @@ def test_subprotocols_and_compression() -> None:
 
 
 def test_an_error_in_a_handler_drops_the_connection(caplog: pytest.LogCaptureFixture) -> None:
-    """L2: logged as Tornado does; `on_close` is called all the same."""
+    """Logged as Tornado does; `on_close` is called all the same."""
 
     class Failing(Recorder):
         def on_message(self, message: str | bytes) -> Any:
@@ -394,7 +394,7 @@ def test_on_close_is_for_those_that_were_opened(waits: bool) -> None:
 
 
 def test_the_stream_of_a_connection() -> None:
-    """L2: programs look at the socket, and drop a client by closing it."""
+    """Programs look at the socket, and drop a client by closing it."""
 
     class Dropping(Recorder):
         def on_message(self, message: str | bytes) -> Any:
@@ -468,7 +468,7 @@ def test_what_open_sets_in_the_context_is_seen_later(waits: bool) -> None:
 
 
 def test_a_stop_tells_handlers() -> None:
-    """Demand 4: the client gets 1001, the handler its `on_close`."""
+    """The client gets 1001, the handler its `on_close`."""
 
     async def main() -> None:
         life: list[Any] = []
@@ -484,7 +484,7 @@ def test_a_stop_tells_handlers() -> None:
 
 
 def test_the_clients_errors() -> None:
-    """L2: what `websocket_connect` raises, and how a callback hears the end."""
+    """What `websocket_connect` raises, and how a callback hears the end."""
 
     class Page(RequestHandler):
         def get(self) -> None:
@@ -560,7 +560,7 @@ def test_the_body_of_a_refusal(rest: bytes, body: bytes, pause: bool) -> None:
 
 
 def test_the_client_over_tls_with_a_password(tmp_path: Path) -> None:
-    """L2: wss, Basic authentication (of the URL or the request), a resolver, a context."""
+    """Wss, Basic authentication (of the URL or the request), a resolver, a context."""
     certificate, key = make_certificate()
     (tmp_path / "cert.pem").write_bytes(certificate)
     (tmp_path / "key.pem").write_bytes(key)
@@ -604,7 +604,7 @@ def test_the_client_over_tls_with_a_password(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_is_slow_pauses_the_server() -> None:
-    """L2: a client that does not read messages keeps one; the rest waits in the network."""
+    """A client that does not read messages keeps one; the rest waits in the network."""
 
     class Pouring(Recorder):
         async def open(self, *args: str, **kwargs: str) -> None:
@@ -636,7 +636,7 @@ class Chatty(Recorder):
 
 
 def test_a_client_that_reads_nothing_and_leaves() -> None:
-    """L2: it hears the server's goodbye although messages lie before it; they can be read."""
+    """It hears the server's goodbye although messages lie before it; they can be read."""
 
     async def main() -> None:
         async with serving([("/", Chatty, {"life": []})]) as site:
@@ -652,7 +652,7 @@ def test_a_client_that_reads_nothing_and_leaves() -> None:
 
 
 def test_a_server_that_goes_on_after_the_goodbye() -> None:
-    """L2: what came is kept up to the size of a message; then the client drops it."""
+    """What came is kept up to the size of a message; then the client drops it."""
 
     class Endless(Recorder):
         async def open(self, *args: str, **kwargs: str) -> None:
@@ -674,7 +674,7 @@ def test_a_server_that_goes_on_after_the_goodbye() -> None:
 
 
 def test_what_came_before_the_end_is_read() -> None:
-    """L2: messages that nobody has read yet are not lost when the server goes away."""
+    """Messages that nobody has read yet are not lost when the server goes away."""
 
     class Leaving(Recorder):
         async def open(self, *args: str, **kwargs: str) -> None:
@@ -693,7 +693,7 @@ def test_what_came_before_the_end_is_read() -> None:
 
 
 def test_the_methods_of_a_handler_have_its_request() -> None:
-    """Demand 7: proxies and `g` work in every method, as in a view; two sockets do not mix."""
+    """Proxies and `g` work in every method, as in a view; two sockets do not mix."""
     app = App("proxies", static_folder=None)
     ends: list[Any] = []
 
@@ -732,7 +732,7 @@ def test_the_methods_of_a_handler_have_its_request() -> None:
 
 
 def test_a_handler_is_an_endpoint_of_an_app() -> None:
-    """L2: handlers, views and socket functions in one application, on our server and on uvicorn."""
+    """Handlers, views and socket functions in one application, on our server and on uvicorn."""
     app = App("mixed", static_folder=None)
 
     class Echo(WebSocketHandler):

@@ -1,4 +1,4 @@
-"""A7: `WSGIContainer`, a WSGI application behind Tornado's server."""
+"""`WSGIContainer`, a WSGI application behind Tornado's server."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def show(environ: Any, start_response: Any) -> list[bytes]:
     return [json.dumps({**values, "body": body.decode(), "thread": threading.get_ident()}).encode()]
 
 
-def test_a7_the_environ() -> None:
+def test_the_environ() -> None:
     """As PEP 3333 has it, checked by the standard library's validator too."""
     response = fetch(
         WSGIContainer(validator(show)),
@@ -79,7 +79,7 @@ def test_a7_the_environ() -> None:
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_a7_an_executor() -> None:
+def test_an_executor() -> None:
     """The application, and its iterator, run in its threads."""
     threads = []
 
@@ -99,7 +99,7 @@ def test_a7_an_executor() -> None:
     assert [name.startswith("wsgi") for name in threads] == [True, True]
 
 
-def test_a7_an_application_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_application_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     """500 and a line in the log, not a client that waits forever."""
 
     def silent(environ: Any, start_response: Any) -> list[bytes]:
@@ -126,7 +126,7 @@ def test_a7_an_application_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     assert "in the middle" in caplog.text
 
 
-def test_a7_behind_a_fallback_handler(caplog: pytest.LogCaptureFixture) -> None:
+def test_behind_a_fallback_handler(caplog: pytest.LogCaptureFixture) -> None:
     """One part of a Tornado application; requests are in the access log."""
     container = WSGIContainer(show)
     app = Application([("/wsgi/.*", FallbackHandler, {"fallback": container})])
@@ -136,7 +136,7 @@ def test_a7_behind_a_fallback_handler(caplog: pytest.LogCaptureFixture) -> None:
     assert "200 GET /wsgi/x (127.0.0.1)" in caplog.text
 
 
-def test_a7_a_field_with_an_underscore_does_not_pass() -> None:
+def test_a_field_with_an_underscore_does_not_pass() -> None:
     """It would be taken for the one with hyphens (CVE-2026-3902 class)."""
     headers = HTTPHeaders({"X_Real_Ip": "1.2.3.4", "X-Real-Ip": "5.6.7.8", "Host": "a:81"})
     environ = WSGIContainer(show).environ(HTTPServerRequest("GET", "/", headers=headers))
@@ -144,6 +144,6 @@ def test_a7_a_field_with_an_underscore_does_not_pass() -> None:
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("a", "81")
 
 
-def test_a7_to_wsgi_str() -> None:
+def test_to_wsgi_str() -> None:
     """One character a byte."""
     assert to_wsgi_str("ä".encode()) == "Ã¤"

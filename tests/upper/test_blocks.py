@@ -1,4 +1,4 @@
-"""Demand 32: `render_block`, one block of a page, byte-equal to what the page shows."""
+"""`render_block`, one block of a page, byte-equal to what the page shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blueprints and what they share with applications (B1, B3, B4, F1, D3)."""
+"""Blueprints and what they share with applications."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ def rules(app: Any) -> dict[str, str]:
 
 
 def test_prefix_and_name_go_before_rule_and_endpoint(app: Any) -> None:
-    """B4"""
     bp = Blueprint("shop", __name__, url_prefix="/shop/")
 
     @bp.route("/item/<int:number>")
@@ -56,7 +55,7 @@ def test_prefix_and_name_go_before_rule_and_endpoint(app: Any) -> None:
 
 
 def test_registering_may_give_another_name_prefix_and_defaults(app: Any) -> None:
-    """B4: one blueprint, three times."""
+    """One blueprint, three times."""
     bp = Blueprint("page", __name__, url_prefix="/a", url_defaults={"lang": "en", "size": "s"})
 
     @bp.get("/")
@@ -83,7 +82,7 @@ def test_a_rules_own_defaults_win(app: Any) -> None:
 
 
 def test_route_options_reach_the_rule(app: Any) -> None:
-    """B1: Werkzeug's and our own."""
+    """Werkzeug's and our own."""
     bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
     @bp.post("/", timeout=5, on_disconnect="cancel", max_content_length=10, strict_slashes=False)
@@ -104,14 +103,13 @@ def test_route_options_reach_the_rule(app: Any) -> None:
 
 
 def test_a_method_shortcut_takes_no_methods(app: Any) -> None:
-    """B1"""
     for shortcut in (app.get, app.post, app.put, app.delete, app.patch):
         with pytest.raises(TypeError, match="Use the 'route' decorator"):
             shortcut("/", methods=["GET"])
 
 
 def test_shortcuts_go_through_method_route() -> None:
-    """B1: apiflask overrides it."""
+    """Apiflask overrides it."""
     seen = []
 
     class Recording(Blueprint):
@@ -139,7 +137,7 @@ def test_a_view_may_follow_its_rule(app: Any) -> None:
 
 
 def test_names_with_dots_are_refused() -> None:
-    """B4: a dot parts the names of nested blueprints."""
+    """A dot parts the names of nested blueprints."""
     with pytest.raises(ValueError, match="'name' may not contain a dot"):
         Blueprint("a.b", __name__)
     with pytest.raises(ValueError, match="'name' may not be empty"):
@@ -175,7 +173,6 @@ def nest(*path: tuple[str, str | None, dict[str, Any]]) -> Blueprint:
 
 
 def test_nested_prefixes_and_names_are_joined(app: Any) -> None:
-    """B4"""
     app.register_blueprint(nest(("a", "/a", {}), ("b", "/b/", {}), ("c", None, {})))
     assert rules(app) == {"a.here": "/a/here", "a.b.here": "/a/b/here", "a.b.c.here": "/a/b/here"}
     assert list(app.blueprints) == ["a", "a.b", "a.b.c"]
@@ -191,7 +188,6 @@ def test_nesting_may_give_another_name_and_prefix(app: Any) -> None:
 
 
 def test_nested_subdomains_are_joined() -> None:
-    """B4"""
     app = waterspout.App("program", root_path="/nowhere", static_folder=None)
     inner = Blueprint("inner", __name__, subdomain="api")
     inner.add_url_rule("/", "index", lambda: "")
@@ -206,7 +202,6 @@ def test_nested_subdomains_are_joined() -> None:
 
 
 def test_a_name_is_taken_once(app: Any) -> None:
-    """B4"""
     app.register_blueprint(nest(("a", "/a", {}), ("b", "/b", {})))
     with pytest.raises(ValueError, match="'a' is already registered for a different blueprint"):
         app.register_blueprint(Blueprint("a", __name__))
@@ -224,7 +219,7 @@ def test_a_blueprint_is_not_nested_in_itself() -> None:
 
 
 def test_hooks_see_the_views_of_their_blueprint(app: Any) -> None:
-    """F1, B4: from outside in before the view, from inside out after it; def and async def."""
+    """From outside in before the view, from inside out after it; def and async def."""
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
     log: list[str] = []
 
@@ -261,7 +256,7 @@ def test_hooks_see_the_views_of_their_blueprint(app: Any) -> None:
 
 
 def test_app_wide_hooks_of_a_blueprint(app: Any) -> None:
-    """F1, B3: registered once, even if the blueprint is registered twice."""
+    """Registered once, even if the blueprint is registered twice."""
     bp = Blueprint("bp", __name__)
     log: list[str] = []
 
@@ -302,7 +297,7 @@ def test_app_wide_hooks_of_a_blueprint(app: Any) -> None:
 
 
 def test_url_values_and_defaults_of_a_blueprint(app: Any) -> None:
-    """B3: its own URLs alone."""
+    """Its own URLs alone."""
     bp = Blueprint("bp", __name__, url_prefix="/<lang>")
 
     @bp.url_value_preprocessor
@@ -345,7 +340,6 @@ def test_templates_of_a_blueprint_see_the_standard_names(app: Any) -> None:
 
 
 def test_error_handlers_nearest_first(app: Any) -> None:
-    """D3, B4"""
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
 
     class Trouble(Exception):
@@ -385,7 +379,6 @@ def test_error_handlers_nearest_first(app: Any) -> None:
     ],
 )
 def test_error_handlers_are_for_errors(what: Any, error: type[Exception], says: str) -> None:
-    """D3"""
     with pytest.raises(error, match=says):
         Blueprint("bp", __name__).register_error_handler(what, lambda error: "")
 
@@ -394,7 +387,7 @@ def test_error_handlers_are_for_errors(what: Any, error: type[Exception], says: 
 
 
 def test_template_functions_with_and_without_parentheses(app: Any) -> None:
-    """B4: filters, tests and globals; once for each application."""
+    """Filters, tests and globals; once for each application."""
     bp = Blueprint("bp", __name__)
 
     @bp.app_template_filter
@@ -436,7 +429,7 @@ def test_template_functions_with_and_without_parentheses(app: Any) -> None:
 
 
 def test_folders_of_a_blueprint(app: Any, tmp_path: Path) -> None:
-    """B4, D2: static files, templates and resources below its root path."""
+    """Static files, templates and resources below its root path."""
     for folder, name, content in (("files", "a.txt", "static"), ("pages", "p.html", "page")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text(content)
@@ -476,7 +469,7 @@ def test_folders_of_a_blueprint(app: Any, tmp_path: Path) -> None:
 
 
 def test_how_long_files_are_kept_is_a_setting(app: Any) -> None:
-    """D2: seconds or a timedelta; by default the client asks each time."""
+    """Seconds or a timedelta; by default the client asks each time."""
     bp = Blueprint("bp", __name__)
     with app.app_context():
         assert bp.get_send_file_max_age("a") is None
@@ -498,7 +491,6 @@ def test_without_a_static_folder() -> None:
 
 
 def test_what_extensions_record(app: Any) -> None:
-    """B4"""
     bp = Blueprint("bp", __name__)
     log: list[Any] = []
     bp.record(lambda state: log.append((state.name, state.first_registration, state.options)))
@@ -509,7 +501,7 @@ def test_what_extensions_record(app: Any) -> None:
 
 
 def test_set_up_ends_with_registration(app: Any) -> None:
-    """B4: and the error says so."""
+    """And the error says so."""
     bp = Blueprint("bp", __name__)
     app.register_blueprint(bp)
     with pytest.raises(AssertionError, match="'before_request' can no longer be called on the"):
@@ -534,7 +526,7 @@ def test_the_setup_state_may_be_another_class(app: Any) -> None:
 
 
 def test_add_url_rule_of_the_state_may_be_replaced(app: Any, monkeypatch: Any) -> None:
-    """B4: restx and restful do so, on the instance and keep the old one beside it."""
+    """Restx and restful do so, on the instance and keep the old one beside it."""
 
     def on_instance(state: BlueprintSetupState) -> None:
         original = state.add_url_rule
@@ -550,7 +542,7 @@ def test_add_url_rule_of_the_state_may_be_replaced(app: Any, monkeypatch: Any) -
 
 
 def test_commands_of_blueprints(app: Any) -> None:
-    """A4, B4: below the blueprint's name, another name, or among the application's own."""
+    """Below the blueprint's name, another name, or among the application's own."""
     named, renamed = Blueprint("named", __name__), Blueprint("b", __name__, cli_group="other")
     merged, opened = Blueprint("c", __name__, cli_group=None), Blueprint("d", __name__)
     for bp in (named, renamed, merged, opened):

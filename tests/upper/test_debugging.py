@@ -1,4 +1,4 @@
-"""C2 and B1: in debug mode mistakes in forms explain themselves."""
+"""In debug mode mistakes in forms explain themselves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def forms(app: App) -> None:
         return request.form["a"]
 
 
-def test_c2_a_form_without_the_right_enctype_is_explained(client: Any) -> None:
+def test_a_form_without_the_right_enctype_is_explained(client: Any) -> None:
     with pytest.raises(DebugFilesKeyError) as caught:
         client.post("/upload?key=photo", data={"photo": "cat.png"})
     text = str(caught.value)
@@ -34,13 +34,13 @@ def test_c2_a_form_without_the_right_enctype_is_explained(client: Any) -> None:
     assert "This was submitted: 'cat.png'" in text
 
 
-def test_c2_a_key_that_is_simply_missing_is_a_bad_request(client: Any) -> None:
+def test_a_key_that_is_simply_missing_is_a_bad_request(client: Any) -> None:
     with pytest.raises(KeyError) as caught:
         client.post("/upload?key=other", data={"photo": "cat.png"})
     assert not isinstance(caught.value, DebugFilesKeyError)
 
 
-def test_b1_a_redirect_that_would_lose_the_form_is_explained(
+def test_a_redirect_that_would_lose_the_form_is_explained(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RequestRedirect, "code", 301)
@@ -53,5 +53,5 @@ def test_b1_a_redirect_that_would_lose_the_form_is_explained(
     assert "307 or 308" in text
 
 
-def test_b1_a_redirect_that_keeps_the_form_is_left_alone(client: Any) -> None:
+def test_a_redirect_that_keeps_the_form_is_left_alone(client: Any) -> None:
     assert client.post("/form", data={"a": "1"}, follow_redirects=True).text == "1"

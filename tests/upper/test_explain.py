@@ -1,4 +1,4 @@
-"""G1: EXPLAIN_TEMPLATE_LOADING logs where a template was looked for."""
+"""EXPLAIN_TEMPLATE_LOADING logs where a template was looked for."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def explained(app: App, write: Write) -> App:
     return app
 
 
-def test_g1_every_attempt_is_told(explained: App, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_attempt_is_told(explained: App, caplog: pytest.LogCaptureFixture) -> None:
     assert explained.test_client().get("/a.html").text == "a"
     (text,) = caplog.messages
     assert text.startswith(
@@ -39,7 +39,7 @@ def test_g1_every_attempt_is_told(explained: App, caplog: pytest.LogCaptureFixtu
     assert "Warning: multiple loaders returned a match for the template." in text
 
 
-def test_g1_a_missing_template_says_whose_view_asked(
+def test_a_missing_template_says_whose_view_asked(
     explained: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(TemplateNotFound):
@@ -51,7 +51,7 @@ def test_g1_a_missing_template_says_whose_view_asked(
     assert "See https://flask.palletsprojects.com/blueprints/#templates" in text
 
 
-def test_g1_one_match_is_no_reason_to_worry(
+def test_one_match_is_no_reason_to_worry(
     app: App, write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     write("templates/a.html", "a")
@@ -64,7 +64,7 @@ def test_g1_one_match_is_no_reason_to_worry(
     assert "Error" not in text
 
 
-def test_g1_quiet_unless_asked(app: App, write: Write, caplog: Any) -> None:
+def test_quiet_unless_asked(app: App, write: Write, caplog: Any) -> None:
     write("templates/a.html", "a")
     with app.app_context():
         render_template("a.html")

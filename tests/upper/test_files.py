@@ -1,4 +1,4 @@
-"""D2: files as responses, and T01-T05: what must not be sent."""
+"""Files as responses, and what must not be sent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def get(served: App) -> Any:
     return get
 
 
-def test_d2_a_file_has_type_length_etag_and_date(get: Any) -> None:
+def test_a_file_has_type_length_etag_and_date(get: Any) -> None:
     response = get("sub/b.css")
     assert response.data == b"b{}"
     assert response.mimetype == "text/css"
@@ -56,14 +56,14 @@ def test_d2_a_file_has_type_length_etag_and_date(get: Any) -> None:
     assert response.headers["Accept-Ranges"] == "bytes"
 
 
-def test_d2_an_unchanged_file_is_not_sent_again(get: Any) -> None:
+def test_an_unchanged_file_is_not_sent_again(get: Any) -> None:
     first = get()
     assert get(If_None_Match=first.headers["ETag"]).status_code == 304
     assert get(If_Modified_Since=first.headers["Last-Modified"]).status_code == 304
     assert get(If_None_Match='"other"').status_code == 200
 
 
-def test_d2_the_application_says_how_long_files_are_kept(app: App, write: Write) -> None:
+def test_the_application_says_how_long_files_are_kept(app: App, write: Write) -> None:
     write("static/x.js", "x")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 60
     with app.test_request_context():
@@ -76,7 +76,7 @@ def test_d2_the_application_says_how_long_files_are_kept(app: App, write: Write)
         response.close()
 
 
-def test_d2_paths_are_relative_to_the_root_path(app: App, write: Write, tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_root_path(app: App, write: Write, tmp_path: Path) -> None:
     write("data/x.txt", "x")
     with app.test_request_context():
         for path in ("data/x.txt", tmp_path / "data" / "x.txt", Path("data/x.txt")):
@@ -86,7 +86,7 @@ def test_d2_paths_are_relative_to_the_root_path(app: App, write: Write, tmp_path
             response.close()
 
 
-def test_d2_static_files_of_app_and_blueprint(app: App, write: Write) -> None:
+def test_static_files_of_app_and_blueprint(app: App, write: Write) -> None:
     write("static/a.txt", "app")
     write("bp/files/a.txt", "blueprint")
     app.register_blueprint(
@@ -99,7 +99,7 @@ def test_d2_static_files_of_app_and_blueprint(app: App, write: Write) -> None:
     assert client.get("/bp/files/a.txt", buffered=True).text == "blueprint"
 
 
-def test_d2_a_file_in_memory_needs_a_name_or_type(app: App) -> None:
+def test_a_file_in_memory_needs_a_name_or_type(app: App) -> None:
     with app.test_request_context():
         response = send_file(io.BytesIO(b"abc"), download_name="x.csv", as_attachment=True)
         assert response.mimetype == "text/csv"
@@ -110,14 +110,14 @@ def test_d2_a_file_in_memory_needs_a_name_or_type(app: App) -> None:
             send_file(io.StringIO("abc"), mimetype="text/plain")  # type: ignore[arg-type]
 
 
-def test_d2_the_proxy_may_send_the_file(served: App) -> None:
+def test_the_proxy_may_send_the_file(served: App) -> None:
     served.config["USE_X_SENDFILE"] = True
     response = served.test_client().get("/f/a.txt")
     assert response.headers["X-Sendfile"] == f"{served.root_path}/pub/a.txt"
     assert response.data == b""
 
 
-def test_d2_the_response_class_of_the_application_is_used(served: App) -> None:
+def test_the_response_class_of_the_application_is_used(served: App) -> None:
     class Own(served.response_class):  # type: ignore[name-defined, misc]
         pass
 
@@ -150,7 +150,7 @@ def test_d2_the_response_class_of_the_application_is_used(served: App) -> None:
         ("lines=0-1", 200, TEXT),
     ],
 )
-def test_t03_ranges(get: Any, wanted: str, status: int, text: str | None) -> None:
+def test_ranges(get: Any, wanted: str, status: int, text: str | None) -> None:
     response = get(Range=wanted)
     assert response.status_code == status
     if text is not None:
@@ -158,19 +158,19 @@ def test_t03_ranges(get: Any, wanted: str, status: int, text: str | None) -> Non
         assert response.content_length == len(text)
 
 
-def test_t03_digits_are_ascii(get: Any) -> None:
+def test_digits_are_ascii(get: Any) -> None:
     assert usable_range("bytes=٣-٥", 100) is None
     assert usable_range("bytes=0-4", 100) == "bytes=0-4"
 
 
-def test_t03_a_range_of_another_version_is_not_given(get: Any) -> None:
+def test_a_range_of_another_version_is_not_given(get: Any) -> None:
     etag = get().headers["ETag"]
     assert get(Range="bytes=0-4", If_Range=etag).status_code == 206
     assert get(Range="bytes=0-4", If_Range=f"W/{etag}").status_code == 200  # RFC 9110 13.1.5
     assert get(Range="bytes=0-4", If_Range='"other"').status_code == 200
 
 
-def test_d2_ranges_of_a_file_in_memory(app: App) -> None:
+def test_ranges_of_a_file_in_memory(app: App) -> None:
     with app.test_request_context(headers={"Range": "bytes=1-"}):
         response = send_file(io.BytesIO(b"abc"), mimetype="text/plain")
         assert response.status_code == 206
@@ -194,7 +194,7 @@ def test_d2_ranges_of_a_file_in_memory(app: App) -> None:
         *("x" * 5000, "a.txt/x", "\udc80", "CON", "a.txt::$DATA"),
     ],
 )
-def test_t01_t04_nothing_outside_the_folder(served: App, path: str) -> None:
+def test_t04_nothing_outside_the_folder(served: App, path: str) -> None:
     with served.test_request_context(), pytest.raises(NotFound):
         send_from_directory("pub", path)
 
@@ -202,7 +202,7 @@ def test_t01_t04_nothing_outside_the_folder(served: App, path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["..%2fsecret.txt", "%2e%2e/secret.txt", "..%5csecret.txt", "%2fetc%2fpasswd", "a%00"]
 )
-def test_t01_nothing_outside_the_folder_by_url(get: Any, path: str) -> None:
+def test_nothing_outside_the_folder_by_url(get: Any, path: str) -> None:
     response = get(path)
     if response.status_code == 308:  # to the same host, without the double slash
         assert response.location == "http://localhost/f/etc/passwd"
@@ -210,14 +210,14 @@ def test_t01_nothing_outside_the_folder_by_url(get: Any, path: str) -> None:
         assert response.status_code == 404
 
 
-def test_t02_a_pipe_is_not_opened(served: App, tmp_path: Path) -> None:
+def test_a_pipe_is_not_opened(served: App, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pub" / "pipe")
     with served.test_request_context(), pytest.raises(NotFound):
         send_from_directory("pub", "pipe")
 
 
 @pytest.mark.parametrize("path", ["link.txt", "folder/secret.txt", "device"])
-def test_t02_a_link_out_of_the_folder_is_missing_and_logged(
+def test_a_link_out_of_the_folder_is_missing_and_logged(
     served: App, tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     pub = tmp_path / "pub"
@@ -237,7 +237,7 @@ def test_t02_a_link_out_of_the_folder_is_missing_and_logged(
         response.close()
 
 
-def test_t02_links_inside_the_folder_and_a_linked_folder_are_served(
+def test_links_inside_the_folder_and_a_linked_folder_are_served(
     served: App, tmp_path: Path
 ) -> None:
     (tmp_path / "pub" / "inner.txt").symlink_to("a.txt")
@@ -257,7 +257,7 @@ def test_t02_links_inside_the_folder_and_a_linked_folder_are_served(
         ("é.txt", "attachment; filename=e.txt; filename*=UTF-8''%C3%A9.txt"),
     ],
 )
-def test_t05_file_names_are_encoded(app: App, tmp_path: Path, name: str, field: str) -> None:
+def test_file_names_are_encoded(app: App, tmp_path: Path, name: str, field: str) -> None:
     (tmp_path / name).write_text("x")
     with app.test_request_context():
         for response in (

@@ -1,4 +1,4 @@
-"""E4: flashed messages are delivered once."""
+"""Flashed messages are delivered once."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def pages(app: App) -> None:
         return render_template_string(text + text)
 
 
-def test_e4_messages_wait_for_the_next_page_and_are_shown_once(client: Any) -> None:
+def test_messages_wait_for_the_next_page_and_are_shown_once(client: Any) -> None:
     client.get("/flash")
     assert client.get("/show").text == "[one][&lt;two&gt;]" * 2
     assert client.get("/show").text == ""
 
 
-def test_e4_categories(app: App) -> None:
+def test_categories(app: App) -> None:
     with app.test_request_context():
         flash("one")
         flash("two", "error")
@@ -42,17 +42,17 @@ def test_e4_categories(app: App) -> None:
         assert "_flashes" not in session
 
 
-def test_e4_a_message_is_shown_in_the_request_that_flashed_it(app: App) -> None:
+def test_a_message_is_shown_in_the_request_that_flashed_it(app: App) -> None:
     with app.test_request_context():
         flash("now")
         assert get_flashed_messages() == ["now"]
 
 
-def test_e4_asking_changes_nothing_when_there_is_nothing(client: Any) -> None:
+def test_asking_changes_nothing_when_there_is_nothing(client: Any) -> None:
     assert "Set-Cookie" not in client.get("/show").headers
 
 
-def test_f2_message_flashed_is_sent(app: App) -> None:
+def test_message_flashed_is_sent(app: App) -> None:
     seen: list[tuple[str, str]] = []
 
     def note(sender: App, message: str, category: str, **extra: Any) -> None:
@@ -63,7 +63,7 @@ def test_f2_message_flashed_is_sent(app: App) -> None:
     assert seen == [("info", "hey")]
 
 
-def test_e4_outside_a_request_the_error_says_so() -> None:
+def test_outside_a_request_the_error_says_so() -> None:
     with pytest.raises(RuntimeError, match="outside of request context"):
         flash("x")
     with pytest.raises(RuntimeError, match="outside of request context"):

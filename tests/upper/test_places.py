@@ -1,4 +1,4 @@
-"""A1: where an application's code lies, and switches from the environment."""
+"""Where an application's code lies, and switches from the environment."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a1_the_root_path_is_the_folder_of_the_module(project: Path) -> None:
+def test_the_root_path_is_the_folder_of_the_module(project: Path) -> None:
     assert get_root_path("place_module") == str(project)
     assert get_root_path("place_package") == str(project / "place_package")
     assert get_root_path(__name__) == str(Path(__file__).parent)
 
 
-def test_a1_an_unknown_module_gives_the_current_folder(project: Path) -> None:
+def test_an_unknown_module_gives_the_current_folder(project: Path) -> None:
     assert get_root_path("place_missing") == os.sep
     assert get_root_path("") == os.sep
 
 
-def test_a1_a_module_without_a_file_needs_a_root_path(
+def test_a_module_without_a_file_needs_a_root_path(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importlib.import_module("place_space")
@@ -46,7 +46,7 @@ def test_a1_a_module_without_a_file_needs_a_root_path(
     monkeypatch.delitem(sys.modules, "place_space")
 
 
-def test_a1_code_that_is_not_installed_has_no_prefix(project: Path) -> None:
+def test_code_that_is_not_installed_has_no_prefix(project: Path) -> None:
     for name in ("place_module", "place_package", "place_package.inner", "place_space.part"):
         assert find_package(name) == (None, str(project))
     assert find_package("place_missing") == (None, os.sep)
@@ -60,7 +60,7 @@ def test_a1_code_that_is_not_installed_has_no_prefix(project: Path) -> None:
         ("odd/site-packages", "odd"),
     ],
 )
-def test_a1_installed_code_has_the_prefix_of_its_environment(
+def test_installed_code_has_the_prefix_of_its_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, prefix: str
 ) -> None:
     packages = tmp_path / folder
@@ -70,7 +70,7 @@ def test_a1_installed_code_has_the_prefix_of_its_environment(
     assert find_package("place_installed") == (str(tmp_path / prefix), str(packages))
 
 
-def test_a1_the_interpreters_own_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_interpreters_own_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "place_own.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
@@ -84,7 +84,7 @@ def test_a1_the_interpreters_own_prefix(tmp_path: Path, monkeypatch: pytest.Monk
         *(("No", False, True), ("1", True, False), ("True", True, False)),
     ],
 )
-def test_a3_switches_of_the_environment(
+def test_switches_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, value: str | None, debug: bool, dotenv: bool
 ) -> None:
     for name in ("FLASK_DEBUG", "FLASK_SKIP_DOTENV"):

@@ -1,4 +1,4 @@
-"""G1: what our compiled templates do by themselves says what Jinja's own would."""
+"""What our compiled templates do by themselves says what Jinja's own would."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: ",".join(options) or "plain")
 @pytest.mark.parametrize("source", SOURCES)
-def test_f1_a_template_says_what_jinja_says(app: App, source: str, options: dict[str, Any]) -> None:
+def test_a_template_says_what_jinja_says(app: App, source: str, options: dict[str, Any]) -> None:
     ours, theirs = pairs(app, **options)
     assert outcome(ours, source) == outcome(theirs, source)
 

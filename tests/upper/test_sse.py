@@ -1,4 +1,4 @@
-"""L4 and demand 14: server-sent events."""
+"""Server-sent events."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from waterspout.http.sse import encode_event
         (None, b":\n\n"),
     ],
 )
-def test_l4_events_on_the_wire(item: Any, sent: bytes) -> None:
+def test_events_on_the_wire(item: Any, sent: bytes) -> None:
     assert encode_event(item) == sent
 
 
 @pytest.mark.parametrize("field", ["event", "id"])
 @pytest.mark.parametrize("character", ["\r", "\n", "\0"])
-def test_l4_a_field_cannot_hold_another(field: str, character: str) -> None:
+def test_a_field_cannot_hold_another(field: str, character: str) -> None:
     with pytest.raises(ValueError, match=f"the {field} of an event"):
         encode_event({"data": "x", field: f"a{character}data: forged"})
 
 
 @pytest.mark.parametrize("retry", [-1, 1.5, "5\ndata: x", True])
-def test_l4_retry_is_a_whole_number(retry: Any) -> None:
+def test_retry_is_a_whole_number(retry: Any) -> None:
     with pytest.raises(ValueError, match="milliseconds"):
         encode_event({"retry": retry})
 
 
-def test_l4_mistakes_are_explained() -> None:
+def test_mistakes_are_explained() -> None:
     with pytest.raises(TypeError, match=r"no field 'price'.*yield {'data': your_dict}"):
         encode_event({"price": 3})
     with pytest.raises(TypeError, match="not int"):
@@ -80,7 +80,7 @@ async def async_events() -> AsyncIterator[Any]:
 
 @pytest.mark.parametrize("events", [sync_events, async_events])
 @pytest.mark.parametrize("view_is_async", [True, False])
-def test_l4_a_generator_is_streamed_in_its_request(
+def test_a_generator_is_streamed_in_its_request(
     app: App, client: Any, events: Callable[[], Any], view_is_async: bool
 ) -> None:
     ended: list[str] = []
@@ -105,18 +105,18 @@ def test_l4_a_generator_is_streamed_in_its_request(
     assert ended == ["/live"]
 
 
-def test_l4_data_is_written_by_the_json_of_the_application(app: App) -> None:
+def test_data_is_written_by_the_json_of_the_application(app: App) -> None:
     app.json.dumps = lambda value, **kwargs: f"own {value}"  # type: ignore[method-assign]
     with app.test_request_context():
         response = sse(iter([{"data": [1]}]))
     assert response.data == b":\n\ndata: own [1]\n\n"
 
 
-def test_l4_works_without_an_application() -> None:
+def test_works_without_an_application() -> None:
     assert sse(iter(["a"])).data == b":\n\ndata: a\n\n"
 
 
-def test_l4_a_first_visit_has_no_last_event(app: App) -> None:
+def test_a_first_visit_has_no_last_event(app: App) -> None:
     with app.test_request_context():
         assert last_event_id() is None
 
@@ -136,7 +136,7 @@ def run(scenario: Callable[[], Any]) -> None:
     asyncio.run(within())
 
 
-def test_l4_a_silent_generator_gets_heartbeats_and_is_not_disturbed() -> None:
+def test_a_silent_generator_gets_heartbeats_and_is_not_disturbed() -> None:
     async def scenario() -> None:
         door = asyncio.Event()
         cancelled: list[bool] = []
@@ -164,7 +164,7 @@ def test_l4_a_silent_generator_gets_heartbeats_and_is_not_disturbed() -> None:
     run(scenario)
 
 
-def test_l4_the_generator_runs_in_one_task() -> None:
+def test_the_generator_runs_in_one_task() -> None:
     """What spans a ``yield``, such as a task group or a time limit, begins and ends in one task."""
 
     async def scenario() -> None:
@@ -184,7 +184,7 @@ def test_l4_the_generator_runs_in_one_task() -> None:
     run(scenario)
 
 
-def test_l4_a_slow_client_holds_the_generator_back() -> None:
+def test_a_slow_client_holds_the_generator_back() -> None:
     async def scenario() -> None:
         made: list[int] = []
 
@@ -207,7 +207,7 @@ def test_l4_a_slow_client_holds_the_generator_back() -> None:
 
 
 @pytest.mark.parametrize("waiting", [True, False])
-def test_l4_a_client_that_leaves_ends_the_generator(app: App, waiting: bool) -> None:
+def test_a_client_that_leaves_ends_the_generator(app: App, waiting: bool) -> None:
     """It is cancelled where it waits, or closed where it has yielded; its request is current."""
 
     async def scenario() -> None:
@@ -242,7 +242,7 @@ def test_l4_a_client_that_leaves_ends_the_generator(app: App, waiting: bool) -> 
     run(scenario)
 
 
-def test_l4_an_error_in_the_generator_reaches_the_server() -> None:
+def test_an_error_in_the_generator_reaches_the_server() -> None:
     async def scenario() -> None:
         async def events() -> AsyncIterator[str]:
             yield "a"
@@ -258,7 +258,7 @@ def test_l4_an_error_in_the_generator_reaches_the_server() -> None:
     run(scenario)
 
 
-def test_l4_an_error_while_ending_is_not_lost() -> None:
+def test_an_error_while_ending_is_not_lost() -> None:
     async def scenario() -> None:
         async def events() -> AsyncIterator[str]:
             try:
@@ -275,7 +275,7 @@ def test_l4_an_error_while_ending_is_not_lost() -> None:
     run(scenario)
 
 
-def test_l4_a_generator_that_ignores_its_end_is_ended() -> None:
+def test_a_generator_that_ignores_its_end_is_ended() -> None:
     async def scenario() -> None:
         async def events() -> AsyncIterator[str]:
             yield "a"
@@ -293,7 +293,7 @@ def test_l4_a_generator_that_ignores_its_end_is_ended() -> None:
     run(scenario)
 
 
-def test_l4_a_body_that_is_never_read_ends_quietly() -> None:
+def test_a_body_that_is_never_read_ends_quietly() -> None:
     async def events() -> AsyncIterator[str]:
         yield "a"
 

@@ -1,4 +1,4 @@
-"""D1 and demand 7: streams that keep their request, and leave nothing behind."""
+"""Streams that keep their request, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def async_body() -> AsyncIterator[str]:
 @pytest.mark.parametrize("body", [sync_body, async_body])
 @pytest.mark.parametrize("decorated", [True, False])
 @pytest.mark.parametrize("view_is_async", [True, False])
-def test_d1_the_request_is_current_in_the_body(
+def test_the_request_is_current_in_the_body(
     app: App, client: Any, teardowns: list[str], body: Any, decorated: bool, view_is_async: bool
 ) -> None:
     def view() -> Any:
@@ -62,7 +62,7 @@ def test_d1_the_request_is_current_in_the_body(
     assert teardowns == ["request", "app"]
 
 
-def test_d1_arguments_reach_a_decorated_function(app: App) -> None:
+def test_arguments_reach_a_decorated_function(app: App) -> None:
     @stream_with_context
     def numbers(first: int, *, last: int) -> Iterator[str]:
         """Count."""
@@ -73,7 +73,7 @@ def test_d1_arguments_reach_a_decorated_function(app: App) -> None:
         assert list(numbers(1, last=3)) == ["1", "2"]
 
 
-def test_d1_a_wrapped_iterator_is_closed_once(app: App, client: Any) -> None:
+def test_a_wrapped_iterator_is_closed_once(app: App, client: Any) -> None:
     closed: list[bool] = []
 
     class Body:
@@ -94,7 +94,7 @@ def test_d1_a_wrapped_iterator_is_closed_once(app: App, client: Any) -> None:
     assert closed == [True]
 
 
-def test_demand7_teardown_waits_for_the_body_and_runs_once(
+def test_teardown_waits_for_the_body_and_runs_once(
     app: App, client: Any, teardowns: list[str]
 ) -> None:
     seen: list[list[str]] = []
@@ -116,7 +116,7 @@ def test_demand7_teardown_waits_for_the_body_and_runs_once(
     assert teardowns == ["request", "app"]
 
 
-def test_demand7_a_body_that_is_never_read_is_torn_down(
+def test_a_body_that_is_never_read_is_torn_down(
     app: App, client: Any, teardowns: list[str]
 ) -> None:
     app.add_url_rule("/", view_func=lambda: stream_with_context(sync_body()))
@@ -126,7 +126,7 @@ def test_demand7_a_body_that_is_never_read_is_torn_down(
     assert teardowns == ["request", "app"] * 2
 
 
-def test_demand7_an_abandoned_stream_closed_on_another_thread_leaves_no_context(
+def test_an_abandoned_stream_closed_on_another_thread_leaves_no_context(
     app: App, teardowns: list[str]
 ) -> None:
     finished: list[tuple[bool, str]] = []
@@ -164,7 +164,7 @@ def test_demand7_an_abandoned_stream_closed_on_another_thread_leaves_no_context(
     assert teardowns == ["request", "app"]
 
 
-def test_demand7_a_dropped_stream_finishes_in_its_request(app: App) -> None:
+def test_a_dropped_stream_finishes_in_its_request(app: App) -> None:
     finished: list[str] = []
 
     def body() -> Iterator[str]:
@@ -181,7 +181,7 @@ def test_demand7_a_dropped_stream_finishes_in_its_request(app: App) -> None:
     assert finished == ["/dropped"]
 
 
-def test_demand7_between_the_steps_nothing_is_current(app: App) -> None:
+def test_between_the_steps_nothing_is_current(app: App) -> None:
     with app.test_request_context("/?name=Ann"):
         g.x = 1
         streams = [stream_with_context(sync_body()) for _ in range(2)]
@@ -195,7 +195,7 @@ def test_demand7_between_the_steps_nothing_is_current(app: App) -> None:
             next(stream)
 
 
-def test_demand7_interleaved_streams_see_their_own_request(app: App) -> None:
+def test_interleaved_streams_see_their_own_request(app: App) -> None:
     def body() -> Iterator[str]:
         for _ in range(50):
             yield request.path + g.mark

@@ -1,4 +1,4 @@
-"""Demand 14 and L4 on the native server and a real socket: what a browser would see."""
+"""Streams on the native server and a real socket: what a browser would see."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def live(app: App, ended: dict[str, threading.Event], write: Write) -> Iterator[
 
 
 @pytest.mark.parametrize("path", ["/async", "/sync"])
-def test_l4_events_arrive_and_a_client_that_leaves_ends_the_generator(
+def test_events_arrive_and_a_client_that_leaves_ends_the_generator(
     live: Ask, ended: dict[str, threading.Event], path: str
 ) -> None:
     visitor = live(path)
@@ -111,14 +111,14 @@ def test_l4_events_arrive_and_a_client_that_leaves_ends_the_generator(
     assert ended["request"].wait(10)
 
 
-def test_g1_a_template_is_streamed(live: Ask) -> None:
+def test_a_template_is_streamed(live: Ask) -> None:
     data = live("/page").read_all()
     assert b"Transfer-Encoding: chunked" in data
     assert b"/page" in data
     assert data.endswith(b"0\r\n\r\n")
 
 
-def test_d2_a_file_and_a_part_of_it(live: Ask) -> None:
+def test_a_file_and_a_part_of_it(live: Ask) -> None:
     assert live("/file").read_all().endswith(b"\r\n\r\n0123456789")
     data = live("/file", "Range: bytes=2-4").read_all()
     assert data.startswith(b"HTTP/1.1 206 ")

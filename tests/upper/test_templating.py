@@ -1,4 +1,4 @@
-"""G1: Jinja templates, rendered whole and as a stream, in `def` and `async def` views."""
+"""Jinja templates, rendered whole and as a stream, in `def` and `async def` views."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from waterspout.templating import Environment
 Write = Callable[[str, str], Any]
 
 
-def test_g1_a_template_is_found_in_the_folder_and_sees_its_values(app: App, write: Write) -> None:
+def test_a_template_is_found_in_the_folder_and_sees_its_values(app: App, write: Write) -> None:
     write("templates/hello.html", "Hello {{ name }}!")
     with app.app_context():
         assert render_template("hello.html", name="<Ann>") == "Hello &lt;Ann&gt;!"
 
 
 @pytest.mark.parametrize("suffix", ["html", "htm", "xml", "xhtml", "svg"])
-def test_g1_markup_is_escaped_by_suffix(app: App, write: Write, suffix: str) -> None:
+def test_markup_is_escaped_by_suffix(app: App, write: Write, suffix: str) -> None:
     write(f"templates/a.{suffix}", "{{ text }}{{ markup }}")
     write("templates/a.txt", "{{ text }}")
     with app.app_context():
@@ -47,7 +47,7 @@ def test_g1_markup_is_escaped_by_suffix(app: App, write: Write, suffix: str) -> 
         assert render_template("a.txt", text="<") == "<"
 
 
-def test_g1_the_first_existing_of_several_is_rendered(app: App, write: Write) -> None:
+def test_the_first_existing_of_several_is_rendered(app: App, write: Write) -> None:
     write("templates/b.html", "b")
     with app.app_context():
         assert render_template(["a.html", "b.html"]) == "b"
@@ -55,7 +55,7 @@ def test_g1_the_first_existing_of_several_is_rendered(app: App, write: Write) ->
             render_template(["a.html", "c.html"])
 
 
-def test_g1_templates_know_the_request_and_the_application(app: App, client: Any) -> None:
+def test_templates_know_the_request_and_the_application(app: App, client: Any) -> None:
     @app.get("/page")
     def page() -> str:
         g.colour = "blue"
@@ -69,7 +69,7 @@ def test_g1_templates_know_the_request_and_the_application(app: App, client: Any
     assert client.get("/page").text == "/page blue 3 True /page?q=1 saved"
 
 
-def test_g1_given_values_win_over_processors_and_blueprints_over_the_app(
+def test_given_values_win_over_processors_and_blueprints_over_the_app(
     app: App, client: Any
 ) -> None:
     outer = Blueprint("outer", "upper", url_prefix="/o")
@@ -88,7 +88,7 @@ def test_g1_given_values_win_over_processors_and_blueprints_over_the_app(
 
 
 @pytest.mark.parametrize("view_is_async", [False, True])
-def test_g1_context_processors_may_be_async(app: App, client: Any, view_is_async: bool) -> None:
+def test_context_processors_may_be_async(app: App, client: Any, view_is_async: bool) -> None:
     async def processor() -> dict[str, Any]:
         await asyncio.sleep(0)
         return {"who": "async"}
@@ -110,7 +110,7 @@ def test_g1_context_processors_may_be_async(app: App, client: Any, view_is_async
     assert client.get("/stream").text == "async"
 
 
-def test_g1_filters_tests_and_globals_are_registered(app: App) -> None:
+def test_filters_tests_and_globals_are_registered(app: App) -> None:
     app.template_filter()(lambda: None)  # a name is not needed
     app.add_template_filter(lambda text: text[::-1], "mirror")
     app.add_template_test(lambda value: value > 3, "big")
@@ -120,15 +120,13 @@ def test_g1_filters_tests_and_globals_are_registered(app: App) -> None:
         assert render_template_string(text) == "cba True 42"
 
 
-def test_g1_macros_can_be_called_from_python(app: App, write: Write) -> None:
+def test_macros_can_be_called_from_python(app: App, write: Write) -> None:
     write("templates/_m.html", "{% macro hello(name) %}Hello {{ name }}!{% endmacro %}")
     with app.test_request_context():
         assert get_template_attribute("_m.html", "hello")("World") == "Hello World!"
 
 
-def test_g1_blueprints_bring_templates_and_the_application_goes_first(
-    app: App, write: Write
-) -> None:
+def test_blueprints_bring_templates_and_the_application_goes_first(app: App, write: Write) -> None:
     write("bp/templates/only.html", "blueprint")
     write("bp/templates/both.html", "blueprint")
     write("templates/both.html", "application")
@@ -140,7 +138,7 @@ def test_g1_blueprints_bring_templates_and_the_application_goes_first(
         assert app.jinja_env.list_templates() == ["both.html", "only.html"]
 
 
-def test_j02_a_template_name_does_not_leave_its_folder(app: App, write: Write) -> None:
+def test_a_template_name_does_not_leave_its_folder(app: App, write: Write) -> None:
     write("secret.txt", "secret")
     write("templates/a.html", "a")
     with app.app_context():
@@ -149,7 +147,7 @@ def test_j02_a_template_name_does_not_leave_its_folder(app: App, write: Write) -
                 render_template(name)
 
 
-def test_g1_a_loader_or_environment_of_ones_own_is_used() -> None:
+def test_a_loader_or_environment_of_ones_own_is_used() -> None:
     class Own(Environment):
         pass
 
@@ -165,7 +163,7 @@ def test_g1_a_loader_or_environment_of_ones_own_is_used() -> None:
         assert render_template("x.html") == "own"
 
 
-def test_f2_signals_tell_what_is_rendered(app: App) -> None:
+def test_signals_tell_what_is_rendered(app: App) -> None:
     seen: list[tuple[str, Any]] = []
 
     def note(name: str) -> Any:
@@ -185,7 +183,7 @@ def test_f2_signals_tell_what_is_rendered(app: App) -> None:
         assert seen[2:] == [("before", 2), ("after", 2)]
 
 
-def test_g1_a_stream_keeps_the_request(app: App, client: Any, write: Write) -> None:
+def test_a_stream_keeps_the_request(app: App, client: Any, write: Write) -> None:
     write("templates/s.html", "{{ request.args.name }}|{{ session.n }}|{{ g.x }}")
 
     @app.get("/")
@@ -198,7 +196,7 @@ def test_g1_a_stream_keeps_the_request(app: App, client: Any, write: Write) -> N
     assert response.text == "Ann|1|2"
 
 
-def test_g1_a_stream_outside_a_request_has_its_application(app: App) -> None:
+def test_a_stream_outside_a_request_has_its_application(app: App) -> None:
     with app.app_context():
         pieces = stream_template_string("{{ config.TESTING }} {{ g }}")
     assert "".join(pieces).startswith("True")
@@ -213,7 +211,7 @@ def test_without_an_application_the_error_says_what_to_do() -> None:
 
 
 def test_rendering_may_be_awaited_in_an_async_view(app: App, client: Any, write: Write) -> None:
-    """Demand 11: code written for Quart runs, and so does code that does not await."""
+    """Code written for Quart runs, and so does code that does not await."""
     write("templates/a.html", "{{ request.path }}")
 
     @app.get("/awaited")
@@ -258,7 +256,7 @@ def test_awaitable_text_is_a_str_like_any_other(app: App) -> None:
 
 
 def test_async_templates_run_on_the_loop_of_the_view(app: App, client: Any) -> None:
-    """Demand 32: awaitables in templates work, with Jinja's enable_async."""
+    """Awaitables in templates work, with Jinja's enable_async."""
     app.jinja_options = {"enable_async": True}
 
     async def load() -> str:
@@ -311,7 +309,7 @@ def test_a_flood_of_texts_is_not_kept(app: App) -> None:
 
 
 def test_an_error_among_several_values_is_told_with_its_own_line() -> None:
-    """F1: what stands between two statements is joined, and keeps its lines."""
+    """What stands between two statements is joined, and keeps its lines."""
     app = App(__name__)
     with app.app_context(), pytest.raises(ZeroDivisionError) as caught:
         render_template_string("{{ a }}\n{{ a }} and\n\n{{ 1 // zero }}\n{{ a }}", a=1, zero=0)

@@ -1,4 +1,4 @@
-"""B3 and D1: `url_for`, `redirect`, `abort`, `make_response`; R05: redirects browsers misread."""
+"""`url_for`, `redirect`, `abort`, `make_response`; redirects browsers misread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def routed(app: App) -> App:
     return app
 
 
-def test_b3_urls_in_a_request(routed: App) -> None:
+def test_urls_in_a_request(routed: App) -> None:
     with routed.test_request_context(base_url="http://site.test/"):
         assert url_for("index") == "/"
         assert url_for("index", q="a b", _anchor="x y") == "/?q=a+b#x%20y"
@@ -39,7 +39,7 @@ def test_b3_urls_in_a_request(routed: App) -> None:
             url_for("nowhere")
 
 
-def test_b3_a_dot_means_the_current_blueprint(app: App, client: Any) -> None:
+def test_a_dot_means_the_current_blueprint(app: App, client: Any) -> None:
     blueprint = Blueprint("bp", "upper", url_prefix="/bp")
     blueprint.add_url_rule("/", "here", lambda: url_for(".there"))
     blueprint.add_url_rule("/there", "there", lambda: url_for("index"))
@@ -49,7 +49,7 @@ def test_b3_a_dot_means_the_current_blueprint(app: App, client: Any) -> None:
     assert client.get("/bp/there").text == "/"
 
 
-def test_b3_outside_a_request_urls_are_external(routed: App) -> None:
+def test_outside_a_request_urls_are_external(routed: App) -> None:
     with routed.app_context(), pytest.raises(RuntimeError, match="SERVER_NAME"):
         url_for("index")
     routed.config["SERVER_NAME"] = "site.test"
@@ -57,13 +57,13 @@ def test_b3_outside_a_request_urls_are_external(routed: App) -> None:
         assert url_for("index") == "http://site.test/"
 
 
-def test_b3_url_for_goes_through_the_application(app: App) -> None:
+def test_url_for_goes_through_the_application(app: App) -> None:
     app.url_for = lambda endpoint, **values: f"own {endpoint}"  # type: ignore[method-assign]
     with app.app_context():
         assert url_for("x") == "own x"
 
 
-def test_d1_redirect_with_and_without_an_application(app: App) -> None:
+def test_redirect_with_and_without_an_application(app: App) -> None:
     response = redirect("https://example.org/", 307)
     assert (response.location, response.status_code) == ("https://example.org/", 307)
 
@@ -88,23 +88,23 @@ def test_d1_redirect_with_and_without_an_application(app: App) -> None:
         ("https://example.org/", "https://example.org/"),
     ],
 )
-def test_r05_what_browsers_would_misread_is_encoded(app: App, location: str, sent: str) -> None:
+def test_what_browsers_would_misread_is_encoded(app: App, location: str, sent: str) -> None:
     assert redirect(location).location == sent
     with app.app_context():
         assert redirect(location).headers["Location"] == sent
 
 
-def test_r01_a_location_cannot_hold_another_header(app: App) -> None:
+def test_a_location_cannot_hold_another_header(app: App) -> None:
     with app.app_context(), pytest.raises(ValueError, match="newline"):
         redirect("/a\r\nSet-Cookie: x=1")
 
 
-def test_r06_the_page_of_a_redirect_is_escaped(app: App) -> None:
+def test_the_page_of_a_redirect_is_escaped(app: App) -> None:
     with app.app_context():
         assert b"<script>" not in redirect('"><script>').get_data()
 
 
-def test_d1_abort(app: App) -> None:
+def test_abort(app: App) -> None:
     with pytest.raises(Forbidden, match="go away"):
         abort(403, "go away")
     with pytest.raises(LookupError):
@@ -126,7 +126,7 @@ def make_response_in(app: App) -> Any:
     return app.response_class("gone", 410)
 
 
-def test_d1_make_response(app: App) -> None:
+def test_make_response(app: App) -> None:
     with app.test_request_context():
         empty = make_response()
         assert (empty.status_code, empty.data, empty.mimetype) == (200, b"", "text/html")
@@ -147,7 +147,7 @@ def _received(app: App, *headers: tuple[bytes, bytes]) -> Any:
     return app.request_class._waterspout_from(message)
 
 
-def test_c1_the_host_is_the_field_or_else_the_server(app: App) -> None:
+def test_the_host_is_the_field_or_else_the_server(app: App) -> None:
     with app.test_request_context(base_url="http://site.test:80/"):
         assert request.host == "site.test"
     assert _received(app, (b"Host", b"a.test")).host == "a.test"
@@ -157,7 +157,7 @@ def test_c1_the_host_is_the_field_or_else_the_server(app: App) -> None:
     assert changed.host == "b.test"
 
 
-def test_c1_the_host_comes_of_the_headers_that_a_request_class_gives(app: App) -> None:
+def test_the_host_comes_of_the_headers_that_a_request_class_gives(app: App) -> None:
     class Proxied(Request):
         @property
         def headers(self) -> Any:
@@ -171,7 +171,7 @@ def test_c1_the_host_comes_of_the_headers_that_a_request_class_gives(app: App) -
     assert (adapter.server_name, adapter.url_scheme) == ("outer.test", "ws")
 
 
-def test_b3_the_map_is_bound_to_a_socket_and_to_a_foreign_request(routed: App) -> None:
+def test_the_map_is_bound_to_a_socket_and_to_a_foreign_request(routed: App) -> None:
     with routed.test_request_context("/", headers={"Upgrade": "WebSocket"}) as ctx:
         assert ctx.url_adapter is not None
         assert ctx.url_adapter.websocket
@@ -183,7 +183,7 @@ def test_b3_the_map_is_bound_to_a_socket_and_to_a_foreign_request(routed: App) -
     assert (adapter.path_info, adapter.query_args) == ("/x", "q=1")
 
 
-def test_b3_a_maps_own_bind_is_asked() -> None:
+def test_a_maps_own_bind_is_asked() -> None:
     class OwnMap(Map):
         def bind(self, server_name: str, *args: Any, **kwargs: Any) -> MapAdapter:
             assert not args
@@ -198,7 +198,7 @@ def test_b3_a_maps_own_bind_is_asked() -> None:
         assert url_for("index", x="a", _external=True) == "http://own.test/a"
 
 
-def test_l1_a_host_that_is_not_trusted_has_no_urls(app: App) -> None:
+def test_a_host_that_is_not_trusted_has_no_urls(app: App) -> None:
     app.config["TRUSTED_HOSTS"] = ["good.test"]
     assert app.create_url_adapter(_received(app, (b"Host", b"good.test"))) is not None
     with pytest.raises(SecurityError):

@@ -1,4 +1,4 @@
-"""L5: the thin modules of the Flask wing offer what Flask's modules of that name offer."""
+"""The thin modules of the Flask wing offer what Flask's modules of that name offer."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def load(package: str, module: str) -> Any:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_l5_the_names_are_there(module: str) -> None:
+def test_the_names_are_there(module: str) -> None:
     ours = load("waterspout.flask", module)
     assert [name for name in MODULES[module].split() if not hasattr(ours, name)] == []
 
 
 @pytest.mark.parametrize("module", ["templating", "helpers", "debughelpers", "ctx"])
-def test_l5_functions_take_what_flasks_take(module: str) -> None:
+def test_functions_take_what_flasks_take(module: str) -> None:
     """Names, order, kinds and defaults of parameters, compared with the installed Flask's."""
     theirs = load("flask", module)
     ours = load("waterspout.flask", module)
@@ -60,20 +60,20 @@ def shape(function: Any) -> list[tuple[str, Any, Any]]:
     return [(p.name, p.kind, p.default) for p in parameters]
 
 
-def test_l5_every_type_of_flasks_is_ours_too() -> None:
+def test_every_type_of_flasks_is_ours_too() -> None:
     theirs = {
         name for name in vars(load("flask", "typing")) if name[0].isupper() and name != "TYPE"
     }
     assert theirs - set(vars(waterspout.typing)) == set()
 
 
-def test_l5_blueprint_names_are_split_outwards() -> None:
+def test_blueprint_names_are_split_outwards() -> None:
     assert load("waterspout.flask", "helpers")._split_blueprint_path("a.b.c") == [
         *("a.b.c", "a.b", "a"),
     ]
 
 
-def test_g1_jinja_is_loaded_only_for_templates() -> None:
+def test_jinja_is_loaded_only_for_templates() -> None:
     code = (
         "import sys, waterspout; from waterspout import App;"
         "app = App('x'); app.test_client; loaded = 'jinja2' in sys.modules;"

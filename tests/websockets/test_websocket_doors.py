@@ -1,4 +1,4 @@
-"""WebSockets behind the other doors, and in the test clients (L2, K1)."""
+"""WebSockets behind the other doors, and in the test clients."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def under_hypercorn(app: App, sock: socket.socket) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("server", [under_uvicorn, under_hypercorn])
 def test_an_asgi_server(server: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """L2: the same app, function and answers behind another server."""
+    """The same app, function and answers behind another server."""
     app = make_app()
 
     async def main() -> None:
@@ -146,7 +146,7 @@ def test_an_asgi_server(server: Any, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_wsgi_door_says_that_it_has_none() -> None:
-    """L2: 426 for a handshake behind WSGI, and for an ordinary request."""
+    """426 for a handshake behind WSGI, and for an ordinary request."""
     client = make_app().test_client()
     fields = {"Upgrade": "websocket", "Connection": "Upgrade"}
     for headers in ({}, fields):
@@ -160,7 +160,7 @@ def test_the_wsgi_door_says_that_it_has_none() -> None:
 
 
 def test_the_synchronous_client() -> None:
-    """K1: cookies, headers, subprotocols, JSON, close codes, refusals; no loop in this thread."""
+    """Cookies, headers, subprotocols, JSON, close codes, refusals; no loop in this thread."""
     app = make_app()
     client = app.test_client()
     client.get("/login")
@@ -188,7 +188,7 @@ def test_the_synchronous_client() -> None:
 
 
 def test_the_session_is_saved_with_the_handshake() -> None:
-    """Demand 7: what hooks and function changed before accepting; the cookie is in the 101."""
+    """What hooks and function changed before accepting; the cookie is in the 101."""
     app = App("session")
     app.secret_key = "k"
 
@@ -207,7 +207,7 @@ def test_the_session_is_saved_with_the_handshake() -> None:
 
 
 def test_the_asynchronous_client() -> None:
-    """K1: the same, awaited, on the test's own loop."""
+    """The same, awaited, on the test's own loop."""
     app = make_app()
 
     async def main() -> None:
@@ -233,7 +233,7 @@ def test_the_asynchronous_client() -> None:
     ("path", "status"), [("/refused", 403), ("/nowhere", 404), ("/login", 400)]
 )
 def test_a_refusal_has_the_answer(path: str, status: int) -> None:
-    """K1: the HTTP answer to a refused handshake is that of the app."""
+    """The HTTP answer to a refused handshake is that of the app."""
     client = make_app().test_client()
     with pytest.raises(WebSocketRefused) as caught, client.websocket(path):
         pass
@@ -242,7 +242,7 @@ def test_a_refusal_has_the_answer(path: str, status: int) -> None:
 
 
 def test_errors_reach_the_test() -> None:
-    """K1: with TESTING the function's error is raised where the test waits, and at the end."""
+    """With TESTING the function's error is raised where the test waits, and at the end."""
     app = make_app()
     app.testing = True
     client = app.test_client()
@@ -254,7 +254,7 @@ def test_errors_reach_the_test() -> None:
 
 
 def test_the_origin_check_in_the_client() -> None:
-    """C03: the client is no browser; a test may play one."""
+    """The client is no browser; a test may play one."""
     client = make_app().test_client()
     with client.websocket("/echo/a", headers={"Origin": "http://localhost"}):
         pass

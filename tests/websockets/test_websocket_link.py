@@ -1,4 +1,4 @@
-"""The protocol without I/O (L2; hostile.md W01-W05): bytes in, at every cut, and bytes out."""
+"""The protocol without I/O: bytes in, at every cut, and bytes out."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ EXPECTED = [event for _, told in CONVERSATION for event in told]
 
 
 def test_a_conversation_at_every_cut() -> None:
-    """L2: wherever the network cuts the bytes, the same is heard and answered."""
+    """Wherever the network cuts the bytes, the same is heard and answered."""
     whole = make_link()
     whole.feed(STREAM)
     assert events(whole) == EXPECTED
@@ -105,7 +105,7 @@ def test_a_conversation_at_every_cut() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_pauses_at_any_place(seed: int) -> None:
-    """L2: paused after each message, nothing more is told until it goes on, and nothing is lost."""
+    """Paused after each message, nothing more is told until it goes on, and nothing is lost."""
     cuts = random.Random(seed)
     link = make_link()
     sink: Any = link.sink
@@ -153,7 +153,7 @@ BREACHES = {
 
 @pytest.mark.parametrize("breach", BREACHES)
 def test_breaches_fail_the_connection(breach: str) -> None:
-    """W01, W02, W03: what the protocol forbids fails it with the right code, at every cut, and
+    """What the protocol forbids fails it with the right code, at every cut, and
     nothing after it is heard."""
     data, code = BREACHES[breach]
     for cut in range(len(data)):
@@ -171,7 +171,7 @@ def test_breaches_fail_the_connection(breach: str) -> None:
 
 
 def test_a_flood_of_empty_fragments_takes_no_memory() -> None:
-    """W03: 100,000 empty fragments are one empty message."""
+    """100,000 empty fragments are one empty message."""
     link = make_link()
     link.feed(frame(TEXT, b"", fin=False) + frame(0, b"", fin=False) * 100_000)
     assert events(link) == []
@@ -180,7 +180,7 @@ def test_a_flood_of_empty_fragments_takes_no_memory() -> None:
 
 
 def test_compressed_messages_at_every_cut() -> None:
-    """L2: compressed text, in one frame or several, beside frames that are not."""
+    """Compressed text, in one frame or several, beside frames that are not."""
     packed = compressed(b"again " * 50)
     stream = (
         frame(TEXT, packed[:4], rsv=4, fin=False)
@@ -196,7 +196,7 @@ def test_compressed_messages_at_every_cut() -> None:
 
 
 def test_a_deflate_bomb_is_refused_by_its_size_inflated() -> None:
-    """W04: 1:1000 is stopped at the limit, with 1009."""
+    """1:1000 is stopped at the limit, with 1009."""
     link = make_link(100_000, deflate=True)
     link.feed(frame(BINARY, compressed(bytes(100_000)), rsv=4))
     assert [len(message) for message in events(link)] == [100_000]
@@ -215,7 +215,7 @@ def test_a_close_frame_may_leave_a_message_unfinished() -> None:
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
 def test_frames_of_both_sides_are_understood_by_the_other(size: int) -> None:
-    """L2: a client's frames are masked, a server's are not; both have the shortest head."""
+    """A client's frames are masked, a server's are not; both have the shortest head."""
     server = make_link(None)
     heard = Heard()
     protocol = ClientProtocol(parse_uri("ws://x/"), state=State.OPEN, max_size=None)

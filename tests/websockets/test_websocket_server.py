@@ -1,4 +1,4 @@
-"""WebSockets on our server, over real sockets (L2; hostile.md C03, F37, W03-W07)."""
+"""WebSockets on our server, over real sockets."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Gone:
 
 
 def test_messages_behind_the_handshake_at_every_cut() -> None:
-    """L2, W06: what arrives with the handshake is not lost, wherever the network cuts it."""
+    """What arrives with the handshake is not lost, wherever the network cuts it."""
     data = handshake() + frame(TEXT, b"early") + frame(BINARY, b"\x00")
 
     async def main() -> None:
@@ -92,7 +92,7 @@ def test_messages_behind_the_handshake_at_every_cut() -> None:
 
 
 def test_a_megabyte_behind_the_handshake() -> None:
-    """W06: 1 MB of messages in one piece with the handshake are all answered."""
+    """1 MB of messages in one piece with the handshake are all answered."""
     count = 100_000
 
     async def main() -> None:
@@ -125,7 +125,7 @@ BAD_HANDSHAKES = {
 
 @pytest.mark.parametrize("name", BAD_HANDSHAKES)
 def test_bad_handshakes_are_answered(name: str) -> None:
-    """W06: a handshake that is not as it should be is answered over HTTP, and the connection goes
+    """A handshake that is not as it should be is answered over HTTP, and the connection goes
     on as HTTP."""
     data, status = BAD_HANDSHAKES[name]
     after = b"GET /after HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -143,7 +143,7 @@ def test_bad_handshakes_are_answered(name: str) -> None:
 
 
 def test_an_ordinary_request_to_a_websocket_says_426() -> None:
-    """L2: the address of a WebSocket tells a browser what it is."""
+    """The address of a WebSocket tells a browser what it is."""
 
     async def main() -> None:
         async with serving(echo_app()) as site:
@@ -158,7 +158,7 @@ def test_an_ordinary_request_to_a_websocket_says_426() -> None:
 
 @pytest.mark.parametrize("refuse", ["abort", "return", "hook", "close"])
 def test_a_refusal_is_an_http_answer(refuse: str) -> None:
-    """L2, F37: before accepting, hooks and function answer over HTTP; what the client sent behind
+    """Before accepting, hooks and function answer over HTTP; what the client sent behind
     the handshake is still HTTP."""
     app = App("refusing")
     seen = []
@@ -216,7 +216,7 @@ def test_a_refusal_is_an_http_answer(refuse: str) -> None:
     ],
 )
 def test_pages_of_other_origins_are_refused(fields: list[str], accepted: bool) -> None:
-    """C03, demand 21: cross-site WebSocket hijacking gets 403 in the modern preset, unless the
+    """Cross-site WebSocket hijacking gets 403 in the modern preset, unless the
     origin is among WEBSOCKET_ORIGINS."""
 
     async def main() -> None:
@@ -262,7 +262,7 @@ def test_the_origin_check_is_a_setting_of_app_and_route() -> None:
 
 
 def test_subprotocols_and_header_fields() -> None:
-    """L2: the first the client offers that the route has; or what `accept` says."""
+    """The first the client offers that the route has; or what `accept` says."""
     app = App("subprotocols")
 
     @app.websocket("/auto", subprotocols=["v2", "v1"])
@@ -303,7 +303,7 @@ def test_subprotocols_and_header_fields() -> None:
 
 
 def test_a_function_has_what_a_view_has() -> None:
-    """L2, demand 7: one route table, hooks, session, g, current_app; teardown runs once, at the
+    """One route table, hooks, session, g, current_app; teardown runs once, at the
     end of the socket."""
     app = App("whole")
     app.secret_key = "k"
@@ -347,7 +347,7 @@ def test_a_function_has_what_a_view_has() -> None:
 
 
 def test_an_error_is_logged_and_closes_with_1011(caplog: pytest.LogCaptureFixture) -> None:
-    """L2: after accepting; the client learns nothing of it. Teardown functions do."""
+    """After accepting; the client learns nothing of it. Teardown functions do."""
     app = App("failing")
     told: list[Any] = []
     app.teardown_request(told.append)
@@ -407,7 +407,7 @@ def test_a_client_that_leaves_unread_and_not_reading_is_no_error(
 
 
 def test_an_error_before_accepting_is_an_ordinary_error(caplog: pytest.LogCaptureFixture) -> None:
-    """L2: error handlers answer it over HTTP."""
+    """Error handlers answer it over HTTP."""
     app = App("failing")
 
     @app.websocket("/")
@@ -428,7 +428,7 @@ def test_an_error_before_accepting_is_an_ordinary_error(caplog: pytest.LogCaptur
 
 
 def test_abort_after_accepting_closes_with_1008() -> None:
-    """L2: there is no HTTP answer any more."""
+    """There is no HTTP answer any more."""
     app = App("aborting")
 
     @app.websocket("/")
@@ -445,7 +445,7 @@ def test_abort_after_accepting_closes_with_1008() -> None:
 
 
 def test_def_functions_block_their_thread() -> None:
-    """L2: as with flask-sock; context and methods are those of async functions."""
+    """As with flask-sock; context and methods are those of async functions."""
     app = App("blocking")
 
     @app.websocket("/<name>", subprotocols=["v1"])
@@ -486,7 +486,7 @@ def test_def_functions_block_their_thread() -> None:
 
 
 def test_iteration_ends_and_receive_raises() -> None:
-    """L2: with the client's code and reason; messages before the goodbye are still read."""
+    """With the client's code and reason; messages before the goodbye are still read."""
     app = App("ends")
 
     @app.websocket("/")
@@ -513,7 +513,7 @@ def test_iteration_ends_and_receive_raises() -> None:
 
 
 def test_only_messages_are_sent() -> None:
-    """L2: a wrong type is the program's error, and says what to do."""
+    """A wrong type is the program's error, and says what to do."""
     app = App("types")
 
     @app.websocket("/")
@@ -533,7 +533,7 @@ def test_only_messages_are_sent() -> None:
 
 @pytest.mark.parametrize("policy", [None, "cancel", "finish"])
 def test_a_function_that_waits_for_something_else_when_the_client_leaves(policy: Any) -> None:
-    """Demand 13: it is cancelled after WEBSOCKET_CLOSE_TIMEOUT, at once, or never."""
+    """It is cancelled after WEBSOCKET_CLOSE_TIMEOUT, at once, or never."""
     app = App("leaving")
     app.config["WEBSOCKET_CLOSE_TIMEOUT"] = 0.05
 
@@ -565,7 +565,7 @@ def test_a_function_that_waits_for_something_else_when_the_client_leaves(policy:
 
 
 def test_a_message_above_the_limit_closes_with_1009() -> None:
-    """L2, W03: 1 MiB by default, from the head of the frame; a route may say otherwise."""
+    """1 MiB by default, from the head of the frame; a route may say otherwise."""
     app = echo_app()
 
     @app.websocket("/small", max_message_size=10)
@@ -589,7 +589,7 @@ def test_a_message_above_the_limit_closes_with_1009() -> None:
 
 
 def test_pings_are_answered_and_compression_is_agreed_on() -> None:
-    """L2: RFC 6455 §5.5.2, RFC 7692."""
+    """RFC 6455 §5.5.2, RFC 7692."""
 
     async def main() -> None:
         async with serving(echo_app()) as site:
@@ -616,7 +616,7 @@ def test_pings_are_answered_and_compression_is_agreed_on() -> None:
 
 
 def test_a_slow_function_lets_the_client_wait() -> None:
-    """W05: unread messages are bounded; the rest stays in the client and in the network."""
+    """Unread messages are bounded; the rest stays in the client and in the network."""
     app = App("slow")
     piece = frame(BINARY, bytes(100_000))
     total = 500
@@ -657,7 +657,7 @@ def test_a_slow_function_lets_the_client_wait() -> None:
 
 
 def test_what_a_client_sent_before_it_left_is_read() -> None:
-    """L2: also by a function that is slow, from a client that leaves without a goodbye."""
+    """Also by a function that is slow, from a client that leaves without a goodbye."""
     app = App("left")
 
     @app.websocket("/", queue=4)
@@ -685,7 +685,7 @@ def test_what_a_client_sent_before_it_left_is_read() -> None:
 
 @pytest.mark.parametrize("sender", ["function", "pings"])
 def test_a_client_that_does_not_read(sender: str) -> None:
-    """W05, W07: the sender waits, of many pings the last is answered, memory is bounded; a client
+    """The sender waits, of many pings the last is answered, memory is bounded; a client
     that never reads is dropped after ``timeouts.write``."""
     app = App("unread")
     piece = b"x" * 65536
@@ -729,7 +729,7 @@ def test_a_client_that_does_not_read(sender: str) -> None:
 
 
 def test_only_the_latest_of_many_pings_is_answered() -> None:
-    """W05, RFC 6455 §5.5.3: what a client that does not read would be sent is bounded."""
+    """RFC 6455 §5.5.3: what a client that does not read would be sent is bounded."""
     app = echo_app()
     app.config["WEBSOCKET_PING_RATE"] = None
 
@@ -759,7 +759,7 @@ def test_only_the_latest_of_many_pings_is_answered() -> None:
 
 
 def test_a_dead_client_is_found_by_pings() -> None:
-    """L2, demand 8: a half-open peer is dropped within ping interval and timeout."""
+    """A half-open peer is dropped within ping interval and timeout."""
     app = App("pinging")
 
     @app.websocket("/", ping_interval=0.2, ping_timeout=0.2)
@@ -802,7 +802,7 @@ def test_pings_follow_their_interval_however_long_an_answer_may_take() -> None:
 
 
 def test_a_client_that_we_do_not_read_is_not_dead() -> None:
-    """L2: a slow function does not make its client look dead, whose answers to pings lie unread."""
+    """A slow function does not make its client look dead, whose answers to pings lie unread."""
     app = App("busy")
 
     @app.websocket("/", queue=1, ping_interval=0.2, ping_timeout=0.2)
@@ -832,7 +832,7 @@ def test_a_client_that_we_do_not_read_is_not_dead() -> None:
 
 
 def test_a_client_that_does_not_say_goodbye_is_dropped() -> None:
-    """L2: the closing handshake is bounded by WEBSOCKET_CLOSE_TIMEOUT."""
+    """The closing handshake is bounded by WEBSOCKET_CLOSE_TIMEOUT."""
     app = App("bye")
 
     @app.websocket("/", close_timeout=0.2)
@@ -856,7 +856,7 @@ def test_a_client_that_does_not_say_goodbye_is_dropped() -> None:
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_stop_says_1001(answers: bool) -> None:
-    """Demand 4: sockets are closed with 1001, functions may finish; a client that does not answer
+    """Sockets are closed with 1001, functions may finish; a client that does not answer
     does not hold up the stop for longer than the grace time."""
     app = App("stopping")
     ends: list[Any] = []
@@ -884,7 +884,7 @@ def test_a_stop_says_1001(answers: bool) -> None:
 
 
 def test_a_stop_with_many_sockets_of_every_kind(caplog: pytest.LogCaptureFixture) -> None:
-    """Demand 4, X05: functions, `def` functions, handlers and senders all close with 1001, requests
+    """Functions, `def` functions, handlers and senders all close with 1001, requests
     that run are answered, nothing is logged, within the limit."""
     app = App("crowd")
 
@@ -939,7 +939,7 @@ def test_a_stop_with_many_sockets_of_every_kind(caplog: pytest.LogCaptureFixture
 
 
 def test_many_sockets_at_once() -> None:
-    """L2: each has its own context and messages."""
+    """Each has its own context and messages."""
     app = App("many")
 
     @app.websocket("/<name>")
@@ -962,7 +962,7 @@ def test_many_sockets_at_once() -> None:
 
 
 def test_a_sender_lets_others_have_a_turn() -> None:
-    """W05: one socket with much to say, or to hear, does not keep the event loop."""
+    """One socket with much to say, or to hear, does not keep the event loop."""
     app = App("turns")
 
     @app.websocket("/say")
@@ -1004,7 +1004,7 @@ def test_a_sender_lets_others_have_a_turn() -> None:
 
 
 def test_a_route_refuses_options_it_does_not_know() -> None:
-    """L2: at registration, where the mistake is."""
+    """At registration, where the mistake is."""
     app = App("options")
     with pytest.raises(TypeError, match="color"):
         app.websocket("/", color="red")(_nothing)
@@ -1019,7 +1019,7 @@ async def _nothing(ws: WebSocket) -> None:
 
 
 def test_the_same_path_for_http_and_websocket() -> None:
-    """L2: one address may be both."""
+    """One address may be both."""
     app = echo_app()
     app.get("/")(lambda: "page")
 

@@ -1,4 +1,4 @@
-"""WebSockets over TLS and on both event loops, with the access log, from another thread (L2)."""
+"""WebSockets over TLS and on both event loops, with the access log, from another thread."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def make_app() -> App:
 
 
 def test_over_tls(certificate: tuple[str, str], loop_name: str) -> None:
-    """L2: wss, small and large, and a stop that closes it with 1001."""
+    """Wss, small and large, and a stop that closes it with 1001."""
     cert, key = certificate
     context = ssl.create_default_context(cafile=cert)
     with ExitStack() as stack:
@@ -65,7 +65,7 @@ def test_over_tls(certificate: tuple[str, str], loop_name: str) -> None:
 
 
 def test_behind_a_request_on_the_same_connection(loop_name: str, tmp_path: Path) -> None:
-    """L2: a page, then the handshake with messages behind it, cut anywhere; both are in the
+    """A page, then the handshake with messages behind it, cut anywhere; both are in the
     access log."""
     log = tmp_path / "access.log"
     data = handshake() + frame(TEXT, b"one") + frame(TEXT, b"two")
@@ -95,7 +95,7 @@ def test_behind_a_request_on_the_same_connection(loop_name: str, tmp_path: Path)
 
 
 def test_an_upgrade_that_nobody_takes_keeps_the_connection(loop_name: str) -> None:
-    """F37: an HTTP view behind a handshake answers 400 as in Flask, and HTTP goes on."""
+    """An HTTP view behind a handshake answers 400 as in Flask, and HTTP goes on."""
     with serve_in_thread(make_app(), loop=loop_name) as server:
         port = int(server.urls[0].rpartition(":")[2])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

@@ -1,4 +1,4 @@
-"""L5: Tornado's demo "blog" under the drop-in: PostgreSQL, accounts, forms, pages, a feed.
+"""Tornado's demo "blog" under the drop-in: PostgreSQL, accounts, forms, pages, a feed.
 
 The database server is the one that libpq's variables name (PGHOST, PGPORT, PGUSER, PGPASSWORD),
 else user postgres at 127.0.0.1. The blog gets a database and a user of its own, as its README
@@ -70,7 +70,7 @@ def sign_up(browser: Browser) -> None:
     assert "New post" in page.text
 
 
-def test_l5_blog_an_authors_day(blog: int, browse: Any) -> None:
+def test_blog_an_authors_day(blog: int, browse: Any) -> None:
     """Sign up, write, read, edit, sign out; what visitors see of it."""
     ann, visitor = browse(blog), browse(blog)
     sign_up(ann)
@@ -114,7 +114,7 @@ def test_l5_blog_an_authors_day(blog: int, browse: Any) -> None:
     assert ann.visit("/compose").path == "/auth/login?next=%2Fcompose"
 
 
-def test_l5_blog_who_may_write(blog: int, browse: Any) -> None:
+def test_blog_who_may_write(blog: int, browse: Any) -> None:
     """Accounts: one author, the right password, a cookie that is signed."""
     ann, eve = browse(blog), browse(blog)
     sign_up(ann)
@@ -142,7 +142,7 @@ def test_l5_blog_who_may_write(blog: int, browse: Any) -> None:
     assert (page.path, "New post" in page.text) == ("/compose", True)
 
 
-def test_l5_blog_errors(serve: Any, database: list[str], browse: Any) -> None:
+def test_blog_errors(serve: Any, database: list[str], browse: Any) -> None:
     """A page that is not there is the blog's own fault, shown in debug mode; the next one works."""
     demo, port = serve("blog/blog.py", *database)
     ann = browse(port)

@@ -1,4 +1,4 @@
-"""L5: Tornado's demo "chat" under the drop-in: long polling."""
+"""Tornado's demo "chat" under the drop-in: long polling."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Poller:
         return found
 
 
-def test_l5_chat_page(serve: Any, browse: Any) -> None:
+def test_chat_page(serve: Any, browse: Any) -> None:
     """The page is rendered, its style sheet and script load, its form carries a token."""
     _, port = serve("chat/chatdemo.py")
     ann = browse(port)
@@ -54,7 +54,7 @@ def test_l5_chat_page(serve: Any, browse: Any) -> None:
     assert '<a href="http://example.com/">http://example.com/</a> &amp; &lt;me&gt;' in page.text
 
 
-def test_l5_chat_wakes_who_waits(serve: Any, browse: Any) -> None:
+def test_chat_wakes_who_waits(serve: Any, browse: Any) -> None:
     """Two people: each poll waits until somebody says something, and brings only what is new."""
     _, port = serve("chat/chatdemo.py")
     ann, bob = browse(port), browse(port)
@@ -87,7 +87,7 @@ def test_l5_chat_wakes_who_waits(serve: Any, browse: Any) -> None:
     ]
 
 
-def test_l5_chat_forgets_who_leaves(serve: Any, browse: Any) -> None:
+def test_chat_forgets_who_leaves(serve: Any, browse: Any) -> None:
     """A client that goes away while it waits: its handler hears of it, the others go on."""
     demo, port = serve("chat/chatdemo.py")
     ann = browse(port)

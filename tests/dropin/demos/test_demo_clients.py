@@ -1,4 +1,4 @@
-"""L5: Tornado's demos "tcpecho" and "webspider" under the drop-in: what passes through to the
+"""Tornado's demos "tcpecho" and "webspider" under the drop-in: what passes through to the
 installed Tornado (streams, TCP servers, queues, the HTTP client) beside what is ours."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 from demos_internet import internet
 
 
-def test_l5_tcpecho(serve: Any, start: Any) -> None:
+def test_tcpecho(serve: Any, start: Any) -> None:
     """The demo's server answers the demo's client, and anybody else line by line."""
     demo, port = serve("tcpecho/server.py", pages=False)
     client = ["--host=127.0.0.1", f"--port={port}"]
@@ -38,7 +38,7 @@ SITE = {
 }
 
 
-def test_l5_webspider(start: Any) -> None:
+def test_webspider(start: Any) -> None:
     """It reads a site to its end: each page once, none outside, dead links counted."""
     base = "http://www.tornadoweb.org/en/stable/"
     asked: list[str] = []

@@ -1,4 +1,4 @@
-"""L5: Tornado's demo "file_upload" under the drop-in: the server, and the program that sends.
+"""Tornado's demo "file_upload" under the drop-in: the server, and the program that sends.
 
 The sending program gives `asyncio.run` a future, which no Python takes; so its two functions are
 called by `surroundings/uploading.py`.
@@ -29,7 +29,7 @@ def receiver(start: Any, port: int) -> Demo:
     return demo
 
 
-def test_l5_file_upload_by_the_demos_own_program(
+def test_file_upload_by_the_demos_own_program(
     start: Any, receiver: Demo, port: int, tmp_path: Path
 ) -> None:
     """Three files in one multipart POST, then each in a streamed PUT; both in chunks."""
@@ -50,7 +50,7 @@ def test_l5_file_upload_by_the_demos_own_program(
         receiver.wait_for_line(f'PUT "{name}" "{kind(name)}" {size} bytes')
 
 
-def test_l5_file_upload_as_a_browser_does(receiver: Demo, port: int) -> None:
+def test_file_upload_as_a_browser_does(receiver: Demo, port: int) -> None:
     """A form's files, two of them under one name; a PUT of unknown length."""
     url = f"http://127.0.0.1:{port}"
 

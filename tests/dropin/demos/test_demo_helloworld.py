@@ -1,11 +1,11 @@
-"""L5: Tornado's demo "helloworld" under the drop-in."""
+"""Tornado's demo "helloworld" under the drop-in."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def test_l5_helloworld(serve: Any, browse: Any) -> None:
+def test_helloworld(serve: Any, browse: Any) -> None:
     """The page, its ETag, and the log line on the terminal."""
     demo, port = serve("helloworld/helloworld.py")
     client = browse(port).client

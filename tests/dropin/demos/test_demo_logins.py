@@ -1,4 +1,4 @@
-"""L5: Tornado's demos "facebook" and "twitter" under the drop-in, with the services' side of it
+"""Tornado's demos "facebook" and "twitter" under the drop-in, with the services' side of it
 played on this machine: the hosts are this one, and its certificate is the one that is trusted."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def sent_to(page: Page, where: str) -> dict[str, str]:
     return dict(parse_qsl(location.query))
 
 
-def test_l5_facebook(serve: Any, browse: Any, tmp_path: Path) -> None:
+def test_facebook(serve: Any, browse: Any, tmp_path: Path) -> None:
     """To Facebook and back: OAuth 2.0, the signed cookie with the user, logging out."""
     trusted, tls = certificate(tmp_path)
     options = ["--facebook_api_key=k", "--facebook_secret=s"]
@@ -50,7 +50,7 @@ def test_l5_facebook(serve: Any, browse: Any, tmp_path: Path) -> None:
         demo.expect_fault("tornado.httpclient.HTTPClientError: HTTP 404: Not Found")
 
 
-def test_l5_facebook_static_files(serve: Any, browse: Any) -> None:
+def test_facebook_static_files(serve: Any, browse: Any) -> None:
     """Its style sheet, which only the lost page names."""
     options = ["--facebook_api_key=k", "--facebook_secret=s"]
     _, port = serve("facebook/facebook.py", *options)
@@ -61,13 +61,13 @@ def test_l5_facebook_static_files(serve: Any, browse: Any) -> None:
     assert again.status_code == 304
 
 
-def test_l5_facebook_says_what_it_needs(start: Any) -> None:
+def test_facebook_says_what_it_needs(start: Any) -> None:
     """Without its options the program ends with a word about them."""
     said = start("facebook/facebook.py").finish()
     assert "--facebook_api_key and --facebook_secret must be set" in said
 
 
-def test_l5_twitter(serve: Any, browse: Any, tmp_path: Path) -> None:
+def test_twitter(serve: Any, browse: Any, tmp_path: Path) -> None:
     """To Twitter and back: OAuth 1.0a with signed calls, a configuration file, a page."""
     trusted, tls = certificate(tmp_path)
     config = tmp_path / "secrets.cfg"

@@ -1,4 +1,4 @@
-"""L5: Tornado's demo "chat" while somebody works on it: debug mode, which is its default."""
+"""Tornado's demo "chat" while somebody works on it: debug mode, which is its default."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 from demos_process import ON_TORNADO
 
 
-def test_l5_chat_follows_its_files(serve: Any, browse: Any, demos: Path, tmp_path: Path) -> None:
+def test_chat_follows_its_files(serve: Any, browse: Any, demos: Path, tmp_path: Path) -> None:
     """A template is read again at the next request; for the program's own file the process starts
     anew, under the drop-in as before. (It is a copy of the demo that is edited.)"""
     program = shutil.copytree(demos / "chat", tmp_path / "chat") / "chatdemo.py"

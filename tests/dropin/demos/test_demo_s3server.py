@@ -1,4 +1,4 @@
-"""L5: Tornado's demo "s3server" under the drop-in: a store for files, by PUT, GET and DELETE.
+"""Tornado's demo "s3server" under the drop-in: a store for files, by PUT, GET and DELETE.
 
 The demo was never moved to Python 3 altogether: for objects it calls ``urllib.unquote`` and writes
 bytes to a text file. Buckets work as they are; for objects the tests give it those two names of
@@ -23,7 +23,7 @@ def found(answer: httpx.Response, name: str) -> list[str | None]:
     return [e.text for e in ElementTree.fromstring(answer.text).iter(NAMESPACE + name)]
 
 
-def test_l5_s3server_buckets(serve: Any, browse: Any, tmp_path: Path) -> None:
+def test_s3server_buckets(serve: Any, browse: Any, tmp_path: Path) -> None:
     """Buckets are made, listed and removed; what is wrong is refused."""
     _, port = serve("s3server/s3server.py", f"--root_directory={tmp_path / 'store'}")
     s3 = browse(port).client
@@ -44,7 +44,7 @@ def test_l5_s3server_buckets(serve: Any, browse: Any, tmp_path: Path) -> None:
     assert s3.post("/photos/").status_code == 405
 
 
-def test_l5_s3server_objects(serve: Any, browse: Any, tmp_path: Path) -> None:
+def test_s3server_objects(serve: Any, browse: Any, tmp_path: Path) -> None:
     """Objects are put, listed in parts, got back byte for byte and deleted."""
     store = tmp_path / "store"
     _, port = serve("s3server/s3server.py", f"--root_directory={store}", DEMO_PYTHON2=str(store))
@@ -73,7 +73,7 @@ def test_l5_s3server_objects(serve: Any, browse: Any, tmp_path: Path) -> None:
     assert s3.delete("/photos/").status_code == 403
 
 
-def test_l5_s3server_on_python_3(serve: Any, browse: Any, tmp_path: Path) -> None:
+def test_s3server_on_python_3(serve: Any, browse: Any, tmp_path: Path) -> None:
     """As it stands, the demo's own fault becomes a 500 that says nothing of it, and a log entry."""
     demo, port = serve("s3server/s3server.py", f"--root_directory={tmp_path / 'store'}")
     answer = browse(port).client.put("/photos/one", content=b"x")

@@ -1,4 +1,4 @@
-"""L5: Tornado's demo "websocket" under the drop-in: a chat over WebSockets."""
+"""Tornado's demo "websocket" under the drop-in: a chat over WebSockets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_socket(port: int, origin: str | None = None) -> ClientConnection:
     )
 
 
-def test_l5_websocket_page(serve: Any, browse: Any) -> None:
+def test_websocket_page(serve: Any, browse: Any) -> None:
     """The page is rendered, its style sheet and script load, the XSRF cookie is set."""
     _, port = serve("websocket/chatdemo.py")
     ann = browse(port)
@@ -32,7 +32,7 @@ def test_l5_websocket_page(serve: Any, browse: Any) -> None:
     ann.check_assets(page, "chat.css", "chat.js")
 
 
-def test_l5_websocket_chat(serve: Any, browse: Any) -> None:
+def test_websocket_chat(serve: Any, browse: Any) -> None:
     """What one says reaches everybody, compressed; who leaves is forgotten; the page remembers."""
     demo, port = serve("websocket/chatdemo.py")
     with open_socket(port) as ann, open_socket(port) as bob:
@@ -55,7 +55,7 @@ def test_l5_websocket_chat(serve: Any, browse: Any) -> None:
     ]
 
 
-def test_l5_websocket_faults(serve: Any, browse: Any) -> None:
+def test_websocket_faults(serve: Any, browse: Any) -> None:
     """A page of another site gets no socket; a message the handler fails on closes its socket."""
     demo, port = serve("websocket/chatdemo.py")
     with pytest.raises(InvalidStatus) as refused, open_socket(port, "http://elsewhere.example"):

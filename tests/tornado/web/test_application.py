@@ -1,4 +1,4 @@
-"""`Application` (A5, A6): rules, hosts, settings, what programs replace, and its doors."""
+"""`Application`: rules, hosts, settings, what programs replace, and its doors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def rule(path: str, what: str) -> tuple[Any, ...]:
 
 
 def test_forms_of_a_rule() -> None:
-    """A5: tuples with and without arguments, url, URLSpec, a handler by its import path."""
+    """Tuples with and without arguments, url, URLSpec, a handler by its import path."""
     application = Application(
         [
             ("/bare", Says),
@@ -65,7 +65,7 @@ def test_forms_of_a_rule() -> None:
 
 
 def test_the_first_match_counts() -> None:
-    """A5: whether plain paths or expressions."""
+    """Whether plain paths or expressions."""
     rules = [rule("/a", "plain"), rule("/(.*)", "any"), rule("/b", "never")]
     assert said(Application(rules), "/a") == "plain"
     assert said(Application(rules), "/b") == "any"
@@ -74,7 +74,7 @@ def test_the_first_match_counts() -> None:
 
 
 def test_hosts() -> None:
-    """A5: add_handlers comes before the constructor's rules, in order; all hosts that match are
+    """add_handlers comes before the constructor's rules, in order; all hosts that match are
     considered; default_host stands in for one that nothing matches."""
     application = Application([rule("/", "constructor")], default_host="www.example.com")
     application.add_handlers(r"www\.example\.com", [rule("/", "www"), rule("/w", "w")])
@@ -89,7 +89,7 @@ def test_hosts() -> None:
 
 
 def test_handlers_may_be_added_at_any_time() -> None:
-    """A5: the next request finds them, before those for every host that were there."""
+    """The next request finds them, before those for every host that were there."""
     application = Application([rule("/", "first")])
     assert said(application, "/") == "first"
     application.add_handlers(".*$", [rule("/", "added")])
@@ -101,14 +101,14 @@ def test_handlers_may_be_added_at_any_time() -> None:
 
 
 def test_nested_rules_by_host() -> None:
-    """A5: a list of rules is a target."""
+    """A list of rules is a target."""
     application = Application([(HostMatches("inner"), [rule("/", "inner")]), rule("/", "outer")])
     assert said(application, "/", "inner") == "inner"
     assert said(application, "/") == "outer"
 
 
 def test_a_default_handler() -> None:
-    """A6: default_handler_class and _args answer what no rule matches."""
+    """default_handler_class and _args answer what no rule matches."""
     arguments: dict[str, Any] = {"default_handler_class": Says}
     assert said(Application([], **arguments), "/any") == "nothing"
     arguments["default_handler_args"] = {"what": "default"}
@@ -116,7 +116,7 @@ def test_a_default_handler() -> None:
 
 
 def test_attributes_and_subclasses() -> None:
-    """A5: programs set any attribute, and override what finds and makes handlers."""
+    """Programs set any attribute, and override what finds and makes handlers."""
 
     class Own(Application):
         def __init__(self) -> None:
@@ -137,7 +137,7 @@ def test_attributes_and_subclasses() -> None:
 
 
 def test_the_log_of_requests(caplog: pytest.LogCaptureFixture) -> None:
-    """A6: a line to tornado.access whose level tells the status, or log_function."""
+    """A line to tornado.access whose level tells the status, or log_function."""
 
     class Status(RequestHandler):
         def get(self, status: str) -> None:
@@ -160,7 +160,7 @@ def test_the_log_of_requests(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_transforms() -> None:
-    """A5: those of the constructor, and added ones; each is made for a request."""
+    """Those of the constructor, and added ones; each is made for a request."""
 
     class Louder(OutputTransform):
         def transform_first_chunk(
@@ -176,7 +176,7 @@ def test_transforms() -> None:
 
 
 def test_ui_methods_and_modules_as_settings() -> None:
-    """A6: as dicts, modules of Python, or lists of both; private names and classes are left out
+    """As dicts, modules of Python, or lists of both; private names and classes are left out
     of the methods, what is no UIModule out of the modules."""
 
     class Box(UIModule):
@@ -193,7 +193,7 @@ def test_ui_methods_and_modules_as_settings() -> None:
 
 
 def test_debug_is_four_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A6: each of which may be set otherwise."""
+    """Each of which may be set otherwise."""
     started = []
     monkeypatch.setattr("waterspout.tornado.autoreload.start", lambda: started.append("started"))
     settings = Application([], debug=True, serve_traceback=False).settings
@@ -210,7 +210,7 @@ def test_debug_is_four_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_origins_that_may_change_something(caplog: pytest.LogCaptureFixture) -> None:
-    """A6: cross_origin_protection refuses what browsers send for other sites, unless the
+    """cross_origin_protection refuses what browsers send for other sites, unless the
     handler trusts their origin; without the setting nothing is refused."""
     settings = {"cross_origin_protection": True, "trusted_origins": ["https://friend.example"]}
     guarded, open_ = client_of(("/", Says), **settings), client_of(("/", Says))
@@ -235,7 +235,7 @@ def test_origins_that_may_change_something(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_a_server_of_another_kind() -> None:
-    """A5: an application is itself a WSGI and an ASGI application."""
+    """An application is itself a WSGI and an ASGI application."""
     application = Application([rule("/", "hello")])
     assert Client(application).get("/").text == "hello"
 

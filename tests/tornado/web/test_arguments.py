@@ -1,4 +1,4 @@
-"""What a handler reads: arguments of query and body (C5), the path's (B6), JSON, the session."""
+"""What a handler reads: arguments of query and body, the path's, JSON, the session."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def found(target: str, **kwargs: Any) -> Any:
 
 
 def test_the_last_value_wins() -> None:
-    """C5: of several values get_argument gives the last, the body's after the query's."""
+    """Of several values get_argument gives the last, the body's after the query's."""
     assert found("/get_argument?a=1&a=2") == "2"
     assert found("/get_argument?a=1", data={"a": "body"}) == "body"
     assert found("/get_arguments?a=1", data={"a": "body"}) == ["1", "body"]
 
 
 def test_query_and_body_apart() -> None:
-    """C5: each can be asked alone."""
+    """Each can be asked alone."""
     data = {"data": {"a": ["3", "4"]}}
     assert found("/get_query_argument?a=1&a=2", **data) == "2"
     assert found("/get_query_arguments?a=1&a=2", **data) == ["1", "2"]
@@ -45,13 +45,13 @@ def test_query_and_body_apart() -> None:
 
 @pytest.mark.parametrize("method", ["get_argument", "get_query_argument", "get_body_argument"])
 def test_a_missing_argument_is_a_bad_request(method: str, caplog: pytest.LogCaptureFixture) -> None:
-    """C5: 400, with the name in the log."""
+    """400, with the name in the log."""
     assert found(f"/{method}?b=1") == 400
     assert "Missing argument a" in caplog.text
 
 
 def test_defaults_and_stripping() -> None:
-    """C5: a default is given as it is; values lose blanks around them, unless told not to."""
+    """A default is given as it is; values lose blanks around them, unless told not to."""
 
     class Reads(RequestHandler):
         def get(self) -> None:
@@ -70,13 +70,13 @@ def test_defaults_and_stripping() -> None:
 
 
 def test_arguments_that_are_not_utf8(caplog: pytest.LogCaptureFixture) -> None:
-    """C5: 400, and at most 40 bytes of it in the log."""
+    """400, and at most 40 bytes of it in the log."""
     assert found("/get_argument?a=%ff" + "x" * 100) == 400
     assert "Invalid unicode in a: b'\\xff" + "x" * 39 + "'" in caplog.text
 
 
 def test_decode_argument_may_decode_otherwise() -> None:
-    """C5, B6: it decodes arguments, by name, and what the route matched."""
+    """It decodes arguments, by name, and what the route matched."""
 
     class Latin(RequestHandler):
         def decode_argument(self, value: bytes | None, name: str | None = None) -> str:
@@ -93,7 +93,7 @@ def test_decode_argument_may_decode_otherwise() -> None:
 
 
 def test_what_the_path_matched() -> None:
-    """B6: groups by position or by name, decoded; None for one that took no part."""
+    """Groups by position or by name, decoded; None for one that took no part."""
 
     class Shows(RequestHandler):
         def get(self, *args: Any, **kwargs: Any) -> None:
@@ -107,13 +107,13 @@ def test_what_the_path_matched() -> None:
 
 
 def test_a_path_that_is_not_utf8(caplog: pytest.LogCaptureFixture) -> None:
-    """B6: 400."""
+    """400."""
     assert client_of(("/(.*)", Arguments)).get("/%ff").status_code == 400
     assert "Invalid unicode in url" in caplog.text
 
 
 def test_files_of_a_form() -> None:
-    """C4: files by name, each with its name, type and content."""
+    """Files by name, each with its name, type and content."""
 
     class Takes(RequestHandler):
         def post(self) -> None:
@@ -127,7 +127,7 @@ def test_files_of_a_form() -> None:
 
 
 def test_a_malformed_form_is_a_bad_request(caplog: pytest.LogCaptureFixture) -> None:
-    """C5: 400, with the cause in the log; also if nobody reads it."""
+    """400, with the cause in the log; also if nobody reads it."""
 
     class Idle(RequestHandler):
         def post(self) -> None:
@@ -146,7 +146,7 @@ class Json(RequestHandler):
 
 
 def test_a_json_body() -> None:
-    """C5: whatever its Content-Type."""
+    """Whatever its Content-Type."""
     client = client_of(("/", Json))
     assert client.post("/", data=b' {"a": ["\xc3\xa9"]} ').json == {"got": {"a": ["é"]}}
     assert client.post("/", json=None, data=b"null").json == {"got": None}
@@ -163,7 +163,7 @@ def test_a_json_body() -> None:
 def test_a_body_that_is_not_json(
     body: bytes, said: str, logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """C5: 400 that says so to the client, and why to the log."""
+    """400 that says so to the client, and why to the log."""
     response = client_of(("/", Json)).post("/", data=body)
     assert (response.status_code, response.status) == (400, f"400 {said}")
     assert said in response.text
@@ -171,7 +171,7 @@ def test_a_body_that_is_not_json(
 
 
 def test_the_session_needs_a_request() -> None:
-    """E3: outside of a request the error says where the session is."""
+    """Outside of a request the error says where the session is."""
     handler = RequestHandler.__new__(RequestHandler)
     with pytest.raises(RuntimeError, match="Working outside of request context"):
         handler.session
@@ -179,7 +179,7 @@ def test_the_session_needs_a_request() -> None:
 
 
 def test_current_user_is_asked_once_and_can_be_set() -> None:
-    """E6: get_current_user is cached; prepare may set the user, a coroutine too."""
+    """get_current_user is cached; prepare may set the user, a coroutine too."""
     asked = []
 
     class Asks(RequestHandler):

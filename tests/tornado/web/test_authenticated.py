@@ -1,5 +1,4 @@
-"""Who may call a method, and where redirects lead: ``authenticated``, slashes, `RedirectHandler`
-(E6; hostile R05, R06)."""
+"""Who may call a method, and where redirects lead: ``authenticated``, slashes, redirects."""
 
 from __future__ import annotations
 

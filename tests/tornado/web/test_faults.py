@@ -362,7 +362,7 @@ def test_a_good_signed_cookie_d6() -> None:
 
 
 def test_keys_that_rotate_d6() -> None:
-    """The keys of ``cookie_secret`` verify, that of ``key_version`` signs (K05)."""
+    """The keys of ``cookie_secret`` verify, that of ``key_version`` signs."""
 
     class Signing(Who):
         def post(self) -> None:

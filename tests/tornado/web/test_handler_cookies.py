@@ -1,4 +1,4 @@
-"""Cookies of a handler (D6): reading, setting, clearing, signing."""
+"""Cookies of a handler: reading, setting, clearing, signing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def set_by(action: Any, cookie: str = "", **settings: Any) -> list[str]:
 
 
 def test_reading() -> None:
-    """D6: get_cookie and cookies see what the request brought, not what is set."""
+    """get_cookie and cookies see what the request brought, not what is set."""
     seen: list[Any] = []
 
     def reads(handler: RequestHandler) -> None:
@@ -41,7 +41,7 @@ def test_reading() -> None:
 
 
 def test_setting() -> None:
-    """D6: all attributes; the last of a name counts, without the attributes of the first."""
+    """All attributes; the last of a name counts, without the attributes of the first."""
 
     def sets(handler: RequestHandler) -> None:
         handler.set_cookie("a", "1", domain="example.com", httponly=True)
@@ -74,7 +74,7 @@ def test_setting() -> None:
 
 
 def test_days_until_it_expires() -> None:
-    """D6: expires_days counts from now."""
+    """expires_days counts from now."""
     (field,) = set_by(lambda handler: handler.set_cookie("a", "1", expires_days=10))
     expires = parsedate_to_datetime(field.split("expires=")[1].split(";")[0])
     assert 9.9 < (expires - datetime.now(UTC)).total_seconds() / 86400 < 10.1
@@ -94,7 +94,7 @@ def test_days_until_it_expires() -> None:
 def test_what_would_add_attributes_is_refused(
     attributes: dict[str, Any], error: type[Exception]
 ) -> None:
-    """D6: before anything is sent."""
+    """Before anything is sent."""
 
     def sets(handler: RequestHandler) -> None:
         with pytest.raises(error):
@@ -104,7 +104,7 @@ def test_what_would_add_attributes_is_refused(
 
 
 def test_other_spellings_are_deprecated() -> None:
-    """D6: attributes in capitals still work, and warn."""
+    """Attributes in capitals still work, and warn."""
 
     def sets(handler: RequestHandler) -> None:
         with pytest.warns(DeprecationWarning, match="should be lowercase"):
@@ -114,7 +114,7 @@ def test_other_spellings_are_deprecated() -> None:
 
 
 def test_clearing() -> None:
-    """D6: one cookie, or all that came; with the attributes they were set with."""
+    """One cookie, or all that came; with the attributes they were set with."""
     (field,) = set_by(lambda handler: handler.clear_cookie("a", path="/p", secure=True))
     assert field.startswith('a=""; expires=')
     assert field.endswith("; Path=/p; Secure")
@@ -130,7 +130,7 @@ def test_clearing() -> None:
 
 
 def test_signed_cookies() -> None:
-    """D6: what is signed comes back as bytes, under both names of the methods; forged or too
+    """What is signed comes back as bytes, under both names of the methods; forged or too
     old, it does not."""
     secret = "a secret of the test"
     values: list[Any] = []
@@ -151,7 +151,7 @@ def test_signed_cookies() -> None:
 
 
 def test_versions_of_keys() -> None:
-    """D6: with a dict of secrets key_version says which one signs; the cookie says which did."""
+    """With a dict of secrets key_version says which one signs; the cookie says which did."""
     secrets = {1: "old", 2: "new"}
     old = create_signed_value(secrets, "a", "1", key_version=1).decode()
     seen: list[Any] = []
@@ -168,7 +168,7 @@ def test_versions_of_keys() -> None:
 
 
 def test_what_signing_needs() -> None:
-    """A6: the error names the setting."""
+    """The error names the setting."""
 
     def acts(handler: RequestHandler) -> None:
         with pytest.raises(Exception, match="define the 'cookie_secret' setting"):

@@ -1,4 +1,4 @@
-"""The life of a request handler (D7): what is called, when, and what goes wrong on the way."""
+"""The life of a request handler: what is called, when, and what goes wrong on the way."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def calls_of(fail: str = "", handler: type[RequestHandler] = Recording) -> tuple
 
 
 def test_the_order_of_the_calls() -> None:
-    """D7: set_default_headers, initialize, prepare, the method, on_finish."""
+    """set_default_headers, initialize, prepare, the method, on_finish."""
     response, calls = calls_of()
     assert response.text == "answered"
     assert calls == ["set_default_headers", "initialize", "prepare", "get", "on_finish"]
@@ -68,7 +68,7 @@ def test_the_order_of_the_calls() -> None:
 
 @pytest.mark.parametrize("stage", ["prepare", "get"])
 def test_the_order_when_something_fails(stage: str) -> None:
-    """D7: after an error log_exception, set_default_headers, write_error, on_finish."""
+    """After an error log_exception, set_default_headers, write_error, on_finish."""
     response, calls = calls_of(fail=stage)
     assert response.status_code == 500
     assert calls[calls.index(stage) :] == [
@@ -77,7 +77,7 @@ def test_the_order_when_something_fails(stage: str) -> None:
 
 
 def test_a_failing_write_error_still_answers(caplog: pytest.LogCaptureFixture) -> None:
-    """D7: the client gets the status, the log both errors."""
+    """The client gets the status, the log both errors."""
 
     class Fails(Recording):
         def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -90,7 +90,7 @@ def test_a_failing_write_error_still_answers(caplog: pytest.LogCaptureFixture) -
 
 
 def test_a_failing_logger_still_answers(caplog: pytest.LogCaptureFixture) -> None:
-    """D7: an error in log_exception does not leave the client waiting."""
+    """An error in log_exception does not leave the client waiting."""
 
     class Fails(Recording):
         def log_exception(self, *args: Any) -> None:
@@ -104,7 +104,7 @@ def test_a_failing_logger_still_answers(caplog: pytest.LogCaptureFixture) -> Non
 def test_an_error_in_on_finish_is_logged_and_the_answer_stays(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """D7: the answer has been given by then."""
+    """The answer has been given by then."""
 
     class Fails(RequestHandler):
         def get(self) -> None:
@@ -121,7 +121,7 @@ def test_an_error_in_on_finish_is_logged_and_the_answer_stays(
 
 @pytest.mark.parametrize("ending", ["finish", "redirect", "send_error"])
 def test_prepare_that_finishes_leaves_the_method_out(ending: str) -> None:
-    """D7: so does one that redirects or sends an error."""
+    """So does one that redirects or sends an error."""
     called = []
 
     class Prepares(RequestHandler):
@@ -143,7 +143,7 @@ def test_prepare_that_finishes_leaves_the_method_out(ending: str) -> None:
 
 
 def test_coroutines_and_futures_are_awaited() -> None:
-    """D7: whatever prepare and the method return, if it can be awaited."""
+    """Whatever prepare and the method return, if it can be awaited."""
 
     class Waits(RequestHandler):
         def prepare(self) -> Awaitable[None]:
@@ -163,7 +163,7 @@ def test_coroutines_and_futures_are_awaited() -> None:
 
 
 def test_a_def_method_runs_without_suspending() -> None:
-    """D7: a handler of def methods needs no turn of the event loop."""
+    """A handler of def methods needs no turn of the event loop."""
     turns = []
 
     class Quick(RequestHandler):
@@ -178,7 +178,7 @@ def test_a_def_method_runs_without_suspending() -> None:
 
 
 def test_finish_raises_out_of_the_method() -> None:
-    """D5: Finish ends the request with what is written, or with its argument."""
+    """Finish ends the request with what is written, or with its argument."""
 
     class Ends(RequestHandler):
         def get(self) -> None:
@@ -192,7 +192,7 @@ def test_finish_raises_out_of_the_method() -> None:
 
 
 def test_an_answer_later_than_the_method() -> None:
-    """D7: with _auto_finish off the handler is answered when the program says so."""
+    """With _auto_finish off the handler is answered when the program says so."""
 
     class Later(RequestHandler):
         def get(self) -> None:
@@ -204,7 +204,7 @@ def test_an_answer_later_than_the_method() -> None:
 
 
 def test_an_error_after_finish_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: the client keeps its answer."""
+    """The client keeps its answer."""
 
     class Late(RequestHandler):
         def get(self) -> None:
@@ -216,7 +216,7 @@ def test_an_error_after_finish_is_only_logged(caplog: pytest.LogCaptureFixture) 
 
 
 def test_an_error_after_flush_cuts_the_answer(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: nothing else can be said to the client but that it is not whole, and the log says why."""
+    """Nothing else can be said to the client but that it is not whole, and the log says why."""
     ended = []
 
     class Half(RequestHandler):
@@ -282,7 +282,7 @@ def test_a_failed_answer_of_which_nothing_has_left_is_an_error() -> None:
 
 
 def test_a_status_without_body_refuses_one(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: 204 with content is a 500, not a broken answer; without, it has no fields for one."""
+    """204 with content is a 500, not a broken answer; without, it has no fields for one."""
 
     class Nothing(RequestHandler):
         def get(self) -> None:
@@ -299,7 +299,7 @@ def test_a_status_without_body_refuses_one(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_errors_with_a_reason_and_a_message(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: the reason is for the client, the message for the log; percent signs are just that."""
+    """The reason is for the client, the message for the log; percent signs are just that."""
 
     class Teapot(RequestHandler):
         def get(self) -> None:
@@ -321,7 +321,7 @@ def test_errors_with_a_reason_and_a_message(caplog: pytest.LogCaptureFixture) ->
 
 @pytest.mark.parametrize("reason", ["<script>", "two\r\nlines", "snow ☃"])
 def test_an_unsafe_reason_is_replaced(reason: str) -> None:
-    """D5: it goes into the status line and into the error page."""
+    """It goes into the status line and into the error page."""
 
     class Unsafe(RequestHandler):
         def get(self) -> None:
@@ -333,7 +333,7 @@ def test_an_unsafe_reason_is_replaced(reason: str) -> None:
 
 
 def test_a_traceback_only_when_asked_for() -> None:
-    """A6: serve_traceback shows it as plain text; without it nothing of it is shown."""
+    """serve_traceback shows it as plain text; without it nothing of it is shown."""
 
     class Fails(RequestHandler):
         def get(self) -> None:
@@ -346,7 +346,7 @@ def test_a_traceback_only_when_asked_for() -> None:
 
 
 def test_methods_that_a_handler_lacks_or_does_not_support() -> None:
-    """B7: 405; SUPPORTED_METHODS may be extended."""
+    """405; SUPPORTED_METHODS may be extended."""
 
     class Dav(RequestHandler):
         SUPPORTED_METHODS = (*RequestHandler.SUPPORTED_METHODS, "PROPFIND")
@@ -361,7 +361,7 @@ def test_methods_that_a_handler_lacks_or_does_not_support() -> None:
 
 
 def test_a_message_that_does_not_fit_its_arguments(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: the status is still the program's, and the log shows both."""
+    """The status is still the program's, and the log shows both."""
 
     class Misfit(RequestHandler):
         def get(self) -> None:
@@ -374,7 +374,7 @@ def test_a_message_that_does_not_fit_its_arguments(caplog: pytest.LogCaptureFixt
 def test_a_client_is_answered_when_the_error_page_cannot_be_made(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """D7: with set_default_headers failing for the error page nothing is left but the status."""
+    """With set_default_headers failing for the error page nothing is left but the status."""
 
     class Fails(RequestHandler):
         failing = False
@@ -395,7 +395,7 @@ def test_a_client_is_answered_when_the_error_page_cannot_be_made(
 
 
 def test_a_failing_log_function_does_not_cost_the_answer(caplog: pytest.LogCaptureFixture) -> None:
-    """A6: log_function is called when the client has its answer."""
+    """log_function is called when the client has its answer."""
 
     class Good(RequestHandler):
         def get(self) -> None:
@@ -410,7 +410,7 @@ def test_a_failing_log_function_does_not_cost_the_answer(caplog: pytest.LogCaptu
 
 
 def test_the_handler_is_freed_when_the_answer_is_sent() -> None:
-    """D7: no reference cycle keeps a handler until the next collection."""
+    """No reference cycle keeps a handler until the next collection."""
     import gc
     import weakref
 

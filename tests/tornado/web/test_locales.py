@@ -1,4 +1,4 @@
-"""The language of a response (G5)."""
+"""The language of a response."""
 
 from __future__ import annotations
 

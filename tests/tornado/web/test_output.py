@@ -1,4 +1,4 @@
-"""What a handler answers (D5): content, header fields, status, entity tags, parts."""
+"""What a handler answers: content, header fields, status, entity tags, parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def answer_of(action: Any, method: str = "GET", **kwargs: Any) -> Any:
 
 
 def test_str_bytes_and_dict() -> None:
-    """D5: written one after the other; a dict as JSON with its content type."""
+    """Written one after the other; a dict as JSON with its content type."""
 
     def writes(handler: RequestHandler) -> None:
         handler.write("é")
@@ -49,13 +49,13 @@ def test_str_bytes_and_dict() -> None:
     ],
 )
 def test_what_cannot_be_written(value: Any, said: str, caplog: pytest.LogCaptureFixture) -> None:
-    """D5: a TypeError that says what can, and 500."""
+    """A TypeError that says what can, and 500."""
     assert answer_of(lambda handler: handler.write(value)).status_code == 500
     assert said in caplog.text
 
 
 def test_writing_after_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: write, finish and render raise RuntimeError once the response is finished."""
+    """Write, finish and render raise RuntimeError once the response is finished."""
     said = []
 
     def writes(handler: RequestHandler) -> None:
@@ -74,7 +74,7 @@ def test_writing_after_the_end(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_header_fields() -> None:
-    """D5: set, added, cleared; numbers and datetimes are written as HTTP has them."""
+    """Set, added, cleared; numbers and datetimes are written as HTTP has them."""
 
     def sets(handler: RequestHandler) -> None:
         handler.set_header("X-One", "1")
@@ -97,7 +97,7 @@ def test_header_fields() -> None:
 
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nSet-Cookie: x=1", "a\0", "snow ☃", b"a\n"])
 def test_header_values_that_no_field_may_hold(value: Any) -> None:
-    """D5: ValueError, at the call."""
+    """ValueError, at the call."""
 
     def sets(handler: RequestHandler) -> None:
         for method in (handler.set_header, handler.add_header):
@@ -110,7 +110,7 @@ def test_header_values_that_no_field_may_hold(value: Any) -> None:
 
 
 def test_clear_begins_anew() -> None:
-    """D5: content, status and fields, but for the default ones."""
+    """Content, status and fields, but for the default ones."""
 
     def clears(handler: RequestHandler) -> None:
         handler.set_status(500)
@@ -124,7 +124,7 @@ def test_clear_begins_anew() -> None:
 
 
 def test_the_status() -> None:
-    """D5: with its usual reason, a given one, or none that is known."""
+    """With its usual reason, a given one, or none that is known."""
     assert answer_of(lambda handler: handler.set_status(404)).status == "404 Not Found"
     assert answer_of(lambda handler: handler.set_status(200, "Fine")).status == "200 Fine"
     assert answer_of(lambda handler: handler.set_status(682)).status == "682 Unknown"
@@ -135,14 +135,14 @@ def test_the_status() -> None:
     [({}, 302), ({"permanent": True}, 301), ({"status": 307}, 307)],
 )
 def test_redirects(arguments: dict[str, Any], status: int) -> None:
-    """D5: to a URL, as it is given."""
+    """To a URL, as it is given."""
     response = answer_of(lambda handler: handler.redirect("http://example.com/é", **arguments))
     assert response.status_code == status
     assert response.headers["Location"].startswith("http://example.com/")
 
 
 def test_redirects_that_are_none(caplog: pytest.LogCaptureFixture) -> None:
-    """D5: a status that is no redirect, and a redirect of an answer that is under way."""
+    """A status that is no redirect, and a redirect of an answer that is under way."""
 
     def redirects(handler: RequestHandler) -> None:
         with pytest.raises(AssertionError, match="200 is no redirect"):
@@ -171,7 +171,7 @@ def etag(content: bytes) -> str:
     ],
 )
 def test_entity_tags(asked: str | None, status: int) -> None:
-    """D5: made of the content; a client that has it gets 304 and no content."""
+    """Made of the content; a client that has it gets 304 and no content."""
 
     def writes(handler: RequestHandler) -> None:
         handler.set_header("Content-Language", "en")
@@ -188,7 +188,7 @@ def test_entity_tags(asked: str | None, status: int) -> None:
 
 
 def test_entity_tags_of_the_program() -> None:
-    """D5: compute_etag may be overridden, and None turns it off; a field that is set stays."""
+    """compute_etag may be overridden, and None turns it off; a field that is set stays."""
 
     class Own(RequestHandler):
         def compute_etag(self) -> str | None:
@@ -217,7 +217,7 @@ class Parts(RequestHandler):
 
 
 def test_parts() -> None:
-    """D5: flush sends what is there; the length is not known, and there is no entity tag."""
+    """Flush sends what is there; the length is not known, and there is no entity tag."""
     with served(("/", Parts)) as client:
         with client.stream("GET", "/") as response:
             parts = list(response.iter_bytes())
@@ -229,7 +229,7 @@ def test_parts() -> None:
 
 
 def test_a_client_that_leaves_is_noticed() -> None:
-    """D7: on_connection_close is called while the handler waits."""
+    """on_connection_close is called while the handler waits."""
     left = asyncio.Event()
     noticed: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What holds on the short way that most requests to handlers take (D7), as on the long one: the
+"""What holds on the short way that most requests to handlers take, as on the long one: the
 program's own methods are called, and nothing gets into a head that must not be there."""
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def exchanged(application: Application, request: bytes) -> bytes:
 @pytest.mark.parametrize("value", ['\r\nX-Meant: y"', '"a\r\nX-Meant: y\r\n', "\na\n", '"a\x00"'])
 @pytest.mark.parametrize("name", ["Etag", "X-Other", "Content-Language"])
 def test_a_header_field_splits_nothing(name: str, value: str) -> None:
-    """D5: also where a program writes past `set_header`; 500, and the field is not sent."""
+    """Also where a program writes past `set_header`; 500, and the field is not sent."""
 
     class Splits(RequestHandler):
         def get(self) -> None:
@@ -52,7 +52,7 @@ def test_a_header_field_splits_nothing(name: str, value: str) -> None:
 
 
 def test_a_field_with_several_values_is_sent_for_each() -> None:
-    """D5: add_header, and cookies; once each, with the rest of the head."""
+    """add_header, and cookies; once each, with the rest of the head."""
 
     class Adds(RequestHandler):
         def get(self) -> None:
@@ -70,7 +70,7 @@ def test_a_field_with_several_values_is_sent_for_each() -> None:
 
 
 def test_kept_heads_are_told_apart() -> None:
-    """D5: answers with the same fields and other values, other statuses, and none of a field."""
+    """Answers with the same fields and other values, other statuses, and none of a field."""
 
     class Differs(RequestHandler):
         def get(self, kind: str) -> None:
@@ -91,7 +91,7 @@ def test_kept_heads_are_told_apart() -> None:
 
 
 def test_head_and_conditional_requests() -> None:
-    """D5: the length without the content, and 304 without both."""
+    """The length without the content, and 304 without both."""
     with served(("/", Says)) as client:
         got = client.get("/")
         head = client.head("/")
@@ -103,7 +103,7 @@ def test_head_and_conditional_requests() -> None:
 
 
 def test_execute_may_be_replaced_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """D7: as monitoring tools do it, on RequestHandler, when handlers are defined already."""
+    """As monitoring tools do it, on RequestHandler, when handlers are defined already."""
     seen: list[str] = []
     original = RequestHandler._execute
 
@@ -119,7 +119,7 @@ def test_execute_may_be_replaced_later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_prepare_decides_method_and_arguments() -> None:
-    """D7: what it leaves in the request and the handler holds."""
+    """What it leaves in the request and the handler holds."""
 
     class Turns(RequestHandler):
         def prepare(self) -> None:
@@ -134,7 +134,7 @@ def test_prepare_decides_method_and_arguments() -> None:
 
 
 def test_a_base_behind_the_handler_is_made() -> None:
-    """D7: classes that come after RequestHandler have their constructors called."""
+    """Classes that come after RequestHandler have their constructors called."""
 
     class Counted:
         def __init__(self) -> None:
@@ -149,7 +149,7 @@ def test_a_base_behind_the_handler_is_made() -> None:
 
 
 def test_find_handler_may_be_overridden() -> None:
-    """A5: a subclass of Application decides who answers."""
+    """A subclass of Application decides who answers."""
 
     class Own(Application):
         def find_handler(self, request: Any, **kwargs: Any) -> Any:
@@ -163,7 +163,7 @@ def test_find_handler_may_be_overridden() -> None:
 
 
 def test_a_group_around_a_plain_path_hides_no_later_rule() -> None:
-    """B6: /(robots\\.txt) can match one path only; its rule is not tried for others."""
+    """/(robots\\.txt) can match one path only; its rule is not tried for others."""
     rules = [Rule(PathMatches(pattern), Says) for pattern in (r"/(robots\.txt)", "/", "/()")]
     index = RuleIndex(rules)
     assert index.candidates("/robots.txt") == [rules[0]]
@@ -172,7 +172,7 @@ def test_a_group_around_a_plain_path_hides_no_later_rule() -> None:
 
 
 def test_plain_paths_and_groups_keep_their_order() -> None:
-    """B6: the first rule that matches answers, with what its groups match."""
+    """The first rule that matches answers, with what its groups match."""
     with served(("/(a)", Says), ("/a", RequestHandler), ("/b", Says), ("/(.)", Says)) as client:
         assert client.get("/a").text == "('a',)"
         assert client.get("/b").text == "()"
@@ -181,13 +181,13 @@ def test_plain_paths_and_groups_keep_their_order() -> None:
 
 @pytest.mark.parametrize("host", [b"a%zz", b"a%", b"a,b", b"a b"])
 def test_a_bad_host_is_refused_by_the_server(host: bytes) -> None:
-    """C4: which handlers then need not look at."""
+    """Which handlers then need not look at."""
     asked = b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % host
     assert exchanged(Application([("/", Says)]), asked).startswith(b"HTTP/1.1 400 ")
 
 
 def test_the_header_is_there_for_who_asks_when_all_is_written() -> None:
-    """D5: a log function sees the fields that were sent, the tag and the length among them."""
+    """A log function sees the fields that were sent, the tag and the length among them."""
     seen: list[dict[str, str]] = []
     application = Application(
         [("/(.*)", Says)], log_function=lambda h: seen.append(dict(h._headers))
@@ -205,7 +205,7 @@ def test_the_header_is_there_for_who_asks_when_all_is_written() -> None:
 
 
 def test_a_content_type_is_a_field_like_others() -> None:
-    """D5: set in any spelling, before and after other fields, replaced, and removed."""
+    """Set in any spelling, before and after other fields, replaced, and removed."""
 
     class Typed(RequestHandler):
         def get(self, kind: str) -> None:
@@ -236,7 +236,7 @@ def test_a_content_type_is_a_field_like_others() -> None:
 
 
 def test_a_bad_content_type_is_refused() -> None:
-    """D5: as any other value of a field."""
+    """As any other value of a field."""
 
     class Splits(RequestHandler):
         def get(self) -> None:
@@ -250,7 +250,7 @@ def test_a_bad_content_type_is_refused() -> None:
 
 
 def test_a_rule_alone_below_its_segment_is_no_other_rules_place() -> None:
-    """B6: a plain path below the same segment, escapes, and groups that take no part."""
+    """A plain path below the same segment, escapes, and groups that take no part."""
     rules = [("/a/x", Says), ("/a/(.+?)(/y)?", Says), ("/b/(.*)", Says), ("/b/(c)", RequestHandler)]
     with served(*rules) as client:
         assert client.get("/a/x").text == "()"
@@ -261,7 +261,7 @@ def test_a_rule_alone_below_its_segment_is_no_other_rules_place() -> None:
 
 
 def test_decode_argument_of_an_instance_is_called_for_the_path() -> None:
-    """D7: with the bytes, as one of a subclass is."""
+    """With the bytes, as one of a subclass is."""
 
     class Own(Says):
         def initialize(self) -> None:
@@ -273,7 +273,7 @@ def test_decode_argument_of_an_instance_is_called_for_the_path() -> None:
 
 
 def test_arguments_of_one_kind_are_no_others() -> None:
-    """C2: what a handler does to one leaves the others as they were."""
+    """What a handler does to one leaves the others as they were."""
 
     class Changes(RequestHandler):
         def post(self) -> None:
@@ -288,7 +288,7 @@ def test_arguments_of_one_kind_are_no_others() -> None:
 
 
 def test_async_methods_that_wait_and_that_do_not() -> None:
-    """D7: the answer, or the error, is the same."""
+    """The answer, or the error, is the same."""
 
     class Waits(RequestHandler):
         async def get(self, kind: str) -> None:
@@ -305,7 +305,7 @@ def test_async_methods_that_wait_and_that_do_not() -> None:
 
 
 def test_a_compressed_form_is_refused_and_another_body_is_not() -> None:
-    """C2: only forms are read by the framework."""
+    """Only forms are read by the framework."""
 
     class Takes(RequestHandler):
         def post(self) -> None:

@@ -1,4 +1,4 @@
-"""Bodies that a handler takes piece by piece (C6)."""
+"""Bodies that a handler takes piece by piece."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def pieces() -> Iterator[bytes]:
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_pieces_of_a_body(waits: bool) -> None:
-    """C6: prepare, then the pieces, each when the one before is taken, then the method."""
+    """Prepare, then the pieces, each when the one before is taken, then the method."""
     with served(("/", Streams, {"waits": waits})) as client:
         for content in (pieces(), b"x" * 1_000_000):  # without and with a length
             response = client.post("/", content=content)
@@ -67,7 +67,7 @@ def test_pieces_of_a_body(waits: bool) -> None:
 
 
 def test_a_body_without_pieces() -> None:
-    """C6: the method is called all the same; behind WSGI too."""
+    """The method is called all the same; behind WSGI too."""
     expected = {"happened": ["prepare"], "size": 0}
     with served(("/", Streams)) as client:
         assert client.post("/").json() == expected
@@ -75,7 +75,7 @@ def test_a_body_without_pieces() -> None:
 
 
 def test_arguments_come_from_the_query_alone() -> None:
-    """C6: a form body is not read as one."""
+    """A form body is not read as one."""
 
     @stream_request_body
     class Form(RequestHandler):
@@ -90,7 +90,7 @@ def test_arguments_come_from_the_query_alone() -> None:
 
 
 def test_the_request_has_no_body() -> None:
-    """C6: `request.body` is empty from the start to the end, however the body comes."""
+    """`request.body` is empty from the start to the end, however the body comes."""
 
     @stream_request_body
     class Looks(RequestHandler):
@@ -111,7 +111,7 @@ def test_the_request_has_no_body() -> None:
 
 @pytest.mark.parametrize("stage", ["prepare", "data_received", "post"])
 def test_errors_at_each_stage(stage: str, caplog: pytest.LogCaptureFixture) -> None:
-    """C6: the client is answered and the server goes on, whenever the handler fails."""
+    """The client is answered and the server goes on, whenever the handler fails."""
 
     @stream_request_body
     class Fails(RequestHandler):
@@ -140,7 +140,7 @@ def test_errors_at_each_stage(stage: str, caplog: pytest.LogCaptureFixture) -> N
 
 @pytest.mark.parametrize("first", [b"", b"4\r\nasdf\r\n"])
 def test_an_answer_from_prepare_does_not_wait_for_the_body(first: bytes) -> None:
-    """C6: a client that has sent nothing of its body yet, or a piece, gets the answer."""
+    """A client that has sent nothing of its body yet, or a piece, gets the answer."""
 
     @stream_request_body
     class Refuses(RequestHandler):
@@ -157,7 +157,7 @@ def test_an_answer_from_prepare_does_not_wait_for_the_body(first: bytes) -> None
 
 
 def test_a_client_that_leaves_in_the_middle() -> None:
-    """C6: on_connection_close is called, the method is not, and nothing is logged as an error."""
+    """on_connection_close is called, the method is not, and nothing is logged as an error."""
     happened: list[str] = []
     closed = asyncio.Event()
 
@@ -187,7 +187,7 @@ def test_a_client_that_leaves_in_the_middle() -> None:
 
 
 def test_a_handler_below_a_streaming_one_ends_when_its_client_leaves() -> None:
-    """C6: the class under the decorator is a subclass of it; nothing waits for the rest."""
+    """The class under the decorator is a subclass of it; nothing waits for the rest."""
     begun, ended = threading.Event(), threading.Event()
 
     class Below(Streams):
@@ -204,7 +204,7 @@ def test_a_handler_below_a_streaming_one_ends_when_its_client_leaves() -> None:
 
 
 def test_what_the_decorator_takes() -> None:
-    """C6: handler classes; the mark is inherited."""
+    """Handler classes; the mark is inherited."""
 
     class Below(Streams):
         pass

@@ -1,4 +1,4 @@
-"""Pages of a Tornado program: names in templates, UI modules and methods, loaders (G3)."""
+"""Pages of a Tornado program: names in templates, UI modules and methods, loaders."""
 
 from __future__ import annotations
 

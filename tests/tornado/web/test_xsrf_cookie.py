@@ -1,4 +1,4 @@
-"""XSRF protection of handlers: cookie, argument and header fields (H1; hostile C01, C02)."""
+"""XSRF protection of handlers: cookie, argument and header fields."""
 
 from __future__ import annotations
 

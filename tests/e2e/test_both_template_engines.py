@@ -1,4 +1,4 @@
-"""Demand 32: blocks, errors that say where, and both engines side by side."""
+"""Blocks, errors that say where, and both engines side by side."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import tornado.template
-from demand_people import ask
-from demand_servers import Serve
+from e2e_clients import ask
+from e2e_servers import Serve
 from jinja2 import DictLoader
 from markupsafe import Markup
 
@@ -70,7 +70,7 @@ def handler_of(page: str, /, **values: Any) -> type[RequestHandler]:
 
 
 @pytest.mark.parametrize("engine", ["jinja", "tornado"])
-def test_demand32_the_engine_is_chosen_by_suffix(site: App, serve: Serve, engine: str) -> None:
+def test_the_engine_is_chosen_by_suffix(site: App, serve: Serve, engine: str) -> None:
     """Ideal: "engine chosen by file suffix …; the same context processors, autoescape rules": the
     same page, byte for byte, from a view and from a handler."""
     name = f"page.{engine}.html"
@@ -84,7 +84,7 @@ def test_demand32_the_engine_is_chosen_by_suffix(site: App, serve: Serve, engine
     assert "<p>&lt;b&gt;</p>" in of_view.text
 
 
-def test_demand32_other_names_belong_to_the_engine_of_the_place(site: App, serve: Serve) -> None:
+def test_other_names_belong_to_the_engine_of_the_place(site: App, serve: Serve) -> None:
     """A Flask view has Jinja's, a Tornado handler Tornado's, with the app's context processors."""
     view_of(site, "plain.html", name="&")
     site.add_handlers([("/handler", handler_of("handlers.html", name="&"))])
@@ -93,7 +93,7 @@ def test_demand32_other_names_belong_to_the_engine_of_the_place(site: App, serve
         assert ask(port, "/handler").text == "&amp;!&lt;Site&gt;"
 
 
-def test_demand32_the_engine_is_chosen_by_folder(site: App, pages: Path, serve: Serve) -> None:
+def test_the_engine_is_chosen_by_folder(site: App, pages: Path, serve: Serve) -> None:
     """Ideal: "or folder": in the settings, it ends with a slash."""
     (pages / "old").mkdir()
     (pages / "old" / "page.html").write_text("{% for x in range(2) %}{{ x }}{% end %}{{ name }}")
@@ -103,7 +103,7 @@ def test_demand32_the_engine_is_chosen_by_folder(site: App, pages: Path, serve: 
         assert ask(port, "/view").text == "01&lt;b&gt;"
 
 
-def test_demand32_a_plain_tornado_application_renders_as_ever(pages: Path, serve: Serve) -> None:
+def test_a_plain_tornado_application_renders_as_ever(pages: Path, serve: Serve) -> None:
     """Its names are all for its own engine."""
     (pages / "odd.jinja.html").write_text("{% if True %}{{ name }}{% end %}")
     handlers = [("/odd", handler_of("odd.jinja.html", name="&"))]
@@ -111,7 +111,7 @@ def test_demand32_a_plain_tornado_application_renders_as_ever(pages: Path, serve
         assert ask(port, "/odd").text == "&amp;"
 
 
-def test_demand32_names_and_filters_are_the_same_in_both(site: App) -> None:
+def test_names_and_filters_are_the_same_in_both(site: App) -> None:
     """Ideal: "filters in both": globals, `url_for`, and the app's filters as ``filters.x(…)``."""
     site.template_filter("twice")(lambda value, between="": f"{value}{between}{value}")
     site.template_global("shout")(lambda value: value.upper())
@@ -125,7 +125,7 @@ def test_demand32_names_and_filters_are_the_same_in_both(site: App) -> None:
     assert texts == {"X /somewhere /here a&amp;a"}
 
 
-def test_demand32_the_first_of_several_names(site: App) -> None:
+def test_the_first_of_several_names(site: App) -> None:
     """As for Jinja's: a name that is not there is passed over, whatever its engine."""
     with site.test_request_context():
         for names in (
@@ -137,7 +137,7 @@ def test_demand32_the_first_of_several_names(site: App) -> None:
 
 
 @pytest.mark.parametrize("kind", ["view", "handler"])
-def test_demand32_a_changed_template_is_seen(site: App, kind: str) -> None:
+def test_a_changed_template_is_seen(site: App, kind: str) -> None:
     """Both engines reload in development, also what is extended."""
     site.config["TEMPLATES_AUTO_RELOAD"] = True
     view_of(site, "page.tornado.html", name="n", number=1)
@@ -149,7 +149,7 @@ def test_demand32_a_changed_template_is_seen(site: App, kind: str) -> None:
     assert "<h2>" in client.get(f"/{kind}").text
 
 
-def test_demand32_jinja_pages_of_handlers_have_tornados_names(site: App, serve: Serve) -> None:
+def test_jinja_pages_of_handlers_have_tornados_names(site: App, serve: Serve) -> None:
     """``handler``, ``reverse_url``, ``xsrf_form_html`` and UI modules, whose markup stays."""
 
     class Entry(UIModule):
@@ -171,7 +171,7 @@ def test_demand32_jinja_pages_of_handlers_have_tornados_names(site: App, serve: 
 
 
 @pytest.mark.parametrize("engine", ["jinja", "tornado"])
-def test_demand32_page_and_block_from_one_file_are_byte_equal(site: App, engine: str) -> None:
+def test_page_and_block_from_one_file_are_byte_equal(site: App, engine: str) -> None:
     """Ideal: "page and block from one file, byte-equal", for both engines."""
     values = {"name": "<b>", "number": 1}
     name = f"page.{engine}.html"
@@ -187,7 +187,7 @@ def test_demand32_page_and_block_from_one_file_are_byte_equal(site: App, engine:
 
 
 @pytest.mark.parametrize("engine", ["jinja", "tornado"])
-def test_demand32_htmx_gets_the_block(site: App, serve: Serve, engine: str) -> None:
+def test_htmx_gets_the_block(site: App, serve: Serve, engine: str) -> None:
     """Ideal: "automatic block for HTMX requests": the page for everybody else, by one view."""
     name = f"page.{engine}.html"
     site.get("/")(lambda: render_page(name, "main", name="n", number=1))
@@ -201,7 +201,7 @@ def test_demand32_htmx_gets_the_block(site: App, serve: Serve, engine: str) -> N
     assert all("HX-Request" in answer.headers["vary"] for answer in (page, block))
 
 
-def test_demand32_a_page_is_streamed(site: App, serve: Serve) -> None:
+def test_a_page_is_streamed(site: App, serve: Serve) -> None:
     """Ideal: "`stream_template`", also by name for the other engine."""
     for engine in ("jinja", "tornado"):
         site.add_url_rule(
@@ -213,7 +213,7 @@ def test_demand32_a_page_is_streamed(site: App, serve: Serve) -> None:
         assert ask(port, "/tornado").status == ask(port, "/jinja").status == 200
 
 
-def test_demand32_what_has_to_be_awaited_works_for_both(site: App) -> None:
+def test_what_has_to_be_awaited_works_for_both(site: App) -> None:
     """Ideal: "Async loaders and awaitables": context processors that are ``async def``."""
 
     @site.context_processor
@@ -234,7 +234,7 @@ def test_demand32_what_has_to_be_awaited_works_for_both(site: App) -> None:
     asyncio.run(ask_for_both())
 
 
-def test_demand32_a_tornado_template_includes_one_that_extends(site: App) -> None:
+def test_a_tornado_template_includes_one_that_extends(site: App) -> None:
     """Ideal: "Tornado engine gains include-of-extending templates" (tornado#1521), where Tornado
     itself gives up."""
     text = '[{% include "page.tornado.html" %}]'
@@ -267,7 +267,7 @@ VALUES = [
 
 @pytest.mark.parametrize("suffix", ["html", "htm", "xml", "xhtml", "svg", "txt", "js"])
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_demand32_autoescape_parity(value: Any, suffix: str) -> None:
+def test_autoescape_parity(value: Any, suffix: str) -> None:
     """Ideal: "autoescape parity suite with Tornado and Jinja2": one rule, the same bytes; the value
     of what Tornado itself escapes is the same, too."""
     app = Flask("parity")
@@ -284,7 +284,7 @@ def test_demand32_autoescape_parity(value: Any, suffix: str) -> None:
         assert ("<script>" in theirs) is ("<script>" in of_tornado) is False
 
 
-def test_demand32_a_template_may_escape_otherwise() -> None:
+def test_a_template_may_escape_otherwise() -> None:
     """Each engine's own words for it hold."""
     app = Flask("parity")
     app.jinja_loader = DictLoader(
@@ -305,7 +305,7 @@ def test_demand32_a_template_may_escape_otherwise() -> None:
 
 @pytest.mark.parametrize("engine", ["jinja", "tornado"])
 @pytest.mark.parametrize("kind", ["view", "handler"])
-def test_demand32_the_log_and_the_error_page_show_where(
+def test_the_log_and_the_error_page_show_where(
     site: App, native: Serve, caplog: pytest.LogCaptureFixture, engine: str, kind: str
 ) -> None:
     """Ideal: "error page shows template file, line and source for both engines, through
@@ -334,7 +334,7 @@ def _assert_places(text: str, places: list[tuple[str, int, str]]) -> None:
         assert source in text
 
 
-def test_demand32_a_template_that_does_not_compile_says_where(
+def test_a_template_that_does_not_compile_says_where(
     site: App, native: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The same for Python that is none, in a template."""

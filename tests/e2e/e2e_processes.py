@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demand_people import SECONDS
+from e2e_clients import SECONDS
 
 #: How each server is started for the application *app* of the module ``program``.
 COMMANDS = {

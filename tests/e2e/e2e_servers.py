@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import uvicorn
-from demand_people import SECONDS
+from e2e_clients import SECONDS
 
 from waterspout import App
 from waterspout.server import serve_in_thread

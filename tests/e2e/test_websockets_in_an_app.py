@@ -1,4 +1,4 @@
-"""Demand 8: WebSockets in the same app on the same server. (Groups and broadcast across workers
+"""WebSockets in the same app on the same server. (Groups and broadcast across workers
 come with an issue of their own.)"""
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, ask
-from demand_processes import on_process
-from demand_servers import Serve
+from e2e_clients import SECONDS, ask
+from e2e_processes import on_process
+from e2e_servers import Serve
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -112,7 +112,7 @@ def shared(app: App, ends: Ends) -> App:
 
 
 @BOTH
-def test_demand08_sockets_share_with_http(shared: App, serve: Serve, ends: Ends, kind: str) -> None:
+def test_sockets_share_with_http(shared: App, serve: Serve, ends: Ends, kind: str) -> None:
     """Ideal: "`@app.websocket("/x")` for functions and `WebSocketHandler` for classes share
     routing, session, auth … with HTTP", and hooks, on the same port."""
     with serve(shared) as port:
@@ -156,7 +156,7 @@ def listening(app: App, ends: Ends) -> App:
 
 
 @BOTH
-def test_demand08_idle_limit(listening: App, serve: Serve, ends: Ends, kind: str) -> None:
+def test_idle_limit(listening: App, serve: Serve, ends: Ends, kind: str) -> None:
     """Ideal: "idle limit": no message either way; what the client's library answers to pings does
     not count."""
     listening.config["WEBSOCKET_IDLE_TIMEOUT"] = 1.0
@@ -172,16 +172,14 @@ def test_demand08_idle_limit(listening: App, serve: Serve, ends: Ends, kind: str
 
 
 @BOTH
-def test_demand08_a_clients_ping_is_answered(listening: App, serve: Serve, kind: str) -> None:
+def test_a_clients_ping_is_answered(listening: App, serve: Serve, kind: str) -> None:
     """Ideal: "Ping/pong"."""
     with serve(listening) as port, dial(port, f"/{kind}", ping_interval=None) as client:
         assert client.ping(b"there?").wait(SECONDS)
 
 
 @BOTH
-def test_demand08_a_half_open_peer_is_dropped(
-    listening: App, native: Serve, ends: Ends, kind: str
-) -> None:
+def test_a_half_open_peer_is_dropped(listening: App, native: Serve, ends: Ends, kind: str) -> None:
     """Ideal: "half-open peer dropped within ping+timeout": one that is silent, as behind a network
     that has lost it. Its connection ends, and its function."""
     listening.config.update(WEBSOCKET_PING_INTERVAL=0.2, WEBSOCKET_PING_TIMEOUT=0.2)
@@ -201,7 +199,7 @@ def test_demand08_a_half_open_peer_is_dropped(
 
 
 @BOTH
-def test_demand08_a_peer_that_answers_pings_stays(
+def test_a_peer_that_answers_pings_stays(
     listening: App, native: Serve, ends: Ends, kind: str
 ) -> None:
     """The other side of it: many pings later the connection is there."""
@@ -280,7 +278,7 @@ def slow_reader(port: int, path: str) -> socket.socket:
 
 
 @BOTH
-def test_demand08_a_slow_reader_is_dropped_above_the_limit(
+def test_a_slow_reader_is_dropped_above_the_limit(
     flooding: App, serve: Serve, ends: Ends, kind: str
 ) -> None:
     """Ideal: "slow reader does not grow RSS past its queue limit", though the program sends on
@@ -295,7 +293,7 @@ def test_demand08_a_slow_reader_is_dropped_above_the_limit(
         assert grown < 32 * 1024 * 1024
 
 
-def test_demand08_send_waits_for_a_slow_reader(flooding: App, serve: Serve, ends: Ends) -> None:
+def test_send_waits_for_a_slow_reader(flooding: App, serve: Serve, ends: Ends) -> None:
     """The policy "wait" is `await ws.send(…)`: the function stands still, nothing is lost."""
     with serve(flooding) as port:
         before = resident()
@@ -337,7 +335,7 @@ app.add_handlers([("/class", Handler)])
 
 
 @pytest.mark.parametrize("server", ["waterspout", "gunicorn"])
-def test_demand08_no_socket_specific_worker_class_or_flag(server: str, tmp_path: Path) -> None:
+def test_no_socket_specific_worker_class_or_flag(server: str, tmp_path: Path) -> None:
     """Ideal: "no socket-specific worker class or flag": the same commands that serve HTTP, with
     several workers, each of which has sockets of both kinds."""
     with on_process(server, tmp_path, PROGRAM, workers=2) as port:
@@ -357,7 +355,7 @@ def test_demand08_no_socket_specific_worker_class_or_flag(server: str, tmp_path:
     assert str(os.getpid()) not in workers
 
 
-def test_demand08_under_granian(tmp_path: Path) -> None:
+def test_under_granian(tmp_path: Path) -> None:
     """The ASGI door of another server."""
     with on_process("granian", tmp_path, PROGRAM) as port:
         for kind in ("function", "class"):

@@ -1,4 +1,4 @@
-"""Demand 22: ASGI programs in an application, and streams in both directions through what is
+"""ASGI programs in an application, and streams in both directions through what is
 mounted."""
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ import threading
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Visitor, ask, request_bytes
-from demand_servers import Serve
+from e2e_clients import SECONDS, Visitor, ask, request_bytes
+from e2e_servers import Serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -115,7 +115,7 @@ def foreign(app: App) -> Foreign:
     return program
 
 
-def test_demand22_an_asgi_program_is_told_as_by_its_own_server(
+def test_an_asgi_program_is_told_as_by_its_own_server(
     app: App, foreign: Foreign, serve: Serve
 ) -> None:
     """Ideal: "mount any … ASGI app under a prefix": scope, body, lifespan with its state; the outer
@@ -132,8 +132,8 @@ def test_demand22_an_asgi_program_is_told_as_by_its_own_server(
     assert foreign.said == ["startup", "shutdown"]
 
 
-def test_demand22_a_websocket_of_an_asgi_program(app: App, foreign: Foreign, serve: Serve) -> None:
-    """The same for its WebSockets, and the app's origin policy before them (demand 21)."""
+def test_a_websocket_of_an_asgi_program(app: App, foreign: Foreign, serve: Serve) -> None:
+    """The same for its WebSockets, and the app's origin policy before them."""
     with serve(app) as port:
         uri = f"ws://127.0.0.1:{port}/asgi/socket"
         with connect(uri, subprotocols=["chat"]) as client:  # type: ignore[list-item]  # a NewType
@@ -150,7 +150,7 @@ def test_demand22_a_websocket_of_an_asgi_program(app: App, foreign: Foreign, ser
             assert refusal.value.response.status_code == 403
 
 
-def test_demand22_an_asgi_program_that_is_silent(app: App, foreign: Foreign, serve: Serve) -> None:
+def test_an_asgi_program_that_is_silent(app: App, foreign: Foreign, serve: Serve) -> None:
     """Its head is sent at once, and it hears that the client has left."""
     with serve(app) as port:
         with Visitor(port) as visitor:
@@ -159,9 +159,7 @@ def test_demand22_an_asgi_program_that_is_silent(app: App, foreign: Foreign, ser
         assert foreign.left.wait(SECONDS)
 
 
-def test_demand22_nobody_takes_the_body_of_a_head_request(
-    app: App, foreign: Foreign, serve: Serve
-) -> None:
+def test_nobody_takes_the_body_of_a_head_request(app: App, foreign: Foreign, serve: Serve) -> None:
     """The program is told, and ends."""
     with serve(app) as port, Visitor(port) as visitor:
         visitor.send("/asgi/endless", "HEAD")
@@ -169,9 +167,7 @@ def test_demand22_nobody_takes_the_body_of_a_head_request(
         assert foreign.left.wait(SECONDS)
 
 
-def test_demand22_an_asgi_program_that_fails_in_the_middle(
-    app: App, foreign: Foreign, serve: Serve
-) -> None:
+def test_an_asgi_program_that_fails_in_the_middle(app: App, foreign: Foreign, serve: Serve) -> None:
     """The client can tell: the answer is cut off, not ended."""
     with serve(app) as port, Visitor(port) as visitor:
         visitor.send("/asgi/broken")
@@ -182,7 +178,7 @@ def test_demand22_an_asgi_program_that_fails_in_the_middle(
         assert b"0\r\n\r\n" not in rest
 
 
-def test_demand22_an_asgi_program_behind_the_wsgi_door(app: App, foreign: Foreign) -> None:
+def test_an_asgi_program_behind_the_wsgi_door(app: App, foreign: Foreign) -> None:
     """There its answer is whole; it is not started, for WSGI has no lifespan."""
     client = app.test_client()
     answer = client.post("/asgi/?q", data=b"body")
@@ -191,7 +187,7 @@ def test_demand22_an_asgi_program_behind_the_wsgi_door(app: App, foreign: Foreig
     assert foreign.said == ["work behind the answer"]
 
 
-def test_demand22_an_answer_in_pieces(app: App, foreign: Foreign, serve: Serve) -> None:
+def test_an_answer_in_pieces(app: App, foreign: Foreign, serve: Serve) -> None:
     """They arrive in order, and what the program does afterwards is done."""
     with serve(app) as port, Visitor(port) as visitor:
         visitor.send("/asgi/pieces")
@@ -244,7 +240,7 @@ def flows(app: App, foreign: Foreign) -> App:
 
 
 @pytest.mark.parametrize("part", ["tornado", "asgi"])
-def test_demand22_what_is_mounted_waits_for_a_client_that_does_not_read(
+def test_what_is_mounted_waits_for_a_client_that_does_not_read(
     flows: App, foreign: Foreign, serve: Serve, part: str
 ) -> None:
     """Ideal: "streaming both ways with backpressure": outwards. The kernel holds a few MiB."""
@@ -263,7 +259,7 @@ def test_demand22_what_is_mounted_waits_for_a_client_that_does_not_read(
 
 
 @pytest.mark.parametrize("part", ["tornado", "asgi"])
-def test_demand22_a_client_waits_for_what_is_mounted(
+def test_a_client_waits_for_what_is_mounted(
     flows: App, foreign: Foreign, serve: Serve, part: str
 ) -> None:
     """Ideal: "streaming both ways with backpressure": inwards. A body of 64 MiB is not taken before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from demand_servers import Serve, on_native, on_uvicorn
+from e2e_servers import Serve, on_native, on_uvicorn
 
 from waterspout import App
 

@@ -1,4 +1,4 @@
-"""Demand 7 (E5): the context follows the work, wherever it goes, and nowhere else."""
+"""The context follows the work, wherever it goes, and nowhere else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Answer, Visitor, ask, crowd
-from demand_servers import Serve
+from e2e_clients import SECONDS, Answer, Visitor, ask, crowd
+from e2e_servers import Serve
 
 from waterspout import (
     App,
@@ -122,7 +122,7 @@ def add_places(app: App) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_demand7_the_request_is_seen_everywhere(app: App, serve: Serve, place: str) -> None:
+def test_the_request_is_seen_everywhere(app: App, serve: Serve, place: str) -> None:
     """The same application, request, `g` and the live session object, not a copy."""
     add_places(app)
     with serve(app) as port:
@@ -136,7 +136,7 @@ STREAMS = ["def", "async", "template", "sse-like"]
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_demand7_the_request_is_seen_in_streams(app: App, serve: Serve, kind: str) -> None:
+def test_the_request_is_seen_in_streams(app: App, serve: Serve, kind: str) -> None:
     def made() -> Iterator[str]:
         for _ in range(3):
             yield f"{current_app.name} {request.args['q']} {g.value} {session['user']}\n"
@@ -175,7 +175,7 @@ def test_demand7_the_request_is_seen_in_streams(app: App, serve: Serve, kind: st
         assert visitor.read_chunks() == b"demand asked from the view ann\n" * 3
 
 
-def test_demand7_spawned_work_ends_its_own_context(app: App, serve: Serve) -> None:
+def test_spawned_work_ends_its_own_context(app: App, serve: Serve) -> None:
     """Teardown functions run once for the request and once for the work, each with what it
     opened itself."""
     ended: Counter[str] = Counter()
@@ -207,7 +207,7 @@ def test_demand7_spawned_work_ends_its_own_context(app: App, serve: Serve) -> No
     assert ended == {"by view of / NoneType": 1, "by work of / ValueError": 1}
 
 
-def test_demand7_spawned_work_under_wsgi(app: App) -> None:
+def test_spawned_work_under_wsgi(app: App) -> None:
     """Without a loop of a server the work has a thread of its own, and the same context."""
     add_places(app)
     said = app.test_client().get("/place/spawn-from-def?q=asked").json
@@ -218,7 +218,7 @@ def test_demand7_spawned_work_under_wsgi(app: App) -> None:
 
 
 @pytest.mark.parametrize("kind", ["def", "async"])
-def test_demand7_an_abandoned_stream_is_torn_down_once(app: App, serve: Serve, kind: str) -> None:
+def test_an_abandoned_stream_is_torn_down_once(app: App, serve: Serve, kind: str) -> None:
     """The client leaves in the middle: the generator ends in its request, the teardown runs
     once, and no thread keeps the context."""
     said: list[str] = []
@@ -269,9 +269,7 @@ def test_demand7_an_abandoned_stream_is_torn_down_once(app: App, serve: Serve, k
         assert said == [f"closed /{kind} 1", f"teardown /{kind}", "teardown app"]
 
 
-def test_demand7_an_answer_is_closed_whose_client_leaves_at_the_teardown(
-    app: App, serve: Serve
-) -> None:
+def test_an_answer_is_closed_whose_client_leaves_at_the_teardown(app: App, serve: Serve) -> None:
     """Nobody gets the answer any more, but what it holds is given back."""
     said: list[str] = []
     at_teardown, client_left, ended = threading.Event(), threading.Event(), threading.Event()
@@ -306,7 +304,7 @@ def test_demand7_an_answer_is_closed_whose_client_leaves_at_the_teardown(
     assert said == ["teardown", "closed"]
 
 
-def test_demand7_threads_are_clean_between_requests(app: App, native: Serve) -> None:
+def test_threads_are_clean_between_requests(app: App, native: Serve) -> None:
     """What a worker thread or the loop runs outside of requests sees no context."""
     seen: list[bool] = []
 
@@ -334,7 +332,7 @@ def test_demand7_threads_are_clean_between_requests(app: App, native: Serve) -> 
     assert not has_app_context()
 
 
-def test_demand7_a_hook_beside_a_handler_changes_only_what_it_sets(app: App, serve: Serve) -> None:
+def test_a_hook_beside_a_handler_changes_only_what_it_sets(app: App, serve: Serve) -> None:
     """While a handler works on, the hooks of the answer that it flushes run in a thread."""
     hooked = threading.Event()
     go_on = threading.Event()
@@ -421,19 +419,19 @@ def queues(count: int, connections: int) -> list[list[str]]:
     return [targets[at::connections] for at in range(connections)]
 
 
-def test_demand7_ten_thousand_requests_never_mix(app: App, native: Serve) -> None:
+def test_ten_thousand_requests_never_mix(app: App, native: Serve) -> None:
     add_mixing_views(app)
     with native(app) as port:
         check_own(crowd(port, *queues(10_000, 60)), 10_000)
 
 
-def test_demand7_requests_never_mix_under_asgi(app: App, serve: Serve) -> None:
+def test_requests_never_mix_under_asgi(app: App, serve: Serve) -> None:
     add_mixing_views(app)
     with serve(app) as port:
         check_own(crowd(port, *queues(3000, 60)), 3000)
 
 
-def test_demand7_requests_never_mix_under_wsgi(app: App) -> None:
+def test_requests_never_mix_under_wsgi(app: App) -> None:
     add_mixing_views(app)
 
     def one(target: str) -> Answer:
@@ -446,9 +444,7 @@ def test_demand7_requests_never_mix_under_wsgi(app: App) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-def test_demand7_a_streamed_error_page_is_torn_down_once(
-    app: App, serve: Serve, streamed: bool
-) -> None:
+def test_a_streamed_error_page_is_torn_down_once(app: App, serve: Serve, streamed: bool) -> None:
     """From every door, and with the error that the request ended in."""
     said: list[str] = []
 
@@ -478,9 +474,7 @@ def test_demand7_a_streamed_error_page_is_torn_down_once(
 
 @pytest.mark.parametrize("kind", ["def", "async"])
 @pytest.mark.parametrize("body", ["def", "async"])
-def test_demand7_a_plain_generator_finds_no_ended_request(
-    serve: Serve, kind: str, body: str
-) -> None:
+def test_a_plain_generator_finds_no_ended_request(serve: Serve, kind: str, body: str) -> None:
     """With Flask's preset the request has ended when its body is made: what such a generator would
     open, a database session for example, no teardown function would close."""
     app = Flask(__name__)

@@ -1,4 +1,4 @@
-"""Demand 4 (X05): a stop ends in time although clients hang on, and loses nothing.
+"""A stop ends in time although clients hang on, and loses nothing.
 
 The server is a process of its own, on either loop; the stop is a SIGTERM.
 """
@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from demand_people import SECONDS, Visitor
+from e2e_clients import SECONDS, Visitor
 
 PROGRAM = r"""
 import asyncio, sys, time
@@ -166,7 +166,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_demand4_a_stop_with_every_kind_of_client(start: Start, loop: str) -> None:
+def test_a_stop_with_every_kind_of_client(start: Start, loop: str) -> None:
     """100 idle connections, 50 event streams, 10 requests in flight, spawned work: the ten are
     answered, the streams are told and end whole, nothing is left in the log, exit 0 in time."""
     program = start(loop)
@@ -205,7 +205,7 @@ def test_demand4_a_stop_with_every_kind_of_client(start: Start, loop: str) -> No
     assert [line for line in said if line not in rest and "Stopping when" not in line] == []
 
 
-def test_demand4_event_streams_alone_do_not_delay_a_stop(start: Start) -> None:
+def test_event_streams_alone_do_not_delay_a_stop(start: Start) -> None:
     program = start(grace=30)
     with ExitStack() as here:
         for target in ("/events", "/events-def"):
@@ -218,7 +218,7 @@ def test_demand4_event_streams_alone_do_not_delay_a_stop(start: Start) -> None:
     assert program.lines[-1] == "hooks"
 
 
-def test_demand4_a_second_signal_ends_at_once(start: Start) -> None:
+def test_a_second_signal_ends_at_once(start: Start) -> None:
     program = start(grace=30)
     with Visitor(program.port) as listener, Visitor(program.port) as visitor:
         listener.send("/events")

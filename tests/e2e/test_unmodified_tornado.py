@@ -1,4 +1,4 @@
-"""Demand 16: a program written for Tornado, unmodified, behind every door."""
+"""A program written for Tornado, unmodified, behind every door."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Visitor, ask, request_bytes
-from demand_processes import on_process
+from e2e_clients import SECONDS, Visitor, ask, request_bytes
+from e2e_processes import on_process
 from websockets.sync.client import connect
 
 PROGRAM = '''
@@ -194,33 +194,33 @@ def place(
         yield Place(port, "/old" if mounted else "")
 
 
-def test_demand16_handlers(place: Place) -> None:
+def test_handlers(place: Place) -> None:
     """They are ours, under Tornado's names."""
     assert place.ask("/?q=%C3%A9") == {"by": "waterspout.tornado.web.handler", "q": "é"}
     if place.prefix:
         assert ask(place.port, "/").text == "a Flask view"
 
 
-def test_demand16_gen(place: Place) -> None:
+def test_gen(place: Place) -> None:
     """Ideal: "`tornado.gen` … imports keep working"."""
     assert place.ask("/coroutines") == {"list": [1, 2], "dict": {"a": 3}}
     assert place.ask("/coroutines", "POST", b"body") == {"list": [5], "body": 4}
 
 
-def test_demand16_ioloop_and_periodic_callback(place: Place) -> None:
+def test_ioloop_and_periodic_callback(place: Place) -> None:
     """Ideal: "`IOLoop.current()`, `PeriodicCallback`", in a handler, on the server's loop."""
     told = place.ask("/loop")
     assert told == {"words": ["executor"], "ticks": [True, True, True], "running": False}
 
 
-def test_demand16_async_http_client(place: Place) -> None:
+def test_async_http_client(place: Place) -> None:
     """Ideal: "`AsyncHTTPClient`"."""
     told = place.ask(f"/relay?at=http://127.0.0.1:{place.port}{place.prefix}/")
     assert told["code"] == 200
     assert json.loads(told["body"])["q"] == "relayed"
 
 
-def test_demand16_uploads_are_streamed(place: Place) -> None:
+def test_uploads_are_streamed(place: Place) -> None:
     """Ideal: "uploads streaming": to the handler, in pieces; an answer, too."""
     body = b"x" * 5_000_000
     assert place.ask("/upload", "PUT", body) == {"size": len(body), "in_pieces": True}
@@ -229,7 +229,7 @@ def test_demand16_uploads_are_streamed(place: Place) -> None:
         assert visitor.read_chunks() == b"0;1;2;"
 
 
-def test_demand16_web_sockets(place: Place) -> None:
+def test_web_sockets(place: Place) -> None:
     with connect(f"ws://127.0.0.1:{place.port}{place.prefix}/echo") as client:
         client.send("hello")
         assert client.recv(SECONDS) == "hello"

@@ -1,4 +1,4 @@
-"""Demand 27 (K1): the test client on the test's own loop, with lifespan, streams, disconnects."""
+"""The test client on the test's own loop, with lifespan, streams, disconnects."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ async def client(app: App) -> AsyncIterator[Any]:
 # -- one loop -------------------------------------------------------------------------------------
 
 
-async def test_demand27_a_fixture_of_this_loop_is_used_in_views(
-    app: App, database: Database
-) -> None:
+async def test_a_fixture_of_this_loop_is_used_in_views(app: App, database: Database) -> None:
     """In `async def` views, in startup hooks, and by way of `def` views."""
     loops: list[Any] = []
 
@@ -98,7 +96,7 @@ async def test_demand27_a_fixture_of_this_loop_is_used_in_views(
     assert set(loops) == {asyncio.get_running_loop()}
 
 
-async def test_demand27_lifespan_is_around_the_block(app: App) -> None:
+async def test_lifespan_is_around_the_block(app: App) -> None:
     said: list[str] = []
 
     @app.lifespan
@@ -132,7 +130,7 @@ async def test_demand27_lifespan_is_around_the_block(app: App) -> None:
     assert said == expected
 
 
-async def test_demand27_a_failing_start_is_raised(app: App) -> None:
+async def test_a_failing_start_is_raised(app: App) -> None:
     @app.on_startup
     async def startup() -> None:
         raise LookupError("no database")
@@ -143,7 +141,7 @@ async def test_demand27_a_failing_start_is_raised(app: App) -> None:
     assert isinstance(caught.value.__cause__, LookupError)
 
 
-async def test_demand27_two_applications_on_one_loop(app: App) -> None:
+async def test_two_applications_on_one_loop(app: App) -> None:
     other = App("other")
     for each in (app, other):
         each.add_url_rule("/", "index", lambda: current_app.name)
@@ -157,9 +155,7 @@ async def test_demand27_two_applications_on_one_loop(app: App) -> None:
 # -- requests --------------------------------------------------------------------------------------
 
 
-async def test_demand27_arguments_are_those_of_the_synchronous_client(
-    app: App, client: Any
-) -> None:
+async def test_arguments_are_those_of_the_synchronous_client(app: App, client: Any) -> None:
     @app.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def seen(rest: str) -> dict[str, Any]:
         return {
@@ -189,7 +185,7 @@ async def test_demand27_arguments_are_those_of_the_synchronous_client(
     assert (await client.options("/a")).allow >= {"GET", "POST"}
 
 
-async def test_demand27_cookies_sessions_and_flashes_are_kept(app: App, client: Any) -> None:
+async def test_cookies_sessions_and_flashes_are_kept(app: App, client: Any) -> None:
     @app.get("/count")
     async def count() -> str:
         session["n"] = session.get("n", 0) + 1
@@ -211,7 +207,7 @@ async def test_demand27_cookies_sessions_and_flashes_are_kept(app: App, client: 
     assert (await client.get("/count")).text == "1"
 
 
-async def test_demand27_redirects_are_followed(app: App, client: Any) -> None:
+async def test_redirects_are_followed(app: App, client: Any) -> None:
     @app.post("/see-other")
     async def see_other() -> Any:
         return redirect("/seen?by=303", 303)
@@ -238,7 +234,7 @@ async def test_demand27_redirects_are_followed(app: App, client: Any) -> None:
         await client.get("/round", follow_redirects=True)
 
 
-async def test_demand27_many_requests_at_once(app: App, client: Any) -> None:
+async def test_many_requests_at_once(app: App, client: Any) -> None:
     here = 0
     all_here = asyncio.Event()
 
@@ -256,7 +252,7 @@ async def test_demand27_many_requests_at_once(app: App, client: Any) -> None:
     assert [response.text for response in responses] == [str(n) for n in range(200)]
 
 
-async def test_demand27_a_thousand_requests_take_no_time(app: App, client: Any) -> None:
+async def test_a_thousand_requests_take_no_time(app: App, client: Any) -> None:
     @app.get("/")
     async def view() -> str:
         return "x"
@@ -270,9 +266,7 @@ async def test_demand27_a_thousand_requests_take_no_time(app: App, client: Any) 
 
 
 @pytest.mark.parametrize("path", ["/async", "/def", "/hook"])
-async def test_demand27_errors_of_views_are_raised_in_the_test(
-    app: App, client: Any, path: str
-) -> None:
+async def test_errors_of_views_are_raised_in_the_test(app: App, client: Any, path: str) -> None:
     """With the view's own lines in the traceback, after the teardown."""
     ended: list[Any] = []
     app.teardown_request(ended.append)
@@ -298,7 +292,7 @@ async def test_demand27_errors_of_views_are_raised_in_the_test(
     assert ended == [caught.value]
 
 
-async def test_demand27_errors_are_500_where_they_are_not_propagated(app: App, client: Any) -> None:
+async def test_errors_are_500_where_they_are_not_propagated(app: App, client: Any) -> None:
     app.testing = False
 
     @app.get("/")
@@ -312,7 +306,7 @@ async def test_demand27_errors_are_500_where_they_are_not_propagated(app: App, c
 
 
 @pytest.mark.parametrize("kind", ["async", "def"])
-async def test_demand27_a_stream_is_read_piece_by_piece(app: App, client: Any, kind: str) -> None:
+async def test_a_stream_is_read_piece_by_piece(app: App, client: Any, kind: str) -> None:
     """The generator is held back while the test does not read, and ends when it leaves."""
     said: list[str] = []
 
@@ -351,7 +345,7 @@ async def test_demand27_a_stream_is_read_piece_by_piece(app: App, client: Any, k
     assert said[-2:] == ["closed", "teardown"]
 
 
-async def test_demand27_a_whole_stream(app: App, client: Any) -> None:
+async def test_a_whole_stream(app: App, client: Any) -> None:
     @app.get("/")
     async def view() -> Any:
         return iter(["a", "b", "c"])
@@ -362,7 +356,7 @@ async def test_demand27_a_whole_stream(app: App, client: Any) -> None:
         assert await visit.read() == b""
 
 
-async def test_demand27_a_client_that_leaves_before_the_answer(app: App, client: Any) -> None:
+async def test_a_client_that_leaves_before_the_answer(app: App, client: Any) -> None:
     said: list[str] = []
     started = asyncio.Event()
 
@@ -392,7 +386,7 @@ async def test_demand27_a_client_that_leaves_before_the_answer(app: App, client:
     assert said == ["finished", "teardown"]
 
 
-async def test_demand27_an_error_in_a_stream_is_raised(app: App, client: Any) -> None:
+async def test_an_error_in_a_stream_is_raised(app: App, client: Any) -> None:
     async def made() -> AsyncIterator[str]:
         yield "a"
         raise LookupError("in the stream")
@@ -408,7 +402,7 @@ async def test_demand27_an_error_in_a_stream_is_raised(app: App, client: Any) ->
 # -- the same client ------------------------------------------------------------------------------
 
 
-async def test_demand27_a_program_with_middleware(app: App) -> None:
+async def test_a_program_with_middleware(app: App) -> None:
     @app.get("/")
     def view() -> str:
         return str(request.headers.get("X-Wrapped"))
@@ -432,7 +426,7 @@ class Tokened(FlaskClient):
         return super().open(*args, **kwargs)
 
 
-async def test_demand27_a_clients_own_class_holds_both_ways(app: App) -> None:
+async def test_a_clients_own_class_holds_both_ways(app: App) -> None:
     app.test_client_class = Tokened
 
     @app.get("/")
@@ -445,7 +439,7 @@ async def test_demand27_a_clients_own_class_holds_both_ways(app: App) -> None:
     assert synchronous.text == "secret"
 
 
-async def test_demand27_responses_are_of_the_applications_class(app: App) -> None:
+async def test_responses_are_of_the_applications_class(app: App) -> None:
     class Own(Response):
         def twice(self) -> str:
             return self.get_data(as_text=True) * 2
@@ -456,7 +450,7 @@ async def test_demand27_responses_are_of_the_applications_class(app: App) -> Non
         assert (await client.get("/")).twice() == "abab"
 
 
-async def test_demand27_mistakes_are_explained(app: App) -> None:
+async def test_mistakes_are_explained(app: App) -> None:
     with pytest.raises(RuntimeError, match="async with"):
         app.test_client().stream("/")
     async with app.test_client() as client:

@@ -1,4 +1,4 @@
-"""Demand 22: programs of several kinds in one process, joined or mounted."""
+"""Programs of several kinds in one process, joined or mounted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from demand_people import ask
-from demand_servers import Serve
+from e2e_clients import ask
+from e2e_servers import Serve
 
 from waterspout import App, redirect, request, session, url_for
 from waterspout.tornado.web import (
@@ -89,9 +89,7 @@ def cookie_of(port: int) -> str:
     return answer.headers["set-cookie"].partition(";")[0]
 
 
-def test_demand22_a_login_of_the_flask_part_is_seen_in_the_tornado_part(
-    joined: App, serve: Serve
-) -> None:
+def test_a_login_of_the_flask_part_is_seen_in_the_tornado_part(joined: App, serve: Serve) -> None:
     """Ideal: "login in the Flask part is visible in the Tornado part": beside, mounted, and in a
     mounted `App`."""
     inner = App("inner")
@@ -107,7 +105,7 @@ def test_demand22_a_login_of_the_flask_part_is_seen_in_the_tornado_part(
         assert ask(port, "/inner/who", Cookie=cookie).text == "ann"
 
 
-def test_demand22_url_for_and_reverse_url_cross_the_border(joined: App, serve: Serve) -> None:
+def test_url_for_and_reverse_url_cross_the_border(joined: App, serve: Serve) -> None:
     """Ideal: "`url_for` and `reverse_url` cross the border", with the prefix of what is mounted."""
     joined.mount("/tornado", tornado_part())
     with serve(joined) as port:
@@ -128,7 +126,7 @@ def test_demand22_url_for_and_reverse_url_cross_the_border(joined: App, serve: S
         assert external == "https://demand.test/site/tornado/item/7#top"
 
 
-def test_demand22_urls_to_and_from_a_mounted_app(joined: App, serve: Serve) -> None:
+def test_urls_to_and_from_a_mounted_app(joined: App, serve: Serve) -> None:
     """An endpoint of an `App` at /shop/admin is ``shop.admin.endpoint`` outside; inside, what it
     does not have itself is the outer one's."""
     shop = App("shop", static_folder=None)
@@ -146,7 +144,7 @@ def test_demand22_urls_to_and_from_a_mounted_app(joined: App, serve: Serve) -> N
         assert ask(port, "/unknown").status == 500
 
 
-def test_demand22_what_tornado_redirects_to_carries_the_prefix(
+def test_what_tornado_redirects_to_carries_the_prefix(
     joined: App, serve: Serve, tmp_path: Any
 ) -> None:
     """A path of the mounted application gets its prefix; the login page of the outer one not."""
@@ -175,7 +173,7 @@ def test_demand22_what_tornado_redirects_to_carries_the_prefix(
         assert ask(port, "/tornado/static/page.css").status == 200
 
 
-def test_demand22_error_handlers_cross_the_border(app: App, serve: Serve) -> None:
+def test_error_handlers_cross_the_border(app: App, serve: Serve) -> None:
     """Ideal: "one set of error handlers": those of the app answer for handlers, mounted Tornado
     applications and foreign programs; a mounted `App` has its own."""
 
@@ -211,9 +209,7 @@ def test_demand22_error_handlers_cross_the_border(app: App, serve: Serve) -> Non
         assert ask(port, "/inner/nothing").text == "inner page"
 
 
-def test_demand22_a_mounted_app_has_its_own_limits_hooks_and_middleware(
-    app: App, serve: Serve
-) -> None:
+def test_a_mounted_app_has_its_own_limits_hooks_and_middleware(app: App, serve: Serve) -> None:
     """It is asked in place of the outer one: behind every door, also if it is wrapped."""
     inner, wrapped = App("inner"), App("wrapped")
     for each, name in ((app, "outer"), (inner, "inner"), (wrapped, "wrapped")):
@@ -244,7 +240,7 @@ def test_demand22_a_mounted_app_has_its_own_limits_hooks_and_middleware(
     assert seen == [("/wrapped", "/size")]
 
 
-def test_demand22_one_log(
+def test_one_log(
     joined: App, native: Serve, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Ideal: "one log": each request is one line of the server's, whoever answered; and an error is
@@ -268,7 +264,7 @@ def test_demand22_one_log(
     assert [str(record.exc_info[1]) for record in errors if record.exc_info] == ["told once"]
 
 
-def test_demand22_one_lifespan(app: App, serve: Serve) -> None:
+def test_one_lifespan(app: App, serve: Serve) -> None:
     """Ideal: "one lifespan": what is mounted starts after the app, stops before it, each once."""
     said: list[str] = []
     shop, deep = App("shop"), App("deep")
@@ -300,7 +296,7 @@ def test_demand22_one_lifespan(app: App, serve: Serve) -> None:
     ]
 
 
-def test_demand22_an_app_in_a_tornado_application_in_an_app(joined: App, serve: Serve) -> None:
+def test_an_app_in_a_tornado_application_in_an_app(joined: App, serve: Serve) -> None:
     """Each is where its own path and the others' say."""
     inner = App("inner", static_folder=None)
     inner.get("/where", endpoint="where")(lambda: url_for("where"))

@@ -1,4 +1,4 @@
-"""Demand 11 (L1, C7): body values are plain in `def` and `async def` views, and may be awaited.
+"""Body values are plain in `def` and `async def` views, and may be awaited.
 
 Forty expressions, each returned by three views: a `def` one, an `async def` one that uses the
 values as they are, and one that awaits them as code for Quart does.
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from demand_people import Answer, ask
-from demand_servers import Serve, on_native
+from e2e_clients import Answer, ask
+from e2e_servers import Serve, on_native
 
 import waterspout
 from waterspout import App, make_response, request
@@ -125,12 +125,12 @@ def port(made_app: App) -> Iterator[int]:
         yield port
 
 
-def test_demand11_there_are_forty_cases() -> None:
+def test_there_are_forty_cases() -> None:
     assert len(CASES) == 40
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_demand11_three_ways_of_writing_are_equal(made_app: App, port: int, name: str) -> None:
+def test_three_ways_of_writing_are_equal(made_app: App, port: int, name: str) -> None:
     """On the server, and by the test client (WSGI)."""
     number = list(CASES).index(name)
     method, kind, body = CASES[name].sent
@@ -189,7 +189,7 @@ CARELESS = {
 
 
 @pytest.mark.parametrize("target", CARELESS)
-def test_demand11_a_returned_coroutine_is_awaited(app: App, serve: Serve, target: str) -> None:
+def test_a_returned_coroutine_is_awaited(app: App, serve: Serve, target: str) -> None:
     add_careless_functions(app)
     expected = f"awaited {CARELESS[target]}"
     with serve(app) as port:
@@ -197,7 +197,7 @@ def test_demand11_a_returned_coroutine_is_awaited(app: App, serve: Serve, target
     assert app.test_client().get(target).text == expected
 
 
-def test_demand11_a_coroutine_in_a_tuple_is_an_error_that_names_the_view(app: App) -> None:
+def test_a_coroutine_in_a_tuple_is_an_error_that_names_the_view(app: App) -> None:
     app.testing = True
 
     @app.get("/")
@@ -225,9 +225,7 @@ class Counted:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_demand11_reading_the_body_twice_is_free(
-    app: App, serve: Serve, asynchronous: bool
-) -> None:
+def test_reading_the_body_twice_is_free(app: App, serve: Serve, asynchronous: bool) -> None:
     counted = Counted(app)
 
     def read() -> list[bool]:
@@ -249,7 +247,7 @@ def test_demand11_reading_the_body_twice_is_free(
     assert counted.count == 1
 
 
-def test_demand11_what_a_hook_changes_in_the_json_the_view_sees(app: App, serve: Serve) -> None:
+def test_what_a_hook_changes_in_the_json_the_view_sees(app: App, serve: Serve) -> None:
     @app.before_request
     async def change() -> None:
         request.get_json()["by"] = "hook"

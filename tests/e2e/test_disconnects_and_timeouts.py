@@ -1,4 +1,4 @@
-"""Demand 13: the view of a client that left is cancelled or finished, and time limits."""
+"""The view of a client that left is cancelled or finished, and time limits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Visitor, ask
-from demand_servers import Serve
+from e2e_clients import SECONDS, Visitor, ask
+from e2e_servers import Serve
 
 from waterspout import App, g, request
 
@@ -109,7 +109,7 @@ FINISHED = ["started", "finished", "teardown NoneType", "closed open"]
         ("POST", "/def", FINISHED),
     ],
 )
-def test_demand13_a_client_that_leaves(
+def test_a_client_that_leaves(
     waiting: App,
     story: Story,
     gate: threading.Event,
@@ -132,7 +132,7 @@ def test_demand13_a_client_that_leaves(
 
 @pytest.mark.parametrize("kind", ["async", "def"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_demand13_a_time_limit_is_504(
+def test_a_time_limit_is_504(
     waiting: App,
     story: Story,
     gate: threading.Event,
@@ -156,7 +156,7 @@ def test_demand13_a_time_limit_is_504(
     assert f"{method} /{kind}/limit took longer than its limit: 504" in caplog.text
 
 
-def test_demand13_a_view_within_its_limit_is_not_disturbed(
+def test_a_view_within_its_limit_is_not_disturbed(
     waiting: App, gate: threading.Event, serve: Serve
 ) -> None:
     gate.set()
@@ -165,9 +165,7 @@ def test_demand13_a_view_within_its_limit_is_not_disturbed(
             assert ask(port, f"/{kind}/limit").text == "finished"
 
 
-def test_demand13_a_view_can_wait_for_the_client_to_leave(
-    app: App, story: Story, serve: Serve
-) -> None:
+def test_a_view_can_wait_for_the_client_to_leave(app: App, story: Story, serve: Serve) -> None:
     @app.get("/", on_disconnect="finish")
     async def view() -> str:
         story.note("started")
@@ -182,7 +180,7 @@ def test_demand13_a_view_can_wait_for_the_client_to_leave(
         story.wait("left")
 
 
-def test_demand13_a_critical_part_is_shielded(app: App, story: Story, serve: Serve) -> None:
+def test_a_critical_part_is_shielded(app: App, story: Story, serve: Serve) -> None:
     """`asyncio.shield` keeps what must not be cut."""
     gate = asyncio.Event()
 

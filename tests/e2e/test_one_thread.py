@@ -1,4 +1,4 @@
-"""Demand 7: all `def` code of a request runs in one thread and in one `contextvars.Context`, from
+"""All `def` code of a request runs in one thread and in one `contextvars.Context`, from
 its first hook to the last function that closes its answer, and leaves nothing to the next."""
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Visitor, ask, crowd, request_bytes
-from demand_servers import on_native, on_uvicorn
+from e2e_clients import SECONDS, Visitor, ask, crowd, request_bytes
+from e2e_servers import on_native, on_uvicorn
 from websockets.sync.client import connect
 
 from waterspout import App, Response, g, request, send_file, sse, stream_with_context
@@ -257,7 +257,7 @@ def fetch(port: int, target: str) -> bytes:
 @pytest.mark.parametrize("teardown", ["def", "async"])
 @pytest.mark.parametrize("after", ["def", "async"])
 @pytest.mark.parametrize("before", ["def", "async"])
-def test_demand7_one_thread_and_one_context(
+def test_one_thread_and_one_context(
     app: App, door: Door, tmp_path: Path, before: str, after: str, teardown: str
 ) -> None:
     """On every mix of hooks, and with every kind of view and body, whole or failing."""
@@ -273,7 +273,7 @@ def test_demand7_one_thread_and_one_context(
         assert answer.startswith(b"HTTP/1.1 %d " % status), target
 
 
-def test_demand7_wsgi_middleware_is_closed_in_the_requests_thread(app: App, door: Door) -> None:
+def test_wsgi_middleware_is_closed_in_the_requests_thread(app: App, door: Door) -> None:
     """What a middleware wraps around an answer is closed where the request ran, once, with the
     variables that it has set."""
     notes: list[tuple[str, str | None, bool]] = []
@@ -315,7 +315,7 @@ def test_demand7_wsgi_middleware_is_closed_in_the_requests_thread(app: App, door
 @pytest.mark.parametrize(
     "moment", ["hook", "view", "after", "teardown", "first piece", "between pieces"]
 )
-def test_demand7_a_client_that_leaves(app: App, loop: str, moment: str, view: str) -> None:
+def test_a_client_that_leaves(app: App, loop: str, moment: str, view: str) -> None:
     """Whenever it leaves, what its request has registered to be closed is, in its thread and once;
     so are the teardown functions run."""
     watch = Watch()
@@ -383,7 +383,7 @@ def test_demand7_a_client_that_leaves(app: App, loop: str, moment: str, view: st
             left.clear()
 
 
-def test_demand7_closing_does_not_hold_up_others(app: App, door: Door) -> None:
+def test_closing_does_not_hold_up_others(app: App, door: Door) -> None:
     """A close function that blocks has its own thread, and its client the next answer."""
     gate = threading.Event()
 
@@ -410,7 +410,7 @@ def test_demand7_closing_does_not_hold_up_others(app: App, door: Door) -> None:
 # -- nothing of one request is in another ------------------------------------------------
 
 
-def test_demand7_a_pipelined_request_begins_anew(app: App, loop: str) -> None:
+def test_a_pipelined_request_begins_anew(app: App, loop: str) -> None:
     """It is started by the end of the one before it, in which variables are set."""
 
     @app.get("/sets")
@@ -438,7 +438,7 @@ def test_demand7_a_pipelined_request_begins_anew(app: App, loop: str) -> None:
             assert [ask(port, path).text for path in ("/async", "/inline")] == ["None"] * 2
 
 
-def test_demand7_a_request_beside_a_stream_begins_anew(app: App, loop: str) -> None:
+def test_a_request_beside_a_stream_begins_anew(app: App, loop: str) -> None:
     """A stream's thread wakes the loop from within its context; what the loop does then is for
     others."""
 
@@ -480,7 +480,7 @@ def test_demand7_a_request_beside_a_stream_begins_anew(app: App, loop: str) -> N
 
 @pytest.mark.parametrize("gives_back", ["def", "async"])
 @pytest.mark.parametrize("body", ["text", "stream"])
-def test_demand7_async_hooks_that_hold_what_others_wait_for(
+def test_async_hooks_that_hold_what_others_wait_for(
     app: App, door: Door, gives_back: str, body: str
 ) -> None:
     """200 requests; an async hook takes one of three connections, and a `def` view, a stream and
@@ -518,7 +518,7 @@ def test_demand7_async_hooks_that_hold_what_others_wait_for(
 
 
 @pytest.mark.parametrize("first", ["def", "async"])
-def test_demand7_a_request_waits_for_a_thread_only_before_it_begins(
+def test_a_request_waits_for_a_thread_only_before_it_begins(
     app: App, loop: str, first: str
 ) -> None:
     """With the pool full it is refused before any of the program's code has run for it."""
@@ -556,7 +556,7 @@ def test_demand7_a_request_waits_for_a_thread_only_before_it_begins(
         gate.set()
 
 
-def test_demand7_once_hooks_and_one_thread(app: App, loop: str) -> None:
+def test_once_hooks_and_one_thread(app: App, loop: str) -> None:
     """A request of an async view has the once-hook to run, which needs the only thread; it is not
     taken by those who wait for the hook."""
     ran: list[str] = []
@@ -580,7 +580,7 @@ def test_demand7_once_hooks_and_one_thread(app: App, loop: str) -> None:
     assert ran == ["once"]
 
 
-def test_demand7_signals_to_async_and_def_receivers(app: App, loop: str) -> None:
+def test_signals_to_async_and_def_receivers(app: App, loop: str) -> None:
     """The thread of the `def` receiver is there before the async one has run."""
     gate, held = threading.Event(), threading.Semaphore(0)
     told: list[str] = []
@@ -625,7 +625,7 @@ def test_demand7_signals_to_async_and_def_receivers(app: App, loop: str) -> None
         gate.set()
 
 
-def test_demand7_a_def_websocket_saves_a_session_of_the_programs_own(app: App, loop: str) -> None:
+def test_a_def_websocket_saves_a_session_of_the_programs_own(app: App, loop: str) -> None:
     """While its function runs nobody else can use the thread: it saves the session itself."""
     saved: list[int] = []
     ran: list[int] = []
@@ -659,7 +659,7 @@ def test_demand7_a_def_websocket_saves_a_session_of_the_programs_own(app: App, l
 # -- kept threads ----------------------------------------------------------------------------
 
 
-def test_demand7_waiting_streams_do_not_stop_others(app: App, loop: str) -> None:
+def test_waiting_streams_do_not_stop_others(app: App, loop: str) -> None:
     """Def event streams that wait keep threads, but those of nobody else."""
     gate = threading.Event()
 
@@ -700,9 +700,7 @@ def test_demand7_waiting_streams_do_not_stop_others(app: App, loop: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["def", "async"])
-def test_demand7_who_waits_has_the_place_of_a_view_that_streams(
-    app: App, loop: str, kind: str
-) -> None:
+def test_who_waits_has_the_place_of_a_view_that_streams(app: App, loop: str, kind: str) -> None:
     """A request that waits for the only thread is answered when that begins to stream, though
     nobody else comes."""
     gate, end, held = threading.Event(), threading.Event(), threading.Event()
@@ -751,7 +749,7 @@ def test_demand7_who_waits_has_the_place_of_a_view_that_streams(
         end.set()
 
 
-def test_demand7_more_streams_than_may_be_kept_are_refused(app: App, loop: str) -> None:
+def test_more_streams_than_may_be_kept_are_refused(app: App, loop: str) -> None:
     gate = threading.Event()
 
     @app.get("/events")
@@ -781,7 +779,7 @@ def test_demand7_more_streams_than_may_be_kept_are_refused(app: App, loop: str) 
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 has eager tasks")
-def test_demand7_an_eager_task_factory(app: App) -> None:
+def test_an_eager_task_factory(app: App) -> None:
     """Of the program's own: it would begin a task of the request within the request's step."""
 
     @app.on_startup
@@ -810,7 +808,7 @@ def test_demand7_an_eager_task_factory(app: App) -> None:
         assert b"data: one" in fetch(port, "/stream")
 
 
-def test_demand7_cancelling_every_task_of_requests(app: App, loop: str) -> None:
+def test_cancelling_every_task_of_requests(app: App, loop: str) -> None:
     """A program may cancel what it finds on the loop. Teardown and close functions are run all the
     same, once, and the server lives."""
     counts: Counter[str] = Counter()
@@ -860,7 +858,7 @@ def test_demand7_cancelling_every_task_of_requests(app: App, loop: str) -> None:
     assert counts["closed"] == counts["registered"]
 
 
-def test_demand7_a_handler_that_is_cancelled_while_it_sends(app: App, loop: str) -> None:
+def test_a_handler_that_is_cancelled_while_it_sends(app: App, loop: str) -> None:
     """Who sends its answer uses the request's thread until it is done, and gives it back."""
     started = threading.Event()
 
@@ -893,7 +891,7 @@ def test_demand7_a_handler_that_is_cancelled_while_it_sends(app: App, loop: str)
         visitor.leave()
 
 
-def test_demand7_rows_of_a_cursor_are_streamed(app: App, door: Door, tmp_path: Path) -> None:
+def test_rows_of_a_cursor_are_streamed(app: App, door: Door, tmp_path: Path) -> None:
     """sqlite3 refuses a cursor in another thread than that of its connection."""
     path = tmp_path / "rows.db"
     with closing(sqlite3.connect(path)) as db, db:
@@ -923,7 +921,7 @@ def test_demand7_rows_of_a_cursor_are_streamed(app: App, door: Door, tmp_path: P
             assert visitor.read_chunks() == b"".join(b"%d\n" % n for n in range(50))
 
 
-def test_demand7_the_async_test_client(app: App, tmp_path: Path) -> None:
+def test_the_async_test_client(app: App, tmp_path: Path) -> None:
     watch = Watch()
     add_hooks(app, watch, "async", "def", "async")
     add_views(app, watch, tmp_path)
@@ -941,7 +939,7 @@ def test_demand7_the_async_test_client(app: App, tmp_path: Path) -> None:
     watch.check(12)
 
 
-def test_demand7_the_synchronous_test_client(app: App, tmp_path: Path) -> None:
+def test_the_synchronous_test_client(app: App, tmp_path: Path) -> None:
     """It runs everything in the caller's thread and context, `async def` code too."""
     watch = Watch()
     add_hooks(app, watch, "async", "def", "async")

@@ -1,4 +1,4 @@
-"""Demand 21: who opens a WebSocket is looked at before it is accepted."""
+"""Who opens a WebSocket is looked at before it is accepted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, ask
-from demand_servers import Serve
+from e2e_clients import SECONDS, ask
+from e2e_servers import Serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -133,7 +133,7 @@ BOTH = pytest.mark.parametrize("kind", ["function", "class"])
     ],
     ids=str,
 )
-def test_demand21_evil_origin_with_a_valid_cookie(
+def test_evil_origin_with_a_valid_cookie(
     dial: Dial, visits: Visits, kind: str, fields: dict[str, str]
 ) -> None:
     """Ideal: "evil origin + valid cookie → 403 with no handler code run, on function and class
@@ -143,7 +143,7 @@ def test_demand21_evil_origin_with_a_valid_cookie(
 
 
 @BOTH
-def test_demand21_a_missing_origin_is_no_browser(dial: Dial, visits: Visits, kind: str) -> None:
+def test_a_missing_origin_is_no_browser(dial: Dial, visits: Visits, kind: str) -> None:
     """Ideal: "missing Origin (non-browser) allowed"."""
     with dial(f"/{kind}") as client:
         assert client.recv(SECONDS) == "hello ann"
@@ -151,7 +151,7 @@ def test_demand21_a_missing_origin_is_no_browser(dial: Dial, visits: Visits, kin
 
 
 @BOTH
-def test_demand21_the_sites_own_pages_may(dial: Dial, port: int, kind: str) -> None:
+def test_the_sites_own_pages_may(dial: Dial, port: int, kind: str) -> None:
     """The same origin, told by Origin or by the browser's own word."""
     for fields in (
         {"Origin": f"http://127.0.0.1:{port}"},
@@ -162,7 +162,7 @@ def test_demand21_the_sites_own_pages_may(dial: Dial, port: int, kind: str) -> N
 
 
 @BOTH
-def test_demand21_one_list_of_other_origins(sockets: App, serve: Serve, kind: str) -> None:
+def test_one_list_of_other_origins(sockets: App, serve: Serve, kind: str) -> None:
     """Ideal: "same policy object": the setting WEBSOCKET_ORIGINS is for sockets of both kinds."""
     sockets.config["WEBSOCKET_ORIGINS"] = ["https://partner.test"]
     with serve(sockets) as port:
@@ -173,7 +173,7 @@ def test_demand21_one_list_of_other_origins(sockets: App, serve: Serve, kind: st
             connect(uri, additional_headers={"Origin": EVIL})
 
 
-def test_demand21_check_origin_is_honoured(dial: Dial) -> None:
+def test_check_origin_is_honoured(dial: Dial) -> None:
     """Ideal: "`check_origin` override still honoured"."""
     with dial("/choosy", Origin="https://partner.test") as client:
         assert client.recv(SECONDS) == "hello ann"
@@ -183,7 +183,7 @@ def test_demand21_check_origin_is_honoured(dial: Dial) -> None:
 @BOTH
 @pytest.mark.parametrize("way", ["abort", "return"])
 @pytest.mark.parametrize("status", [401, 403])
-def test_demand21_before_request_functions_refuse(
+def test_before_request_functions_refuse(
     sockets: App, serve: Serve, visits: Visits, kind: str, way: str, status: int
 ) -> None:
     """Ideal: "before-request and login checks run **before** accept and can refuse with
@@ -207,7 +207,7 @@ def test_demand21_before_request_functions_refuse(
             assert ws.recv(SECONDS) == "hello ann"
 
 
-def test_demand21_a_function_refuses_before_it_accepts(sockets: App, serve: Serve) -> None:
+def test_a_function_refuses_before_it_accepts(sockets: App, serve: Serve) -> None:
     """A login check in the function itself, by `abort`."""
 
     @sockets.websocket("/members")
@@ -221,7 +221,7 @@ def test_demand21_a_function_refuses_before_it_accepts(sockets: App, serve: Serv
     assert answer.value.response.status_code == 401
 
 
-def test_demand21_prepare_refuses(dial: Dial, visits: Visits) -> None:
+def test_prepare_refuses(dial: Dial, visits: Visits) -> None:
     """The same for a class: `prepare`, with the user that the app identifies."""
     assert refused(dial, "/guarded", user=None) == 401
     assert refused(dial, "/guarded", user="ann") == 403
@@ -231,7 +231,7 @@ def test_demand21_prepare_refuses(dial: Dial, visits: Visits) -> None:
 
 
 @BOTH
-def test_demand21_a_message_above_the_cap(sockets: App, serve: Serve, kind: str) -> None:
+def test_a_message_above_the_cap(sockets: App, serve: Serve, kind: str) -> None:
     """Ideal: "caps on … frame size": one setting for both kinds, close code 1009."""
     sockets.config["WEBSOCKET_MAX_MESSAGE_SIZE"] = 1000
     with serve(sockets) as port, connect(f"ws://127.0.0.1:{port}/{kind}") as client:
@@ -246,7 +246,7 @@ def test_demand21_a_message_above_the_cap(sockets: App, serve: Serve, kind: str)
 
 
 @BOTH
-def test_demand21_messages_above_the_rate(sockets: App, serve: Serve, kind: str) -> None:
+def test_messages_above_the_rate(sockets: App, serve: Serve, kind: str) -> None:
     """Ideal: "caps on … message rate": a burst of ten seconds' worth, then close code 1008."""
     sockets.config["WEBSOCKET_MESSAGE_RATE"] = 2
     with serve(sockets) as port, connect(f"ws://127.0.0.1:{port}/{kind}") as client:
@@ -263,7 +263,7 @@ def test_demand21_messages_above_the_rate(sockets: App, serve: Serve, kind: str)
 
 
 @BOTH
-def test_demand21_connections_of_one_client(sockets: App, serve: Serve, kind: str) -> None:
+def test_connections_of_one_client(sockets: App, serve: Serve, kind: str) -> None:
     """Ideal: "caps on connections per client": the one above it gets 429; a place that becomes free
     is taken again."""
     sockets.config["WEBSOCKET_PER_CLIENT"] = 2

@@ -1,4 +1,4 @@
-"""Demand 3 (L1): `def` views never hold up the loop, nor each other's ends."""
+"""`def` views never hold up the loop, nor each other's ends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Visitor, ask, crowd
-from demand_servers import Serve
+from e2e_clients import SECONDS, Visitor, ask, crowd
+from e2e_servers import Serve
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import QueuePool
 
@@ -99,7 +99,7 @@ def add_all_hooks(app: App) -> None:
 
 @pytest.mark.parametrize("opened_by", ["view", "hook", "session"])
 @pytest.mark.parametrize("add_hooks", [add_def_hooks, add_async_hooks, add_all_hooks])
-def test_demand3_many_requests_on_few_connections(
+def test_many_requests_on_few_connections(
     app: App, serve: Serve, add_hooks: Callable[[App], None], opened_by: str
 ) -> None:
     """200 requests at once, each holding one of five connections until its teardown, which must
@@ -116,7 +116,7 @@ def test_demand3_many_requests_on_few_connections(
         engine.dispose()
 
 
-def test_demand3_def_functions_up_to_the_view_share_a_thread(app: App, serve: Serve) -> None:
+def test_def_functions_up_to_the_view_share_a_thread(app: App, serve: Serve) -> None:
     """An `async def` hook between them does not part them, and nobody takes the thread then."""
 
     @app.before_request
@@ -136,7 +136,7 @@ def test_demand3_def_functions_up_to_the_view_share_a_thread(app: App, serve: Se
 
 
 @pytest.mark.parametrize("path", ["/early", "/broken", "/async", "/nowhere", "/leave"])
-def test_demand3_the_thread_is_given_back(app: App, path: str) -> None:
+def test_the_thread_is_given_back(app: App, path: str) -> None:
     """There is one: whichever way a request ends between its `def` functions, the next is
     answered."""
     between = threading.Semaphore(0)
@@ -211,7 +211,7 @@ def wait_for(arrived: threading.Semaphore, count: int) -> None:
         assert arrived.acquire(timeout=SECONDS)
 
 
-def test_demand3_async_views_answer_while_every_thread_is_taken(
+def test_async_views_answer_while_every_thread_is_taken(
     app: App, serve: Serve, gate: threading.Event
 ) -> None:
     """So do inline views, and files are read: they have threads of their own."""
@@ -233,7 +233,7 @@ def test_demand3_async_views_answer_while_every_thread_is_taken(
         assert {visitor.read().text for visitor in visitors} == {"held"}
 
 
-def test_demand3_inline_views_run_on_the_loops_thread(app: App, native: Serve) -> None:
+def test_inline_views_run_on_the_loops_thread(app: App, native: Serve) -> None:
     """`inline=True`, per route; other `def` views run in worker threads."""
 
     @app.get("/inline", inline=True)
@@ -249,7 +249,7 @@ def test_demand3_inline_views_run_on_the_loops_thread(app: App, native: Serve) -
         assert ask(port, "/def").text == "waterspout-views"
 
 
-def test_demand3_a_full_queue_is_503_with_retry_after(app: App, gate: threading.Event) -> None:
+def test_a_full_queue_is_503_with_retry_after(app: App, gate: threading.Event) -> None:
     arrived = add_held_view(app, gate)
 
     @app.before_request
@@ -262,7 +262,7 @@ def test_demand3_a_full_queue_is_503_with_retry_after(app: App, gate: threading.
     check_full_queue(app, arrived, gate, 503)
 
 
-def test_demand3_a_full_queue_on_a_way_that_is_all_def(app: App, gate: threading.Event) -> None:
+def test_a_full_queue_on_a_way_that_is_all_def(app: App, gate: threading.Event) -> None:
     arrived = add_held_view(app, gate)
     check_full_queue(app, arrived, gate, 503)
 
@@ -286,7 +286,7 @@ def check_full_queue(
         assert ask(port, "/hold").text == "held"
 
 
-def test_demand3_threads_end_when_they_are_idle(app: App, gate: threading.Event) -> None:
+def test_threads_end_when_they_are_idle(app: App, gate: threading.Event) -> None:
     arrived = add_held_view(app, gate)
     with serve_in_thread(app, threads=Threads(views_min=2, views_max=20, idle=0.1)) as server:
         port = int(server.urls[0].rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""Demand 25: hooks see everything, and outermost headers are on every answer."""
+"""Hooks see everything, and outermost headers are on every answer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Answer, Visitor, ask, ask_async
-from demand_servers import Serve
+from e2e_clients import SECONDS, Answer, Visitor, ask, ask_async
+from e2e_servers import Serve
 
 from waterspout import App, Blueprint, g, request
 from waterspout.server import Server, ServerSettings, Threads, serve_in_thread
@@ -111,7 +111,7 @@ HOOKS = {
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_demand25_headers_are_on_every_status(app: App, serve: Serve, hook: str) -> None:
+def test_headers_are_on_every_status(app: App, serve: Serve, hook: str) -> None:
     """Of views, handlers, the router, the body's limit, and errors that nobody handled."""
     add_answers(app)
     HOOKS[hook](app)
@@ -124,7 +124,7 @@ def test_demand25_headers_are_on_every_status(app: App, serve: Serve, hook: str)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_demand25_and_in_the_test_client(app: App, hook: str) -> None:
+def test_and_in_the_test_client(app: App, hook: str) -> None:
     add_answers(app)
     HOOKS[hook](app)
     client = app.test_client()
@@ -140,7 +140,7 @@ FAILING = ["before", "before-async", "after", "after-async", "handler", "bluepri
 
 @pytest.mark.parametrize("propagate", [False, True])
 @pytest.mark.parametrize("failing", FAILING)
-def test_demand25_before_send_is_there_when_a_hook_fails(
+def test_before_send_is_there_when_a_hook_fails(
     app: App, serve: Serve, failing: str, propagate: bool
 ) -> None:
     """Once, whatever failed, and also where the app lets errors out to the server."""
@@ -181,7 +181,7 @@ def test_demand25_before_send_is_there_when_a_hook_fails(
     assert calls == [500]
 
 
-def test_demand25_before_send_is_there_when_the_server_answers(app: App) -> None:
+def test_before_send_is_there_when_the_server_answers(app: App) -> None:
     """503 when no thread is free, 504 after the route's limit, 500 for a response that cannot
     be sent."""
     app.before_send(add_cors)
@@ -225,7 +225,7 @@ def test_demand25_before_send_is_there_when_the_server_answers(app: App) -> None
     assert answers[503].headers["retry-after"] == "1"
 
 
-def test_demand25_a_failing_before_send_function_loses_no_answer(
+def test_a_failing_before_send_function_loses_no_answer(
     app: App, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     add_answers(app)
@@ -241,12 +241,12 @@ def test_demand25_a_failing_before_send_function_loses_no_answer(
     assert "in the last stage" in caplog.text
 
 
-def test_demand25_before_send_functions_are_def(app: App) -> None:
+def test_before_send_functions_are_def(app: App) -> None:
     with pytest.raises(TypeError, match="async def"):
         app.before_send(add_cors_async)
 
 
-def test_demand25_middleware_does_not_double_it(app: App, serve: Serve) -> None:
+def test_middleware_does_not_double_it(app: App, serve: Serve) -> None:
     calls: list[int] = []
     add_answers(app)
     app.before_send(lambda response: calls.append(response.status_code))
@@ -309,7 +309,7 @@ def add_marking(app: App, seen: dict[str, list[str]], kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["def", "async", "mixed"])
 @pytest.mark.parametrize("path", ["/def", "/async"])
-def test_demand25_a_variable_set_in_the_view_is_seen_behind_it(
+def test_a_variable_set_in_the_view_is_seen_behind_it(
     app: App, serve: Serve, path: str, kind: str
 ) -> None:
     seen: dict[str, list[str]] = {}
@@ -323,7 +323,7 @@ def test_demand25_a_variable_set_in_the_view_is_seen_behind_it(
 
 @pytest.mark.parametrize("kind", ["none", "def", "async", "mixed"])
 @pytest.mark.parametrize("path", ["/def", "/async"])
-def test_demand25_a_variable_set_in_the_view_is_seen_in_the_access_log(
+def test_a_variable_set_in_the_view_is_seen_in_the_access_log(
     app: App, path: str, kind: str
 ) -> None:
     logged: list[str] = []
@@ -343,7 +343,7 @@ def test_demand25_a_variable_set_in_the_view_is_seen_in_the_access_log(
     assert logged == ["by the view", "by the view"]
 
 
-def test_demand25_one_task_from_the_first_hook_to_teardown(app: App, serve: Serve) -> None:
+def test_one_task_from_the_first_hook_to_teardown(app: App, serve: Serve) -> None:
     tasks: dict[str, Any] = {}
 
     def note(place: str) -> None:
@@ -376,9 +376,7 @@ def test_demand25_one_task_from_the_first_hook_to_teardown(app: App, serve: Serv
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_demand25_json_is_parsed_once_for_five_hooks(
-    app: App, serve: Serve, asynchronous: bool
-) -> None:
+def test_json_is_parsed_once_for_five_hooks(app: App, serve: Serve, asynchronous: bool) -> None:
     parsed: list[Any] = []
     loads = app.json.loads
 

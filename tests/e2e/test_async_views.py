@@ -1,4 +1,4 @@
-"""Demand 1 (L1): `async def` code runs on the server's one loop, and work outlives its view."""
+"""`async def` code runs on the server's one loop, and work outlives its view."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from demand_people import ask, crowd
-from demand_servers import Serve
+from e2e_clients import ask, crowd
+from e2e_servers import Serve
 
 from waterspout import App, current_app, request, run_in_thread, spawn
 from waterspout.server import Timeouts
 
 
-def test_demand1_all_async_code_runs_on_one_loop(app: App, serve: Serve) -> None:
+def test_all_async_code_runs_on_one_loop(app: App, serve: Serve) -> None:
     """Hooks, views, error handlers, teardown, lifespan, and what a `def` view calls."""
     loops: dict[str, Any] = {}
 
@@ -76,7 +76,7 @@ def test_demand1_all_async_code_runs_on_one_loop(app: App, serve: Serve) -> None
     assert len(set(map(id, loops.values()))) == 1, loops
 
 
-def test_demand1_a_task_outlives_the_view_that_made_it(app: App, serve: Serve) -> None:
+def test_a_task_outlives_the_view_that_made_it(app: App, serve: Serve) -> None:
     """Plain tasks and spawned work go on after the answer, and see the request."""
     said: list[str] = []
     gates: dict[str, asyncio.Event] = {}
@@ -119,7 +119,7 @@ def test_demand1_a_task_outlives_the_view_that_made_it(app: App, serve: Serve) -
         assert ask(port, "/go").body == expected
 
 
-def test_demand1_a_stop_waits_for_spawned_work(app: App, serve: Serve) -> None:
+def test_a_stop_waits_for_spawned_work(app: App, serve: Serve) -> None:
     """`def` and `async def` work ends before the stop hooks run."""
     said: list[str] = []
     stopping = threading.Event()
@@ -150,7 +150,7 @@ def test_demand1_a_stop_waits_for_spawned_work(app: App, serve: Serve) -> None:
     assert said[2:] == ["shutdown hook"]
 
 
-def test_demand1_spawned_work_that_does_not_end_is_cancelled(
+def test_spawned_work_that_does_not_end_is_cancelled(
     app: App, native: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     said: list[str] = []
@@ -172,7 +172,7 @@ def test_demand1_spawned_work_that_does_not_end_is_cancelled(
     assert "endless did not end in time and was cancelled" in caplog.text
 
 
-def test_demand1_an_error_in_spawned_work_is_logged(
+def test_an_error_in_spawned_work_is_logged(
     app: App, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fails() -> None:
@@ -189,7 +189,7 @@ def test_demand1_an_error_in_spawned_work_is_logged(
     assert "ValueError: in the work" in caplog.text
 
 
-def test_demand1_a_thousand_views_wait_at_once(app: App, native: Serve) -> None:
+def test_a_thousand_views_wait_at_once(app: App, native: Serve) -> None:
     """Each view waits until a thousand wait; no thread is needed for them."""
     here = 0
     all_here = asyncio.Event()
@@ -210,7 +210,7 @@ def test_demand1_a_thousand_views_wait_at_once(app: App, native: Serve) -> None:
     assert max(int(answer.text) for answer in answers) <= threads + 5
 
 
-def test_demand1_a_client_made_at_startup_is_shared(app: App, serve: Serve) -> None:
+def test_a_client_made_at_startup_is_shared(app: App, serve: Serve) -> None:
     """A connection opened on the loop at startup is used by views of both kinds."""
 
     class Echo:

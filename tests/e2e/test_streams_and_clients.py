@@ -1,4 +1,4 @@
-"""Demand 14 (L4): generators and event streams end with their client, and keep its pace."""
+"""Generators and event streams end with their client, and keep its pace."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from demand_people import SECONDS, Visitor, ask
-from demand_servers import Serve
+from e2e_clients import SECONDS, Visitor, ask
+from e2e_servers import Serve
 
 from waterspout import App, Response, g, request, session, sse
 
@@ -119,7 +119,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_demand14_a_generator_ends_with_its_client(
+def test_a_generator_ends_with_its_client(
     streams: App, ends: Ends, serve: Serve, path: str
 ) -> None:
     """Its `finally` runs, also where it yields nothing, in its request; then the teardown."""
@@ -135,7 +135,7 @@ def test_demand14_a_generator_ends_with_its_client(
 
 
 @pytest.mark.parametrize("path", ["/def/def-endless", "/async/async-endless"])
-def test_demand14_a_slow_client_pauses_the_generator(
+def test_a_slow_client_pauses_the_generator(
     streams: App, ends: Ends, serve: Serve, path: str
 ) -> None:
     """It makes no more than the buffers take, goes on when the client reads, and is closed
@@ -168,7 +168,7 @@ def when_still(ends: Ends) -> int:
     raise AssertionError(f"{ends.made} pieces, and no end")
 
 
-def test_demand14_an_endless_generator_does_not_stop_the_others(
+def test_an_endless_generator_does_not_stop_the_others(
     streams: App, ends: Ends, native: Serve
 ) -> None:
     """An async generator that never waits holds neither the loop nor the end of its client."""
@@ -199,7 +199,7 @@ def read_on(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/def", "/async"])
-def test_demand14_a_body_that_cannot_be_begun_is_500(app: App, serve: Serve, path: str) -> None:
+def test_a_body_that_cannot_be_begun_is_500(app: App, serve: Serve, path: str) -> None:
     class Body:
         def __aiter__(self) -> AsyncIterator[bytes]:
             raise ZeroDivisionError
@@ -214,7 +214,7 @@ def test_demand14_a_body_that_cannot_be_begun_is_500(app: App, serve: Serve, pat
         assert ask(port, path).status == 500
 
 
-def test_demand14_closing_needs_no_view_thread(app: App, ends: Ends, native: Serve) -> None:
+def test_closing_needs_no_view_thread(app: App, ends: Ends, native: Serve) -> None:
     """The generator of a client that left is closed although every view thread is taken."""
     gate = threading.Event()
     arrived = threading.Semaphore(0)
