@@ -17,7 +17,9 @@ from ...concurrency.thread_pools import LaneFull
 from ...http.prepared import BrokenOff
 from ...log import printable
 from .. import error_responses as answers
+from ..exchange import gone
 from .body_pieces import AsyncPieces, SyncPieces, first_pieces, pieces
+from .file_body import FileBody, file_body
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from .response_encoder import Outgoing
 
 _logger = logging.getLogger("waterspout.server")
+
+Body = AsyncPieces | SyncPieces | FileBody
 
 #: Types whose bodies go on until somebody leaves: server-sent events, and the pictures of a camera.
 _ENDLESS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
@@ -41,8 +45,9 @@ async def send_stream(
 
     A `def` body is in the request's context while it is sent, so who sends it is in another one.
     """
+    body: Body
     try:
-        body = pieces(response, thread)
+        body = file_body(connection, response, outgoing, thread) or pieces(response, thread)
     except LaneFull as error:
         connection.refuse_busy(exchange, error)
         await answers.close_in_thread(response, thread)
@@ -58,14 +63,17 @@ async def _send(
     connection: ConnectionView,
     exchange: Exchange,
     outgoing: Outgoing,
-    body: AsyncPieces | SyncPieces,
+    body: Body,
 ) -> None:
     exchange.pieces = body
     exchange.endless = body.response.mimetype in _ENDLESS
     exchange.streaming = True
     try:
         if not exchange.abandoned:
-            await _write_all(connection, exchange, outgoing, body)
+            if isinstance(body, FileBody):
+                await _write_file(connection, exchange, outgoing, body)
+            else:
+                await _write_all(connection, exchange, outgoing, body)
     except BaseException as error:
         if answers.ends_from_outside(exchange, error):
             raise
@@ -141,14 +149,35 @@ async def _write_all(
     if chunked:
         connection.write_now(b"0\r\n\r\n")
     if left:
-        _logger.error(
-            "The body of %s %s ended %d bytes before its Content-Length",
-            exchange.incoming.method,
-            printable(exchange.incoming.path),
-            left,
-        )
-        exchange.keep_alive = False
+        _note_missing(exchange, left)
     connection._done(exchange)
+
+
+async def _write_file(
+    connection: ConnectionView, exchange: Exchange, outgoing: Outgoing, body: FileBody
+) -> None:
+    assert outgoing.length is not None
+    await connection.write_through(connection.head_bytes(exchange, outgoing))
+    try:
+        await body.send()
+    except (ConnectionError, TimeoutError):
+        connection.abort()
+        raise gone() from None
+    finally:
+        exchange.sent = body.sent
+    if body.sent < outgoing.length:
+        _note_missing(exchange, outgoing.length - body.sent)
+    connection._done(exchange)
+
+
+def _note_missing(exchange: Exchange, count: int) -> None:
+    _logger.error(
+        "The body of %s %s ended %d bytes before its Content-Length",
+        exchange.incoming.method,
+        printable(exchange.incoming.path),
+        count,
+    )
+    exchange.keep_alive = False
 
 
 def _framed(batch: list[bytes]) -> bytes:
@@ -163,7 +192,7 @@ def _framed(batch: list[bytes]) -> bytes:
     return b"".join(parts)
 
 
-async def _end(body: AsyncPieces | SyncPieces) -> None:
+async def _end(body: Body) -> None:
     try:
         await body.aclose()
     except GeneratorExit:

@@ -206,6 +206,17 @@ class Wire(asyncio.Protocol):
         if not self.shut:
             self.transport.write(data)
 
+    async def write_through(self, data: bytes) -> None:
+        """Write *data* and wait until the kernel has all that was written. Raises
+        `ClientDisconnected`."""
+        transport = self.transport
+        transport.set_write_buffer_limits(high=0)
+        try:
+            self.write_now(data)
+            await self.drain()
+        finally:
+            transport.set_write_buffer_limits(high=_HIGH_WATER)
+
     def drop_faulty(self, error: Exception) -> None:
         """Drop a connection that could not be written to, and log why."""
         _logger.error("A connection was dropped: it could not be written to.", exc_info=error)
