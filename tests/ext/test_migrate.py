@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import KINDS, database
 
+from databases import KINDS, database
 from waterspout import App
 from waterspout.ext.db import SQLAlchemy
 from waterspout.ext.migrate import Migrate, MigrateCommand, upgrade
