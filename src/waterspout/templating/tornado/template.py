@@ -6,6 +6,7 @@ import builtins
 import linecache
 import logging
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -113,12 +114,14 @@ class _Compiled:
         self._function = next(
             constant for constant in self.module.co_consts if isinstance(constant, CodeType)
         )
+        source = _Source(code)
         self.names = {
             **NAMES,
             "__builtins__": builtins,
-            # With these two a traceback finds the generated source.
+            # With these a traceback finds the generated source; the last one is for Python 3.15.
             "__name__": module,
-            "__loader__": _Source(code),
+            "__loader__": source,
+            "__spec__": ModuleSpec(module, source),  # type: ignore[arg-type]  # linecache's loader
         }
 
     def run(self, namespace: dict[str, Any]) -> bytes:
