@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from databases import ask, database
@@ -375,6 +376,31 @@ def test_binds_have_their_tables(tmp_path: Path) -> None:
     client = app.test_client()
     assert client.get("/def").json == {"rows": [1, 1]}
     assert client.get("/async").json == {"rows": [2, 2]}
+
+
+def test_pools_are_as_large_as_the_settings_say(tmp_path: Path) -> None:
+    """Without one there are ten connections; other kinds of pool have no size."""
+
+    def sizes(**options: Any) -> list[str]:
+        app = App("pools", instance_path=str(tmp_path))
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+        db = SQLAlchemy(app)
+        found: list[str] = []
+
+        @app.get("/")
+        async def view() -> str:
+            for pool in (db.engine.pool, db.async_engine.pool):
+                size = getattr(pool, "size", lambda: "none")()
+                found.append(f"{size} {getattr(pool, '_max_overflow', '')}".strip())
+            return "seen"
+
+        with serve_in_thread(app) as server:
+            assert ask(address_of(server), "/").body == b"seen"
+        return found
+
+    assert sizes() == ["10 0"] * 2
+    assert sizes(pool_size=3) == ["3 10"] * 2
+    assert sizes(poolclass=NullPool) == ["none"] * 2
 
 
 @pytest.mark.parametrize(
