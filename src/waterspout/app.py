@@ -359,7 +359,7 @@ class App(Joining):
         return drive(pipeline.handle_user_exception(current_context(), SYNC, e))
 
     def handle_exception(self, e: Exception) -> Response:
-        """Log an exception nobody handled and return the 500 response, or raise it on."""
+        """Log an unhandled exception and return the 500 response, or raise it again."""
         return drive(pipeline.handle_exception(current_context(), SYNC, e))
 
     def log_exception(

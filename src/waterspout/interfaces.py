@@ -1,4 +1,4 @@
-"""What the parts of an application ask of it: the `Application` that `waterspout.App` is.
+"""`Application`: the members of `waterspout.App` that the parts of an application use.
 
 The parts below `app.py` are typed with this protocol, so that none of them names the class that
 is made of them. The names are those of `App` (Flask's `Flask`), where they are documented. What
@@ -33,7 +33,7 @@ _Key = str | None
 
 
 class _Settings(Protocol):
-    """What an application is told."""
+    """The settings of an application."""
 
     debug: bool
     testing: Any
@@ -74,7 +74,7 @@ class _Replaceable(Protocol):
 
 
 class _Registries(Protocol):
-    """What is registered on an application; the hooks by blueprint, None for its own."""
+    """The registries of an application; hooks by blueprint, None for its own."""
 
     blueprints: dict[str, Any]
     view_functions: dict[str, ft.RouteCallable]
@@ -167,7 +167,7 @@ class _Pages(Protocol):
 
 
 class _Kept(Protocol):
-    """What the framework keeps on an application, and asks of it."""
+    """The members that only the framework uses."""
 
     _got_first_request: bool
     _waterspout_overridden: frozenset[str]

@@ -173,7 +173,7 @@ def test_handlers_by_pattern_beside_views(ask: Any) -> None:
         assert url_for("old", path_args=("a", "b")) == "/old/a/b"
 
 
-def test_e6_one_session_and_one_user_for_views_and_handlers(ask: Any) -> None:
+def test_one_session_and_one_user_for_views_and_handlers(ask: Any) -> None:
     """Who logs in through a view is `current_user` of a handler; one session."""
     send = ask(make_app())
     assert send("GET", "/me").json() == {"user": None, "seen": 1}
@@ -243,7 +243,7 @@ def test_what_a_handler_flushes_arrives_in_order(ask: Any) -> None:
     assert answer.headers["X-After"] == "200"
 
 
-def test_b8_one_csrf_token_for_views_and_handlers(ask: Any) -> None:
+def test_one_csrf_token_for_views_and_handlers(ask: Any) -> None:
     """A token that a view's page carries is taken by a handler, and the other way."""
     app = App(__name__, static_folder=None)
     app.handler_settings["xsrf_cookies"] = True

@@ -194,7 +194,7 @@ def test_ranges_of_a_file_in_memory(app: App) -> None:
         *("x" * 5000, "a.txt/x", "\udc80", "CON", "a.txt::$DATA"),
     ],
 )
-def test_t04_nothing_outside_the_folder(served: App, path: str) -> None:
+def test_nothing_outside_the_folder(served: App, path: str) -> None:
     with served.test_request_context(), pytest.raises(NotFound):
         send_from_directory("pub", path)
 

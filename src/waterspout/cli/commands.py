@@ -1,4 +1,4 @@
-"""The commands that look at an application: `routes` and `shell`, and the version option."""
+"""The commands `routes` and `shell`, and the option `--version`."""
 
 from __future__ import annotations
 

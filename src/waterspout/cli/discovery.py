@@ -1,4 +1,4 @@
-"""From what was typed to an application.
+"""Find and load the application that the command line names.
 
 `module`, `module:name`, `module:factory("arg")`, `path/to/file.py:name`, or nothing at all:
 `ScriptInfo.load_app` turns it into the application object, and tells what is wrong in words
@@ -42,7 +42,7 @@ class AppImportError(NoAppException):
 
 
 class NotAnAppException(NoAppException):
-    """What was named is there, but it is `found`, not an application of ours."""
+    """The named object exists, but it is `found`, and no application of ours."""
 
     def __init__(self, name: str, found: Any) -> None:
         self.found = found
@@ -293,7 +293,7 @@ _NOT_THE_USERS = ("waterspout.cli.", "click.", "importlib.")
 
 
 class ScriptInfo:
-    """What the running command knows of its application; it travels as click's `obj`.
+    """The application of the running command; passed on as click's `obj`.
 
     *app_import_path* is what names the application, *create_app* (called without arguments)
     makes it instead; with *set_debug_flag* the application's `debug` follows the environment.

@@ -1,4 +1,4 @@
-"""Files that add to the environment: `.env`, `.flaskenv`, and the one of `--env-file`."""
+"""Load environment variables from files: `.env`, `.flaskenv`, and that of `--env-file`."""
 
 from __future__ import annotations
 

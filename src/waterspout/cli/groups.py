@@ -1,4 +1,4 @@
-"""Commands that run inside an application's context: what `app.cli` is made of."""
+"""Command groups whose commands run inside an application's context, such as `app.cli`."""
 
 from __future__ import annotations
 

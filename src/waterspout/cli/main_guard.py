@@ -1,4 +1,5 @@
-"""What a program starts below its main guard, which a server that imports it does not run."""
+"""Warn of callbacks, tasks and threads under a program's main guard, which a server does not
+run."""
 
 from __future__ import annotations
 

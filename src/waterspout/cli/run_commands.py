@@ -291,7 +291,7 @@ def run_app(
 
 
 def _run_simple() -> RunSimple:
-    """Return `werkzeug.serving.run_simple` if somebody replaced it, else our own.
+    """Return `werkzeug.serving.run_simple` if a program replaced it, else our own.
 
     Programs and tests put theirs there and expect the commands to call it; the drop-in puts
     ours there.
@@ -304,7 +304,7 @@ def _run_simple() -> RunSimple:
 
 
 def _settings(host: str, port: int, cert: Cert, **more: Any) -> ServerSettings:
-    """Put the options over what the environment says."""
+    """Return the settings of the environment with the options on top."""
     values: dict[str, Any] = {"host": host, "port": port, **more}
     if host.startswith(UNIX_PREFIX):
         values |= {"host": "", "uds": host.removeprefix(UNIX_PREFIX)}
@@ -398,7 +398,7 @@ def _stand_in(reason: str) -> App:
 
 @contextmanager
 def _errors_in_words() -> Iterator[None]:
-    """End with a sentence instead of a traceback when the server cannot be what it is told."""
+    """End with a message instead of a traceback for impossible settings."""
     try:
         yield
     except (ListenError, TlsError, SettingsError) as ex:

@@ -1,5 +1,5 @@
-"""The command `settings`: what a server would be told, and where each value comes from; and the
-settings that `run --help` lists."""
+"""The command `settings`: each setting of the server, its value and its source; and the settings
+that `run --help` lists."""
 
 from __future__ import annotations
 

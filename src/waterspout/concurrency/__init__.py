@@ -1,1 +1,1 @@
-"""Where code runs: threads, event loops, tasks."""
+"""Threads, event loops and tasks that run the program's code."""

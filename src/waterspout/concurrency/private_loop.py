@@ -26,7 +26,7 @@ _AS_IT_IS = cast(Context, _AsItIs())
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose tasks with the context `callers` run in that of whoever runs the loop.
+    """An event loop whose tasks with the context `callers` run in the context of its caller.
 
     A context cannot be entered twice, and the caller is in its context while the loop runs. In a
     copy, what the coroutine sets would have to be carried back, and tokens would not fit.
@@ -54,7 +54,7 @@ def on_private_loop() -> bool:
 
 
 class PrivateLoop:
-    """An event loop that runs coroutines in the context variables of whoever calls `run`; they
+    """An event loop that runs coroutines in the context variables of the caller of `run`; they
     are set for the caller too. A ``with`` block closes it.
 
     The loop is asyncio's, whatever the process has for its servers: how it runs a callback can be

@@ -43,8 +43,8 @@ _closing: set[asyncio.Task[Any]] = set()
 
 
 class Plain(tuple[bytes, bytes]):
-    """Head (up to the number of Content-Length) and body of a response that nobody needs to see
-    as a response object. A type of its own: a tuple may be a value of the program's."""
+    """Header section (up to the number of Content-Length) and body of a response that needs no
+    response object. A type of its own: a tuple may be a value of the program's."""
 
     __slots__ = ()
 

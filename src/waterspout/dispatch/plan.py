@@ -73,7 +73,7 @@ LOOP, THREAD, INLINE = Where
 
 
 class Plan:
-    """What a request that matched *rule* (None: no rule) needs."""
+    """The needs of a request that matched *rule* (None: no rule), computed once."""
 
     __slots__ = (
         "after",
@@ -131,7 +131,7 @@ class Plan:
         seen = self.after or app._waterspout_before_send_funcs or overridden & _FINISHING
         self.default_fields = default_fields(app)
         self.plain_heads = None if seen else _shared_heads(app)
-        #: There is nothing on the way but the view, and its response may be a plain one.
+        #: Nothing runs but the view, and its response may be a plain one.
         self.bare = (
             self.direct
             and self.plain_heads is not None
@@ -142,7 +142,7 @@ class Plan:
         )
         front = (*self.preprocessors, *self.before)
         hooks = (*front, *self.after, *self.teardown)
-        #: There is async code on the way.
+        #: The view or a hook is `async def`.
         self.awaits = self.is_async or any(is_async(hook[0]) for hook in hooks)
         self._note_stages(app)
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
@@ -205,8 +205,8 @@ def _scope(endpoint: str | None) -> tuple[str | None, ...]:
 
 
 def _aside(app: Application) -> list[Callable[..., Any]]:
-    """List the functions that any request may come to, whatever its route: error handlers,
-    once-hooks, the end of the application context."""
+    """List the functions that may run for any route: error handlers, functions that run once, the
+    end of the application context."""
     handlers = [
         handler
         for by_code in app.error_handler_spec.values()

@@ -1,4 +1,4 @@
-"""Small static files, sent without a response object where nobody would see it.
+"""Small static files, sent without a response object where no code needs one.
 
 Theory of operation. Most of what a static file costs is its header section, which depends on the
 file's name, size and date alone. So the header fields of a response that was made in the usual way
@@ -44,7 +44,7 @@ _NOT_KEPT = frozenset({"date", "content-length"})
 
 
 class Kept(NamedTuple):
-    """What is known of a file for a second."""
+    """The properties of a file, kept for a second."""
 
     second: int
     identity: tuple[int, ...]
@@ -80,7 +80,8 @@ def answer(app: Any, filename: str) -> Response | Written:
 
 
 def _is_simple(ctx: RequestContext) -> bool:
-    """Whether nobody sees the response, and the request is for all of a file or If-None-Match."""
+    """Whether no code needs a response object, and the request is for a whole file or
+    If-None-Match."""
     plan = ctx.plan
     incoming = ctx._incoming
     return (

@@ -1,4 +1,4 @@
-"""Which module answers to which name.
+"""The names of Flask's and Tornado's modules, and the modules that serve them.
 
 Flask's names are ours, all of them. Of Tornado's we have those that web programs are written
 with; the others belong to the installed Tornado, and programs use both at once. So where Tornado

@@ -1,4 +1,4 @@
-"""What is said when the installed Flask or Tornado meets an application of Waterspout.
+"""Hints in errors that come of the installed Flask or Tornado in an application of Waterspout.
 
 Without the drop-in an extension's ``import flask`` is the installed Flask, whose contexts and
 classes know nothing of our application. The errors that come of it name neither cause nor way out.

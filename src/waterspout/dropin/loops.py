@@ -1,4 +1,4 @@
-"""Which event loop the programs of a drop-in process make: uvloop's, where it is installed.
+"""The event loops that programs of a drop-in process make: uvloop's, where it is installed.
 
 ``WATERSPOUT_LOOP=asyncio`` declines it, for programs that need asyncio's own: `nest_asyncio`, and
 what handles SIGCHLD itself (for ``tornado.process.Subprocess`` see `children`).

@@ -1,4 +1,4 @@
-"""What the drop-in adds to modules that stay the installed ones: names that Werkzeug, Jinja,
+"""Names that the drop-in adds to installed modules: those that Werkzeug, Jinja,
 MarkupSafe, itsdangerous and Flask-Migrate removed, and our server.
 
 `Patches.by_module` says what happens to a module right after it was imported. Programs that

@@ -49,7 +49,7 @@ _raw_decode = json.JSONDecoder().raw_decode
 
 
 class JSONProvider(Observed):
-    """What an application does with JSON. A subclass must give at least `dumps` and `loads`.
+    """The base of JSON providers. A subclass must define at least `dumps` and `loads`.
 
     The app is kept in `_app` as a `weakref.proxy`, so that the two make no reference cycle.
     """

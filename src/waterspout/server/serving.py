@@ -104,7 +104,7 @@ class Server:
         """Whether `believe` is called for every message."""
         self.conduct = OURS
         self.debugger: Any = None
-        """What makes the error page of debug mode."""
+        """The maker of the error page of debug mode."""
         self.connections: set[Served] = set()
         self.stopping = False
         self.urls: list[str] = []

@@ -38,7 +38,7 @@ _SOCKET_SETTINGS = (
 
 
 class _AppHandlers(Application):
-    """What the handlers of a core application have for their `Application`."""
+    """The `Application` of the handlers of a core application."""
 
     def __init__(self, app: App) -> None:
         folder, config = app.template_folder, app.config

@@ -271,7 +271,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
                 raise HTTPOutputError("Tried to write more data than Content-Length")
 
     def taken(self) -> Written | None:
-        """Return the response if it is whole and nobody sends it yet."""
+        """Return the response if it is whole and is not being sent yet."""
         if not self.finished or self._sender is not None or self._error is not None:
             return None
         self._taken = True
@@ -407,12 +407,12 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
 
     @property
     def server_connection(self) -> object:
-        """What is the same for all requests of the client's connection."""
+        """The object that all requests of the client's connection share."""
         return self if self._peer is None else self._peer
 
     @property
     def context(self) -> ClientContext:
-        """What is known of the client."""
+        """Address and protocol of the client."""
         if self._context is None:
             server = getattr(self._peer, "server", None)
             trusted: frozenset[str] = getattr(server, "trusted_downstream", frozenset())
@@ -421,7 +421,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
 
     @property
     def stream(self) -> ClientStream | None:
-        """What stands for the client's stream of bytes; None once HTTP is given up on it."""
+        """The client's stream of bytes; None once HTTP is given up on it."""
         if self._stream is None and not self._detached:
             self._stream = ClientStream(self)
         return self._stream
@@ -436,7 +436,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         return self.finished
 
     def closed(self) -> bool:
-        """Whether the client has gone, or nobody waits for the response."""
+        """Whether the client has gone, or the response was abandoned."""
         return self._lost or self._gone or self._closes or bool(getattr(self._peer, "lost", False))
 
     def close(self) -> None:

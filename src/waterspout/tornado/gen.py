@@ -87,7 +87,7 @@ class Return(Exception):
 
 
 class _Done:
-    """What is done and has no result; not a future, which would belong to one loop."""
+    """A done value without a result; not a future, which would belong to one loop."""
 
     def result(self) -> None:
         """Return None."""
@@ -200,7 +200,7 @@ class Runner:
             del future, failure
 
     def _finish(self) -> asyncio.Future[Any]:
-        """Note the end; return the future that is to be told, and forget it."""
+        """Note the end; return the future of the result, and drop the reference to it."""
         self.finished = True
         self.future = _nothing
         future, self.result_future = self.result_future, None

@@ -1,4 +1,4 @@
-"""What a proxy says of a client, read as Tornado's ``xheaders`` reads it."""
+"""A proxy's fields about a client, read as Tornado's ``xheaders`` reads them."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class BlockingWebSocket:
 
     @property
     def offered_subprotocols(self) -> tuple[str, ...]:
-        """What the client offers, best first."""
+        """The subprotocols that the client offers, best first."""
         return self._socket.offered_subprotocols
 
     @property

@@ -77,7 +77,7 @@ class WebSocket:
 
     @property
     def offered_subprotocols(self) -> tuple[str, ...]:
-        """What the client offers, best first."""
+        """The subprotocols that the client offers, best first."""
         return self._upgrade.offered
 
     async def accept(self, subprotocol: str | None = None, headers: Headers | None = None) -> None:

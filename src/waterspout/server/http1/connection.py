@@ -79,12 +79,12 @@ class Connection(Receiver):
     # -- transport ---------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has connected."""
+        """Start to receive from a client that has connected."""
         super().connection_made(transport)
         self.server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed, by either side."""
+        """Note that the connection is closed, by either side."""
         super().connection_lost(exc)
         self.server.connections.discard(self)
         if self.receiving is not None:
@@ -99,13 +99,13 @@ class Connection(Receiver):
             self.client_gone(self.running)
 
     def resume_writing(self) -> None:
-        """The client has caught up."""
+        """Continue to write: the client has caught up."""
         super().resume_writing()
         if self.waiting:
             self._go_on()
 
     def eof_received(self) -> bool:
-        """The client sends no more. What it asked for completely is still answered."""
+        """Note that the client sends no more. Complete requests still get their response."""
         self.flush()
         receiving = self.receiving
         self.receiving = None
@@ -276,7 +276,7 @@ class Connection(Receiver):
         return dispatching.driver_of(self, exchange).thread
 
     def deliver(self, exchange: Exchange, outgoing: Outgoing) -> None:
-        """Send a response whose body is at hand, unless nobody waits for it."""
+        """Send a response with a complete body, unless the request was abandoned."""
         if not exchange.abandoned:
             self.write(exchange, outgoing)
 
@@ -308,7 +308,7 @@ class Connection(Receiver):
         self._done(exchange)
 
     def write(self, exchange: Exchange, outgoing: Outgoing) -> None:
-        """Write a response whose body is at hand."""
+        """Write a response with a complete body."""
         body = outgoing.body or b""
         length = outgoing.length
         if (
@@ -503,7 +503,7 @@ class Connection(Receiver):
             exchange.task.cancel()
 
     def client_gone(self, exchange: Exchange) -> None:
-        """Nobody waits for the response any more."""
+        """Abandon the response: the client has gone."""
         exchange.abandoned = True
         if exchange.on_gone is not None:
             exchange.on_gone()
@@ -522,7 +522,7 @@ class Connection(Receiver):
     # -- the server's view ---------------------------------------------------------------
 
     def on_deadline(self) -> None:
-        """What was waited for has not come in time."""
+        """End the connection, or the request, whose time limit has passed."""
         if self.overdue():
             return
         exchange = self.receiving

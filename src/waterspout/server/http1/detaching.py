@@ -14,8 +14,8 @@ __all__ = ["detach"]
 
 
 def detach(connection: ConnectionView) -> tuple[asyncio.Transport, bytes]:
-    """Give up the transport to whoever goes on with the running request in another protocol
-    (RFC 9110 §7.8), and return it with the bytes that arrived behind the request.
+    """Give up the transport, on which another protocol follows the running request (RFC 9110 §7.8),
+    and return it with the bytes that arrived after the request.
 
     What was written before is sent, nothing after; the request's own response is dropped. Of
     a WebSocket handshake reading is paused. Raises `RuntimeError` if no request is running.

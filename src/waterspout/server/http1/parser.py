@@ -67,7 +67,7 @@ _FIRST = -1
 
 
 class RequestSink(Protocol):
-    """Who is told of requests by `http1.RequestParser`."""
+    """The receiver of requests from `RequestParser`."""
 
     def on_request(self, incoming: Incoming) -> None:
         """The header section of a request is complete; the parser's fields describe it."""
@@ -79,10 +79,10 @@ class RequestSink(Protocol):
         """The request is complete."""
 
     def on_pipelined(self) -> None:
-        """The request that begins came in one read with another."""
+        """The next request began in the same read as this one."""
 
     def on_long_read(self) -> None:
-        """A read takes longer than `Limits.turn`: to be paused, and resumed in a later turn."""
+        """A read takes longer than `Limits.turn`: pause it, and resume in a later turn."""
 
 
 class RequestParser:

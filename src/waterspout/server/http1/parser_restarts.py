@@ -97,7 +97,7 @@ def _end_of_chunks(data: bytes, begin: int) -> int:
 
 
 class _EndOfMessage:
-    """Is told by llhttp when a message is complete."""
+    """The callbacks of llhttp that note the end of a message."""
 
     is_there = False
 

@@ -34,7 +34,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Receiver(Wire):
-    """Takes the requests of one client connection."""
+    """The receiving half of one client connection."""
 
     __slots__ = (
         "_continue_due",
@@ -65,14 +65,14 @@ class Receiver(Wire):
         #: When bytes of it came last, and the longest pause since then.
         self._last_body = self._silence = 0.0
 
-    # -- what the other half does ----------------------------------------------------
+    # -- implemented by `Connection` -------------------------------------------------
 
     def on_end(self) -> None:
         """A request is complete."""
         raise NotImplementedError
 
     def on_pipelined(self) -> None:
-        """The request that begins came in one read with another."""
+        """The next request began in the same read as this one."""
         raise NotImplementedError
 
     def _enqueue(self, exchange: Exchange) -> None:
@@ -88,7 +88,7 @@ class Receiver(Wire):
         raise NotImplementedError
 
     def detach(self) -> tuple[asyncio.Transport, bytes]:
-        """Give up the transport to whoever speaks another protocol on it."""
+        """Hand the transport over to another protocol."""
         raise NotImplementedError
 
     # -- bytes -------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class Receiver(Wire):
             self._go_on()
 
     def on_long_read(self) -> None:
-        """Let others have their turn before the rest of a read is looked at."""
+        """Let other connections have their turn before the rest of a read is parsed."""
         self.hold_reading()
         self.loop.call_soon(self.release_reading)
 

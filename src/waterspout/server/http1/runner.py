@@ -103,7 +103,7 @@ async def _raise(error: BaseException) -> Answer:
 
 
 async def run_on_loop(connection: ConnectionView, exchange: Exchange) -> None:
-    """Take a request from its context to the last byte of its response."""
+    """Run a request from its context to the last byte of its response."""
     ctx = exchange.ctx
     assert ctx is not None
     ctx.enter()
@@ -192,7 +192,7 @@ async def _answer(
 async def _close_through(
     connection: ConnectionView, ctx: RequestContext, driver: LoopDriver
 ) -> None:
-    """End the request's context, whoever cancels this task meanwhile; a stop waits for it."""
+    """End the request's context, even if this task is cancelled meanwhile; a stop waits for it."""
     driver.thread.must_finish = True
     closing = close_quietly(connection.app, ctx, driver, connection.server)
     await see_through(connection.server.keep(task_in(driver.thread.context, closing)))
@@ -258,8 +258,8 @@ def _outlives(ctx: RequestContext, exchange: Exchange, outgoing: Outgoing) -> bo
 
 
 def run_inline(connection: ConnectionView, exchange: Exchange) -> None:
-    """Run a request at once, on the loop's thread; in a worker thread while somebody listens to
-    signals: a receiver may block, or be `async def`."""
+    """Run a request at once, on the loop's thread; in a worker thread while signals have
+    receivers: a receiver may block, or be `async def`."""
     if signals.has_listeners():
         connection.server.lanes.views.submit(run_in_thread, connection, exchange)
         return

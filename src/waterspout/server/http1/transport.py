@@ -51,8 +51,8 @@ class Outbox:
             loop.call_soon(self.flush)
 
     def loop_stops(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Write everything at once from now on: the loop has been told to stop, and may not come
-        to the end of the turn. If it starts again, as before."""
+        """Write everything at once from now on: the loop stops, and may not come to the end of the
+        turn. If it starts again, as before."""
         self.flush()
         self._loop_stops = True
         loop.call_soon(self._loop_goes_on)
@@ -94,7 +94,7 @@ class FrameOutbox(Outbox):
 
 
 class Wire(asyncio.Protocol):
-    """One client connection, as bytes."""
+    """The transport side of one client connection: bytes in and out."""
 
     __slots__ = (
         "_can_write",
@@ -137,14 +137,14 @@ class Wire(asyncio.Protocol):
         self.closing = False
         #: The client is gone.
         self.lost = False
-        #: Nothing more is written: the client is gone, or the write side is closed.
+        #: Whether nothing more is written: the client is gone, or the write side is closed.
         self.shut = False
         #: What is written at the end of the loop's turn.
         self.answer = b""
         self.outbox = server.outbox
         self.budget = server.budget
         self._counted = 0  # bytes of what is unsent that stand in the budget
-        #: The client does not take what is written.
+        #: Whether the client does not read what is written.
         self.stalled = False
         self._holds = 0  # reasons not to read
         self._can_write: asyncio.Event | None = None
@@ -301,7 +301,7 @@ class Wire(asyncio.Protocol):
             self._watch_reader()
 
     def throw_away(self, count: int) -> None:
-        """Note *count* bytes of input that nobody wants; too many end the connection."""
+        """Count *count* bytes of input that is dropped; too many end the connection."""
         if self._thrown_away is not None:
             self._thrown_away += count
             if self._thrown_away > self.limits.unread_body:
@@ -311,7 +311,7 @@ class Wire(asyncio.Protocol):
                 self.deadline = min(now + self.timeouts.unread_idle, self._throws_until)
 
     def close_if_idle(self) -> None:
-        """Close unless a request has begun; also one whose bytes nobody has read yet."""
+        """Close unless a request has begun, even one whose bytes have not been read yet."""
         if self.idle and not self._has_unread():
             self.close(read_on=False)
 

@@ -12,7 +12,7 @@ __all__ = ["CallsService"]
 
 
 class CallsService:
-    """What all mixins share."""
+    """The common base of the mixins."""
 
     def get_auth_http_client(self) -> AsyncHTTPClient:
         """Return the client that calls the service; may be overridden."""

@@ -1,4 +1,4 @@
-"""What a login can fail with."""
+"""Errors of a login."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class HTTPRequest:
-    """What to fetch, and how.
+    """A request of the client.
 
     *body* is bytes or str; *body_producer* instead is called with a function that sends a piece
     and returns a future. *headers* is a mapping; *if_modified_since* a datetime or a timestamp.
@@ -87,7 +87,7 @@ class HTTPRequest:
 
 
 class HTTPResponse:
-    """What came back.
+    """A response to the client.
 
     *code*, *reason*, *headers* (`HTTPHeaders`), *body* (bytes, ``b""`` where there is none),
     *effective_url* (after redirects), *request_time* (seconds), *error* (None for a 2xx or 304),

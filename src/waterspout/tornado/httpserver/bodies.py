@@ -1,4 +1,4 @@
-"""What may be done to a body before a program gets it: unpacking, and cutting it to size."""
+"""Delegates that unpack a body, or split it into pieces, before a program gets it."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class HTTPServer(NotesReplaced, Configurable, HTTPServerConnectionDelegate):
     # -- the end -------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Stop listening. What is connected is still served."""
+        """Stop listening; open connections are still served."""
         own = self._waterspout
         if own.server is not None:
             own.server.stop_accepting(drain=False)
@@ -233,7 +233,7 @@ class HTTPServer(NotesReplaced, Configurable, HTTPServerConnectionDelegate):
     _waterspout_start_request = staticmethod(start_request)
 
     def on_close(self, server_conn: object) -> None:
-        """Be told that a connection has ended; may be overridden."""
+        """Called when a connection has ended; may be overridden."""
 
 
 #: Turns of the loop for those that the end of a connection wakes: its handler, and a client on

@@ -70,7 +70,7 @@ class WholeConnection(HTTPConnection):
 
 
 class HTTPMessageDelegate:
-    """Is told about one message as it arrives.
+    """Receives one message as it arrives.
 
     After `headers_received` comes exactly one of `finish` and `on_connection_close`. The
     first two methods may return an awaitable; nothing more is read until it is done.
@@ -87,14 +87,14 @@ class HTTPMessageDelegate:
         return None
 
     def finish(self) -> None:
-        """Be told that the message is complete."""
+        """Called when the message is complete."""
 
     def on_connection_close(self) -> None:
-        """Be told that the connection ended before the exchange did."""
+        """Called when the connection ended before the exchange did."""
 
 
 class HTTPServerConnectionDelegate:
-    """Is asked by a server for somebody who takes a request."""
+    """Returns to a server the delegate of each request."""
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -107,7 +107,7 @@ class HTTPServerConnectionDelegate:
         raise NotImplementedError
 
     def on_close(self, server_conn: object) -> None:
-        """Be told that a connection, which was given to `start_request`, has ended."""
+        """Called when a connection, which was given to `start_request`, has ended."""
 
 
 class PassingDelegate(HTTPMessageDelegate):

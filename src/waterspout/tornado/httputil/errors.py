@@ -1,4 +1,4 @@
-"""What goes wrong with a message: on its way in, or on its way out."""
+"""Errors of received and of sent messages."""
 
 from __future__ import annotations
 

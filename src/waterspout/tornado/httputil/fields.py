@@ -1,4 +1,4 @@
-"""What is written inside field values: parameters, dates, ranges, credentials."""
+"""The syntax of field values: parameters, dates, ranges, credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands between a server and a router's answer: message delegates that pass on.
+"""Message delegates between a server and a router's target.
 
 A server wants somebody to talk to when a request begins; who takes it can be told once its
 headers are there.

@@ -1,4 +1,4 @@
-"""What a request is matched against: its path, its host, nothing."""
+"""Matchers of requests: by path, by host, any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rooms around a request handler ask of it: the `Handler` that `RequestHandler` is.
+"""`Handler`: the members of `RequestHandler` that the modules around it use.
 
 `RequestHandler` is made of the functions of these rooms, so that none of them names the class.
 The names are Tornado's, documented there; what begins with an underscore is a handler's own state.
@@ -38,7 +38,7 @@ class HandlerSite(Protocol):
 
 
 class _State(Protocol):
-    """What is kept of a request and its response."""
+    """The state of a request and its response."""
 
     SUPPORTED_METHODS: tuple[str, ...]
     application: Any
@@ -72,7 +72,7 @@ class _State(Protocol):
 
 
 class _Request(Protocol):
-    """What is read from a request."""
+    """Reading the request."""
 
     def get_argument(self, name: str, default: Any = ..., strip: bool = True) -> Any: ...
     def decode_argument(self, value: bytes, name: str | None = None) -> str: ...
@@ -98,7 +98,7 @@ class _Request(Protocol):
 
 
 class _Response(Protocol):
-    """What a response is made with."""
+    """Making the response."""
 
     def clear(self) -> None: ...
     def set_default_headers(self) -> None: ...
@@ -121,7 +121,7 @@ class _Response(Protocol):
 
 
 class _Pages(Protocol):
-    """What pages are made with."""
+    """Making pages."""
 
     @property
     def xsrf_token(self) -> bytes: ...

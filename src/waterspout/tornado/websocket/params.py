@@ -1,4 +1,4 @@
-"""What a connection is told, by a handler's settings or the arguments of `websocket_connect`."""
+"""Parameters of a connection, from a handler's settings or the arguments of `websocket_connect`."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Delegate(Protocol):
 
 
 class _Stream:
-    """What stands for the connection's stream of bytes, with what programs use of it."""
+    """The connection's stream of bytes, with the methods that programs use."""
 
     def __init__(self, end: End) -> None:
         self._end = end
@@ -173,7 +173,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         self._end.resume()
 
     async def until_closed(self) -> None:
-        """Wait until the delegate has been told of the end."""
+        """Wait until the delegate was called with the end."""
         await self._ended
 
     @property
