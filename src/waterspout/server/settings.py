@@ -209,8 +209,8 @@ class ServerSettings:
     reload_dirs: tuple[str, ...] = ()
     """Directories to watch besides the working directory."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks whose ``X-Forwarded-…`` fields are trusted; ``"unix"``: any peer on a
-    UNIX socket, ``"*"``: any peer."""
+    """Addresses or networks whose ``X-Forwarded-…`` and ``X-Request-ID`` fields are trusted;
+    ``"unix"``: any peer on a UNIX socket, ``"*"``: any peer."""
     forwarded_fields: tuple[str, ...] = ("for", "proto")
     """The fields that are trusted: ``"for"`` (the client's address), ``"proto"`` (the scheme),
     ``"host"``, ``"port"``, ``"prefix"``. Name only fields that your proxy always sets itself: many
