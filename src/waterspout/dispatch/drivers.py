@@ -1,4 +1,4 @@
-"""How the pipeline calls a program's functions: its drivers.
+"""Drivers: how the pipeline calls a program's functions, and on which thread.
 
 The stages (`pipeline`) are written once, as coroutines. The driver decides how user code is
 called, and so where synchronous code runs:

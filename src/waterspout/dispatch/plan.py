@@ -1,4 +1,4 @@
-"""Where a route leads, and what a request to it needs: its `Plan`.
+"""The `Plan` of a route: its view, its hooks, and where a request to it runs.
 
 Worked out once per rule and made anew only when a registry or an overridable method
 of the app has changed (`observed.Revision`). The plan decides in particular where
@@ -131,7 +131,7 @@ class Plan:
         seen = self.after or app._waterspout_before_send_funcs or overridden & _FINISHING
         self.default_fields = default_fields(app)
         self.plain_heads = None if seen else _shared_heads(app)
-        #: Nothing runs but the view, and its response may be a plain one.
+        #: Whether nothing runs but the view, and its response may be a plain one.
         self.bare = (
             self.direct
             and self.plain_heads is not None
@@ -142,7 +142,7 @@ class Plan:
         )
         front = (*self.preprocessors, *self.before)
         hooks = (*front, *self.after, *self.teardown)
-        #: The view or a hook is `async def`.
+        #: Whether the view or a hook is `async def`.
         self.awaits = self.is_async or any(is_async(hook[0]) for hook in hooks)
         self._note_stages(app)
         # A program's own `url_rule_class` may be Werkzeug's, without our options.
@@ -151,10 +151,11 @@ class Plan:
         self.on_disconnect: str | None = getattr(rule, "on_disconnect", None)
         self.max_content_length: int | None = getattr(rule, "max_content_length", None)
         self.where = self._place(app, getattr(rule, "inline", False))
-        #: It may run while its body arrives. NOTE: on the loop, a view that reads it would wait
-        #: for itself.
+        #: Whether the view may run while its body arrives. NOTE: on the loop, a view that reads it
+        #: would wait for itself.
         self.before_body: bool = app.config["VIEW_BEFORE_BODY"] and self.where is THREAD
-        #: Bare, the view is `async def`, nothing follows the response, nobody watches over it.
+        #: Whether the route is `bare`, its view `async def`, without teardown, time limit or debug
+        #: mode: the shortest path, `runner.run_lone`.
         self.lone = (
             self.bare
             and self.is_async
@@ -163,23 +164,23 @@ class Plan:
         )
 
     def _note_stages(self, app: Application) -> None:
-        """Note which stages are all `def`: on the loop, each is one visit to the request's
+        """Note which stages are all `def`: on the loop, each is one call of the request's
         thread."""
         overridden = app._waterspout_overridden
         front = [hook[1] for hook in (*self.preprocessors, *self.before)]
         approach = front if self.view is None else [*front, self.is_async]
         staged = not overridden & {"preprocess_request", "dispatch_request"}
-        #: All up to the view's end.
+        #: Whether all functions up to the view are `def`: one call of the request's thread.
         self.one_hop = staged and self.view is not None and bool(front) and not any(approach)
         #: The first function is `async def` and a later one needs a thread: the request waits for
         #: it before it begins (see `thread_pools`).
         self.queues_first = bool(approach) and approach[0] and not all(approach)
-        #: The functions that see the response.
+        #: Whether all functions that are called with the response are `def`.
         self.afters_are_def = bool(self.after) and not any(hook[1] for hook in self.after)
         ends = [hook[1] for hook in self.teardown]
         ends += map(is_async, app.teardown_appcontext_funcs)
         torn = not overridden & {"do_teardown_request", "do_teardown_appcontext"}
-        #: Those that end the request.
+        #: Whether all teardown functions are `def`.
         self.ends_are_def = torn and bool(ends) and not any(ends)
 
     def _place(self, app: Application, inline: bool) -> Where:

@@ -1,4 +1,4 @@
-"""Tornado's ``autoreload``: start the program anew when one of its files has changed.
+"""Tornado's ``autoreload``: restart the program when one of its files has changed.
 
 The process looks at the files of all imported modules, and of `watch`, every half second, and
 replaces itself by ``exec``. Where Waterspout's own supervisor runs the program (``waterspout run

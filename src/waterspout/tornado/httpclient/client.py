@@ -1,4 +1,4 @@
-"""`AsyncHTTPClient` and `HTTPClient`: who fetches, how many at a time, and the redirects."""
+"""`AsyncHTTPClient` and `HTTPClient`: fetches, their number at a time, and redirects."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The interfaces between a server and a program: who is called when, and what to answer.
+"""The interfaces between a server and a program.
 
-A server asks a `HTTPServerConnectionDelegate` for a `HTTPMessageDelegate` per request,
-tells that one what arrives, and takes the response through a `HTTPConnection`.
+A server gets a `HTTPMessageDelegate` for each request from a `HTTPServerConnectionDelegate`, calls
+it with what arrives, and receives the response through a `HTTPConnection`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["HTTPConnection", "HTTPMessageDelegate", "HTTPServerConnectionDelegat
 
 
 class HTTPConnection:
-    """Where the response to one request is written. The futures are done when more may be
-    written without piling up."""
+    """The connection that the response to one request is written to. The futures are done when more
+    may be written without piling up."""
 
     def write_headers(
         self,
@@ -32,9 +32,9 @@ class HTTPConnection:
         headers: HTTPHeaders,
         chunk: bytes | None = None,
     ) -> Future[None]:
-        """Write the head, and in the same go the first *chunk* of the body if there is one.
+        """Write the header section, together with the first *chunk* of the body if there is one.
 
-        The version in *start_line* is not looked at.
+        The version in *start_line* is not used.
         """
         raise NotImplementedError
 
@@ -43,7 +43,7 @@ class HTTPConnection:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Say that the body is complete."""
+        """Note that the body is complete."""
         raise NotImplementedError
 
 
@@ -99,7 +99,7 @@ class HTTPServerConnectionDelegate:
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        """Return who takes the next request.
+        """Return the delegate of the next request.
 
         *server_conn* stands for the connection and is the same for all its requests;
         *request_conn* is where this one is answered.
@@ -111,7 +111,7 @@ class HTTPServerConnectionDelegate:
 
 
 class PassingDelegate(HTTPMessageDelegate):
-    """Passes everything that it is told on to *delegate*."""
+    """Passes every call on to *delegate*."""
 
     def __init__(self, delegate: HTTPMessageDelegate) -> None:
         self._delegate = delegate

@@ -1,8 +1,8 @@
-"""`HTTPServerRequest`: a request as Tornado's handlers see it.
+"""`HTTPServerRequest`: the request object of Tornado's handlers.
 
-On our server it is a face over `http.Incoming`: what a handler does not ask for is not
-made. Where something else makes a request (a test, a program, Tornado's own server) it
-is given the start line and the headers, and is the same from there on.
+On our server it is a view of `http.Incoming`, whose attributes are made when they are read. A
+test, a program, or Tornado's own server makes one of a start line and headers; it behaves the
+same.
 """
 
 from __future__ import annotations

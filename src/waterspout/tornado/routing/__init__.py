@@ -1,4 +1,4 @@
-"""Tornado's ``routing``: which delegate takes a request.
+"""Tornado's ``routing``: routers, rules and matchers.
 
 A `Router` finds one; a `RuleRouter` does it by `Rule`, each a `Matcher` and a target; a
 `ReversibleRouter` also makes URLs from names. ``tornado.web`` is built on this.

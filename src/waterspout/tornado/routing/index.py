@@ -1,4 +1,4 @@
-"""Finds the rules that may match a path, without asking every one.
+"""An index of rules: find those that may match a path, without trying every one.
 
 Rules are matched in order and the first match counts. But a rule whose expression is a
 plain path can match that path only, and one that begins with ``/name/`` only the paths

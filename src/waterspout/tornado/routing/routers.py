@@ -1,4 +1,4 @@
-"""The routers: who takes a request, by rules or by what a program writes."""
+"""Routers: find the delegate of a request, by rules or by a program's own code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rule: who is matched, and what they are led to."""
+"""A rule: a matcher of requests, and their target."""
 
 from __future__ import annotations
 

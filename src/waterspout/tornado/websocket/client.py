@@ -103,7 +103,7 @@ class WebSocketClientConnection:
         self._loop.call_soon(protocol.begin)
 
     def get_websocket_protocol(self) -> WebSocketProtocol13:
-        """Return what talks for this connection."""
+        """Return the protocol of this connection."""
         return WebSocketProtocol13(self, mask_outgoing=True, params=self.params)
 
     # -- for programs ------------------------------------------------------------------------------
@@ -155,10 +155,11 @@ class WebSocketClientConnection:
             protocol.close(code, reason)
             self.__take_on()  # behind messages that nobody reads comes the server's goodbye
 
-    # -- what the protocol tells -------------------------------------------------------------------
+    # -- called by the protocol
+    # ---------------------------------------------------------------------
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
-        """Hand a message to who waits; else keep it, and wait until it is taken."""
+        """Pass a message to a waiting `read_message`; else keep it, and pause until it is read."""
         if self._on_message_callback is not None:
             self._on_message_callback(message)
             return None

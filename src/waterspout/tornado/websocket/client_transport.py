@@ -1,4 +1,4 @@
-"""The socket of a WebSocket client: the head of the response, then frames."""
+"""The transport of a WebSocket client: the response's header section, then frames."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ClientEnd(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def upgrade(self, link: Link) -> None:
-        """Go on with frames; nothing is told until `resume`."""
+        """Continue with frames; nothing is passed on until `resume`."""
         self.link = link
         self._upgraded = True
         link.paused = True

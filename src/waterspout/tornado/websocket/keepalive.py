@@ -1,4 +1,4 @@
-"""Pings at intervals, which keep a connection open and find out that it is dead."""
+"""Keep-alive pings, which keep a connection open and detect a dead one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conversation after the opening handshake, the same for both sides.
+"""An open WebSocket under Tornado's names, the same for servers and clients.
 
 Theory of operation. `WebSocketProtocol13` is the `Sink` of an `End` (`waterspout.websockets`)
 and calls the methods of a handler, or of a client connection. While an awaitable that one of
@@ -45,7 +45,7 @@ _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
 class Delegate(Protocol):
-    """Whom a connection tells: a `WebSocketHandler` or a `WebSocketClientConnection`."""
+    """The receiver of messages: a `WebSocketHandler` or a `WebSocketClientConnection`."""
 
     def on_ws_connection_close(
         self, close_code: int | None = None, close_reason: str | None = None
@@ -159,7 +159,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     # -- the end -----------------------------------------------------------------------------------
 
     def attach(self, end: End) -> None:
-        """Talk through *end*, which tells nothing until `begin`."""
+        """Use *end*, which passes nothing on until `begin`."""
         self._end = end
         self.stream = _Stream(end)
         self._link = getattr(end, "link", None)  # ASGI's ends have none
@@ -168,7 +168,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         self.start_pinging()
 
     def begin(self) -> None:
-        """Let the messages come; what `open` has set in its context, their methods see."""
+        """Start to receive messages, in the context that `open` has left."""
         self._context = copy_context()
         self._end.resume()
 
@@ -200,11 +200,11 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
             self._loop.call_soon(self._go_on)
 
     def on_ping(self, data: bytes) -> None:
-        """Answer, and tell the delegate."""
+        """Answer, and call the delegate."""
         self._await(self._handle_message(_PING, data))
 
     def on_pong(self, data: bytes) -> None:
-        """Note that the peer lives, and tell the delegate."""
+        """Note that the peer lives, and call the delegate."""
         self._await(self._handle_message(_PONG, data))
 
     def _handle_message(self, opcode: int, data: bytes) -> Future[Any] | None:
@@ -216,7 +216,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         return self._run_callback(self.handler.on_pong, data)
 
     def on_close(self, code: int, reason: str) -> None:
-        """Tell the delegate, when it has handled everything before."""
+        """Call the delegate after it has handled everything before."""
         if self._busy:
             self._close_told = (code, reason)
             return
