@@ -15,6 +15,7 @@ from .imports import import_time
 from .load import WRK
 from .memory import idle_connections
 from .report import Section, Verdict, document, summary
+from .rooms import room_messages
 from .server_sessions import server_sessions
 from .servers import CORES
 from .timers import flushed_from_timers
@@ -47,6 +48,7 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "watchers": beside_streams,
     "timers": flushed_from_timers,
     "chunks": tiny_chunks,
+    "rooms": room_messages,
     "db": databases,
     "sessions": server_sessions,
 }
