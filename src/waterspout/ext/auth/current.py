@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.local import LocalProxy
 
@@ -11,7 +11,6 @@ from waterspout import current_app, g, has_request_context
 if TYPE_CHECKING:
     from waterspout import App
 
-    from .login_manager import LoginManager
 
 __all__ = [
     "app_here",
@@ -28,13 +27,24 @@ def app_here() -> App:
     return found
 
 
-def manager_here() -> LoginManager:
+class Manager(Protocol):
+    """A `LoginManager`, as the functions around it see it."""
+
+    id_attribute: str
+    login_message: Any
+
+    def __getattr__(self, name: str) -> Any: ...
+    def unauthorized(self) -> Any: ...
+    def needs_refresh(self) -> Any: ...
+
+
+def manager_here() -> Manager:
     """Return the `LoginManager` of the current application.
 
     Raises:
         RuntimeError: It has none.
     """
-    found: LoginManager | None = getattr(current_app, "login_manager", None)
+    found: Manager | None = getattr(current_app, "login_manager", None)
     if found is None:
         raise RuntimeError(
             f"The application {current_app.name!r} has no LoginManager; write LoginManager(app), or"

@@ -15,7 +15,6 @@ from ..driving import drive
 from . import keys
 
 if TYPE_CHECKING:
-    from . import Cache
     from .stores import Store
 
 __all__ = ["FunctionRule", "Rule", "ViewRule"]
@@ -37,7 +36,7 @@ class Rule:
 
     def __init__(
         self,
-        cache: Cache,
+        cache: Any,
         function: Callable[..., Any],
         *,
         unless: Any = None,
@@ -112,7 +111,7 @@ class ViewRule(Rule):
 
     def __init__(
         self,
-        cache: Cache,
+        cache: Any,
         function: Callable[..., Any],
         *,
         key_prefix: Any,
@@ -208,7 +207,7 @@ class FunctionRule(Rule):
 
     def __init__(
         self,
-        cache: Cache,
+        cache: Any,
         function: Callable[..., Any],
         *,
         make_name: Any,

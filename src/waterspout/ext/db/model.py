@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from types import new_class
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from waterspout.ext import needs_extra
 
@@ -19,9 +19,6 @@ with needs_extra("db"):
     import sqlalchemy as sa
     from sqlalchemy import orm
     from sqlalchemy.ext.asyncio import AsyncAttrs
-
-if TYPE_CHECKING:
-    from .extension import SQLAlchemy
 
 __all__ = [
     "BindMetaMixin",
@@ -57,7 +54,8 @@ class Model:
     class as ``SQLAlchemy(model_class=…)``."""
 
     #: The object this belongs to.
-    __fsa__: ClassVar[SQLAlchemy]
+    #: The `SQLAlchemy` object of the models.
+    __fsa__: ClassVar[Any]
     #: The class of `query`.
     query_class: ClassVar[type[Query]] = Query
     #: A query of this class (legacy; ``db.session.scalars(db.select(Model))`` does the same).
@@ -215,7 +213,7 @@ def is_2x_base(model_class: type) -> bool:
     return bool(bases)
 
 
-def declarative_base(db: SQLAlchemy, model_class: Any, disable_autonaming: bool) -> Any:
+def declarative_base(db: Any, model_class: Any, disable_autonaming: bool) -> Any:
     """Return `db.Model`, made of *model_class*: a subclass of `Model` or any class, a subclass of
     ``DeclarativeBase`` or ``DeclarativeBaseNoMeta``, or a finished declarative class."""
     if is_2x_base(model_class):

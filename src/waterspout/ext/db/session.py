@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from waterspout import app_ctx, current_app
@@ -13,9 +13,6 @@ from waterspout.ext import needs_extra
 with needs_extra("db"):
     import sqlalchemy as sa
     from sqlalchemy import exc, orm
-
-if TYPE_CHECKING:
-    from .extension import SQLAlchemy
 
 __all__ = ["ContextRegistry", "Session"]
 
@@ -31,7 +28,7 @@ class Session(orm.Session):
 
     def __init__(
         self,
-        db: SQLAlchemy,
+        db: Any,
         engines: Mapping[str | None, sa.Engine] | None = None,
         **kwargs: Any,
     ) -> None:

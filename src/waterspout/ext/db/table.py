@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waterspout.ext import needs_extra
 
 with needs_extra("db"):
     import sqlalchemy as sa
-
-if TYPE_CHECKING:
-    from .extension import SQLAlchemy
 
 __all__ = ["table_class"]
 
@@ -19,7 +16,7 @@ class _Table(sa.Table):
     """What `db.Table` is a subclass of, for type annotations."""
 
 
-def table_class(db: SQLAlchemy) -> type[_Table]:
+def table_class(db: Any) -> type[_Table]:
     """Return the class `db.Table`: ``Table(name, *columns, bind_key=None)``. Where a
     ``MetaData`` stands after the name, as SQLAlchemy has it, that one is used."""
 

@@ -15,7 +15,7 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import formatdate, make_msgid
 from mimetypes import guess_type
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from waterspout import current_app, has_app_context
 
@@ -31,13 +31,16 @@ from .addresses import (
 )
 from .errors import BadHeaderError
 
-if TYPE_CHECKING:
-    from .connection import Connection
-
 __all__ = ["Attachment", "Message"]
 
 #: Characters of a line that every mail server takes (RFC 5321 §4.5.3.1.6), less CRLF.
 _LINE = 998
+
+
+class Sender(Protocol):
+    """A `Connection`, or whatever else sends messages."""
+
+    def send(self, message: Any) -> Any: ...
 
 
 class Attachment:
@@ -157,7 +160,7 @@ class Message:
         """Add a file; the parameters are those of `Attachment`."""
         self.attachments.append(Attachment(filename, content_type, data, disposition, headers))
 
-    def send(self, connection: Connection) -> None:
+    def send(self, connection: Sender) -> None:
         """Send the message over *connection*, see `Connection.send`."""
         connection.send(self)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from waterspout import current_app
 from waterspout.signals import Namespace
-
-if TYPE_CHECKING:
-    from .message import Message
 
 __all__ = ["announce", "email_dispatched", "signals"]
 
@@ -19,7 +16,7 @@ signals = Namespace()
 email_dispatched = signals.signal("email-dispatched")
 
 
-def announce(message: Message) -> None:
+def announce(message: Any) -> None:
     """Send the signal of *message*, from the current application."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
     email_dispatched.send(app, message=message)

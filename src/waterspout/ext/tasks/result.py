@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from .. import needs_extra
 from .errors import NoResults, ResultTimeout
@@ -15,9 +15,6 @@ with needs_extra("tasks"):
     from taskiq import TaskiqResult
     from taskiq.result_backends.dummy import DummyResultBackend
 
-if TYPE_CHECKING:
-    from .engine import Engine
-
 __all__ = ["Progress", "Result"]
 
 # Seconds between two looks for a result: the first, and the longest.
@@ -25,6 +22,17 @@ _FIRST_LOOK, _LONGEST_PAUSE = 0.005, 0.2
 
 #: taskiq's words for the states, and ours.
 _STATES = {"STARTED": "running", "RETRY": "retrying"}
+
+
+T = TypeVar("T")
+
+
+class Asked(Protocol):
+    """What results are asked of: the `Engine`."""
+
+    def answering(self) -> Any: ...
+    def wait(self, work: Callable[[], Coroutine[Any, Any, T]], instead: str) -> T: ...
+    async def wait_async(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Result:
     result has expired, is ``"queued"`` too.
     """
 
-    def __init__(self, engine: Engine, id: str) -> None:
+    def __init__(self, engine: Asked, id: str) -> None:
         self._engine = engine
         self.id = id
         """The id of the task, a str of 32 characters."""
@@ -108,7 +116,8 @@ class Result:
                 )
             if not await store.is_result_ready(self.id):
                 return None
-            return await store.get_result(self.id)
+            result: TaskiqResult[Any] = await store.get_result(self.id)
+            return result
 
     # -- how far it is -----------------------------------------------------------------------------
 

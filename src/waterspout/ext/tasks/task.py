@@ -7,16 +7,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from .extension import Tasks
     from .result import Result
 
 __all__ = ["Policy", "Scheduled", "Task"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Queue(Protocol):
+    """What a task is enqueued on: a `Tasks` object."""
+
+    def _enqueue(
+        self, task: Any, args: tuple[Any, ...], kwargs: dict[str, Any], delay: float
+    ) -> Result: ...
+    async def _enqueue_async(
+        self, task: Any, args: tuple[Any, ...], kwargs: dict[str, Any], delay: float
+    ) -> Result: ...
+    def _report(self, done: float, total: float | None, note: Any) -> None: ...
+    async def _report_async(self, done: float, total: float | None, note: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ class Task(Generic[P, R]):
 
     __name__: str
 
-    def __init__(self, tasks: Tasks, func: Callable[P, R], name: str, policy: Policy) -> None:
+    def __init__(self, tasks: Queue, func: Callable[P, R], name: str, policy: Policy) -> None:
         self.func = func
         self.name = name
         self.policy = policy
