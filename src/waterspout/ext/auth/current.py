@@ -31,6 +31,7 @@ class Manager(Protocol):
     """A `LoginManager`, as the functions around it see it."""
 
     id_attribute: str
+    login_view: str | None
     login_message: Any
 
     def __getattr__(self, name: str) -> Any: ...
