@@ -76,7 +76,7 @@ class _Commands:
             self._list(write.user_before),
         )
         args = (write.value, write.lifetime, seen)
-        if not write.is_indexed_anew:  # PERF: each argument costs a microsecond
+        if not write.is_indexed_anew:  # PERF: each argument costs 1 µs
             return {"keys": keys[:2], "args": args}
         listed = (write.sid, read_sid, str(write.created), "1", self._list(None), self.prefix)
         return {"keys": keys, "args": (*args, *listed)}
