@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import redis
 
@@ -15,6 +17,8 @@ from .report import Bar, Section
 from .servers import Running
 from .throughput import Cell, all_running, expect, take_turns
 
+#: Each client has its own session.
+SESSIONS = 256
 REDIS = "redis://127.0.0.1:6379/8"
 
 OURS = peers.waterspout("sessions_app")
@@ -25,15 +29,20 @@ FLASK = dataclasses.replace(
 )
 
 
-def _counting(path: str) -> Callable[[Running], Request]:
+def _counting(path: str, folder: str) -> Callable[[Running], Request]:
     """Return what checks that a session counts, and makes the request with one."""
 
     def prepare(server: Running) -> Request:
-        first = server.ask(path)
-        expect(first, b"1")
-        cookie = first.headers["set-cookie"].partition(";")[0]
-        expect(server.ask(path, headers={"Cookie": cookie}), b"2")
-        return Request(path, headers=(("Cookie", cookie),))
+        lines = []
+        for _ in range(SESSIONS):
+            first = server.ask(path)
+            expect(first, b"1")
+            cookie = first.headers["set-cookie"].partition(";")[0]
+            expect(server.ask(path, headers={"Cookie": cookie}), b"2")
+            lines.append(f"{path}\t{cookie}\n")
+        file = Path(folder, f"{server.port}{path.replace('/', '-')}")
+        file.write_text("".join(lines))
+        return Request(path, paths=file)
 
     return prepare
 
@@ -50,16 +59,16 @@ def _text(path: str) -> Callable[[Running], Request]:
 def server_sessions(rounds: int, seconds: float) -> Section:
     """Measure sessions in Redis against Flask-Session, and cached views against plain ones."""
     section = Section("Sessions in Redis, cached views")
-    with _redis():
+    with _redis(), tempfile.TemporaryDirectory() as folder:
         environ = {"BENCH_REDIS": REDIS}
         ours, flask = (dataclasses.replace(one, env=environ) for one in (OURS, FLASK))
         with all_running([ours, flask]) as started:
-            cell = Cell("a session read and written", _counting("/count"))
+            cell = Cell("a session read and written", _counting("/count", folder))
             mine, theirs = take_turns(started, cell, rounds, seconds)
             section.table(cell.name, [mine, theirs])
             section.ratio(f"{cell.name}, against {theirs.server}", mine, theirs, Bar(">=", 4.0))
         with all_running([ours]) as started:
-            cell = Cell("the same, `def` view", _counting("/def-count"))
+            cell = Cell("the same, `def` view", _counting("/def-count", folder))
             [also] = take_turns(started, cell, rounds, seconds)
             section.table(cell.name, [also])
             section.ratio(f"{cell.name}, against {theirs.server}", also, theirs, Bar(">=", 4.0))

@@ -157,10 +157,10 @@ def copy_tree(place: Path) -> None:
 
 @contextmanager
 def mounted(system: Path) -> Iterator[None]:
-    """Have ``/proc`` and ``/dev`` in *system*, and this machine's settings of pip."""
-    links = [("-t", "proc", "proc"), ("--bind", "/dev")]
+    """Have ``/proc``, ``/dev`` and terminals in *system*, and this machine's settings of pip."""
+    links = [("-t", "proc", "proc"), ("--bind", "/dev"), ("-t", "devpts", "devpts")]
     with ExitStack() as stack:
-        for (*kind, source), name in zip(links, ("proc", "dev"), strict=True):
+        for (*kind, source), name in zip(links, ("proc", "dev", "dev/pts"), strict=True):
             place = system / name
             place.mkdir(exist_ok=True)
             subprocess.run(["mount", *kind, source, str(place)], check=True)

@@ -231,6 +231,7 @@ def test_tasks_and_commands_have_one_for_each_context(program: Program) -> None:
         db.session()
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_makes_its_own_connections(program: Program) -> None:
     """Servers load the program once and fork: the parent's connections are not the children's."""
     with program.app.app_context():

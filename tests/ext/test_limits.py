@@ -17,6 +17,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import redis
+from limits.errors import ConfigurationError
 from own_redis import own_redis
 from services import service_url
 from websockets.exceptions import InvalidStatus
@@ -429,13 +430,41 @@ def test_waiting_for_the_storage_holds_nobody_else(
             assert [one.result().status_code for one in asked] == [200] * 3
 
 
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        ({"RATELIMIT_STRATEGY": "guess"}, "RATELIMIT_STRATEGY is one of"),
-        ({"RATELIMIT_DEFAULT": "many"}, "couldn't parse"),
-    ],
-)
-def test_a_wrong_setting_is_told_at_the_start(settings: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        make_app(**settings)
+def test_a_wrong_setting_is_told_at_the_start() -> None:
+    with pytest.raises(ConfigurationError, match="RATELIMIT_STRATEGY is one of"):
+        make_app(RATELIMIT_STRATEGY="guess")
+    with pytest.raises(ValueError, match="couldn't parse"):
+        make_app(RATELIMIT_DEFAULT="many")
+
+
+def test_two_limiters_and_nested_blueprints() -> None:
+    """Each limiter counts by its own limits; an inner blueprint's go before those around it."""
+    app, first = make_app(limiter={"default_limits": ["1/hour"], "key_prefix": "first"})
+    second = Limiter(get_remote_address, app=app, key_prefix="second")
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+
+    @app.get("/both")
+    @first.limit("2/hour")
+    @second.limit("3/hour")
+    async def both() -> dict[str, int]:
+        return {"first": len(first.current_limits), "second": len(second.current_limits)}
+
+    @app.route("/some", methods=["GET", "POST"])
+    @first.limit("2/hour", methods=["POST"])
+    def some() -> str:
+        return "x"
+
+    @inner.get("/inner")
+    async def in_inner() -> str:
+        return "x"
+
+    first.limit("4/hour")(outer)
+    first.limit("3/hour")(inner)
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    client = app.test_client()
+    assert client.get("/both").json == {"first": 1, "second": 1}
+    assert statuses(client, "/both", 2) == [200, 429]
+    assert statuses(client, "/some", 2) == [200, 429]
+    assert statuses(client, "/some", 3, "post") == [200, 200, 429]
+    assert statuses(client, "/inner", 4) == [200] * 3 + [429]

@@ -679,6 +679,7 @@ def test_keys_may_be_changed() -> None:
     assert client.get("/view").text == "ada True"
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:flask_login")
 def test_users_of_flask_login_stay_logged_in() -> None:
     """The session and the cookie that remembers are Flask-Login's."""
     import flask  # the peer

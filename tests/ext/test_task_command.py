@@ -10,6 +10,7 @@ from pathlib import Path
 
 import redis
 from services import service_url
+from workers import drop_queues as drop_queues  # a fixture
 from workers import make_app, queue_name, worker_process
 
 from processes import wait_until

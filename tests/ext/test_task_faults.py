@@ -20,6 +20,7 @@ import redis
 from brokers import own_broker
 from services import service_url
 from taskiq import TaskiqMessage
+from workers import drop_queues as drop_queues  # a fixture
 from workers import make_app, queue_name, worker_process, working
 
 from processes import wait_until

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from services import service_url
+from workers import drop_queues as drop_queues  # a fixture
 from workers import make_app, working
 
 from waterspout import App, current_app, g

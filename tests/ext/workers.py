@@ -10,8 +10,14 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import aio_pika
+import nats
+import pytest
+import redis
+from services import URLS
 
 from waterspout import App
 from waterspout.ext.tasks import Tasks
@@ -19,9 +25,40 @@ from waterspout.ext.tasks import Tasks
 SECONDS = 30.0
 
 
+_queues: list[str] = []
+
+
 def queue_name() -> str:
-    """Return the name of a queue that no other test has."""
-    return f"ws_tasks_{uuid.uuid4().hex[:12]}"
+    """Return the name of a queue that no other test has; `drop_queues` removes it."""
+    _queues.append(f"ws_tasks_{uuid.uuid4().hex[:12]}")
+    return _queues[-1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drop_queues() -> Iterator[None]:
+    """Leave nothing of a module's tests in the brokers. A module imports it to use it."""
+    yield
+    names, _queues[:] = _queues[:], []
+    with suppress(redis.ConnectionError), redis.Redis.from_url(URLS["redis"]) as client:
+        for key in client.scan_iter("*ws_tasks_*", 1000):
+            if any(name in key.decode() for name in names):
+                client.delete(key)
+    asyncio.run(_drop(names))
+
+
+async def _drop(names: list[str]) -> None:
+    with suppress(OSError):
+        async with await aio_pika.connect(URLS["rabbitmq"]) as connection:
+            channel = await connection.channel()
+            for name in names:
+                for queue in (name, f"{name}.dead"):
+                    await channel.queue_delete(queue)
+    with suppress(OSError, nats.errors.Error):
+        client = await nats.connect(URLS["nats"], allow_reconnect=False)
+        for stream in await client.jetstream().streams_info():
+            if any(name in str(stream.config.name) for name in names):
+                await client.jetstream().delete_stream(str(stream.config.name))
+        await client.close()
 
 
 def make_app(url: str, **settings: object) -> tuple[App, Tasks]:

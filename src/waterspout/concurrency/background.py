@@ -1,6 +1,6 @@
 """Work beside and after a request, in its context: `run_in_thread` and `spawn`.
 
-What is spawned belongs to the process, not to the request that asked for it: it goes on when
+Spawned work belongs to the process, not to the request that started it: it continues when
 the response is sent and when the client has gone. It sees the request's `request`, `session` and
 `g` as they are, under an application context of its own, whose teardown functions
 (`App.teardown_appcontext`) run when the work ends; so a database session that it opens is its

@@ -56,7 +56,7 @@ _logger = logging.getLogger("waterspout")
 
 
 class NoThread(Exception):
-    """Raised when a request cannot have a thread: none of the program's code has run, and the
+    """A request cannot have a thread. None of the program's code has run, and the
     server answers 503 with ``Retry-After``."""
 
 
@@ -138,15 +138,15 @@ class RequestThread:
     """
 
     # Defaults of the class: most requests never change them, and many never need the thread.
-    #: Another task of the request may run in the context at any time.
+    #: Whether another task of the request may run in the context at any time.
     shares_context = False
-    #: The request is at its end: no step is left out, not even one that has not begun.
+    #: Whether the request is at its end: no step is skipped, not even one that has not begun.
     must_finish = False
-    #: What the last step has returned to a request that was cancelled meanwhile.
+    #: The result of the last step, if the request was cancelled meanwhile.
     unclaimed: object = None
-    #: Code of the program has run: the request may hold something, and must not queue.
+    #: Whether code of the program has run: the request may hold a resource, and must not queue.
     must_not_queue = False
-    #: Calls that the thread is making in the context, or will make: nobody else may enter it.
+    #: Calls that the thread makes in the context, or will make: no other thread may enter it.
     steps_inside = 0
     _begun = False
     _taken = False
@@ -195,7 +195,7 @@ class RequestThread:
         seen afterwards.
 
         Raises what *func* raises; `NoThread` if there is no thread to be had. If we are cancelled,
-        a call that has not begun is left out, and one that runs is waited for.
+        a call that has not begun is skipped, and one that runs is waited for.
         """
         step = self.start(func, *args, **kwargs)
         try:
@@ -256,7 +256,7 @@ class RequestThread:
         return step
 
     def work(self) -> None:
-        """Make the calls of the request, one after the other, until `end`; in the thread."""
+        """Run in the thread: make the calls of the request, one after the other, until `end`."""
         self._begun = True
         steps = self._steps
         lane = self.lane
@@ -311,8 +311,8 @@ class RequestThread:
 
 
 class _Ending(asyncio.Future[None]):
-    """Done when a task is. Who waits for it is not woken before, whoever cancels it: the
-    cancellation is passed on, or put off until the end."""
+    """A future that is done when a task is. A cancellation of its waiter is passed on to the task,
+    or put off until the task has ended."""
 
     def __init__(self, task: asyncio.Future[Any], pass_on: Callable[[], object] | None) -> None:
         super().__init__(loop=task.get_loop())
@@ -343,7 +343,7 @@ async def see_through(task: asyncio.Future[T]) -> T:
 
 def task_in(context: Context, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """Run *work* as a task in *context*, on the running loop, from its next turn on. It begins in
-    any case: who cancels the task before does so at the first point where *work* waits.
+    any case: an earlier cancellation takes effect at the first point where *work* waits.
 
     NOTE: not by the loop's task factory. One that begins at once (`asyncio.eager_task_factory`)
     would enter the context that the caller is in.
@@ -367,13 +367,13 @@ async def _surely(work: Coroutine[Any, Any, T]) -> T:
 
 
 def waits_for_thread(task: asyncio.Task[Any]) -> bool:
-    """Tell whether *task* waits for a step that runs, or sees through what does."""
+    """Tell whether *task* waits for a running step, directly or by `see_through`."""
     return isinstance(getattr(task, "_fut_waiter", None), (Step, _Ending))
 
 
 async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:
     """Run *work* as a task of its own in *context*, and wait for its end. A cancellation of the
-    running task is one of *work*, which begins in any case: what it cleans up is cleaned up."""
+    running task cancels *work*, which begins in any case, so that its clean-up runs."""
     task = task_in(context, work)
     await _Ending(task, task.cancel)
     return task.result()

@@ -184,7 +184,7 @@ class Lane:
             )
 
     def reserve(self) -> bool:
-        """Promise a thread to a request that needs one later; False if it must queue for it."""
+        """Reserve a thread for a request that needs one later; False if it must queue for it."""
         at_work = self.busy - self.kept
         if len(self._jobs) or at_work + self.reserved >= self.settings.max_threads:
             return False
@@ -192,7 +192,7 @@ class Lane:
         return True
 
     def _see_to_jobs(self) -> None:
-        """Let a job that was just put be taken: by a new thread, or one that is woken."""
+        """Have a job that was just queued taken: by a new thread, or by one that is woken."""
         settings = self.settings
         threads = self.threads - self.kept
         at_work = self.busy - self.kept
@@ -362,7 +362,8 @@ class Lane:
             self._grow_later()
 
     def _is_blocked(self) -> bool:
-        """Whether the threads wait for something else than each other, since the last look."""
+        """Whether the threads have been blocked, not only waiting for each other, since the last
+        call."""
         taken, used, since = self._seen
         if taken == self._taken:
             return True
@@ -414,7 +415,8 @@ class Lane:
 
 
 def for_a_task(error: BaseException) -> Exception:
-    """Return what a task may raise: `StopIteration` it cannot, `SystemExit` ends the loop."""
+    """Return an error that a task may raise: `StopIteration` is impossible, `SystemExit` would end
+    the loop."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     told = RuntimeError(f"{type(error).__name__} was raised in a thread")
@@ -451,19 +453,19 @@ class PoolStats(NamedTuple):
     """Numbers of threads and jobs of a pool, and its limits."""
 
     threads: int
-    """Threads there are."""
+    """Threads of the pool."""
     at_work: int
-    """Those that run the program's code."""
+    """Threads that run the program's code."""
     kept: int
-    """Those that a stream, a WebSocket or a waiting request keeps."""
+    """Threads that a stream, a WebSocket or a waiting request keeps."""
     waiting: int
     """Jobs that no thread has taken yet."""
     max_threads: int
-    """Threads at the most, besides those kept."""
+    """Most threads, besides those kept."""
     max_waiting: int
-    """Jobs that may wait; one more is refused."""
+    """Most jobs that may wait; further ones are refused with 503."""
     max_kept: int
-    """Threads that may be kept; one more is refused."""
+    """Most threads that may be kept; further requests for one get 503."""
 
 
 class Lanes:

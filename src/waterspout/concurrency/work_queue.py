@@ -3,8 +3,8 @@
 Theory of operation. `queue.SimpleQueue` wakes a thread at every ``put``. A woken thread can do
 nothing until it has the interpreter's lock, which uvloop gives up between any two of its
 callbacks: so loop and thread would take turns, job by job, and the switches cost more than
-small jobs do. Here a job that is put wakes nobody. At the end of the loop's turn `rouse` wakes one
-thread, which goes on until nothing is left. Whoever takes a job and leaves others behind rouses one
+small jobs do. Here, queueing a job wakes no thread. At the end of the loop's turn `rouse` wakes one
+thread, which goes on until nothing is left. A thread that takes a job and leaves others rouses one
 more thread, as the job may block; so there is one spare at a time, which takes over as soon as
 the lock is free.
 
@@ -35,7 +35,7 @@ class JobQueue:
 
     def __init__(self) -> None:
         self.plain: deque[Job] = deque()
-        #: Those that go before the others.
+        #: Jobs that are taken before the others.
         self.urgent: deque[Job] = deque()
         self._asleep: list[Lock] = []
         #: A thread was woken and has not looked at the jobs yet.
@@ -54,7 +54,7 @@ class JobQueue:
         self.urgent.append(job)
 
     def rouse(self) -> None:
-        """Wake a thread that sleeps, unless one is about to look at the jobs anyway."""
+        """Wake a sleeping thread, unless one is about to take a job anyway."""
         if not self._roused and self._asleep:
             self._wake()
 

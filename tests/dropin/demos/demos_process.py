@@ -134,11 +134,13 @@ class Demo:
 
 
 def traceback_ends(text: str) -> list[str]:
-    """Return the last line of each traceback, which may be indented as in Tornado's log."""
+    """Return the last line of each traceback, which may be indented as in Tornado's log, without
+    what Python guesses (a name that was meant, since 3.10)."""
     ends = []
     lines = iter(text.splitlines())
     for line in lines:
         depth = line.find("Traceback (most recent call last)")
         if depth >= 0 and not line[:depth].strip():
-            ends.append(next(x.strip() for x in lines if not x[depth : depth + 1].isspace()))
+            last = next(x.strip() for x in lines if not x[depth : depth + 1].isspace())
+            ends.append(last.partition(". Did you mean")[0])
     return ends

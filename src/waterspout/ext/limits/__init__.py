@@ -29,7 +29,7 @@ from waterspout import Blueprint, g, has_request_context, request
 from ..driving import drive
 from ..handler_methods import is_handler
 from .constants import ExemptionScope, HeaderNames
-from .enforcing import Enforcing
+from .enforcing import Enforcing, _size
 from .errors import RateLimitExceeded
 from .limit import ApplicationLimit, Limit, MetaLimit, RequestLimit
 
@@ -42,6 +42,7 @@ __all__ = [
     "MetaLimit",
     "RateLimitExceeded",
     "RequestLimit",
+    "RouteLimit",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -191,7 +192,7 @@ class Limiter(Enforcing):
     @property
     def current_limits(self) -> list[RequestLimit]:
         """The limits that the request has met, the smallest first."""
-        return sorted(g.get("_waterspout_limits_met", []), key=lambda one: one.limit)
+        return sorted(g.get(f"{self._mark}_met", []), key=_size)
 
     def identify_request(self) -> str:
         """Return the name that the current request's limits are counted under."""
@@ -210,7 +211,7 @@ class Limited:
         if isinstance(obj, Blueprint):
             self._limiter._limit_blueprint(obj.name, self._limit)
             return None
-        own: list[Limit] | None = obj.__dict__.get("_waterspout_limits")
+        own: list[Limit] | None = obj.__dict__.get(self._limiter._mark)
         if own is not None:  # several of them on one function are one check
             own.append(self._limit)
             return obj
@@ -244,13 +245,20 @@ class Limited:
     ) -> None: ...
 
 
+def RouteLimit(
+    limit_provider: str | Callable[[], str], *, limiter: Limiter, **options: Any
+) -> Limited:
+    """Return what ``limiter.limit`` returns, for a limit with the *options* of `Limit`."""
+    return Limited(limiter, Limit(limit_provider, **options))
+
+
 def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
     """Return *function*, with a check before each call."""
     guarded: Any
     name = f"{function.__module__}.{function.__qualname__}"
 
     def needed() -> bool:
-        return limiter.enabled and has_request_context()
+        return limiter.enabled and limiter.initialized and has_request_context()
 
     if inspect.iscoroutinefunction(function):
 
@@ -273,7 +281,7 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
             return function(*args, **kwargs)
 
         guarded = called
-    guarded._waterspout_limits = limits
+    setattr(guarded, limiter._mark, limits)
     return guarded
 
 

@@ -24,7 +24,7 @@ from .limit import ApplicationLimit, Limit, MetaLimit, RequestLimit, limits_of
 from .settings import Settings, settings_of
 
 with needs_extra("limits"):
-    from limits.errors import StorageError
+    from limits.errors import ConfigurationError, StorageError
     from limits.storage import MemoryStorage, Storage
     from limits.strategies import STRATEGIES, RateLimiter
     from redis.exceptions import RedisError
@@ -44,6 +44,8 @@ class Enforcing:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
+        #: The name of what is ours on functions and in `g`, where there are several limiters.
+        self._mark = f"_waterspout_limits_{id(self):x}"
         self._key_func: Callable[[], str] = given["key_func"]
         self.enabled: bool = given["enabled"]
         self.initialized = False
@@ -67,14 +69,19 @@ class Enforcing:
         """Set up *app*, by what the limiter was given and its settings.
 
         Raises:
-            ValueError: A limit or a setting is impossible.
+            ValueError: A limit cannot be read.
+            limits.errors.ConfigurationError: Another setting is impossible.
             ModuleNotFoundError: The storage's package is not installed.
         """
         self.enabled = app.config.setdefault("RATELIMIT_ENABLED", self.enabled)
+        if not self.enabled:
+            return
         self._settings = settings = settings_of(app, self._given)
         if settings.strategy not in STRATEGIES:
             known = ", ".join(STRATEGIES)
-            raise ValueError(f"RATELIMIT_STRATEGY is one of {known}, not {settings.strategy!r}")
+            raise ConfigurationError(
+                f"RATELIMIT_STRATEGY is one of {known}, not {settings.strategy!r}"
+            )
         options = dict(settings.storage_options or {})
         self._storage = storage_of(
             settings.url, options, settings.server_timeout, settings.pool_size
@@ -174,7 +181,7 @@ class Enforcing:
         view = current_app.view_functions.get(request.endpoint or "")
         cls = getattr(view, "view_class", None)
         method = None if cls is None else getattr(cls, request.method.lower(), None)
-        own = getattr(view, "_waterspout_limits", None) is not None
+        own = getattr(view, self._mark, None) is not None
         return view if method is None or own else method
 
     def _exemptions(self, function: Any) -> ExemptionScope:
@@ -182,7 +189,7 @@ class Enforcing:
         view = current_app.view_functions.get(request.endpoint or "")
         found |= getattr(view, "_waterspout_exempt_from", ExemptionScope.NONE)
         for depth, name in enumerate(request.blueprints):
-            flags = self._exempt_blueprints.get(name, ExemptionScope.NONE)
+            flags = _by_name(self._exempt_blueprints, name, ExemptionScope.NONE)
             if depth == 0 or ExemptionScope.DESCENDENTS in flags:
                 found |= flags
         return found
@@ -191,19 +198,27 @@ class Enforcing:
         names = request.blueprints
         if ExemptionScope.ANCESTORS in exempt:
             names = names[:1]
-        return [limit for name in names for limit in self._of_blueprints.get(name, ())]
+        found: list[Limit] = []
+        for name in names:  # the innermost first
+            own = _by_name(self._of_blueprints, name, [])
+            found += own
+            if own and all(limit.override_defaults for limit in own):
+                break
+        return found
 
     def _limits_of(self, function: Any, before_view: bool) -> list[Limit]:
         """Return the limits of the current request: of the application, and of its route, its
         blueprints, or all routes; before its view, without those that the view checks itself."""
         exempt = self._exemptions(function)
         found = [] if ExemptionScope.APPLICATION in exempt else list(self._of_application)
-        own: list[Limit] = getattr(function, "_waterspout_limits", [])
+        decorated: list[Limit] = getattr(function, self._mark, [])
+        own = [limit for limit in decorated if limit.covers_method()]
         blueprint = self._of_its_blueprints(exempt)
         if not own or not all(limit.override_defaults for limit in own):
             found += blueprint
-        named = [*own, *blueprint]
-        overridden = bool(named) and all(limit.override_defaults for limit in named)
+        overridden = any(
+            group and all(limit.override_defaults for limit in group) for group in (own, blueprint)
+        )
         if not overridden and ExemptionScope.DEFAULT not in exempt:
             found += self._defaults
         return found if before_view else [*found, *own]
@@ -214,7 +229,7 @@ class Enforcing:
         endpoint = request.endpoint
         static = endpoint is not None and endpoint.rpartition(".")[2] == "static"
         return (
-            not self.enabled
+            not (self.enabled and self.initialized)
             or endpoint is None
             or static
             or any(filtered() for filtered in self._filters)
@@ -235,10 +250,13 @@ class Enforcing:
         """Count the current request by the limits of a decorated function."""
         if self._is_exempt():
             return
-        own = getattr(self._function_here(), "_waterspout_limits", None)
-        is_view = own is function._waterspout_limits
+        exempt = getattr(function, "_waterspout_exempt_from", ExemptionScope.NONE)
+        if ExemptionScope.DEFAULT in exempt:
+            return
+        limits: list[Limit] = getattr(function, self._mark)
+        is_view = getattr(self._function_here(), self._mark, None) is limits
         endpoint = self.identify_request() if is_view else name
-        await self._check(counter, function._waterspout_limits, endpoint)
+        await self._check(counter, limits, endpoint)
 
     async def _check(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
         """Count the current request by *limits*.
@@ -252,11 +270,20 @@ class Enforcing:
             return
         try:
             await self._count(counter, limits, endpoint)
-        except _DOWN as error:
+        except RateLimitExceeded:
+            self._outage.worked()
+            raise
+        except Exception as error:
+            if not isinstance(error, _DOWN) and not self._goes_on():
+                raise
             self._outage.failed(error)
             await self._check_without(limits, endpoint)
         else:
             self._outage.worked()
+
+    def _goes_on(self) -> bool:
+        """Whether requests are let through, or counted in memory, without the storage."""
+        return self._fallback is not None or bool(self._settings.swallow_errors)
 
     async def _check_without(self, limits: list[Limit], endpoint: str) -> None:
         """Do what is to be done while the storage is down: count in memory, let all through, or
@@ -268,8 +295,9 @@ class Enforcing:
 
     async def _count(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
         settings = self._settings
-        await self._check_meta(counter, endpoint)
-        items = sorted((item for limit in limits for item in limit.items()), key=_size)
+        items = sorted((one for limit in limits for one in _items_of(limit)), key=_order)
+        if items:
+            await self._check_meta(counter, endpoint)
         refused: list[tuple[Limit, RequestLimit]] = []
         later: list[tuple[Limit, list[str], int]] = []
         for limit in items:
@@ -312,7 +340,7 @@ class Enforcing:
         met = RequestLimit(item, keys, breached, limit.shared, read)
         if breached or self._settings.headers_enabled:
             met.seen = await counter.stats(item, *keys)
-        g.setdefault("_waterspout_limits_met", []).append(met)
+        g.setdefault(f"{self._mark}_met", []).append(met)
         return met
 
     async def _check_meta(self, counter: Counter, endpoint: str) -> None:
@@ -338,7 +366,8 @@ class Enforcing:
                     await counter.hit(limit.limit, *keys, cost=1)
         answer = None
         for limit, met in refused:
-            answer = _answer_of(limit.on_breach or self._settings.on_breach, met) or answer
+            for asked in (limit.on_breach, self._settings.on_breach):
+                answer = answer or _answer_of(asked, met)
         limit, met = refused[0]
         _logger.info(f"Rate limit {limit.limit} exceeded at {endpoint}")
         raise RateLimitExceeded(limit, answer, met.retry_after)
@@ -349,10 +378,11 @@ class Enforcing:
         self, counter: Counter, later: list[tuple[Limit, list[str], int]]
     ) -> None:
         """Count by the response what is to be counted by it, and set the header fields."""
-        shows = self._settings.headers_enabled and not g.get("_waterspout_limits_shown")
+        shows = self._settings.headers_enabled and f"{self._mark}_shown" not in g
         if not shows and not later:
             return
-        g._waterspout_limits_shown = g.get("_waterspout_limits_shown") or shows
+        if shows:
+            setattr(g, f"{self._mark}_shown", True)
 
         async def finish(response: Any) -> Any:
             for limit, keys, cost in later:
@@ -361,7 +391,9 @@ class Enforcing:
                 if limit.deduct_when(response):
                     try:
                         await counter.hit(limit.limit, *keys, cost=cost)
-                    except _DOWN as error:
+                    except Exception as error:
+                        if not isinstance(error, _DOWN) and not self._goes_on():
+                            raise
                         self._outage.failed(error)
             if shows:
                 self._show(response)
@@ -374,7 +406,7 @@ class Enforcing:
         after_this_request(finish_here if here or _in_thread() else finish)
 
     def _show(self, response: Any) -> None:
-        met = sorted(g.get("_waterspout_limits_met", []), key=lambda one: one.limit)
+        met = sorted(g.get(f"{self._mark}_met", []), key=_size)
         shown = next((one for one in met if one.breached), met[0] if met else None)
         if shown is None or shown.seen is None:
             return
@@ -382,14 +414,39 @@ class Enforcing:
         fields[names[HeaderNames.LIMIT]] = str(shown.limit.amount)
         fields[names[HeaderNames.REMAINING]] = str(shown.remaining)
         fields[names[HeaderNames.RESET]] = str(shown.reset_at)
+        own = response.retry_after
+        if own is not None and own.timestamp() > shown.reset_at:
+            return  # the program asks for more patience
         as_date = self._settings.retry_after == "http-date"
         fields[names[HeaderNames.RETRY_AFTER]] = (
             http_date(shown.reset_at) if as_date else str(max(0, int(shown.reset_at - time.time())))
         )
 
 
-def _size(limit: Limit) -> Any:
+def _size(limit: Limit | RequestLimit) -> tuple[int, int]:
+    """Return what the smallest limit has least of: seconds, then requests."""
+    item = limit.limit
+    assert item is not None
+    return item.get_expiry(), item.amount
+
+
+def _order(limit: Limit) -> Any:
+    """Return what limits are counted in the order of; among equals, as they are given."""
     return limit.limit
+
+
+def _items_of(limit: Limit) -> list[Limit]:
+    """Return the limits that are written in one; if it cannot be read, log that, and none."""
+    try:
+        return list(limit.items())
+    except ValueError as error:
+        _logger.error(f"A rate limit cannot be read, and is left out: {error}")
+        return []
+
+
+def _by_name(registered: dict[str, Any], name: str, default: Any) -> Any:
+    """Return what was registered for a blueprint, which may be nested in others."""
+    return registered.get(name, registered.get(name.rpartition(".")[2], default))
 
 
 def _in_thread() -> bool:
@@ -402,4 +459,11 @@ def _in_thread() -> bool:
 
 
 def _answer_of(asked: Callable[[RequestLimit], Any] | None, met: RequestLimit) -> Any:
-    return None if asked is None else asked(met)
+    """Return the response that the program has for a breach, None without one."""
+    if asked is None:
+        return None
+    try:
+        return asked(met)
+    except Exception as error:
+        _logger.error(f"on_breach callback failed with error {error}", exc_info=True)
+        return None

@@ -51,12 +51,14 @@ class Limit:
         for item in parse_many(written):
             yield replace(self, limit=item)
 
+    def covers_method(self) -> bool:
+        """Whether the current request's method is one of those that count."""
+        methods = self.methods
+        return methods is None or request.method.lower() in {one.lower() for one in methods}
+
     def applies(self) -> bool:
         """Whether the current request counts."""
-        methods = self.methods
-        if methods is not None and request.method.lower() not in {m.lower() for m in methods}:
-            return False
-        return self.exempt_when is None or not self.exempt_when()
+        return self.covers_method() and not (self.exempt_when and self.exempt_when())
 
     def amount(self) -> int:
         """Return how many requests this one counts as."""

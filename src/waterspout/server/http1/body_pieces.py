@@ -44,8 +44,8 @@ def pieces(
 
 
 async def first_pieces(body: AsyncPieces | SyncPieces) -> list[bytes] | None:
-    """Return what the head of a response waits for: the first pieces of its body, None if there are
-    none. A request handler's head, which it flushes by itself, waits for nothing."""
+    """Return the first pieces of a body, for which its header section waits; None if there are
+    none, or if a request handler has flushed the header section itself."""
     if getattr(body.response.response, "head_is_due", False):
         return []
     return await body.take()
@@ -117,7 +117,7 @@ class SyncPieces:
         self._step = thread.start_long(self._make)
 
     async def take(self) -> list[bytes] | None:
-        """Return the pieces at hand, some 64 KiB at the most, and wait for one if there is none;
+        """Return the pieces that are there, 64 KiB at most, and wait for one if there is none;
         None at the end."""
         ready = self._pieces
         while not ready:
@@ -143,8 +143,8 @@ class SyncPieces:
         return batch
 
     def is_wanted(self) -> bool:
-        """Return False while the body makes a piece that nobody takes any more: it may wait for
-        ever for what it would send."""
+        """Return False while the body makes a piece that will not be sent: it may wait for ever
+        for its data."""
         return not (self._closed and self._is_making)
 
     async def aclose(self) -> None:

@@ -30,7 +30,7 @@ _logger = logging.getLogger("waterspout.server")
 
 Body = AsyncPieces | SyncPieces | FileBody
 
-#: Types whose bodies go on until somebody leaves: server-sent events, and the pictures of a camera.
+#: Types whose bodies continue until the client disconnects: server-sent events, camera pictures.
 _ENDLESS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
 
 
@@ -87,7 +87,7 @@ async def _send(
 
 
 def _is_fault(connection: ConnectionView, exchange: Exchange, error: BaseException) -> bool:
-    """Whether *error* is one of the program that is not logged yet, not the client's leaving."""
+    """Whether *error* is an unlogged one of the program, not the client's disconnection."""
     if isinstance(error, BrokenOff):
         return False
     left = connection.lost or connection.shut or exchange.abandoned

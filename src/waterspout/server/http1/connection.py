@@ -243,7 +243,7 @@ class Connection(Receiver):
         self._fail(exchange, 503)
 
     async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
-        """Send the response of the request of *ctx*, whose endpoint goes on working."""
+        """Send the response to the request of *ctx*, whose endpoint goes on working."""
         exchange = self.running
         if exchange is not None and exchange.ctx is ctx:
             await dispatching.answer_early(self, exchange, rv)
@@ -365,7 +365,7 @@ class Connection(Receiver):
         return b""
 
     def _done(self, exchange: Exchange) -> None:
-        """A response is written: go on with the next request, or close."""
+        """Finish a request whose response is written: start the next one, or close."""
         if self.access_log is not None:
             exchange.log(self.access_log)
         if exchange.timer is not None:
@@ -401,7 +401,7 @@ class Connection(Receiver):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Turn to the next request, or to waiting for one."""
+        """Start the next request, or wait for one."""
         if self._going_on or self._will_go_on or self.shut:
             return  # nothing more is answered; or within `_start` below, at once
         self._going_on = True

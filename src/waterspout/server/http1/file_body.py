@@ -1,4 +1,4 @@
-"""A file as the body of an answer, copied to the client's socket by the kernel (sendfile(2)).
+"""A file as the body of a response, copied to the client's socket by the kernel (sendfile(2)).
 
 The request's thread makes the calls and waits for the client where it must: no byte of the file
 comes into this process, and none changes hands between thread and loop. For whole files and parts

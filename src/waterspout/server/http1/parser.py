@@ -222,12 +222,12 @@ class RequestParser:
             self._feed_slices(self._unfed, self._unfed_from)
 
     def stop(self) -> None:
-        """Take nothing more."""
+        """Ignore further bytes."""
         self._failed = True
         self._unfed = b""
 
     def give_up(self) -> bytes:
-        """Take nothing more; return the bytes that arrived while `paused`."""
+        """Ignore further bytes; return those that arrived while `paused`."""
         rest = self._unfed[self._unfed_from :]
         self.stop()
         return rest
@@ -352,7 +352,7 @@ class RequestParser:
             self.sink.on_body(data)
 
     def _hand_over(self) -> None:
-        """Tell the sink of the chunks that were gathered."""
+        """Pass the gathered chunks to the sink."""
         gathered = self._gathered
         if gathered:
             self._gathered = []
@@ -377,7 +377,7 @@ class RequestParser:
     # -- checks ------------------------------------------------------------------
 
     def _read_fields(self, deciding: Deciding, version: str) -> None:
-        """Check the fields that decide something, and note what they say."""
+        """Check the fields that decide the framing and handling, and note their values."""
         self.settled = None
         self.content_length = None
         self._left = 0

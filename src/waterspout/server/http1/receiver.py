@@ -84,7 +84,7 @@ class Receiver(Wire):
         raise NotImplementedError
 
     def _refuse(self, error: Exception) -> None:
-        """Answer what cannot be taken as a request."""
+        """Respond to bytes that are no acceptable request."""
         raise NotImplementedError
 
     def detach(self) -> tuple[asyncio.Transport, bytes]:
@@ -170,7 +170,7 @@ class Receiver(Wire):
     # -- requests and bodies -----------------------------------------------------------
 
     def on_request(self, incoming: Incoming) -> None:
-        """A header section is complete: find the route, decide what happens to the body."""
+        """Find the route of a complete header section, and decide what happens to the body."""
         if self.closing:
             return
         parser = self.parser
@@ -200,8 +200,8 @@ class Receiver(Wire):
                 self._await_upgrade(exchange)
 
     def _await_upgrade(self, exchange: Exchange) -> None:
-        """Take nothing more until it is known whether what follows is HTTP: see `detach`, which
-        whoever accepts the handshake calls; `_done` goes on after a refusal."""
+        """Read no further until it is known whether HTTP follows: `detach` is called if the
+        handshake is accepted, `_done` continues after a refusal."""
         exchange.bodied = exchange.held = True
         exchange.incoming.socket = exchange.lent = LentSocket(self)
         self.hold_reading()
@@ -297,7 +297,7 @@ class Receiver(Wire):
                 self._begin_spool(exchange)
 
     def _begin_spool(self, exchange: Exchange) -> None:
-        """Let what was collected of a body go to the disk."""
+        """Write the collected part of a body to disk."""
         exchange.spooling = True
         self.hold_reading()
         self.server.keep(self._spool(exchange))
@@ -336,7 +336,7 @@ class Receiver(Wire):
         self.deadline = min(self._last_body + times.body_idle, judged)
 
     def _keeps_up(self, exchange: Exchange) -> bool:
-        """Whether a body arrives fast enough, or it is we who do not read.
+        """Whether a body arrives fast enough, or reading is paused by us.
 
         A pause is for `body_idle` to judge, not for the rate.
         """

@@ -49,7 +49,7 @@ _MAX_STATUS_LINES = 200
 
 
 class BadResponse(ValueError):
-    """A response that must not be sent as it is."""
+    """The response is invalid and must not be sent."""
 
 
 class Outgoing(NamedTuple):
@@ -253,7 +253,7 @@ def _add_fields(
 
 
 def _look_for(defaults: DefaultFields) -> None:
-    """Notice the names of default fields from now on."""
+    """Recognise the names of default fields from now on."""
     global _kinds
     for name in defaults.names:
         _DECIDING.setdefault(name, _DEFAULT)

@@ -199,8 +199,8 @@ async def _close_through(
 
 
 def cut(connection: ConnectionView, exchange: Exchange, error: BaseException) -> None:
-    """Log an error in a request's work that no response can be made of, and close the connection
-    at once, so that its client does not wait."""
+    """Log an error that cannot become a response, and close the connection at once, so that its
+    client does not wait."""
     connection.app.logger.error(
         "%s %s could not be answered: the connection is closed",
         exchange.incoming.method,
