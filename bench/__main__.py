@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .chunks import tiny_chunks
 from .databases import databases
+from .files import static_files
 from .imports import import_time
 from .load import WRK
 from .memory import idle_connections
@@ -18,7 +19,7 @@ from .report import Section, Verdict, document, summary
 from .rooms import room_messages
 from .server_sessions import server_sessions
 from .servers import CORES
-from .timers import flushed_from_timers
+from .timers import event_streams, flushed_from_timers
 from .waiting import beside_sleepers, beside_streams
 from .websockets import sockets
 from .workloads import (
@@ -44,6 +45,8 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "import": import_time,
     "waiting": beside_sleepers,
     "streams": def_streams,
+    "files": static_files,
+    "events": event_streams,
     "hooks": async_hooks,
     "watchers": beside_streams,
     "timers": flushed_from_timers,

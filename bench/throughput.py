@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .load import Figures, Request, measure
+from .load import CONNECTIONS, Figures, Request, measure
 from .pairs import forth_and_back
 from .servers import Answer, Running, Server, running
 
@@ -27,6 +27,7 @@ class Cell:
 
     name: str
     prepare: Prepare
+    connections: int = CONNECTIONS
 
 
 @dataclass
@@ -84,8 +85,8 @@ def take_turns(
             try:
                 request = cell.prepare(server)
                 if turn == 0:
-                    measure(server, request, WARM_UP)
-                one.rounds.append(measure(server, request, seconds))
+                    measure(server, request, WARM_UP, cell.connections)
+                one.rounds.append(measure(server, request, seconds, cell.connections))
             except (AssertionError, RuntimeError, OSError) as error:
                 one.failure = f"{type(error).__name__}: {error}"
             time.sleep(0.1)  # let the closed connections be cleared away

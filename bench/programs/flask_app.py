@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, g, render_template, request, session
 
-app = Flask(__name__)
+app = Flask(
+    __name__, static_folder=os.environ.get("BENCH_STATIC", "static"), static_url_path="/static"
+)
 app.secret_key = "a key for the bench"
 
 PIECE = b"x" * 65_536

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import tracemalloc
+from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 
@@ -27,6 +29,15 @@ async def upload(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def ticks(request: Request) -> StreamingResponse:
+    async def tick() -> AsyncIterator[str]:
+        while True:
+            yield "data: tick\n\n"
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(tick(), media_type="text/event-stream")
+
+
 async def traced(request: Request) -> JSONResponse:
     gc.collect()
     return JSONResponse({"traced": tracemalloc.get_traced_memory()[0]})
@@ -38,6 +49,7 @@ app = Starlette(
         Route("/json", json),
         Route("/item/{number:int}", item),
         Route("/upload", upload, methods=["POST"]),
+        Route("/ticks", ticks),
         Route("/traced", traced),
     ]
 )

@@ -88,7 +88,7 @@ app = Application(
         (r"/events", Events),
     ],
     template_path=os.path.join(HERE, "templates"),
-    static_path=os.path.join(HERE, "static"),
+    static_path=os.environ.get("BENCH_STATIC", os.path.join(HERE, "static")),
 )
 
 logging.getLogger("tornado.access").setLevel(logging.WARNING)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from waterspout import App, Response, request, sse
@@ -56,6 +57,18 @@ def events() -> Response:
         over.wait()
 
     return sse(wait())
+
+
+@app.get("/ticks")
+async def ticks() -> Response:
+    """Send an event each 100 ms."""
+
+    async def tick() -> AsyncIterator[str]:
+        while True:
+            yield "tick"
+            await asyncio.sleep(0.1)
+
+    return sse(tick())
 
 
 @app.get("/over")

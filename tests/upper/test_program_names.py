@@ -20,6 +20,7 @@ REASONS = {
     "chunks": "for programs: nothing of ours asks it of the request",
     "disconnected": "for programs: nothing of ours asks it of the request",
     "handler_settings": "for programs: the settings of request handlers, a plain dict",
+    "is_from_trusted_proxy": "for programs; the log of requests takes a program's own for it",
     "json_decoder": "of Flask before 2.3",
     "json_encoder": "of Flask before 2.3",
     "max_form_size": "a limit, beside Flask's `max_form_parts`",
@@ -28,8 +29,8 @@ REASONS = {
 }
 #: Attributes that Flask's objects have, but not its classes.
 ON_OBJECTS = {
-    *("cli", "environ", "headers", "method", "path", "query_string", "remote_addr", "root_path"),
-    *("scheme", "server", "shallow"),
+    *("cli", "environ", "headers", "json", "method", "path", "query_string", "remote_addr"),
+    *("root_path", "scheme", "server", "shallow"),
 }
 CLASSES = {
     "app": ("Flask",),

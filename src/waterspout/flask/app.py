@@ -57,7 +57,7 @@ class Flask(App):
 
 #: What an `App` has and Flask's application has not.
 _ADDITIONS = (
-    *("add_handlers", "asgi", "before_send", "identify", "lifespan", "mount"),
+    *("add_handlers", "asgi", "before_send", "call_in_context", "identify", "lifespan", "mount"),
     *("keep_csrf_secrets", "on_shutdown", "on_startup", "websocket", "wsgi"),
 )
 find_last(Flask, App, _ADDITIONS)

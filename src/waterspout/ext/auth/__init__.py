@@ -70,10 +70,10 @@ from .signals import (
     user_needs_refresh,
     user_unauthorized,
 )
-from .test_client import FlaskLoginClient
 
 if TYPE_CHECKING:
     from .oauth import OAuth as OAuth
+    from .test_client import FlaskLoginClient as FlaskLoginClient
 
 __all__ = [
     "AUTH_HEADER_NAME",
@@ -128,8 +128,13 @@ __all__ = [
 __version__ = "0.6.3"
 
 
+#: Imported when they are first used: an HTTP client, and what tests need, are half of all that a
+#: program would load.
+_LATER = {"FlaskLoginClient": "test_client", "OAuth": "oauth"}
+
+
 def __getattr__(name: str) -> Any:
-    # Authlib and its HTTP client take a fifth of a second to import, and few programs need them.
-    if name == "OAuth":
-        return import_module(f"{__name__}.oauth").OAuth
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    return value

@@ -7,14 +7,18 @@ what any view may; for a request handler it is written as the handler's response
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from waterspout import RequestHandler, current_app
+from waterspout import current_app
 
 from .current import load_current_user
+
+if TYPE_CHECKING:
+    from waterspout import RequestHandler
 
 __all__ = ["guarded"]
 
@@ -55,9 +59,11 @@ async def _given_later(args: tuple[Any, ...], answer: Any) -> Any:
 
 def _given(args: tuple[Any, ...], answer: Any) -> Any:
     """Return *answer* as a view does; where the first of *args* is a handler, write it there."""
-    if not args or not isinstance(args[0], RequestHandler):
+    # NOTE: there are no handlers where nobody has imported their module, and it is not for us to.
+    web = sys.modules.get("waterspout.tornado.web")
+    if web is None or not args or not isinstance(args[0], web.RequestHandler):
         return answer
-    handler = args[0]
+    handler: RequestHandler = args[0]
     response = current_app.make_response(answer)
     handler.set_status(response.status_code)
     handler.clear_header("Content-Type")
