@@ -357,3 +357,18 @@ def test_an_odd_secret_in_the_session_is_replaced() -> None:
     assert client.post("/view", data={"csrf_token": "x"}).status_code == 400
     token = client.get("/").text.split("|")[1]
     assert client.post("/view", data={"csrf_token": token}).text == "viewed"
+
+
+def test_requests_within_a_context_of_the_test_have_their_own_tokens() -> None:
+    """A fixture that keeps an application context open: `g` is everybody's, tokens are not, and
+    one good token is good for one request."""
+    app = protected_site()
+    with app.app_context():
+        first, second = app.test_client(), app.test_client()
+        own = [client.get("/core").text for client in (first, second)]
+        formed = [token_in(client.get("/form").text) for client in (first, second)]
+        assert first.post("/form", data={"name": "Ada", "csrf_token": formed[0]}).text == "Ada"
+        assert second.post("/form", data={"name": "Bo", "csrf_token": formed[1]}).text == "Bo"
+        assert second.post("/view", data={"csrf_token": own[1]}).text == "viewed"
+        assert second.post("/view", data={"csrf_token": own[0]}).status_code == 400
+        assert second.post("/asks-itself", data={}).status_code == 400

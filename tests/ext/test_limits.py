@@ -63,6 +63,28 @@ def statuses(client: Any, path: str, times: int, method: str = "get") -> list[in
     return [getattr(client, method)(path).status_code for _ in range(times)]
 
 
+def test_requests_within_a_context_of_the_test_have_their_own_limits() -> None:
+    """A fixture that keeps an application context open: each answer tells of its own request."""
+    app, limiter = make_app(RATELIMIT_HEADERS_ENABLED=True)
+
+    @app.get("/rare")
+    @limiter.limit("2/minute")
+    def rare() -> str:
+        return str(len(limiter.current_limits))
+
+    @app.get("/often")
+    @limiter.limit("9/minute")
+    def often() -> str:
+        return str(len(limiter.current_limits))
+
+    with app.app_context():
+        client = app.test_client()
+        answers = [client.get(path) for path in ("/rare", "/often", "/rare")]
+    assert [answer.text for answer in answers] == ["1", "1", "1"]
+    left = [answer.headers["X-RateLimit-Remaining"] for answer in answers]
+    assert left == ["1", "8", "0"]
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_kind_of_code_is_limited(settings: dict[str, Any], strategy: str) -> None:
     """Views, async ones, handlers' methods of both kinds, and WebSockets; together where they share

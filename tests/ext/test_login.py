@@ -317,6 +317,43 @@ def test_remember_me(client: httpx.Client) -> None:
     assert client.get("/view").text == "nobody False"
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_clearing_the_session_after_the_logout_keeps_nobody_logged_in(
+    tmp_path: Path, stored: bool
+) -> None:
+    """``logout_user(); session.clear()`` takes back the cookie that remembers, too."""
+    app = login_site(SESSION_URL=f"sqlite:///{tmp_path}/sessions.db")
+    if stored:
+        Session(app)
+
+    @app.post("/leave")
+    def leave() -> str:
+        logout_user()
+        session.clear()
+        return "out"
+
+    client = app.test_client()
+    log_in(client, remember="y")
+    assert client.get_cookie("remember_token") is not None
+    client.post("/leave")
+    assert client.get_cookie("remember_token") is None
+    assert client.get("/view").text == "nobody False"
+
+
+def test_requests_within_a_context_of_the_test_have_their_own_users() -> None:
+    """A fixture that keeps an application context open: `g` is everybody's, the user is not."""
+    app = login_site()
+    with app.app_context():
+        first, second = app.test_client(), app.test_client()
+        assert first.get("/view").text == "nobody False"
+        log_in(first, remember="y")
+        assert first.get_cookie("remember_token") is not None
+        assert first.get("/view").text == "ada True"
+        assert second.get("/view").text == "nobody False"
+        first.post("/logout")
+        assert first.get_cookie("remember_token") is None
+
+
 def test_templates_know_the_user(client: httpx.Client) -> None:
     """``current_user`` is in every template."""
     assert client.get("/template").text == "True"

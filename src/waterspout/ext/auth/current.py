@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.local import LocalProxy
 
-from waterspout import current_app, g, has_request_context
+from waterspout import current_app, has_request_context
+
+from ..request_notes import read_note
 
 if TYPE_CHECKING:
     from waterspout import App
@@ -59,15 +61,15 @@ def find_current_user() -> Any:
     without a request."""
     if not has_request_context():
         return None
-    if "_login_user" not in g:
+    if read_note("_login_user") is None:
         manager_here()._load_user()
-    return g._login_user
+    return read_note("_login_user")
 
 
 async def load_current_user() -> Any:
     """Do as `find_current_user` from ``async def`` code: ``async def`` loaders are awaited, others
     run in a worker thread."""
-    if has_request_context() and "_login_user" not in g:
+    if has_request_context() and read_note("_login_user") is None:
         await manager_here()._load_user_async()
     return find_current_user()
 

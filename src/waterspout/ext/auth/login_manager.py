@@ -22,7 +22,6 @@ from waterspout import (
     after_this_request,
     current_app,
     flash,
-    g,
     has_app_context,
     redirect,
     request,
@@ -30,6 +29,7 @@ from waterspout import (
     session,
 )
 
+from ..request_notes import keep_note, read_note
 from .config import (
     AUTH_HEADER_NAME,
     COOKIE_DURATION,
@@ -211,15 +211,15 @@ class LoginManager:
 
     async def _identify(self) -> Any:
         """Return the user for request handlers, None for nobody (`App.identify`)."""
-        if "_login_user" not in g:
+        if read_note("_login_user") is None:
             if not (self._user_callback or self._request_callback):
                 return None
             await self._load_user_async()
-        user = g._login_user
+        user = read_note("_login_user")
         return user if user.is_authenticated else None
 
     def _update_request_context_with_user(self, user: Any = None) -> None:
-        g._login_user = self.anonymous_user() if user is None else user
+        keep_note("_login_user", self.anonymous_user() if user is None else user)
         self._watch_cookie()
 
     def _load_user(self) -> None:
@@ -297,14 +297,17 @@ class LoginManager:
 
     def _watch_cookie(self) -> None:
         """Look at the end of this request whether the cookie has to be set or deleted."""
-        if "_login_watched" not in g:
-            g._login_watched = True
+        if not read_note("_login_watched"):
+            keep_note("_login_watched", True)
             after_this_request(self._update_remember_cookie)
 
     def _update_remember_cookie(self, response: Any) -> Any:
         config = current_app.config
-        if "_remember" not in session and config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
-            session["_remember"] = "set"
+        if "_remember" not in session:
+            if read_note("_login_forgotten"):  # the session was cleared after the logout
+                self._clear_cookie(response)
+            elif config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
+                session["_remember"] = "set"
         if "_remember" in session:
             operation = session.pop("_remember", None)
             if operation == "set" and "_user_id" in session:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from waterspout import current_app, request, session
 
+from ..request_notes import keep_note
 from .config import EXEMPT_METHODS
 from .current import app_here, current_user, find_current_user, manager_here
 from .guards import guarded
@@ -85,6 +86,7 @@ def logout_user() -> bool:
     if cookie_name() in request.cookies:
         session["_remember"] = "clear"
         session.pop("_remember_seconds", None)
+        keep_note("_login_forgotten", True)
     user_logged_out.send(app_here(), user=user)
     manager_here()._update_request_context_with_user()
     return True

@@ -29,12 +29,12 @@ from waterspout import (
     Blueprint,
     CSRFError,
     current_app,
-    g,
     read_csrf_token,
     request,
     session,
 )
 from waterspout.ext import needs_extra
+from waterspout.ext.request_notes import keep_note, read_note
 
 with needs_extra("forms"):
     from wtforms import ValidationError  # type: ignore[import-untyped]  # it has no types
@@ -88,9 +88,9 @@ def generate_csrf(secret_key: str | bytes | None = None, token_key: str | None =
     """
     key = _signing_key(secret_key)
     field = _field_name(token_key)
-    if field not in g:
-        setattr(g, field, _serializer(key).dumps(_session_secret(field)))
-    made: str = g.get(field)
+    made: str | None = read_note(field)
+    if made is None:
+        made = keep_note(field, _serializer(key).dumps(_session_secret(field)))
     return made
 
 
@@ -203,7 +203,7 @@ class FormCSRF(CSRF):  # type: ignore[misc]  # WTForms has no types
         return generate_csrf(self.meta.csrf_secret, self.meta.csrf_field_name)
 
     def validate_csrf_token(self, form: Any, field: Any) -> None:
-        if g.get("csrf_valid", False):
+        if read_note("csrf_valid"):
             return
         meta = self.meta
         try:
@@ -270,7 +270,7 @@ class CSRFProtect:
             self._error_response(error.args[0])
         if request.is_secure and current_app.config["WTF_CSRF_SSL_STRICT"]:
             self._check_referrer()
-        g.csrf_valid = True
+        keep_note("csrf_valid", True)
 
     def exempt(self, view: V) -> V:
         """Leave a view, a handler class, a blueprint, or what a dotted name
@@ -293,7 +293,7 @@ class CSRFProtect:
 
     def check(self, token: str | None) -> None:
         """Raise `CSRFError` unless *token*, or the one that the request has elsewhere, is good."""
-        if g.get("csrf_valid", False):
+        if read_note("csrf_valid"):
             return
         try:
             validate_csrf(token or self._get_csrf_token())

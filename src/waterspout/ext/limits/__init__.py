@@ -24,10 +24,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from waterspout import Blueprint, g, has_request_context, request
+from waterspout import Blueprint, has_request_context, request
 
 from ..driving import drive
 from ..handler_methods import is_handler
+from ..request_notes import read_note
 from .constants import ExemptionScope, HeaderNames
 from .enforcing import Enforcing, _size
 from .errors import RateLimitExceeded
@@ -192,7 +193,7 @@ class Limiter(Enforcing):
     @property
     def current_limits(self) -> list[RequestLimit]:
         """The limits that the request has met, the smallest first."""
-        return sorted(g.get(f"{self._mark}_met", []), key=_size)
+        return sorted(read_note(f"{self._mark}_met", []), key=_size)
 
     def identify_request(self) -> str:
         """Return the name that the current request's limits are counted under."""

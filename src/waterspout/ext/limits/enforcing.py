@@ -12,11 +12,12 @@ from weakref import WeakKeyDictionary
 
 from werkzeug.http import http_date
 
-from waterspout import after_this_request, current_app, g, on_private_loop, request
+from waterspout import after_this_request, current_app, on_private_loop, request
 
 from .. import needs_extra
 from ..driving import drive
 from ..outage import Outage
+from ..request_notes import keep_note, read_note
 from .constants import ExemptionScope, HeaderNames
 from .counters import Counter, Direct, OnLoop, on_loop, storage_of
 from .errors import RateLimitExceeded
@@ -340,7 +341,8 @@ class Enforcing:
         met = RequestLimit(item, keys, breached, limit.shared, read)
         if breached or self._settings.headers_enabled:
             met.seen = await counter.stats(item, *keys)
-        g.setdefault(f"{self._mark}_met", []).append(met)
+        name = f"{self._mark}_met"
+        keep_note(name, [*read_note(name, []), met])
         return met
 
     async def _check_meta(self, counter: Counter, endpoint: str) -> None:
@@ -378,11 +380,11 @@ class Enforcing:
         self, counter: Counter, later: list[tuple[Limit, list[str], int]]
     ) -> None:
         """Count by the response what is to be counted by it, and set the header fields."""
-        shows = self._settings.headers_enabled and f"{self._mark}_shown" not in g
+        shows = self._settings.headers_enabled and not read_note(f"{self._mark}_shown")
         if not shows and not later:
             return
         if shows:
-            setattr(g, f"{self._mark}_shown", True)
+            keep_note(f"{self._mark}_shown", True)
 
         async def finish(response: Any) -> Any:
             for limit, keys, cost in later:
@@ -406,7 +408,7 @@ class Enforcing:
         after_this_request(finish_here if here or _in_thread() else finish)
 
     def _show(self, response: Any) -> None:
-        met = sorted(g.get(f"{self._mark}_met", []), key=_size)
+        met = sorted(read_note(f"{self._mark}_met", []), key=_size)
         shown = next((one for one in met if one.breached), met[0] if met else None)
         if shown is None or shown.seen is None:
             return
