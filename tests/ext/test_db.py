@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
-from databases import KINDS, Answer, ask, database
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from databases import KINDS, Answer, ask, database
 from waterspout import App, RequestHandler, abort, request
 from waterspout.ext.db import SQLAlchemy
 from waterspout.server import serve_in_thread
