@@ -422,3 +422,10 @@ def test_parts_of_templates_are_cached() -> None:
 def test_a_wrong_setting_is_told_at_the_start(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         make_app(**settings)
+
+
+def test_a_cache_without_an_application_says_so() -> None:
+    """Where `init_app` was forgotten, the error tells."""
+    cache = Cache()
+    with App(__name__).app_context(), pytest.raises(RuntimeError, match=r"cache\.init_app\(app\)"):
+        cache.get("key")

@@ -163,3 +163,11 @@ def test_workers_of_a_preloaded_program_share_no_connection(tmp_path: Path) -> N
     pairs = {(answer["backend"], answer["worker"]) for answer in found}
     assert len({worker for _, worker in pairs}) == 2
     assert len({backend for backend, _ in pairs}) == len(pairs)
+
+
+def test_what_is_for_async_code_says_so_in_def_code(tmp_path: Path) -> None:
+    """``db.async_engine`` in a ``def`` view names what to write there."""
+    app = App(__name__, instance_path=str(tmp_path))
+    db = SQLAlchemy(app)
+    with app.app_context(), pytest.raises(RuntimeError, match=r"write db\.session and db\.engine"):
+        db.async_engine  # the property raises

@@ -63,6 +63,26 @@ def statuses(client: Any, path: str, times: int, method: str = "get") -> list[in
     return [getattr(client, method)(path).status_code for _ in range(times)]
 
 
+def test_one_limiter_guards_each_of_its_applications() -> None:
+    """A module's limiter, and a factory that makes several applications."""
+    limiter = Limiter(get_remote_address, default_limits=["1/minute"])
+    shop = Blueprint("shop", __name__)
+    shop.get("/shop", endpoint="shop")(lambda: "shop")
+    limiter.limit("2/minute")(shop)
+
+    def create_app() -> App:
+        app = App(__name__)
+        limiter.init_app(app)
+        app.register_blueprint(shop)
+        app.get("/", endpoint="page")(lambda: "page")
+        return app
+
+    for app in (create_app(), create_app()):
+        limiter.reset()
+        assert statuses(app.test_client(), "/", 2) == [200, 429]
+        assert statuses(app.test_client(), "/shop", 3) == [200, 200, 429]
+
+
 def test_requests_within_a_context_of_the_test_have_their_own_limits() -> None:
     """A fixture that keeps an application context open: each answer tells of its own request."""
     app, limiter = make_app(RATELIMIT_HEADERS_ENABLED=True)

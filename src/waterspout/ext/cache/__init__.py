@@ -144,7 +144,13 @@ class Cache(Asking):
         """The cache itself, an object of cachelib's, of the current application."""
         here: Any = current_app
         app = here._get_current_object() if here else self.app
-        return app.extensions["cache"][self]
+        made = None if app is None else app.extensions.get("cache", {}).get(self)
+        if made is None:
+            raise RuntimeError(
+                "This Cache has no application here: write Cache(app), or cache.init_app(app),"
+                " where the application is set up."
+            )
+        return made
 
     # -- views and functions ---------------------------------------------------------------
 

@@ -88,7 +88,13 @@ class AppEngines:
         Raises:
             RuntimeError: No event loop runs in this thread.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "db.async_session, db.async_engine and db.async_engines are for 'async def' code:"
+                " no event loop runs in this thread. In 'def' code write db.session and db.engine."
+            ) from None
         found = self._by_loop.get(loop)
         if found is None:
             found = {key: self._asynchronous(key, loop) for key in self.sync}

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from werkzeug.http import http_date
 
@@ -61,8 +61,8 @@ class Enforcing:
         self._fallback: Direct | None = None
         self._storage: Storage | None = None
         self._counter: Direct | None = None
-        self._app: Any = None
-        self._is_hooked = False
+        self._apps: WeakSet[Any] = WeakSet()
+        self._hooked: WeakSet[Any] = WeakSet()
         self._on_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter] = WeakKeyDictionary()
         self._outage = Outage("The storage of the rate limits", _logger, 0.0)
 
@@ -100,7 +100,7 @@ class Enforcing:
         for limit in (*self._defaults, *self._of_application, *self._meta, *self._fallback_limits):
             if isinstance(limit.limit_provider, str):
                 list(limit.items())  # one that cannot be read is told now
-        self._app = app
+        self._apps.add(app)
         app.extensions["limiter"] = {*app.extensions.get("limiter", ()), self}
         app.on_shutdown(self._close)
         self.initialized = True
@@ -108,10 +108,10 @@ class Enforcing:
             self._hook()
 
     def _hook(self) -> None:
-        """Count each request before its view; on the event loop, where that is ``async def``."""
-        if self._is_hooked or self._app is None or not self.enabled:
+        """Count each request before its view, in each application; on the event loop, where the
+        view is ``async def``."""
+        if not self.enabled:
             return
-        self._is_hooked = True
 
         def check() -> None:
             drive(self._check_route(self._direct(), before_view=True))
@@ -120,7 +120,9 @@ class Enforcing:
             await self._check_route(self._on_loop(), before_view=True)
 
         check.async_twin = check_on_loop  # type: ignore[attr-defined]  # see dispatch.plan
-        self._app.before_request(check)
+        for app in self._apps - self._hooked:
+            self._hooked.add(app)
+            app.before_request(check)
 
     async def _close(self) -> None:
         counter = self._on_loops.pop(asyncio.get_running_loop(), None)
