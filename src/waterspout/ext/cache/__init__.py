@@ -141,7 +141,11 @@ class Cache(Asking):
 
     @property
     def cache(self) -> Any:
-        """The cache itself, an object of cachelib's, of the current application."""
+        """The cache itself, an object of cachelib's, of the current application.
+
+        Raises:
+            RuntimeError: `init_app` has not been called for it.
+        """
         here: Any = current_app
         app = here._get_current_object() if here else self.app
         made = None if app is None else app.extensions.get("cache", {}).get(self)
