@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -429,3 +429,37 @@ def test_a_cache_without_an_application_says_so() -> None:
     cache = Cache()
     with App(__name__).app_context(), pytest.raises(RuntimeError, match=r"cache\.init_app\(app\)"):
         cache.get("key")
+
+
+def test_generators(caplog: pytest.LogCaptureFixture) -> None:
+    """What a generator gives is kept, unless it reads the session on the way; the stream of an
+    asynchronous one is not kept."""
+    app = App(__name__)
+    app.config.update(SECRET_KEY="a long random text")
+    cache, asked = Cache(app), itertools.count(1)
+
+    @app.get("/parts")
+    @cache.cached(timeout=60)
+    def parts() -> Iterator[str]:
+        yield "asked "
+        yield str(next(asked))
+
+    @app.get("/mine")
+    @cache.cached(timeout=60)
+    def mine() -> Iterator[str]:
+        yield "of "
+        yield session.get("name", "nobody")
+
+    @app.get("/stream")
+    @cache.cached(timeout=60)
+    async def stream() -> AsyncIterator[str]:
+        yield "streamed "
+        yield str(next(asked))
+
+    ada, bo = app.test_client(), app.test_client()
+    with ada.session_transaction() as kept:
+        kept["name"] = "Ada"
+    assert [ada.get("/mine").text, bo.get("/mine").text] == ["of Ada", "of nobody"]
+    assert [ada.get("/parts").text, bo.get("/parts").text] == ["asked 1", "asked 1"]
+    assert [ada.get("/stream").text, bo.get("/stream").text] == ["streamed 2", "streamed 3"]
+    assert "failed" not in caplog.text

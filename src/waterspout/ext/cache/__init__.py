@@ -374,8 +374,11 @@ class Cache(Asking):
         written = handlers.watch(handler) if handler else None
         with SessionUse() as session:
             value = await call()
-        if inspect.isgenerator(value):
-            value = _joined(value)
+            if inspect.isgenerator(value):  # what it does in between is the view's, too
+                value = _joined(value)
+        if inspect.isasyncgen(value):
+            rule.stores_nothing = True
+            return value
         kept = value if written is None else written()
         if (written is not None and kept is None) or not _may_be_kept(rule, kept, session.used):
             rule.stores_nothing = True

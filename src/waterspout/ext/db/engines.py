@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import select
 import sqlite3
@@ -45,6 +46,7 @@ POOL_SIZE = 10
 _FOR_SYNC = ("creator", "poolclass", "pool", "url")
 
 _engines: WeakSet[sa.Engine] = WeakSet()
+_logger = logging.getLogger("waterspout.db")
 
 
 def _after_fork() -> None:
@@ -71,6 +73,8 @@ class AppEngines:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.sync: dict[str | None, sa.Engine] = {}
         self._settings = settings
+        #: What the setting was when it was read.
+        self._read = settings.get("SQLALCHEMY_DATABASE_URI")
         self._options: dict[str | None, dict[str, Any]] = {}
         self._by_loop: WeakKeyDictionary[
             asyncio.AbstractEventLoop, dict[str | None, AsyncEngine]
@@ -81,6 +85,17 @@ class AppEngines:
         """Take an engine that was made with *options*."""
         self.sync[key] = engine
         self._options[key] = options
+
+    def check_setting(self) -> None:
+        """Log once if the database's URL was set after it was read: this one is not used."""
+        found = self._settings.get("SQLALCHEMY_DATABASE_URI")
+        if found is not self._read and found != self._read:
+            self._read = found
+            _logger.warning(
+                "SQLALCHEMY_DATABASE_URI was changed after init_app() had read it; the database is"
+                " still %s. Set it before.",
+                next(iter(self.sync.values())).url,
+            )
 
     def on_loop(self) -> Mapping[str | None, AsyncEngine]:
         """Return the asynchronous engines of the running loop.
