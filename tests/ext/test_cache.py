@@ -17,7 +17,17 @@ import redis
 from own_redis import own_redis
 from services import service_url
 
-from waterspout import App, RequestHandler, Response, g, make_response, request, session
+from waterspout import (
+    App,
+    RequestHandler,
+    Response,
+    g,
+    make_response,
+    render_template_string,
+    request,
+    session,
+)
+from waterspout.ext.auth import LoginManager, UserMixin, login_user
 from waterspout.ext.cache import Cache, CachedResponse, cache_view_hit
 from waterspout.server import serve_in_thread
 
@@ -463,3 +473,49 @@ def test_generators(caplog: pytest.LogCaptureFixture) -> None:
     assert [ada.get("/parts").text, bo.get("/parts").text] == ["asked 1", "asked 1"]
     assert [ada.get("/stream").text, bo.get("/stream").text] == ["streamed 2", "streamed 3"]
     assert "failed" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["def", "async", "handler"])
+def test_a_page_that_names_its_user_is_not_the_next_ones(kind: str) -> None:
+    """Also where the user was looked for before the view began; a page without the user is kept."""
+    app = App(__name__)
+    app.config.update(SECRET_KEY="a long random text")
+    cache, manager, asked = Cache(app), LoginManager(app), itertools.count(1)
+
+    @manager.user_loader
+    def load_user(user_id: str) -> UserMixin:
+        user = UserMixin()
+        user.id = user_id  # type: ignore[attr-defined]  # as programs do
+        return user
+
+    @app.post("/login/<name>")
+    def login(name: str) -> str:
+        login_user(load_user(name))
+        return "in"
+
+    def page() -> str:
+        return str(render_template_string("{{ current_user.get_id() }}"))
+
+    async def async_page() -> str:
+        return page()
+
+    class Page(RequestHandler):
+        @cache.cached(timeout=60)
+        async def get(self) -> None:
+            self.write(self.current_user.get_id())
+
+    if kind == "handler":
+        app.add_handlers([("/page", Page)])
+    else:
+        app.get("/page")(cache.cached(timeout=60)(page if kind == "def" else async_page))
+
+    @app.get("/prices")
+    @cache.cached(timeout=60)
+    async def prices() -> str:
+        return str(render_template_string("{{ asked }}", asked=next(asked)))
+
+    ada, bo = app.test_client(), app.test_client()
+    ada.post("/login/ada")
+    bo.post("/login/bo")
+    assert [ada.get("/page").text, bo.get("/page").text] == ["ada", "bo"]
+    assert [ada.get("/prices").text, bo.get("/prices").text] == ["1", "1"]

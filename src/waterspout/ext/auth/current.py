@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.local import LocalProxy
 
-from waterspout import current_app, has_request_context
+from waterspout import current_app, has_request_context, session
 
 from ..request_notes import read_note
 
@@ -78,6 +78,8 @@ def find_current_user() -> Any:
         return None
     if not searched():
         manager_here()._load_user()
+    elif hasattr(session, "accessed"):
+        session.accessed = True  # whoever asks for the user asks the session: for caches
     return read_note("_login_user")
 
 

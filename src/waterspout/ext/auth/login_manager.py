@@ -23,6 +23,7 @@ from waterspout import (
     current_app,
     flash,
     has_app_context,
+    has_request_context,
     redirect,
     request,
     run_in_thread,
@@ -44,7 +45,7 @@ from .config import (
     SESSION_KEYS,
     USE_SESSION_FOR_NEXT,
 )
-from .current import app_here, find_current_user, searched
+from .current import app_here, current_user, searched
 from .destinations import expand_login_view, make_next_param
 from .destinations import login_url as make_login_url
 from .logins import create_identifier
@@ -112,7 +113,10 @@ class LoginManager:
         # By the class: a program's own subclass may have a method of this name.
         App.identify(app, self._identify)
         if add_context_processor:
-            app.context_processor(lambda: {"current_user": find_current_user()})
+            # The proxy: a page that does not show the user asks for none, and may be cached.
+            app.context_processor(
+                lambda: {"current_user": current_user if has_request_context() else None}
+            )
 
     def setup_app(self, app: App, add_context_processor: bool = True) -> None:
         """Do as `init_app` (an older name)."""

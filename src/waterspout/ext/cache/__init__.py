@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from werkzeug.utils import import_string
@@ -374,13 +374,15 @@ class Cache(Asking):
         written = handlers.watch(handler) if handler else None
         with SessionUse() as session:
             value = await call()
-            if inspect.isgenerator(value):  # what it does in between is the view's, too
+            if inspect.isgenerator(value) or (rule.is_view and isinstance(value, Iterator)):
+                # what it does in between is the view's, too
                 value = _joined(value)
         if inspect.isasyncgen(value):
             rule.stores_nothing = True
             return value
         kept = value if written is None else written()
-        if (written is not None and kept is None) or not _may_be_kept(rule, kept, session.used):
+        is_ones = session.used or bool(getattr(handler, "_current_user", None))
+        if (written is not None and kept is None) or not _may_be_kept(rule, kept, is_ones):
             rule.stores_nothing = True
             return value
         timeout = rule.decorated.cache_timeout
