@@ -29,6 +29,7 @@ from waterspout import (
 )
 from waterspout.ext.auth import LoginManager, UserMixin, login_user
 from waterspout.ext.cache import Cache, CachedResponse, cache_view_hit
+from waterspout.ext.forms import CSRFProtect, generate_csrf
 from waterspout.server import serve_in_thread
 
 CACHES = ("memory", "redis", "file")
@@ -519,3 +520,25 @@ def test_a_page_that_names_its_user_is_not_the_next_ones(kind: str) -> None:
     bo.post("/login/bo")
     assert [ada.get("/page").text, bo.get("/page").text] == ["ada", "bo"]
     assert [ada.get("/prices").text, bo.get("/prices").text] == ["1", "1"]
+
+
+def test_a_token_that_was_made_before_the_view_is_its_clients() -> None:
+    """A hook has asked for the token, and then a cached page shows it."""
+    app = App(__name__)
+    app.config.update(SECRET_KEY="a long random text")
+    cache = Cache(app)
+    CSRFProtect(app)
+    app.before_request(lambda: generate_csrf() and None)
+
+    @app.get("/form")
+    @cache.cached(timeout=60)
+    def form() -> str:
+        return str(render_template_string("{{ csrf_token() }}"))
+
+    @app.post("/send")
+    def send() -> str:
+        return "sent"
+
+    for client in (app.test_client(), app.test_client()):
+        token = client.get("/form").text
+        assert client.post("/send", headers={"X-CSRFToken": token}).text == "sent"
