@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,8 +17,19 @@ import redis
 from own_redis import own_redis
 from services import service_url
 
-from waterspout import App, RequestHandler, Response, g, make_response, request, session
+from waterspout import (
+    App,
+    RequestHandler,
+    Response,
+    g,
+    make_response,
+    render_template_string,
+    request,
+    session,
+)
+from waterspout.ext.auth import LoginManager, UserMixin, login_user
 from waterspout.ext.cache import Cache, CachedResponse, cache_view_hit
+from waterspout.ext.forms import CSRFProtect, generate_csrf
 from waterspout.server import serve_in_thread
 
 CACHES = ("memory", "redis", "file")
@@ -422,3 +433,112 @@ def test_parts_of_templates_are_cached() -> None:
 def test_a_wrong_setting_is_told_at_the_start(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         make_app(**settings)
+
+
+def test_a_cache_without_an_application_says_so() -> None:
+    """Where `init_app` was forgotten, the error tells."""
+    cache = Cache()
+    with App(__name__).app_context(), pytest.raises(RuntimeError, match=r"cache\.init_app\(app\)"):
+        cache.get("key")
+
+
+def test_generators(caplog: pytest.LogCaptureFixture) -> None:
+    """What a generator gives is kept, unless it reads the session on the way; the stream of an
+    asynchronous one is not kept."""
+    app = App(__name__)
+    app.config.update(SECRET_KEY="a long random text")
+    cache, asked = Cache(app), itertools.count(1)
+
+    @app.get("/parts")
+    @cache.cached(timeout=60)
+    def parts() -> Iterator[str]:
+        yield "asked "
+        yield str(next(asked))
+
+    @app.get("/mine")
+    @cache.cached(timeout=60)
+    def mine() -> Iterator[str]:
+        yield "of "
+        yield session.get("name", "nobody")
+
+    @app.get("/stream")
+    @cache.cached(timeout=60)
+    async def stream() -> AsyncIterator[str]:
+        yield "streamed "
+        yield str(next(asked))
+
+    ada, bo = app.test_client(), app.test_client()
+    with ada.session_transaction() as kept:
+        kept["name"] = "Ada"
+    assert [ada.get("/mine").text, bo.get("/mine").text] == ["of Ada", "of nobody"]
+    assert [ada.get("/parts").text, bo.get("/parts").text] == ["asked 1", "asked 1"]
+    assert [ada.get("/stream").text, bo.get("/stream").text] == ["streamed 2", "streamed 3"]
+    assert "failed" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["def", "async", "handler"])
+def test_a_page_that_names_its_user_is_not_the_next_ones(kind: str) -> None:
+    """Also where the user was looked for before the view began; a page without the user is kept."""
+    app = App(__name__)
+    app.config.update(SECRET_KEY="a long random text")
+    cache, manager, asked = Cache(app), LoginManager(app), itertools.count(1)
+
+    @manager.user_loader
+    def load_user(user_id: str) -> UserMixin:
+        user = UserMixin()
+        user.id = user_id  # type: ignore[attr-defined]  # as programs do
+        return user
+
+    @app.post("/login/<name>")
+    def login(name: str) -> str:
+        login_user(load_user(name))
+        return "in"
+
+    def page() -> str:
+        return str(render_template_string("{{ current_user.get_id() }}"))
+
+    async def async_page() -> str:
+        return page()
+
+    class Page(RequestHandler):
+        @cache.cached(timeout=60)
+        async def get(self) -> None:
+            self.write(self.current_user.get_id())
+
+    if kind == "handler":
+        app.add_handlers([("/page", Page)])
+    else:
+        app.get("/page")(cache.cached(timeout=60)(page if kind == "def" else async_page))
+
+    @app.get("/prices")
+    @cache.cached(timeout=60)
+    async def prices() -> str:
+        return str(render_template_string("{{ asked }}", asked=next(asked)))
+
+    ada, bo = app.test_client(), app.test_client()
+    ada.post("/login/ada")
+    bo.post("/login/bo")
+    assert [ada.get("/page").text, bo.get("/page").text] == ["ada", "bo"]
+    assert [ada.get("/prices").text, bo.get("/prices").text] == ["1", "1"]
+
+
+def test_a_token_that_was_made_before_the_view_is_its_clients() -> None:
+    """A hook has asked for the token, and then a cached page shows it."""
+    app = App(__name__)
+    app.config.update(SECRET_KEY="a long random text")
+    cache = Cache(app)
+    CSRFProtect(app)
+    app.before_request(lambda: generate_csrf() and None)
+
+    @app.get("/form")
+    @cache.cached(timeout=60)
+    def form() -> str:
+        return str(render_template_string("{{ csrf_token() }}"))
+
+    @app.post("/send")
+    def send() -> str:
+        return "sent"
+
+    for client in (app.test_client(), app.test_client()):
+        token = client.get("/form").text
+        assert client.post("/send", headers={"X-CSRFToken": token}).text == "sent"

@@ -163,3 +163,30 @@ def test_workers_of_a_preloaded_program_share_no_connection(tmp_path: Path) -> N
     pairs = {(answer["backend"], answer["worker"]) for answer in found}
     assert len({worker for _, worker in pairs}) == 2
     assert len({backend for backend, _ in pairs}) == len(pairs)
+
+
+def test_what_is_for_async_code_says_so_in_def_code(tmp_path: Path) -> None:
+    """``db.async_engine`` in a ``def`` view names what to write there."""
+    app = App(__name__, instance_path=str(tmp_path))
+    db = SQLAlchemy(app)
+    with app.app_context(), pytest.raises(RuntimeError, match=r"write db\.session and db\.engine"):
+        db.async_engine  # the property raises
+
+
+def test_a_url_that_is_set_too_late_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A test that changes the setting of a finished application works on the other database: the
+    log says so, once."""
+    app = App(__name__, instance_path=str(tmp_path))
+    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///shop.db"
+    db = SQLAlchemy(app)
+    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite://"
+    with app.app_context():
+        assert db.session.scalar(db.text("SELECT 1")) == 1
+        assert db.session.scalar(db.text("SELECT 2")) == 2
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == (
+        "SQLALCHEMY_DATABASE_URI was changed after init_app() had read it; the database is still"
+        f" sqlite:///{tmp_path}/shop.db. Set it before."
+    )

@@ -63,6 +63,51 @@ def statuses(client: Any, path: str, times: int, method: str = "get") -> list[in
     return [getattr(client, method)(path).status_code for _ in range(times)]
 
 
+def test_one_limiter_guards_each_of_its_applications() -> None:
+    """A module's limiter, and a factory that makes several applications."""
+    limiter = Limiter(get_remote_address, default_limits=["1/minute"])
+    shop = Blueprint("shop", __name__)
+    shop.get("/shop", endpoint="shop")(lambda: "shop")
+    limiter.limit("2/minute")(shop)
+
+    def create_app() -> App:
+        app = App(__name__)
+        limiter.init_app(app)
+        app.register_blueprint(shop)
+        app.get("/", endpoint="page")(lambda: "page")
+        return app
+
+    for app in (create_app(), create_app()):
+        limiter.reset()
+        assert statuses(app.test_client(), "/", 2) == [200, 429]
+        assert statuses(app.test_client(), "/shop", 3) == [200, 200, 429]
+
+
+def test_each_application_of_a_limiter_has_its_own_settings() -> None:
+    """Limits, counts, and whether there are any, are those of the application that is asked."""
+    limiter = Limiter(get_remote_address)
+
+    def create_app(**settings: Any) -> App:
+        app = App(__name__)
+        app.config.update(settings)
+        limiter.init_app(app)
+        app.get("/")(lambda: "page")
+        app.get("/own", endpoint="own")(limiter.limit("1/minute")(lambda: "own"))
+        return app
+
+    off = create_app(RATELIMIT_ENABLED=False, RATELIMIT_DEFAULT="1/minute")
+    shop = create_app(RATELIMIT_DEFAULT="2/minute", RATELIMIT_HEADERS_ENABLED=True)
+    forum = create_app(RATELIMIT_DEFAULT="3/minute")
+    none = create_app()
+    later = create_app(RATELIMIT_ENABLED=False)
+    for app, passed in ((shop, 2), (forum, 3), (off, 4), (none, 4), (later, 4)):
+        client = app.test_client()
+        assert statuses(client, "/", 4) == [200] * passed + [429] * (4 - passed)
+        own = [200, 200] if app in (off, later) else [200, 429]
+        assert statuses(client, "/own", 2) == own
+        assert ("X-RateLimit-Limit" in client.get("/").headers) == (app is shop)
+
+
 def test_requests_within_a_context_of_the_test_have_their_own_limits() -> None:
     """A fixture that keeps an application context open: each answer tells of its own request."""
     app, limiter = make_app(RATELIMIT_HEADERS_ENABLED=True)

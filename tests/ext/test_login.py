@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from browsing import WAYS, another, token_in, visiting
 from flask_login import LoginManager as PeersLoginManager
 from flask_login.utils import encode_cookie as peers_encode_cookie
+from werkzeug.exceptions import ServiceUnavailable
 from wtforms import BooleanField, PasswordField, StringField
 
 from waterspout import (
@@ -352,6 +353,61 @@ def test_requests_within_a_context_of_the_test_have_their_own_users() -> None:
         assert second.get("/view").text == "nobody False"
         first.post("/logout")
         assert first.get_cookie("remember_token") is None
+
+
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_a_loader_that_fails_fails_those_who_ask(kind: str) -> None:
+    """While the database of the users is down, views that ask for no user go on, of any kind."""
+    app, manager = App(__name__), LoginManager()
+    app.config.update(SECRET_KEY="a long random text")
+    manager.init_app(app)
+    if kind == "async":
+
+        @manager.user_loader
+        async def load_user(user_id: str) -> User | None:
+            raise ServiceUnavailable
+
+    else:
+
+        @manager.user_loader
+        def load_user_now(user_id: str) -> User | None:
+            raise ServiceUnavailable
+
+    @app.post("/login")
+    def login() -> str:
+        login_user(USERS["ada"])
+        return "in"
+
+    app.get("/public", endpoint="public")(lambda: "public")
+
+    @app.get("/public/async")
+    async def public_async() -> str:
+        return "public"
+
+    @app.get("/asks")
+    async def asks() -> str:
+        return str(current_user.is_authenticated)
+
+    @app.get("/template")
+    async def template() -> str:
+        return str(render_template_string("{{ current_user.is_anonymous }}"))
+
+    @app.get("/mine")
+    @login_required
+    async def mine() -> str:
+        return "mine"
+
+    class Handler(RequestHandler):
+        async def get(self) -> None:
+            self.write(str(self.current_user))
+
+    app.add_handlers([(r"/handler", Handler)])
+    client = app.test_client()
+    assert client.post("/login").text == "in"
+    for path in ("/public", "/public/async"):
+        assert client.get(path).text == "public", path
+    for path in ("/asks", "/template", "/mine", "/handler"):
+        assert client.get(path).status_code == 503, path
 
 
 def test_templates_know_the_user(client: httpx.Client) -> None:

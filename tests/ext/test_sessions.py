@@ -323,6 +323,7 @@ def test_a_websocket_has_the_session(tmp_path: Path) -> None:
     [
         ({"SESSION_TYPE": "mongodb"}, "Unrecognized value for SESSION_TYPE: mongodb"),
         ({"SESSION_URL": "localhost"}, "SESSION_URL is a URL"),
+        ({"SESSION_URL": "reddis://localhost"}, "begins with one of redis, .* not with 'reddis'"),
         ({"SESSION_URL": "sqlite://"}, "SESSION_URL names a file"),
         ({"SESSION_TYPE": "memcached"}, "needs a client in SESSION_MEMCACHED"),
         ({"SESSION_SERIALIZATION_FORMAT": "pickle"}, "'msgpack' or 'json', not 'pickle'"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.local import LocalProxy
 
-from waterspout import current_app, has_request_context
+from waterspout import current_app, has_request_context, session
 
 from ..request_notes import read_note
 
@@ -20,6 +20,7 @@ __all__ = [
     "find_current_user",
     "load_current_user",
     "manager_here",
+    "searched",
 ]
 
 
@@ -56,20 +57,36 @@ def manager_here() -> Manager:
     return found
 
 
+def searched() -> bool:
+    """Tell whether the user of the running request was looked for.
+
+    Raises:
+        Exception: That failed before the view began, as where the store of the sessions is down.
+    """
+    if read_note("_login_user") is not None:
+        return True
+    failure: Exception | None = read_note("_login_failure")
+    if failure is not None:
+        raise failure
+    return False
+
+
 def find_current_user() -> Any:
     """Return the user of the running request, nobody in particular if no one is logged in; None
     without a request."""
     if not has_request_context():
         return None
-    if read_note("_login_user") is None:
+    if not searched():
         manager_here()._load_user()
+    elif hasattr(session, "accessed"):
+        session.accessed = True  # whoever asks for the user asks the session: for caches
     return read_note("_login_user")
 
 
 async def load_current_user() -> Any:
     """Do as `find_current_user` from ``async def`` code: ``async def`` loaders are awaited, others
     run in a worker thread."""
-    if has_request_context() and read_note("_login_user") is None:
+    if has_request_context() and not searched():
         await manager_here()._load_user_async()
     return find_current_user()
 

@@ -23,6 +23,7 @@ from waterspout import (
     current_app,
     flash,
     has_app_context,
+    has_request_context,
     redirect,
     request,
     run_in_thread,
@@ -44,7 +45,7 @@ from .config import (
     SESSION_KEYS,
     USE_SESSION_FOR_NEXT,
 )
-from .current import app_here, find_current_user
+from .current import app_here, current_user, searched
 from .destinations import expand_login_view, make_next_param
 from .destinations import login_url as make_login_url
 from .logins import create_identifier
@@ -112,7 +113,10 @@ class LoginManager:
         # By the class: a program's own subclass may have a method of this name.
         App.identify(app, self._identify)
         if add_context_processor:
-            app.context_processor(lambda: {"current_user": find_current_user()})
+            # The proxy: a page that does not show the user asks for none, and may be cached.
+            app.context_processor(
+                lambda: {"current_user": current_user if has_request_context() else None}
+            )
 
     def setup_app(self, app: App, add_context_processor: bool = True) -> None:
         """Do as `init_app` (an older name)."""
@@ -205,13 +209,23 @@ class LoginManager:
         if not _runs_on_loop():
             return None
         if any(map(iscoroutinefunction, loaders)):
-            return self._load_user_async()
-        self._load_user()
+            return self._look_ahead()
+        try:
+            self._load_user()
+        except Exception as error:
+            keep_note("_login_failure", error)
         return None
+
+    async def _look_ahead(self) -> None:
+        """Find the user; an error is for who asks for the user, as in a ``def`` view."""
+        try:
+            await self._load_user_async()
+        except Exception as error:
+            keep_note("_login_failure", error)
 
     async def _identify(self) -> Any:
         """Return the user for request handlers, None for nobody (`App.identify`)."""
-        if read_note("_login_user") is None:
+        if not searched():
             if not (self._user_callback or self._request_callback):
                 return None
             await self._load_user_async()

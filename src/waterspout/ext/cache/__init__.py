@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from werkzeug.utils import import_string
@@ -141,10 +141,20 @@ class Cache(Asking):
 
     @property
     def cache(self) -> Any:
-        """The cache itself, an object of cachelib's, of the current application."""
+        """The cache itself, an object of cachelib's, of the current application.
+
+        Raises:
+            RuntimeError: `init_app` has not been called for it.
+        """
         here: Any = current_app
         app = here._get_current_object() if here else self.app
-        return app.extensions["cache"][self]
+        made = None if app is None else app.extensions.get("cache", {}).get(self)
+        if made is None:
+            raise RuntimeError(
+                "This Cache has no application here: write Cache(app), or cache.init_app(app),"
+                " where the application is set up."
+            )
+        return made
 
     # -- views and functions ---------------------------------------------------------------
 
@@ -364,10 +374,15 @@ class Cache(Asking):
         written = handlers.watch(handler) if handler else None
         with SessionUse() as session:
             value = await call()
-        if inspect.isgenerator(value):
-            value = _joined(value)
+            if inspect.isgenerator(value) or (rule.is_view and isinstance(value, Iterator)):
+                # what it does in between is the view's, too
+                value = _joined(value)
+        if inspect.isasyncgen(value):
+            rule.stores_nothing = True
+            return value
         kept = value if written is None else written()
-        if (written is not None and kept is None) or not _may_be_kept(rule, kept, session.used):
+        is_ones = session.used or bool(getattr(handler, "_current_user", None))
+        if (written is not None and kept is None) or not _may_be_kept(rule, kept, is_ones):
             rule.stores_nothing = True
             return value
         timeout = rule.decorated.cache_timeout

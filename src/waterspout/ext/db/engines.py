@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import select
 import sqlite3
@@ -45,6 +46,7 @@ POOL_SIZE = 10
 _FOR_SYNC = ("creator", "poolclass", "pool", "url")
 
 _engines: WeakSet[sa.Engine] = WeakSet()
+_logger = logging.getLogger("waterspout.db")
 
 
 def _after_fork() -> None:
@@ -71,6 +73,8 @@ class AppEngines:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.sync: dict[str | None, sa.Engine] = {}
         self._settings = settings
+        #: What the setting was when it was read.
+        self._read = settings.get("SQLALCHEMY_DATABASE_URI")
         self._options: dict[str | None, dict[str, Any]] = {}
         self._by_loop: WeakKeyDictionary[
             asyncio.AbstractEventLoop, dict[str | None, AsyncEngine]
@@ -82,13 +86,30 @@ class AppEngines:
         self.sync[key] = engine
         self._options[key] = options
 
+    def check_setting(self) -> None:
+        """Log once if the database's URL was set after it was read: this one is not used."""
+        found = self._settings.get("SQLALCHEMY_DATABASE_URI")
+        if found is not self._read and found != self._read:
+            self._read = found
+            _logger.warning(
+                "SQLALCHEMY_DATABASE_URI was changed after init_app() had read it; the database is"
+                " still %s. Set it before.",
+                next(iter(self.sync.values())).url,
+            )
+
     def on_loop(self) -> Mapping[str | None, AsyncEngine]:
         """Return the asynchronous engines of the running loop.
 
         Raises:
             RuntimeError: No event loop runs in this thread.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "db.async_session, db.async_engine and db.async_engines are for 'async def' code:"
+                " no event loop runs in this thread. In 'def' code write db.session and db.engine."
+            ) from None
         found = self._by_loop.get(loop)
         if found is None:
             found = {key: self._asynchronous(key, loop) for key in self.sync}

@@ -241,7 +241,9 @@ class SQLAlchemy(AsyncSessions):
                 "The current Flask app is not registered with this 'SQLAlchemy' instance. Did you"
                 " forget to call 'init_app', or did you create multiple 'SQLAlchemy' instances?"
             )
-        return self._app_engines[app]
+        found = self._app_engines[app]
+        found.check_setting()
+        return found
 
     @property
     def engines(self) -> Mapping[str | None, sa.Engine]:

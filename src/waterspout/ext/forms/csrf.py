@@ -91,6 +91,8 @@ def generate_csrf(secret_key: str | bytes | None = None, token_key: str | None =
     made: str | None = read_note(field)
     if made is None:
         made = keep_note(field, _serializer(key).dumps(_session_secret(field)))
+    elif hasattr(session, "accessed"):
+        session.accessed = True  # the token is the session's: for caches
     return made
 
 

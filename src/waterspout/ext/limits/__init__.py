@@ -197,7 +197,7 @@ class Limiter(Enforcing):
 
     def identify_request(self) -> str:
         """Return the name that the current request's limits are counted under."""
-        identify = self._settings.request_identifier
+        identify = self._here.settings.request_identifier
         return str(identify() if identify else request.endpoint or "")
 
 
@@ -259,7 +259,7 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
     name = f"{function.__module__}.{function.__qualname__}"
 
     def needed() -> bool:
-        return limiter.enabled and limiter.initialized and has_request_context()
+        return has_request_context() and limiter._is_on()
 
     if inspect.iscoroutinefunction(function):
 

@@ -8,26 +8,25 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from werkzeug.http import http_date
 
-from waterspout import after_this_request, current_app, on_private_loop, request
+from waterspout import after_this_request, current_app, has_app_context, on_private_loop, request
 
 from .. import needs_extra
 from ..driving import drive
-from ..outage import Outage
 from ..request_notes import keep_note, read_note
 from .constants import ExemptionScope, HeaderNames
-from .counters import Counter, Direct, OnLoop, on_loop, storage_of
+from .counters import Counter, Direct, on_loop
 from .errors import RateLimitExceeded
-from .limit import ApplicationLimit, Limit, MetaLimit, RequestLimit, limits_of
-from .settings import Settings, settings_of
+from .limit import Limit, RequestLimit
+from .per_app import PerApp
 
 with needs_extra("limits"):
-    from limits.errors import ConfigurationError, StorageError
+    from limits.errors import StorageError
     from limits.storage import MemoryStorage, Storage
-    from limits.strategies import STRATEGIES, RateLimiter
+    from limits.strategies import RateLimiter
     from redis.exceptions import RedisError
 
 __all__ = ["Enforcing"]
@@ -39,32 +38,47 @@ _DOWN = (StorageError, RedisError, OSError)
 
 
 class Enforcing:
-    """The limits of one application, counted and enforced."""
-
-    _settings: Settings
+    """The limits of each application, counted and enforced."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
         #: The name of what is ours on functions and in `g`, where there are several limiters.
         self._mark = f"_waterspout_limits_{id(self):x}"
         self._key_func: Callable[[], str] = given["key_func"]
-        self.enabled: bool = given["enabled"]
-        self.initialized = False
+        #: What the program has set `enabled` to; None: what the applications' settings say.
+        self._switch: bool | None = None
+        self._configured: bool = given["enabled"]
         self.logger = _logger
         self._filters: list[Callable[[], bool]] = []
         self._of_blueprints: dict[str, list[Limit]] = {}
         self._exempt_blueprints: dict[str, ExemptionScope] = {}
-        self._defaults: list[Limit] = []
-        self._of_application: list[Limit] = []
-        self._meta: list[Limit] = []
-        self._fallback_limits: list[Limit] = []
-        self._fallback: Direct | None = None
-        self._storage: Storage | None = None
-        self._counter: Direct | None = None
-        self._app: Any = None
-        self._is_hooked = False
-        self._on_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter] = WeakKeyDictionary()
-        self._outage = Outage("The storage of the rate limits", _logger, 0.0)
+        self._of_apps: WeakKeyDictionary[Any, PerApp] = WeakKeyDictionary()
+        self._last: PerApp | None = None
+        self._hooked: WeakSet[Any] = WeakSet()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is limited, in the current application; a program may set it."""
+        if self._switch is not None:
+            return self._switch
+        return self._configured or (has_app_context() and _app_here() in self._of_apps)
+
+    @enabled.setter
+    def enabled(self, value: bool) -> None:
+        self._switch = value
+
+    @property
+    def initialized(self) -> bool:
+        """Whether an application was set up with limits."""
+        return self._last is not None
+
+    @property
+    def _here(self) -> PerApp:
+        """What holds for the current application; without one, for the last that was set up."""
+        found = self._of_apps.get(_app_here()) if has_app_context() else None
+        found = found or self._last
+        assert found is not None, "init_app() has not been called"
+        return found
 
     def init_app(self, app: Any) -> None:
         """Set up *app*, by what the limiter was given and its settings.
@@ -74,44 +88,21 @@ class Enforcing:
             limits.errors.ConfigurationError: Another setting is impossible.
             ModuleNotFoundError: The storage's package is not installed.
         """
-        self.enabled = app.config.setdefault("RATELIMIT_ENABLED", self.enabled)
-        if not self.enabled:
+        wanted = self._given["enabled"] if self._switch is None else self._switch
+        self._configured = app.config.setdefault("RATELIMIT_ENABLED", wanted)
+        if not self._configured:
             return
-        self._settings = settings = settings_of(app, self._given)
-        if settings.strategy not in STRATEGIES:
-            known = ", ".join(STRATEGIES)
-            raise ConfigurationError(
-                f"RATELIMIT_STRATEGY is one of {known}, not {settings.strategy!r}"
-            )
-        options = dict(settings.storage_options or {})
-        self._storage = storage_of(
-            settings.url, options, settings.server_timeout, settings.pool_size
-        )
-        self._counter = Direct(STRATEGIES[settings.strategy](self._storage))
-        self._outage = Outage("The storage of the rate limits", _logger, settings.pause)
-        self._defaults = limits_of(settings.default_limits, Limit, **settings.of_group("default"))
-        self._of_application = limits_of(
-            settings.application_limits, ApplicationLimit, **settings.of_group("application")
-        )
-        self._meta = limits_of(settings.meta_limits, MetaLimit)
-        self._fallback_limits = limits_of(settings.in_memory_fallback, Limit)
-        if self._fallback_limits or settings.in_memory_fallback_enabled:
-            self._fallback = Direct(STRATEGIES[settings.strategy](MemoryStorage()))
-        for limit in (*self._defaults, *self._of_application, *self._meta, *self._fallback_limits):
-            if isinstance(limit.limit_provider, str):
-                list(limit.items())  # one that cannot be read is told now
-        self._app = app
+        self._last = self._of_apps[app] = made = PerApp.of(app, self._given)
         app.extensions["limiter"] = {*app.extensions.get("limiter", ()), self}
-        app.on_shutdown(self._close)
-        self.initialized = True
-        if self._defaults or self._of_application or self._of_blueprints:
+        app.on_shutdown(made.close)
+        if any(one.defaults or one.of_application for one in self._of_apps.values()) or (
+            self._of_blueprints
+        ):
             self._hook()
 
     def _hook(self) -> None:
-        """Count each request before its view; on the event loop, where that is ``async def``."""
-        if self._is_hooked or self._app is None or not self.enabled:
-            return
-        self._is_hooked = True
+        """Count each request before its view, in each application; on the event loop, where the
+        view is ``async def``."""
 
         def check() -> None:
             drive(self._check_route(self._direct(), before_view=True))
@@ -120,23 +111,16 @@ class Enforcing:
             await self._check_route(self._on_loop(), before_view=True)
 
         check.async_twin = check_on_loop  # type: ignore[attr-defined]  # see dispatch.plan
-        self._app.before_request(check)
-
-    async def _close(self) -> None:
-        counter = self._on_loops.pop(asyncio.get_running_loop(), None)
-        if isinstance(counter, OnLoop):
-            await counter.client.aclose(close_connection_pool=True)
-        pool = getattr(getattr(self._storage, "storage", None), "connection_pool", None)
-        if pool is not None:
-            pool.disconnect()
+        for app in set(self._of_apps) - set(self._hooked):
+            self._hooked.add(app)
+            app.before_request(check)
 
     # -- where it is counted -------------------------------------------------------------------
 
     @property
     def storage(self) -> Storage:
         """The storage that requests are counted in."""
-        assert self._storage is not None, "init_app() has not been called"
-        return self._storage
+        return self._here.storage
 
     @property
     def limiter(self) -> RateLimiter:
@@ -148,23 +132,22 @@ class Enforcing:
         self.storage.reset()
 
     def _direct(self) -> Direct:
-        assert self._counter is not None, "init_app() has not been called"
-        return self._counter
+        return self._here.counter
 
     def _on_loop(self) -> Counter:
         if on_private_loop():
             return self._direct()
         loop = asyncio.get_running_loop()
-        found = self._on_loops.get(loop)
+        found = self._here.on_loops.get(loop)
         if found is None:
-            found = on_loop(self.storage, self._settings.strategy, self._settings.url)
-            self._on_loops[loop] = found
+            found = on_loop(self.storage, self._here.settings.strategy, self._here.settings.url)
+            self._here.on_loops[loop] = found
         return found
 
     def _would_block(self) -> bool:
         """Tell whether counting in this thread would hold an event loop: in the `def` method of a
         request handler."""
-        if isinstance(self._storage, MemoryStorage):
+        if isinstance(self._here.storage, MemoryStorage):
             return False
         try:
             return not on_private_loop()
@@ -211,7 +194,7 @@ class Enforcing:
         """Return the limits of the current request: of the application, and of its route, its
         blueprints, or all routes; before its view, without those that the view checks itself."""
         exempt = self._exemptions(function)
-        found = [] if ExemptionScope.APPLICATION in exempt else list(self._of_application)
+        found = [] if ExemptionScope.APPLICATION in exempt else list(self._here.of_application)
         decorated: list[Limit] = getattr(function, self._mark, [])
         own = [limit for limit in decorated if limit.covers_method()]
         blueprint = self._of_its_blueprints(exempt)
@@ -221,16 +204,20 @@ class Enforcing:
             group and all(limit.override_defaults for limit in group) for group in (own, blueprint)
         )
         if not overridden and ExemptionScope.DEFAULT not in exempt:
-            found += self._defaults
+            found += self._here.defaults
         return found if before_view else [*found, *own]
 
     # -- counting --------------------------------------------------------------------------------
+
+    def _is_on(self) -> bool:
+        """Tell whether the current application is limited."""
+        return self._switch is not False and _app_here() in self._of_apps
 
     def _is_exempt(self) -> bool:
         endpoint = request.endpoint
         static = endpoint is not None and endpoint.rpartition(".")[2] == "static"
         return (
-            not (self.enabled and self.initialized)
+            not self._is_on()
             or endpoint is None
             or static
             or any(filtered() for filtered in self._filters)
@@ -266,36 +253,36 @@ class Enforcing:
             RateLimitExceeded: 429.
             StoreUnavailable: 503; the storage is down, and nothing says what to do then.
         """
-        if self._outage.is_on():
+        if self._here.outage.is_on():
             await self._check_without(limits, endpoint)
             return
         try:
             await self._count(counter, limits, endpoint)
         except RateLimitExceeded:
-            self._outage.worked()
+            self._here.outage.worked()
             raise
         except Exception as error:
             if not isinstance(error, _DOWN) and not self._goes_on():
                 raise
-            self._outage.failed(error)
+            self._here.outage.failed(error)
             await self._check_without(limits, endpoint)
         else:
-            self._outage.worked()
+            self._here.outage.worked()
 
     def _goes_on(self) -> bool:
         """Whether requests are let through, or counted in memory, without the storage."""
-        return self._fallback is not None or bool(self._settings.swallow_errors)
+        return self._here.fallback is not None or bool(self._here.settings.swallow_errors)
 
     async def _check_without(self, limits: list[Limit], endpoint: str) -> None:
         """Do what is to be done while the storage is down: count in memory, let all through, or
         refuse."""
-        if self._fallback is not None:
-            await self._count(self._fallback, self._fallback_limits or limits, endpoint)
-        elif not self._settings.swallow_errors:
-            raise self._outage.unavailable()
+        if self._here.fallback is not None:
+            await self._count(self._here.fallback, self._here.fallback_limits or limits, endpoint)
+        elif not self._here.settings.swallow_errors:
+            raise self._here.outage.unavailable()
 
     async def _count(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
-        settings = self._settings
+        settings = self._here.settings
         items = sorted((one for limit in limits for one in _items_of(limit)), key=_order)
         if items:
             await self._check_meta(counter, endpoint)
@@ -328,7 +315,7 @@ class Enforcing:
         if not key or not scope:
             _logger.error(f"No limit was checked: the key is {key!r}, the scope {scope!r}")
             return None
-        prefix = self._settings.key_prefix
+        prefix = self._here.settings.key_prefix
         return [prefix, key, scope] if prefix else [key, scope]
 
     async def _note(
@@ -339,7 +326,7 @@ class Enforcing:
         assert item is not None
         read = functools.partial(self._direct().limiter.get_window_stats, item, *keys)
         met = RequestLimit(item, keys, breached, limit.shared, read)
-        if breached or self._settings.headers_enabled:
+        if breached or self._here.settings.headers_enabled:
             met.seen = await counter.stats(item, *keys)
         name = f"{self._mark}_met"
         keep_note(name, [*read_note(name, []), met])
@@ -347,7 +334,7 @@ class Enforcing:
 
     async def _check_meta(self, counter: Counter, endpoint: str) -> None:
         """Refuse a client that has exceeded its limits too often."""
-        for meta in self._meta:
+        for meta in self._here.meta:
             for limit in meta.items():
                 keys = self._keys(limit, endpoint)
                 if keys is None or limit.limit is None:
@@ -355,20 +342,20 @@ class Enforcing:
                 if not await counter.test(limit.limit, *keys, cost=1):
                     met = await self._note(counter, limit, keys, True)
                     self._arrange_response(counter, [])
-                    answer = _answer_of(self._settings.on_meta_breach, met)
+                    answer = _answer_of(self._here.settings.on_meta_breach, met)
                     raise RateLimitExceeded(limit, answer, met.retry_after)
 
     async def _refuse(
         self, counter: Counter, refused: list[tuple[Limit, RequestLimit]], endpoint: str
     ) -> None:
-        for meta in self._meta:
+        for meta in self._here.meta:
             for limit in meta.items():
                 keys = self._keys(limit, endpoint)
                 if keys is not None and limit.limit is not None:
                     await counter.hit(limit.limit, *keys, cost=1)
         answer = None
         for limit, met in refused:
-            for asked in (limit.on_breach, self._settings.on_breach):
+            for asked in (limit.on_breach, self._here.settings.on_breach):
                 answer = answer or _answer_of(asked, met)
         limit, met = refused[0]
         _logger.info(f"Rate limit {limit.limit} exceeded at {endpoint}")
@@ -380,7 +367,7 @@ class Enforcing:
         self, counter: Counter, later: list[tuple[Limit, list[str], int]]
     ) -> None:
         """Count by the response what is to be counted by it, and set the header fields."""
-        shows = self._settings.headers_enabled and not read_note(f"{self._mark}_shown")
+        shows = self._here.settings.headers_enabled and not read_note(f"{self._mark}_shown")
         if not shows and not later:
             return
         if shows:
@@ -396,7 +383,7 @@ class Enforcing:
                     except Exception as error:
                         if not isinstance(error, _DOWN) and not self._goes_on():
                             raise
-                        self._outage.failed(error)
+                        self._here.outage.failed(error)
             if shows:
                 self._show(response)
             return response
@@ -404,7 +391,7 @@ class Enforcing:
         def finish_here(response: Any) -> Any:
             return drive(finish(response))
 
-        here = isinstance(counter, Direct) and not isinstance(self._storage, MemoryStorage)
+        here = isinstance(counter, Direct) and not isinstance(self._here.storage, MemoryStorage)
         after_this_request(finish_here if here or _in_thread() else finish)
 
     def _show(self, response: Any) -> None:
@@ -412,17 +399,22 @@ class Enforcing:
         shown = next((one for one in met if one.breached), met[0] if met else None)
         if shown is None or shown.seen is None:
             return
-        names, fields = self._settings.headers, response.headers
+        names, fields = self._here.settings.headers, response.headers
         fields[names[HeaderNames.LIMIT]] = str(shown.limit.amount)
         fields[names[HeaderNames.REMAINING]] = str(shown.remaining)
         fields[names[HeaderNames.RESET]] = str(shown.reset_at)
         own = response.retry_after
         if own is not None and own.timestamp() > shown.reset_at:
             return  # the program asks for more patience
-        as_date = self._settings.retry_after == "http-date"
+        as_date = self._here.settings.retry_after == "http-date"
         fields[names[HeaderNames.RETRY_AFTER]] = (
             http_date(shown.reset_at) if as_date else str(max(0, int(shown.reset_at - time.time())))
         )
+
+
+def _app_here() -> Any:
+    """Return the current application itself."""
+    return current_app._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy's
 
 
 def _size(limit: Limit | RequestLimit) -> tuple[int, int]:

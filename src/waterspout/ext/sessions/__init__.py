@@ -112,6 +112,10 @@ class Session:
         return made
 
 
+#: What SQLAlchemy knows without further packages than a driver.
+_SQL = {"postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle"}
+
+
 def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
     if "SESSION_URL" not in app.config and not _is_modern(app):
         # Flask-Session raises this too; a program that forgot a setting should not get files.
@@ -136,12 +140,16 @@ def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
     elif scheme == "sqlite":
         sqlite = import_module(".sqlite", __name__)
         made = sqlite.SqliteSessionInterface(app, url=url, **common)
-    elif "://" in url:
+    elif "://" in url and scheme.partition("+")[0] in _SQL:
         sql = import_module(".sqlalchemy", __name__)
         common["table"] = setting(app.config, "SESSION_SQLALCHEMY_TABLE")
         made = sql.SqlAlchemySessionInterface(app, client=url, **common)
     else:
-        raise ValueError(f"SESSION_URL is a URL such as 'redis://localhost/0', not {url!r}")
+        known = ", ".join(("redis", "rediss", "unix", "sqlite", *sorted(_SQL)))
+        raise ValueError(
+            f"SESSION_URL is a URL such as 'redis://localhost/0'; it begins with one of {known},"
+            f" not with {scheme!r}"
+        )
     return made
 
 
