@@ -22,6 +22,12 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         _usual = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
         signal.signal(_number, _usual)
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run with one process more than there are cores: most tests wait for a server or a clock."""
+    return (os.cpu_count() or 1) + 1
+
+
 #: Seconds for a thread that is ending.
 _ENDING = 5.0
 
