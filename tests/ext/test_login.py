@@ -24,6 +24,7 @@ from waterspout import (
     RequestHandler,
     WebSocket,
     WebSocketHandler,
+    abort,
     authenticated,
     get_flashed_messages,
     redirect,
@@ -408,6 +409,30 @@ def test_a_loader_that_fails_fails_those_who_ask(kind: str) -> None:
         assert client.get(path).text == "public", path
     for path in ("/asks", "/template", "/mine", "/handler"):
         assert client.get(path).status_code == 503, path
+
+
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_async_error_handlers_and_hooks_know_the_user(kind: str) -> None:
+    """Of a ``def`` view, and where there is no view, too."""
+    app = login_site(kind)
+
+    @app.errorhandler(404)
+    async def missing(error: Exception) -> tuple[str, int]:
+        return f"{current_user.get_id()} missed", 404
+
+    @app.after_request
+    async def name_user(response: Any) -> Any:
+        response.headers["X-User"] = str(current_user.get_id())
+        return response
+
+    app.get("/gone", endpoint="gone")(lambda: abort(404))
+    with visiting(app) as client:
+        assert client.get("/gone").text == "None missed"
+        log_in(client)
+        for path in ("/gone", "/nowhere"):
+            answer = client.get(path)
+            assert (answer.text, answer.headers["X-User"]) == ("ada missed", "ada")
+        assert client.get("/view").headers["X-User"] == "ada"
 
 
 def test_templates_know_the_user(client: httpx.Client) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from waterspout import (
     App,
@@ -206,9 +207,10 @@ class LoginManager:
         loaders = (self._user_callback, self._request_callback, self._header_callback)
         if not any(loaders) or not (request.cookies or any(loaders[1:])):
             return None  # there is nobody to look for
-        if not _runs_on_loop():
+        is_async = any(map(iscoroutinefunction, loaders))
+        if not _runs_on_loop() and not (is_async and _has_async_hooks()):
             return None
-        if any(map(iscoroutinefunction, loaders)):
+        if is_async:
             return self._look_ahead()
         try:
             self._load_user()
@@ -407,6 +409,24 @@ def _runs_on_loop() -> bool:
         iscoroutinefunction(getattr(kind, name, None))
         for name in ("dispatch_request", *map(str.lower, getattr(kind, "methods", None) or ()))
     )
+
+
+def _has_async_hooks() -> bool:
+    """Tell whether the application has error handlers or hooks on the event loop, which may ask for
+    the user of a ``def`` view, or of an address that does not exist."""
+    app = app_here()
+    found = _async_hooks.get(app)
+    if found is None:
+        hooks: list[Any] = [hook for some in app.before_request_funcs.values() for hook in some]
+        hooks += [hook for some in app.after_request_funcs.values() for hook in some]
+        for by_code in app.error_handler_spec.values():
+            for handlers in by_code.values():
+                hooks += handlers.values()
+        found = _async_hooks[app] = any(map(iscoroutinefunction, hooks))
+    return found
+
+
+_async_hooks: WeakKeyDictionary[App, bool] = WeakKeyDictionary()
 
 
 def _warn(message: str) -> None:
