@@ -281,7 +281,8 @@ def test_a_worker_that_is_told_again_and_again_stops_quietly(
 
 
 SLOW_IMPORT = """
-from waterspout.server import arbiter, serve
+from waterspout.server import serve
+from waterspout.server.process import arbiter
 arbiter._WORKER_TIMEOUT = 1  # instead of 30 seconds, for this test
 serve("slow:app", port=0, workers=2, timeouts={{"boot": {boot}}})
 """
