@@ -250,7 +250,7 @@ def test_many_keys_do_not_pile_up_e1(app: Any) -> None:
     ["", ".", "a.b.c", "x" * 8192, "%00", '"\\377\\376"', "é.é.é", "=.=.="],
 )
 def test_a_foreign_cookie_is_no_session_e1(app: Any, text: str) -> None:
-    """Hostile K04."""
+    """A cookie that is no session of ours is an empty session."""
     answer = visit(app, "/keys", f"session={text}")
     assert (answer.status_code, answer.text) == (200, "")
 

@@ -1,5 +1,4 @@
-"""Signed values in Tornado's formats: exchanged with the real Tornado, and what is refused (D6;
-hostile K04, K05)."""
+"""Signed values in Tornado's formats: exchanged with the real Tornado, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`def` views that block (X24, and the promise of §2): the loop and other lanes go on."""
+"""`def` views that block: the loop and the other threads go on."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_hook_that_finds_no_thread_is_503_too(
 def test_what_began_is_ended_although_the_pool_is_full(
     serve: Any, app: App, seen: Seen, gate: threading.Event
 ) -> None:
-    """And X24 at once: a stream's client leaves while no thread is free for its end."""
+    """A stream's client leaves while no thread is free for its end."""
 
     @app.teardown_request
     def over(error: BaseException | None) -> None:

@@ -1,5 +1,4 @@
-"""Static files of a Tornado program: what is sent, what is not, and versions in URLs (G4; hostile
-T01-T04, X29)."""
+"""Static files of a Tornado program: what is sent, what is not, and versions in URLs."""
 
 from __future__ import annotations
 
