@@ -255,7 +255,7 @@ class RequestContext(AppContext):
         return (
             self._live_session is None
             and self._after is None
-            and not signals.has_listeners()
+            and not signals.watched
             and self._incoming is not None
             and not (self._incoming.has_cookie and self._brings_session())
         )

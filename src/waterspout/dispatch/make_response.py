@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..context.request_context import current_app
+from ..context.variables import app_var
 from ..http.prepared import Written
 from ..json.records import is_record
 
@@ -185,11 +186,12 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
         TypeError: There are positional and keyword arguments.
         RuntimeError: There is no current application.
     """
-    if not current_app:
+    ctx = app_var.get(None)
+    if ctx is None:
         raise RuntimeError(
             "Working outside of application context.\n\n"
             "jsonify() makes a response of the current application. Call it in a view, or"
             " inside 'with app.app_context():'."
         )
-    response: Response = current_app.json.response(*args, **kwargs)
+    response: Response = ctx.app.json.response(*args, **kwargs)
     return response

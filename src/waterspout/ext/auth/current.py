@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.local import LocalProxy
@@ -35,11 +36,14 @@ class Manager(Protocol):
 
     id_attribute: str
     login_view: str | None
-    login_message: Any
+    blueprint_login_views: dict[str | None, str]
+    _session_identifier_generator: Callable[[], str]
 
-    def __getattr__(self, name: str) -> Any: ...
     def unauthorized(self) -> Any: ...
     def needs_refresh(self) -> Any: ...
+    def _load_user(self) -> None: ...
+    async def _load_user_async(self) -> None: ...
+    def _update_request_context_with_user(self, user: Any = None) -> None: ...
 
 
 def manager_here() -> Manager:
