@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -18,6 +19,8 @@ from waterspout.application.lifespan import StartupError
 from waterspout.server import Server, ServerSettings, serve_in_thread
 from waterspout.server.process.run import loop_factory
 from waterspout.server.sockets import ListenError
+from waterspout.tornado.httpserver import HTTPServer
+from waterspout.tornado.web import Application, RequestHandler
 
 BEFORE = ["lifespan in", "inner in", "startup served_app", "startup async"]
 AFTER = ["shutdown async", "shutdown", "inner out", "lifespan out"]
@@ -216,6 +219,34 @@ def test_a_server_inside_a_program_with_a_loop_of_its_own(loop_name: str) -> Non
         assert seen == [asyncio.get_running_loop()] * 2
 
     run(loop_name, main())
+
+
+def test_a_loop_let_go_of_without_a_stop_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A program of tests closes its loop beside a listening application: no task of the server
+    is reported as lost."""
+
+    class Hello(RequestHandler):
+        async def get(self) -> None:
+            self.write("hello")
+
+    async def ask() -> bytes:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            HTTPServer(Application([("/", Hello)])).add_socket(listening.dup())
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(5) == b"hello"
+        writer.close()
+        return head
+
+    for _ in range(2):  # the next loop frees what belonged to the last
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(ask()).startswith(b"HTTP/1.1 200 OK")
+        loop.close()
+        del loop
+        gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_cancelled_serve_stops(loop_name: str) -> None:

@@ -486,6 +486,7 @@ class Lanes:
         self.work = Lane("work", loop, work or LaneSettings(threads=1))
         self._loop = loop
         self._users = 0
+        _close_those_of_closed_loops()
         _of_loops[loop] = self
 
     def stats(self) -> dict[str, PoolStats]:
@@ -513,6 +514,14 @@ class Lanes:
 _of_loops: dict[asyncio.AbstractEventLoop, Lanes] = {}
 
 
+def _close_those_of_closed_loops() -> None:
+    """End the threads of loops that were closed without their servers, and forget the loops."""
+    # Private loops come and go in many threads at once (WSGI): each is cleared away by one.
+    for other in list(_of_loops):
+        if other.is_closed() and (left := _of_loops.pop(other, None)) is not None:
+            left.close()
+
+
 def thread_stats() -> dict[str, PoolStats]:
     """Return the numbers of the thread pools of the server that runs here: ``views`` for the
     `def` code of requests, ``files`` for the server's own file operations, ``work`` for
@@ -532,9 +541,5 @@ def lanes_of(loop: asyncio.AbstractEventLoop) -> Lanes:
     runs, pools made on first use."""
     found = _of_loops.get(loop)
     if found is None:
-        # Private loops come and go in many threads at once (WSGI): each is cleared away by one.
-        for other in list(_of_loops):
-            if other.is_closed() and (left := _of_loops.pop(other, None)) is not None:
-                left.close()
         found = Lanes(loop)
     return found

@@ -71,6 +71,9 @@ class _Carrier:
         # throw anything, and the request would be lost with it.
         carrying.send(None)
         self.task = loop.create_task(carrying, context=self.context)
+        # A program may let go of its loop without closing the server, as Tornado's tests do:
+        # nothing is lost with a task that sleeps, so asyncio's complaint would mislead.
+        self.task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._steps = self._take_steps()
         self._steps.send(None)
         self.step = self._steps.send
@@ -83,6 +86,7 @@ class _Carrier:
     def hand_over(self, awaited: Any) -> None:
         """Let the task drive the coroutine that waits for *awaited*."""
         self._awaited = awaited
+        self.task._log_destroy_pending = True  # type: ignore[attr-defined]
         if not self._wake.done():  # it is if the first step has cancelled its task
             self._wake.set_result(None)
 
