@@ -27,6 +27,12 @@ PACKAGE = SOURCE / "waterspout"
 
 #: A figure in a PERF note: instructions, times, percentages, sizes.
 _FIGURE = re.compile(r"\d")
+#: Names that their owners document, or export, in spite of the underscore: named tuples'
+#: (`typing`), `LocalProxy`'s (Werkzeug), `os`'s, `sys`'s, and what `asyncio.events` exports.
+_DOCUMENTED = {
+    *("_asdict", "_replace", "_make", "_fields", "_field_defaults"),
+    *("_get_current_object", "_exit", "_getframe", "_get_running_loop"),
+}
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -233,7 +239,7 @@ def any_uses() -> list[Place]:
 
 def foreign_private() -> list[Place]:
     """Return accesses to a private attribute of another object than ``self``, ``cls`` or
-    ``super()``, whose name the same module does not define."""
+    ``super()``, whose name the same module does not define, nor its owner's documentation."""
     found = []
     for path in modules().values():
         tree = tree_of(path)
@@ -242,7 +248,7 @@ def foreign_private() -> list[Place]:
             if (
                 isinstance(node, ast.Attribute)
                 and re.fullmatch(r"_[a-z]\w*", node.attr)
-                and node.attr not in own
+                and node.attr not in own | _DOCUMENTED
                 and not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"})
                 and not (isinstance(node.value, ast.Call) and ast.unparse(node.value) == "super()")
             ):

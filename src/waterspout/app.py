@@ -129,14 +129,14 @@ class App(Joining):
         #: Functions called once, before the first request is handled.
         self.before_first_request_funcs: list[Callable[[], Any]] = []
         self._waterspout_first_request: Future[None] | None = None
-        self._waterspout_kept_heads: Heads | None = None
+        self.waterspout_kept_heads: Heads | None = None
         self._waterspout_first_request_lock = threading.Lock()
         #: Functions called when a server starts and stops with the app, and contexts that
         #: are entered and left around both.
-        self._waterspout_startup_funcs: list[Callable[[], Any]] = []
-        self._waterspout_shutdown_funcs: list[Callable[[], Any]] = []
-        self._waterspout_lifespan_funcs: list[Callable[..., Any]] = []
-        self._waterspout_note_change()
+        self.waterspout_startup_funcs: list[Callable[[], Any]] = []
+        self.waterspout_shutdown_funcs: list[Callable[[], Any]] = []
+        self.waterspout_lifespan_funcs: list[Callable[..., Any]] = []
+        self.waterspout_note_change()
         observe(self)
         self._waterspout_no_route: Plan | None = None
         if self.has_static_folder:
@@ -154,47 +154,47 @@ class App(Joining):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _OWN or name == "session_interface":
-            self._waterspout_note_change()
+            self.waterspout_note_change()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in _OWN or name == "session_interface":
-            self._waterspout_note_change()
+            self.waterspout_note_change()
 
-    def _waterspout_note_change(self) -> None:
+    def waterspout_note_change(self) -> None:
         """Work out again which methods and classes the program has replaced."""
-        self._waterspout_overridden = frozenset(
+        self.waterspout_overridden = frozenset(
             name for name in SEAMS if self._waterspout_overrides(name)
         )
         #: Whether requests must go through WSGI, because the program wrapped or replaced it
         #: (``app.wsgi_app = Middleware(app.wsgi_app)``).
-        self._waterspout_needs_wsgi = any(self._waterspout_overrides(name) for name in _WSGI_SEAMS)
+        self.waterspout_needs_wsgi = any(self._waterspout_overrides(name) for name in _WSGI_SEAMS)
         #: Whether the session may be opened on first use.
-        self._waterspout_session_is_lazy = is_lazy(self.session_interface)
+        self.waterspout_session_is_lazy = is_lazy(self.session_interface)
         #: Whether a request is matched by its path alone, whatever its host.
-        self._waterspout_matches_by_path = (
-            "create_url_adapter" not in self._waterspout_overridden and not self.subdomain_matching
+        self.waterspout_matches_by_path = (
+            "create_url_adapter" not in self.waterspout_overridden and not self.subdomain_matching
         )
-        self._waterspout_revision.advance()
+        self.waterspout_revision.advance()
 
     def _waterspout_overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not _OWN[name]
 
     @property
-    def _waterspout_matches_early(self) -> bool:
+    def waterspout_matches_early(self) -> bool:
         """Whether a request may be matched before its context is current: no converter or
         URL adapter of the program runs for it."""
         return (
-            "create_url_adapter" not in self._waterspout_overridden
-            and self._waterspout_route_table.stock_converters
+            "create_url_adapter" not in self.waterspout_overridden
+            and self.waterspout_route_table.stock_converters
         )
 
-    def _waterspout_plan_for(self, rule: Any) -> Plan:
+    def waterspout_plan_for(self, rule: Any) -> Plan:
         """Return what a request that matched *rule* (None: no rule) needs."""
         plan: Plan | None = (
             self._waterspout_no_route if rule is None else getattr(rule, "plan", None)
         )
-        if plan is None or plan.revision != self._waterspout_revision.number:
+        if plan is None or plan.revision != self.waterspout_revision.number:
             plan = Plan(self, rule)
             if rule is None:
                 self._waterspout_no_route = plan
@@ -220,29 +220,29 @@ class App(Joining):
         """
         if is_async(f):
             raise TypeError("A before-send function is called at once; it cannot be 'async def'.")
-        self._waterspout_before_send_funcs.append(f)
+        self.waterspout_before_send_funcs.append(f)
         return f
 
     @setupmethod
     def on_startup(self, f: F) -> F:
         """Call *f*, `def` or `async def`, when a server starts with the app."""
-        self._waterspout_startup_funcs.append(f)
+        self.waterspout_startup_funcs.append(f)
         return f
 
     @setupmethod
     def on_shutdown(self, f: F) -> F:
         """Call *f*, `def` or `async def`, when the server stops, last registered first."""
-        self._waterspout_shutdown_funcs.append(f)
+        self.waterspout_shutdown_funcs.append(f)
         return f
 
     @setupmethod
     def lifespan(self, f: F) -> F:
         """Enter ``f(app)``, an async (or sync) context manager or generator function of one,
         when a server starts, and leave it when the server stops."""
-        self._waterspout_lifespan_funcs.append(f)
+        self.waterspout_lifespan_funcs.append(f)
         return f
 
-    def _waterspout_take_first_request(self) -> tuple[Future[None], list[Callable[[], Any]]]:
+    def waterspout_take_first_request(self) -> tuple[Future[None], list[Callable[[], Any]]]:
         """Return a future of the end of the functions that run once, and those functions if the
         caller is the one to run them."""
         with self._waterspout_first_request_lock:
@@ -330,9 +330,7 @@ class App(Joining):
     def preprocess_request(self) -> Any:
         """Run the before-request functions; a value other than None ends the dispatching."""
         ctx = current_context()
-        return drive(
-            pipeline.preprocess(ctx, SYNC, self._waterspout_plan_for(ctx.request.url_rule))
-        )
+        return drive(pipeline.preprocess(ctx, SYNC, self.waterspout_plan_for(ctx.request.url_rule)))
 
     def dispatch_request(self) -> Any:
         """Call the view that matched and return its value."""
@@ -449,8 +447,8 @@ class App(Joining):
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle a WSGI request (PEP 3333). Wrap this with middleware, not the app itself:
         ``app.wsgi_app = ProxyFix(app.wsgi_app)``."""
-        mounts = self._waterspout_mounts and takes_environ(self, environ)
-        mount = self._waterspout_mounted_at(path_of(environ)) if mounts else None
+        mounts = self.waterspout_mounts and takes_environ(self, environ)
+        mount = self.waterspout_mounted_at(path_of(environ)) if mounts else None
         if mount is not None:
             return mount[1].wsgi_app(below(environ, mount[0]), start_response)
         ctx = self.request_context(environ)

@@ -58,7 +58,7 @@ class CSRFSource(Protocol):
 def source_here() -> CSRFSource | None:
     """Return the `CSRFSource` of the application of the running request; None: the cookie."""
     ctx = request_var.get(None)
-    return None if ctx is None else ctx.app._waterspout_csrf_source
+    return None if ctx is None else ctx.app.waterspout_csrf_source
 
 
 def read_csrf_token(token: str) -> bytes | None:

@@ -2,7 +2,7 @@
 
 The parts below `app.py` are typed with this protocol, so that none of them names the class that
 is made of them. The names are those of `App` (Flask's `Flask`), where they are documented. What
-begins with ``_waterspout_`` is for the framework only.
+begins with ``waterspout_`` is for the framework only.
 """
 
 from __future__ import annotations
@@ -170,35 +170,35 @@ class _Kept(Protocol):
     """The members that only the framework uses."""
 
     _got_first_request: bool
-    _waterspout_overridden: frozenset[str]
-    _waterspout_revision: Revision
-    _waterspout_needs_wsgi: bool
-    _waterspout_session_is_lazy: bool
-    _waterspout_matches_by_path: bool
-    _waterspout_kept_heads: Any
-    _waterspout_default_fields: DefaultFields | None
-    _waterspout_before_send_funcs: list[Callable[..., Any]]
-    _waterspout_lifespan_funcs: list[Callable[..., Any]]
-    _waterspout_mounts: list[tuple[str, Any]]
-    _waterspout_mounted_in: list[tuple[str, Any]]
-    _waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]]
-    _waterspout_user_func: Callable[[], Any] | None
-    _waterspout_csrf_source: Any
-    _waterspout_route_table: Any
+    waterspout_overridden: frozenset[str]
+    waterspout_revision: Revision
+    waterspout_needs_wsgi: bool
+    waterspout_session_is_lazy: bool
+    waterspout_matches_by_path: bool
+    waterspout_kept_heads: Any
+    waterspout_default_fields: DefaultFields | None
+    waterspout_before_send_funcs: list[Callable[..., Any]]
+    waterspout_lifespan_funcs: list[Callable[..., Any]]
+    waterspout_mounts: list[tuple[str, Any]]
+    waterspout_mounted_in: list[tuple[str, Any]]
+    waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]]
+    waterspout_user_func: Callable[[], Any] | None
+    waterspout_csrf_source: Any
+    waterspout_route_table: Any
 
     @property
-    def _waterspout_matches_early(self) -> bool: ...
-    def _waterspout_plan_for(self, rule: Any) -> Any: ...
-    def _waterspout_find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None: ...
-    def _waterspout_match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]: ...
-    def _waterspout_mounted_at(self, path: str) -> tuple[str, Any] | None: ...
-    def _waterspout_body_limit(self, plan: Any) -> int | None: ...
-    def _waterspout_close_setup(self) -> None: ...
-    def _waterspout_take_first_request(
+    def waterspout_matches_early(self) -> bool: ...
+    def waterspout_plan_for(self, rule: Any) -> Any: ...
+    def waterspout_find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None: ...
+    def waterspout_match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]: ...
+    def waterspout_mounted_at(self, path: str) -> tuple[str, Any] | None: ...
+    def waterspout_body_limit(self, plan: Any) -> int | None: ...
+    def waterspout_close_setup(self) -> None: ...
+    def waterspout_take_first_request(
         self,
     ) -> tuple[Future[None], list[Callable[[], Any]]]: ...
-    def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool: ...
-    def _waterspout_own_keys(self) -> tuple[str | bytes | None, Any]: ...
+    def waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool: ...
+    def waterspout_own_keys(self) -> tuple[str | bytes | None, Any]: ...
 
 
 class Application(_Settings, _Replaceable, _Registries, _Stages, _Pages, _Kept, Protocol):

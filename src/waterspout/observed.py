@@ -42,7 +42,7 @@ class Revision:
 class Observer(Protocol):
     """An application, as notifiers of changes see it."""
 
-    def _waterspout_note_change(self) -> None:
+    def waterspout_note_change(self) -> None:
         """Forget computed values."""
 
 
@@ -57,7 +57,7 @@ def observe(observer: Observer) -> None:
 def announce() -> None:
     """Notify all observers of a change."""
     for observer in list(_observers):
-        observer._waterspout_note_change()
+        observer.waterspout_note_change()
 
 
 class ObservedType(ABCMeta):

@@ -103,7 +103,7 @@ def test_fields_are_werkzeugs(storage: Any) -> None:
         body = b"".join(choose.choices(choose.choice((BYTES, VALID)), k=choose.randint(0, 14)))
         sent = message(body, query=body)
         there = theirs(environ(sent))
-        for request in (ours._waterspout_from(sent), ours(environ(sent))):
+        for request in (ours.waterspout_from(sent), ours(environ(sent))):
             for what in ("form", "files", "args", "read"):
                 assert asked(request, what) == asked(there, what), (body, what)
 
@@ -120,7 +120,7 @@ def test_a_body_is_read_once_in_any_order(seed: int) -> None:
         order = choose.choices(QUESTIONS, k=6)
         expected = WerkzeugRequest(environ(sent))
         wanted = [asked(expected, what) for what in order]
-        for request in (Request._waterspout_from(sent), Request(environ(sent))):
+        for request in (Request.waterspout_from(sent), Request(environ(sent))):
             assert [asked(request, what) for what in order] == wanted, (body, fields, order)
 
 
@@ -129,7 +129,7 @@ def test_a_body_is_read_once_in_any_order(seed: int) -> None:
 
 def form_of(kind: type[Request], incoming: Incoming, **attributes: Any) -> Any:
     """Return the form of a request whose *attributes* were set."""
-    request = kind._waterspout_from(incoming)
+    request = kind.waterspout_from(incoming)
     for name, value in attributes.items():
         setattr(request, name, value)
     return dict(request.form)
@@ -147,7 +147,7 @@ def test_headers_that_a_program_makes_are_heard() -> None:
     assert form_of(Request, plain) == {}
     assert form_of(Typed, plain) == {"a": "1"}
     assert form_of(Request, plain, headers=Headers({"Content-Type": TYPE.decode()})) == {"a": "1"}
-    request = Request._waterspout_from(plain)
+    request = Request.waterspout_from(plain)
     assert request.content_type == "text/plain"
     request.environ["CONTENT_TYPE"] = TYPE.decode()
     assert request.content_type == TYPE.decode()
@@ -178,7 +178,7 @@ def test_parsers_that_a_program_names_are_heard() -> None:
     given: Any = lambda: BytesIO(b"c=3")  # noqa: E731
     assert form_of(Request, sent, _get_stream_for_parsing=given) == {"c": "3"}
     assert form_of(Request, sent, stream=BytesIO(b"d=4")) == {"d": "4"}
-    request = Request._waterspout_from(sent)
+    request = Request.waterspout_from(sent)
     request.parameter_storage_class = dict  # type: ignore[assignment]
     assert type(request.form) is dict
     assert type(request.args) is dict
@@ -207,7 +207,7 @@ def test_limits_end_a_form_too_large(kind: str, limit: dict[str, int], body: byt
     for instead in (False, True):  # set on the request, then by the class
         made: Any = type("Limited", (Request,), dict(limit)) if instead else Request
         sent = message(body, fields)
-        request = made._waterspout_from(sent) if kind == "message" else made(environ(sent))
+        request = made.waterspout_from(sent) if kind == "message" else made(environ(sent))
         for name, value in {} if instead else limit.items():
             setattr(request, name, value)
         with pytest.raises(RequestEntityTooLarge):
@@ -221,8 +221,8 @@ def test_an_attribute_that_was_made_can_be_set_and_deleted() -> None:
         def form(self) -> Any:  # type: ignore[override]
             return {name: value.upper() for name, value in super().form.items()}
 
-    assert Shouting._waterspout_from(message(b"a=x")).form == {"a": "X"}
-    request = Request._waterspout_from(message(b"a=x", query=b"q=1"))
+    assert Shouting.waterspout_from(message(b"a=x")).form == {"a": "X"}
+    request = Request.waterspout_from(message(b"a=x", query=b"q=1"))
     assert request.args["q"] == "1"
     request.args = ImmutableMultiDict({"q": "2"})
     assert request.args["q"] == "2"
@@ -233,15 +233,15 @@ def test_an_attribute_that_was_made_can_be_set_and_deleted() -> None:
 
 
 def test_only_files_must_be_closed() -> None:
-    request = Request._waterspout_from(message(b"a=x"))
+    request = Request.waterspout_from(message(b"a=x"))
     assert dict(request.form) == {"a": "x"}
     assert dict(request.files) == {}
-    assert not request._waterspout_must_close()
+    assert not request.waterspout_must_close()
     body = (
         b'--b\r\nContent-Disposition: form-data; name="f"; filename="n"\r\n\r\ncontent\r\n--b--\r\n'
     )
     kind = [(b"Content-Type", b"multipart/form-data; boundary=b")]
-    request = Request._waterspout_from(message(body, kind))
+    request = Request.waterspout_from(message(body, kind))
     assert request.files["f"].read() == b"content"
-    assert request._waterspout_must_close()
+    assert request.waterspout_must_close()
     request.close()

@@ -28,7 +28,7 @@ def loop_name(request: pytest.FixtureRequest) -> str:
 
 def peer() -> Any:
     """Return the server's side of the current request's connection."""
-    return request_var.get()._incoming.peer  # type: ignore[union-attr]  # received by our server
+    return request_var.get().incoming.peer  # type: ignore[union-attr]  # received by our server
 
 
 def faults(caplog: pytest.LogCaptureFixture) -> list[str]:

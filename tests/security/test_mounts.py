@@ -66,8 +66,8 @@ def test_an_application_with_a_key_of_its_own_keeps_it() -> None:
 def test_without_any_key_there_is_no_session() -> None:
     outer, inner = site(), site()
     outer.mount("/in", inner)
-    inner._waterspout_mounts.append(("/round", outer))
-    outer._waterspout_mounted_in.append(
+    inner.waterspout_mounts.append(("/round", outer))
+    outer.waterspout_mounted_in.append(
         ("/round", inner)
     )  # each in the other: the search still ends
     assert inner.secret_key is None

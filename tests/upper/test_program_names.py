@@ -47,7 +47,7 @@ CLASSES = {
 def is_apart(name: str) -> bool:
     """Whether no program's attribute can be of this name by chance."""
     special = name.startswith("__") and name.endswith("__")
-    return special or name.startswith("_waterspout_") or name in REASONS
+    return special or name.startswith(("waterspout_", "_waterspout_")) or name in REASONS
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def _received(app: App, *headers: tuple[bytes, bytes]) -> Any:
     """Make the request of a message as the native server has it."""
     message = Incoming.from_environ(create_environ("/"))
     message.headers = list(headers)
-    return app.request_class._waterspout_from(message)
+    return app.request_class.waterspout_from(message)
 
 
 def test_the_host_is_the_field_or_else_the_server(app: App) -> None:

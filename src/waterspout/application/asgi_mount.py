@@ -45,7 +45,7 @@ _logger = logging.getLogger("waterspout.gateways.asgi")
 def mounted(app: Application, prefix: str, program: Program) -> Callable[..., Any]:
     """Return the endpoint for *program* below *prefix* of *app*, whose lifespan it joins."""
     state: dict[str, Any] = {}
-    app._waterspout_lifespan_funcs.append(lambda _: _lifespan(program, state))
+    app.waterspout_lifespan_funcs.append(lambda _: _lifespan(program, state))
 
     async def converse(socket: WebSocket) -> None:
         await _Conversation(socket, program).run(_scope(request_var.get(), prefix, state))
@@ -54,7 +54,7 @@ def mounted(app: Application, prefix: str, program: Program) -> Callable[..., An
 
     async def answer() -> Any:
         ctx = request_var.get()
-        incoming = ctx._incoming
+        incoming = ctx.incoming
         if incoming is not None and (incoming.header(b"upgrade") or b"").lower() == b"websocket":
             return await socket()
         return await _Exchange(ctx, program).answer(_scope(ctx, prefix, state))
@@ -68,7 +68,7 @@ def mounted(app: Application, prefix: str, program: Program) -> Callable[..., An
 
 
 def _scope(ctx: RequestContext, prefix: str, state: dict[str, Any]) -> dict[str, Any]:
-    incoming = ctx._incoming or Incoming.from_environ(ctx.request.environ)
+    incoming = ctx.incoming or Incoming.from_environ(ctx.request.environ)
     raw = incoming.target.partition(b"?")[0]
     return {
         "type": "http",
@@ -94,7 +94,7 @@ class _Exchange:
     def __init__(self, ctx: RequestContext, program: Program) -> None:
         self._ctx = ctx
         self._program = program
-        self._whole_only = ctx._incoming is None  # under WSGI
+        self._whole_only = ctx.incoming is None  # under WSGI
         self._begun: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._pieces: asyncio.Queue[Any] = asyncio.Queue(0 if self._whole_only else 1)
         self._over = asyncio.Event()  # the response is complete, or the client has gone
@@ -151,7 +151,7 @@ class _Exchange:
 
     async def _read_body(self) -> AsyncIterator[Event]:
         """Yield the events of the request's body."""
-        incoming = self._ctx._incoming
+        incoming = self._ctx.incoming
         if incoming is not None and incoming.channel is not None:
             while piece := await incoming.channel.receive():
                 yield {"type": "http.request", "body": piece, "more_body": True}

@@ -40,22 +40,22 @@ class Joining(Registration):
     """The part of `App` that registers request handlers, mounted programs and users."""
 
     #: The function that returns the user of a request, see `identify`.
-    _waterspout_user_func: Callable[[], Any] | None = None
+    waterspout_user_func: Callable[[], Any] | None = None
     #: Where the secrets against cross-site requests are kept, see `keep_csrf_secrets`.
-    _waterspout_csrf_source: CSRFSource | None = None
+    waterspout_csrf_source: CSRFSource | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: Prefixes, and the applications below them.
-        self._waterspout_mounts: list[tuple[str, Application]] = []
+        self.waterspout_mounts: list[tuple[str, Application]] = []
         #: Where this one is mounted: prefixes, and the applications that have them.
-        self._waterspout_mounted_in: list[tuple[str, Application]] = []
+        self.waterspout_mounted_in: list[tuple[str, Application]] = []
         #: Tornado's application settings for the request handlers of this one, such as
         #: ``ui_modules`` or ``login_url``; see `waterspout.tornado.core_adapter.application_of`.
         self.handler_settings: dict[str, Any] = {}
         #: Functions that build the path of an endpoint that no rule of the table has, out of its
         #: values; None for an endpoint that is not theirs. Paths are without the mount's prefix.
-        self._waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
+        self.waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
 
     def handle_url_build_error(
         self, error: BuildError, endpoint: str, values: dict[str, Any]
@@ -75,14 +75,14 @@ class Joining(Registration):
         `RequestHandler.current_user`). An ``async def`` function is called before each request
         handler.
         """
-        self._waterspout_user_func = f
+        self.waterspout_user_func = f
         return f
 
     @setupmethod
     def keep_csrf_secrets(self, source: CSRFSource) -> None:
         """Keep the secrets of tokens against cross-site requests in *source*, in place of the
         cookies CSRF_COOKIE_NAME (of views) and ``xsrf_cookie_name`` (of request handlers)."""
-        self._waterspout_csrf_source = source
+        self.waterspout_csrf_source = source
 
     @setupmethod
     def add_url_rule(
@@ -102,14 +102,14 @@ class Joining(Registration):
             super().add_url_rule(rule, endpoint, None, False, **options)
 
     @setupmethod
-    def _waterspout_add_pattern(
+    def waterspout_add_pattern(
         self, pattern: str, endpoint: str, view_func: Callable[..., Any], **options: Any
     ) -> None:
         """Add a route whose rule is a regular expression over the whole path, see
         `routing.PatternRule`, which also takes the *options*."""
         options = {**getattr(view_func, "rule_options", {}), **options}
         self._waterspout_add_view_function(endpoint, view_func)
-        self._waterspout_route_table.add_pattern(PatternRule(pattern, endpoint, **options))
+        self.waterspout_route_table.add_pattern(PatternRule(pattern, endpoint, **options))
 
     @setupmethod
     def add_handlers(self, *arguments: Any) -> None:
@@ -139,12 +139,12 @@ class Joining(Registration):
                 f" got {prefix!r}."
             )
         if isinstance(program, Joining):
-            self._waterspout_mounts.append((prefix, program))  # type: ignore[arg-type]  # an App, always
-            program._waterspout_mounted_in.append((prefix, self))  # type: ignore[arg-type]  # as above
+            self.waterspout_mounts.append((prefix, program))  # type: ignore[arg-type]  # an App, always
+            program.waterspout_mounted_in.append((prefix, self))  # type: ignore[arg-type]  # as above
             return
         view = endpoint_for(self, prefix, program)
         pattern = f"{re.escape(prefix)}(?:/.*)?"
-        self._waterspout_add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
+        self.waterspout_add_pattern(pattern, f"mounted:{prefix}", view, mounted_at=prefix)
 
     async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve as an ASGI application, for servers that would take the application itself for
@@ -157,7 +157,7 @@ class Joining(Registration):
         answer: Iterable[bytes] = self.wsgi_app(environ, start_response)  # type: ignore[attr-defined]
         return answer
 
-    def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
+    def waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Tell whether this application itself handles an endpoint's *error*: by an error handler,
         or by raising it (PROPAGATE_EXCEPTIONS, TESTING, DEBUG)."""
         if self._find_error_handler(error, blueprints) is not None:
@@ -170,20 +170,20 @@ class Joining(Registration):
             or self._find_error_handler(InternalServerError(), blueprints) is not None
         )
 
-    def _waterspout_mounted_at(self, path: str) -> tuple[str, Application] | None:
+    def waterspout_mounted_at(self, path: str) -> tuple[str, Application] | None:
         """Return the prefix and the mounted application that *path* belongs to."""
         found: tuple[str, Application] | None = None
-        for mount in self._waterspout_mounts:
+        for mount in self.waterspout_mounts:
             longest = found is None or len(mount[0]) > len(found[0])
             if longest and is_below(path, mount[0]):
                 found = mount
         if found is None:
             return None
         # A program of another kind may be mounted below this one's prefix.
-        at = self._waterspout_route_table.patterns.mounted_at(path)
+        at = self.waterspout_route_table.patterns.mounted_at(path)
         return found if at is None or len(at) <= len(found[0]) else None
 
-    def _waterspout_own_keys(self) -> tuple[str | bytes | None, Any]:
+    def waterspout_own_keys(self) -> tuple[str | bytes | None, Any]:
         """Return SECRET_KEY and SECRET_KEY_FALLBACKS."""
         return self.config["SECRET_KEY"], self.config["SECRET_KEY_FALLBACKS"]
 
@@ -192,6 +192,6 @@ def core_of(program: Any) -> Application | None:
     """Return the application that *program* is, or contains as Tornado's do; else None."""
     if not isinstance(program, Joining):
         # Asked of the class: a proxy claims attributes that may not exist.
-        program = program._waterspout_core if hasattr(type(program), "_waterspout_core") else None
+        program = program.waterspout_core if hasattr(type(program), "waterspout_core") else None
     app: Application | None = program
     return app

@@ -58,9 +58,9 @@ class Lifespan:
     def has_hooks(self) -> bool:
         """Whether there is anything to run at the start or the stop."""
         names = (
-            "_waterspout_lifespan_funcs",
-            "_waterspout_startup_funcs",
-            "_waterspout_shutdown_funcs",
+            "waterspout_lifespan_funcs",
+            "waterspout_startup_funcs",
+            "waterspout_shutdown_funcs",
         )
         return any(getattr(app, name, ()) for app in family(self._app) for name in names)
 
@@ -109,8 +109,8 @@ class Lifespan:
             self._current = "The end of a lifespan context"
 
     async def _begin(self, app: Any, contexts: AsyncExitStack) -> None:
-        makers = tuple(getattr(app, "_waterspout_lifespan_funcs", ()))
-        starting = tuple(getattr(app, "_waterspout_startup_funcs", ()))
+        makers = tuple(getattr(app, "waterspout_lifespan_funcs", ()))
+        starting = tuple(getattr(app, "waterspout_startup_funcs", ()))
         async with self._app_context(app, makers or starting):
             for make in makers:
                 self._current = f"lifespan {_name(make)}"
@@ -120,7 +120,7 @@ class Lifespan:
                 await self._call(hook)
 
     async def _end(self, app: Any) -> None:
-        stopping = tuple(getattr(app, "_waterspout_shutdown_funcs", ()))
+        stopping = tuple(getattr(app, "waterspout_shutdown_funcs", ()))
         async with self._app_context(app, stopping):
             for hook in reversed(stopping):
                 self._current = f"Shutdown hook {_name(hook)}"

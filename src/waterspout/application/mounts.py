@@ -101,5 +101,5 @@ def family(app: Any) -> list[Any]:
 def _add_family(app: Any, found: list[Any]) -> None:
     if not any(app is known for known in found):
         found.append(app)
-        for _, inner in getattr(app, "_waterspout_mounts", ()):
+        for _, inner in getattr(app, "waterspout_mounts", ()):
             _add_family(inner, found)

@@ -61,7 +61,7 @@ _REGISTRIES: dict[str, Any] = {
     "view_functions": Registry,
     "url_value_preprocessors": HookRegistry,
     **dict.fromkeys(_HOOKS, HookRegistry),
-    **dict.fromkeys(("teardown_appcontext_funcs", "_waterspout_before_send_funcs"), HookList),
+    **dict.fromkeys(("teardown_appcontext_funcs", "waterspout_before_send_funcs"), HookList),
 }
 #: Attributes that plans depend on: when one is set, plans are made anew.
 _PLANNED = frozenset(
@@ -105,9 +105,9 @@ class Registration(Scaffold):
     request_class: Any
 
     #: Methods that this program overrides, see `plan.SEAMS`.
-    _waterspout_overridden: frozenset[str] = frozenset()
+    waterspout_overridden: frozenset[str] = frozenset()
     #: The compiled front of `url_map`.
-    _waterspout_route_table: RouteTable
+    waterspout_route_table: RouteTable
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Registration(Scaffold):
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
-        self._waterspout_revision = Revision()
+        self.waterspout_revision = Revision()
         super().__init__(
             import_name=import_name,
             static_folder=static_folder,
@@ -156,25 +156,25 @@ class Registration(Scaffold):
     def _waterspout_watch_registries(self) -> None:
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
         #: Functions called with every response just before it is sent, see `App.before_send`.
-        self._waterspout_before_send_funcs: list[Callable[..., Any]] = []
-        self._waterspout_default_fields: DefaultFields | None = None
+        self.waterspout_before_send_funcs: list[Callable[..., Any]] = []
+        self.waterspout_default_fields: DefaultFields | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = _REGISTRIES.get(name)
         if kind is not None and not isinstance(value, kind):
-            value = kind(self._waterspout_revision, value)
+            value = kind(self.waterspout_revision, value)
         object.__setattr__(self, name, value)
         if name in _PLANNED:
-            self._waterspout_revision.advance()
+            self.waterspout_revision.advance()
             if name == "url_map":
-                before = self.__dict__.get("_waterspout_route_table")
+                before = self.__dict__.get("waterspout_route_table")
                 patterns = Patterns() if before is None else before.patterns
-                object.__setattr__(self, "_waterspout_route_table", RouteTable(value, patterns))
+                object.__setattr__(self, "waterspout_route_table", RouteTable(value, patterns))
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         if name in _PLANNED:  # the class's own is back
-            self._waterspout_revision.advance()
+            self.waterspout_revision.advance()
 
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_first_request:
@@ -185,10 +185,10 @@ class Registration(Scaffold):
                 " up the application are done before running it."
             )
 
-    def _waterspout_close_setup(self) -> None:
+    def waterspout_close_setup(self) -> None:
         """Note that the first request has begun: nothing may be registered any more."""
         self._got_first_request = True
-        self._waterspout_revision.advance()
+        self.waterspout_revision.advance()
 
     # -- made once, replaceable ------------------------------------------------
 
@@ -269,7 +269,7 @@ class Registration(Scaffold):
     @debug.setter
     def debug(self, value: bool) -> None:
         self.config["DEBUG"] = value
-        self._waterspout_revision.advance()
+        self.waterspout_revision.advance()
         if self.config["TEMPLATES_AUTO_RELOAD"] is None:
             self.jinja_env.auto_reload = value
 
@@ -449,18 +449,18 @@ class Registration(Scaffold):
                     return rv
         raise error
 
-    def _waterspout_find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
+    def waterspout_find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
         """Return rule and arguments by the route table, None if Werkzeug must be asked."""
-        if self.subdomain_matching or "create_url_adapter" in self._waterspout_overridden:
+        if self.subdomain_matching or "create_url_adapter" in self.waterspout_overridden:
             return None
         if asks_for_socket(request):
             return None
         path = request.path
         if path == "/" and names_prefix_alone(request):
             return None
-        return self._waterspout_route_table.find(request.method, path)
+        return self.waterspout_route_table.find(request.method, path)
 
-    def _waterspout_match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]:
+    def waterspout_match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]:
         """Return rule and arguments by Werkzeug, or by a pattern where it finds no rule.
 
         Raises what Werkzeug raises.
@@ -468,12 +468,12 @@ class Registration(Scaffold):
         try:
             return adapter.match(return_rule=True)
         except (NotFound, MethodNotAllowed, WebsocketMismatch):
-            found = self._waterspout_route_table.patterns.find(path)
+            found = self.waterspout_route_table.patterns.find(path)
             if found is None:
                 raise
             return found
 
-    def _waterspout_body_limit(self, plan: Plan | None) -> int | None:
+    def waterspout_body_limit(self, plan: Plan | None) -> int | None:
         """Return how many bytes the body of a request may have, None for no limit."""
         if plan is not None and plan.max_content_length is not None:
             return plan.max_content_length

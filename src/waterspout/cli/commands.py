@@ -38,7 +38,7 @@ FLASK_API = "3.1.3"
 def routes_command(sort: str, all_methods: bool) -> None:
     """Show every rule with its endpoint and its methods."""
     url_map = current_app.url_map
-    rules: list[Any] = [*url_map.iter_rules(), *current_app._waterspout_route_table.patterns.rules]
+    rules: list[Any] = [*url_map.iter_rules(), *current_app.waterspout_route_table.patterns.rules]
     if not rules:
         click.echo("No routes were registered.")
         return

@@ -20,12 +20,11 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from copy import copy
 from functools import partial
 from inspect import iscoroutine
 from typing import Any, TypeVar, overload
 
-from ..context.request_context import AppContext, RequestContext
+from ..context.request_context import AppContext
 from ..context.variables import app_var, request_var
 from ..dispatch import pipeline
 from ..dispatch.drivers import SYNC, Driver, LoopDriver, drive
@@ -257,33 +256,22 @@ def _context_for_work() -> tuple[contextvars.Context, AppContext | None]:
     outer = app_var.get(None)
     if outer is None:
         return context, None
-    ctx = _continued(outer)
+    ctx = outer.continued()
     context.run(app_var.set, ctx)
     of_request = request_var.get(None)
     if of_request is outer:
         context.run(request_var.set, ctx)
     elif of_request is not None:
-        inner = _continued(of_request)
-        inner._borrowed = ctx
+        inner = of_request.continued()
+        inner.borrowed = ctx
         context.run(request_var.set, inner)
     return context, ctx
-
-
-def _continued(ctx: Any) -> Any:
-    """Return a context beside *ctx* over the same request, session and `g`."""
-    shared = [ctx.g]  # made now: on first use each context would make its own
-    if isinstance(ctx, RequestContext):
-        shared += [ctx.request, ctx._session]
-    made = copy(ctx)
-    made._tokens = []
-    made._close_funcs = None
-    return made
 
 
 async def _end(ctx: AppContext, drv: Driver, error: BaseException | None) -> None:
     app = ctx.app
     try:
-        if "do_teardown_appcontext" in app._waterspout_overridden:
+        if "do_teardown_appcontext" in app.waterspout_overridden:
             await drv.call(app, app.do_teardown_appcontext, error)
         else:
             await pipeline.teardown_appcontext(app, drv, error)

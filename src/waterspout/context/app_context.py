@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..import_paths import load
 from ..signals import appcontext_popped, appcontext_pushed
@@ -75,9 +76,9 @@ class AppContext:
     # Extensions set attributes of their own on contexts: no __slots__ here.
     _g: Any = None
     _url_adapter: Any = _unset
-    _user: Any = _unset
+    known_user: Any = _unset
     #: Functions to call when this context ends, see `call_on_close`; None: there are none.
-    _close_funcs: list[Callable[[], Any]] | None = None
+    close_funcs: list[Callable[[], Any]] | None = None
 
     def __init__(self, app: Application) -> None:
         self.app = app
@@ -109,10 +110,10 @@ class AppContext:
     def user(self) -> Any:
         """Return the user of this request by `App.identify`, None for nobody; asked at most
         once."""
-        if self._user is _unset:
-            identify = self.app._waterspout_user_func
-            self._user = None if identify is None else self.app.ensure_sync(identify)()
-        return self._user
+        if self.known_user is _unset:
+            identify = self.app.waterspout_user_func
+            self.known_user = None if identify is None else self.app.ensure_sync(identify)()
+        return self.known_user
 
     def call_on_close(self, f: F) -> F:
         """Call *f*, `def` or `async def`, when this context ends, while it is still current: after
@@ -121,10 +122,18 @@ class AppContext:
 
         Use it to give back what belongs to one request (a database session, a lock).
         """
-        if self._close_funcs is None:
-            self._close_funcs = []
-        self._close_funcs.append(f)
+        if self.close_funcs is None:
+            self.close_funcs = []
+        self.close_funcs.append(f)
         return f
+
+    def continued(self) -> Self:
+        """Return a context beside this one over the same `g`, which ends by itself."""
+        self.g  # noqa: B018  # made now: on first use each context would make its own
+        made = copy(self)
+        made._tokens = []
+        made.close_funcs = None
+        return made
 
     def push(self) -> None:
         """Make this the current application context."""

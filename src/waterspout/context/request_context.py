@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context, ContextVar, Token
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import WebsocketMismatch
@@ -54,20 +54,20 @@ class RequestContext(AppContext):
     flashes: list[tuple[str, str]] | None = None
     #: The `dispatch.plan.Plan` of the matched route.
     plan: Any = None
-    _request: Any = None
+    made_request: Any = None
     #: The unhandled exception that ended the request; teardown functions are passed it.
     error: BaseException | None = None
     #: Set while a body is streamed that needs the context: teardown runs after its end.
     keep_context = False
     #: The response that was being made when the request was cancelled; it has to be closed.
     unsent: Response | None = None
-    _live_session: SessionMixin | None = None
-    _incoming: Incoming | None = None
-    _rule: Any = None  # a `Rule`, Werkzeug's or ours, or a `PatternRule`
-    _view_args: dict[str, Any] | None = None
-    _borrowed: AppContext | None = None
-    _after: list[Callable[..., Any]] | None = None
-    _opened = False
+    live_session: SessionMixin | None = None
+    incoming: Incoming | None = None
+    matched_rule: Any = None  # a `Rule`, Werkzeug's or ours, or a `PatternRule`
+    matched_args: dict[str, Any] | None = None
+    borrowed: AppContext | None = None
+    after_funcs: list[Callable[..., Any]] | None = None
+    opened = False
     _tokens: Any = None
     #: The `contextvars.Context` that all code of this request runs in, on our server and ASGI.
     variables: Context | None = None
@@ -84,12 +84,12 @@ class RequestContext(AppContext):
     ) -> None:
         self.app = app
         self._tokens = []
-        self._live_session = session
+        self.live_session = session
         if request is None:
             assert environ is not None, "a RequestContext needs an environ or a request"
             request = app.request_class(environ)
             request.json_module = app.json
-        self._request = request
+        self.made_request = request
         try:
             self._url_adapter = app.create_url_adapter(request)
         except HTTPException as error:
@@ -99,19 +99,19 @@ class RequestContext(AppContext):
     @property
     def request(self) -> Request:
         """The request object, made on first use."""
-        found: Request | None = self._request
+        found: Request | None = self.made_request
         if found is None:
-            incoming = self._incoming
+            incoming = self.incoming
             assert incoming is not None
-            found = self._request = self.app.request_class._waterspout_from(incoming)
+            found = self.made_request = self.app.request_class.waterspout_from(incoming)
             found.json_module = self.app.json
-            found.url_rule = self._rule
-            found.view_args = self._view_args
+            found.url_rule = self.matched_rule
+            found.view_args = self.matched_args
         return found
 
     @request.setter
     def request(self, value: Request) -> None:
-        self._request = value
+        self.made_request = value
 
     @property
     def url_adapter(self) -> MapAdapter | None:
@@ -129,8 +129,8 @@ class RequestContext(AppContext):
     @property
     def g(self) -> Any:
         """The namespace of the application context this request runs in."""
-        if self._borrowed is not None:
-            return self._borrowed.g
+        if self.borrowed is not None:
+            return self.borrowed.g
         found = self._g
         if found is None:
             found = self._g = self.app.app_ctx_globals_class()
@@ -138,8 +138,8 @@ class RequestContext(AppContext):
 
     @g.setter
     def g(self, value: Any) -> None:
-        if self._borrowed is not None:
-            self._borrowed.g = value
+        if self.borrowed is not None:
+            self.borrowed.g = value
         else:
             self._g = value
 
@@ -150,9 +150,9 @@ class RequestContext(AppContext):
         Raises `AssertionError` while the context is being entered, before the session may be
         opened.
         """
-        found = self._live_session
+        found = self.live_session
         if found is None:
-            if not self._opened:
+            if not self.opened:
                 raise AssertionError("The session has not yet been opened.")
             found = self.open_session()
         found.accessed = True
@@ -161,18 +161,18 @@ class RequestContext(AppContext):
     @property
     def _session(self) -> SessionMixin:
         # Flask's name for the session without marking it; extensions read and set it.
-        found = self._live_session
+        found = self.live_session
         return self.open_session() if found is None else found
 
     @_session.setter
     def _session(self, value: SessionMixin | None) -> None:
-        self._live_session = value
+        self.live_session = value
 
     @property
     def _after_request_functions(self) -> list[Callable[..., Any]]:
-        found = self._after
+        found = self.after_funcs
         if found is None:
-            found = self._after = []
+            found = self.after_funcs = []
         return found
 
     def open_session(self) -> SessionMixin:
@@ -184,25 +184,25 @@ class RequestContext(AppContext):
         """Make *found* this request's session; None stands for the null session."""
         if found is None:
             found = self.app.session_interface.make_null_session(self.app)
-        self._live_session = found
+        self.live_session = found
         return found
 
     def opens_early(self) -> bool:
         """Whether the session is to be opened before any other code of the program runs."""
         app = self.app
-        if app._waterspout_session_is_lazy or self._live_session is not None:
+        if app.waterspout_session_is_lazy or self.live_session is not None:
             return False
         if not isinstance(app.session_interface, StoredSessionInterface):
             return True
-        if self._incoming is not None:
-            return self._incoming.has_cookie and self._brings_session()
+        if self.incoming is not None:
+            return self.incoming.has_cookie and self._brings_session()
         return app.session_interface.get_cookie_name(app) in self.request.cookies
 
     def session_to_save(self) -> SessionMixin | None:
         """Return the session if there may be something to save: it was opened, or the
         request brought one whose cookie might have to be refreshed."""
-        found = self._live_session
-        if found is None and (self._incoming is None or self._incoming.has_cookie):
+        found = self.live_session
+        if found is None and (self.incoming is None or self.incoming.has_cookie):
             app = self.app
             if app.session_interface.get_cookie_name(app) in self.request.cookies:
                 found = self.open_session()
@@ -211,11 +211,11 @@ class RequestContext(AppContext):
     def is_direct(self) -> bool:
         """Whether the plan's view can be called with `view_args` as they stand: a rule
         matched, and the method is not answered automatically."""
-        request = self._request
+        request = self.made_request
         if request is None:
-            if self._rule is None:
+            if self.matched_rule is None:
                 return False
-            incoming = self._incoming
+            incoming = self.incoming
             return incoming is not None and incoming.method != "OPTIONS"
         return (
             request.routing_exception is None
@@ -226,8 +226,8 @@ class RequestContext(AppContext):
     @property
     def view_args(self) -> dict[str, Any]:
         """The view's keyword arguments."""
-        request = self._request
-        found = self._view_args if request is None else request.view_args
+        request = self.made_request
+        found = self.matched_args if request is None else request.view_args
         return {} if found is None else found
 
     def must_close(self) -> bool:
@@ -235,10 +235,10 @@ class RequestContext(AppContext):
         plan = self.plan
         if signals.watched or plan is None or plan.closes or self.unsent is not None:
             return True
-        if self._close_funcs is not None:
+        if self.close_funcs is not None:
             return True
-        request = self._request
-        return request is not None and request._waterspout_must_close()
+        request = self.made_request
+        return request is not None and request.waterspout_must_close()
 
     def outlasts_body(self) -> bool:
         """Whether a streamed body still needs this context: `stream_with_context` was used, or
@@ -247,23 +247,23 @@ class RequestContext(AppContext):
 
     def is_lone(self) -> bool:
         """Whether the program has made no request object, and no signal has a receiver."""
-        return self._request is None and not signals.watched
+        return self.made_request is None and not signals.watched
 
     def is_untouched(self) -> bool:
         """Whether no response object is needed so far: no session was opened, no function runs
         after this request, no signal has a receiver."""
         return (
-            self._live_session is None
-            and self._after is None
+            self.live_session is None
+            and self.after_funcs is None
             and not signals.watched
-            and self._incoming is not None
-            and not (self._incoming.has_cookie and self._brings_session())
+            and self.incoming is not None
+            and not (self.incoming.has_cookie and self._brings_session())
         )
 
     def _brings_session(self) -> bool:
         """Whether there may be a cookie with the session's name."""
         app = self.app
-        incoming = self._incoming
+        incoming = self.incoming
         cookies = None if incoming is None else incoming.header(b"cookie")
         return (
             cookies is not None and app.session_interface.get_cookie_name(app).encode() in cookies
@@ -278,16 +278,21 @@ class RequestContext(AppContext):
             session=self._session,
         )
 
+    def continued(self) -> Self:
+        """Return a context beside this one over the same request, session and `g`."""
+        self.request, self._session  # noqa: B018  # made now, see `AppContext.continued`
+        return super().continued()
+
     def match_request(self) -> None:
         """Find the rule of this request; a routing error is kept in `Request.routing_exception`."""
         request = self.request
         try:
             check_host(self.app, request)
-            found: Any = self.app._waterspout_find_route(request)
+            found: Any = self.app.waterspout_find_route(request)
             if found is None:
                 adapter = self.url_adapter
                 assert adapter is not None
-                found = self.app._waterspout_match_by(adapter, request.path)
+                found = self.app.waterspout_match_by(adapter, request.path)
             request.url_rule, request.view_args = found
             check_sender(self.app, request, found[0])
         except WebsocketMismatch as error:
@@ -300,7 +305,7 @@ class RequestContext(AppContext):
         """Make this current in a `contextvars.Context` that only this request uses (the
         native server and ASGI): no outer context is borrowed or restored. `pipeline.respond` sends
         the signal, where an error of a receiver becomes a response."""
-        self._opened = True
+        self.opened = True
         return enter(self)
 
     def push(self) -> None:
@@ -310,25 +315,25 @@ class RequestContext(AppContext):
         app_token: Token[AppContext] | None = None
         if outer is None or outer.app is not self.app:
             app_token = _cv_app.set(self)
-            self._borrowed = None
+            self.borrowed = None
             if appcontext_pushed.receivers:
                 appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
         elif outer is not self:
-            self._borrowed = outer._borrowed_root() if isinstance(outer, RequestContext) else outer
+            self.borrowed = outer._borrowed_root() if isinstance(outer, RequestContext) else outer
         if self._tokens is None:
             self._tokens = []
         self._tokens.append((_cv_request.set(self), app_token))
         # Opened before matching, so that URL converters may use the session.
-        self._opened = True
+        self.opened = True
         if self.opens_early():
             self.open_session()
         if self._url_adapter is not None and (
-            self._request is None or self._request.routing_exception is None
+            self.made_request is None or self.made_request.routing_exception is None
         ):
             self.match_request()
 
     def _borrowed_root(self) -> AppContext:
-        return self if self._borrowed is None else self._borrowed
+        return self if self.borrowed is None else self.borrowed
 
     def pop(self, exc: BaseException | None = _unset) -> None:
         """Leave the context; the last pop runs the request's teardown functions, then the
@@ -401,7 +406,7 @@ class RequestContext(AppContext):
     def release(self) -> None:
         """Remove the reference from the environ to the request, so that reference counting frees
         both without the garbage collector."""
-        request = self._request
+        request = self.made_request
         if request is not None:
             environ = request.__dict__.get("environ")
             if environ is not None:
@@ -494,7 +499,7 @@ def request_line() -> tuple[str, str]:
     ctx = _cv_request.get(None)
     if ctx is None:
         raise RuntimeError(_no_req_msg)
-    made, incoming = ctx._request, ctx._incoming
+    made, incoming = ctx.made_request, ctx.incoming
     if made is None and incoming is not None:
         return incoming.method, "/" + incoming.path.lstrip("/")
     found = ctx.request

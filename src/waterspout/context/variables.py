@@ -57,8 +57,8 @@ def _running() -> Any:
     ctx = pushed_var.get(None)
     if ctx is None:
         ctx = request_var.get(None)
-        if ctx is not None and ctx._borrowed is not None:
-            return ctx._borrowed
+        if ctx is not None and ctx.borrowed is not None:
+            return ctx.borrowed
     return ctx
 
 

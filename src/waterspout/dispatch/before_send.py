@@ -34,7 +34,7 @@ __all__ = ["default_fields", "pass_last", "pass_last_aside", "pass_last_to_wsgi"
 def pass_last(app: Application, response: Response) -> None:
     """Call the functions with *response*, in the request's context. An error of one is logged,
     and the others are called."""
-    for func in app._waterspout_before_send_funcs:
+    for func in app.waterspout_before_send_funcs:
         try:
             func(response)
         except BaseException:
@@ -58,16 +58,16 @@ def default_fields(app: Application) -> DefaultFields | None:
     wanted = app.config["DEFAULT_HEADERS"]
     if not wanted:
         return None
-    kept = app._waterspout_default_fields
+    kept = app.waterspout_default_fields
     if kept is None or kept.source is not wanted:
-        kept = app._waterspout_default_fields = DefaultFields(wanted)
+        kept = app.waterspout_default_fields = DefaultFields(wanted)
     return kept
 
 
 def pass_last_to_wsgi(app: Application, response: Response) -> None:
     """Do the same, and add the default fields, for a response that a WSGI server sends; it may be
     of any class."""
-    if app._waterspout_before_send_funcs:
+    if app.waterspout_before_send_funcs:
         pass_last(app, response)
     fields = default_fields(app)
     headers = getattr(response, "headers", None)

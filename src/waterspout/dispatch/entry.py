@@ -26,7 +26,7 @@ def context_of(app: Application, incoming: Incoming) -> RequestContext:
     """Make the context of a message that the native server or ASGI received."""
     ctx: RequestContext = _Received()
     ctx.app = app
-    ctx._incoming = incoming
+    ctx.incoming = incoming
     return ctx
 
 
@@ -37,11 +37,11 @@ def receive(app: Application, incoming: Incoming) -> RequestContext | None:
     Without a plan a converter of the program's own must run first, in the context. Without a
     context the message has to go through WSGI, for the sake of a mounted application.
     """
-    if app._waterspout_mounts and takes_message(app, incoming):
-        mount = app._waterspout_mounted_at(incoming.path)
+    if app.waterspout_mounts and takes_message(app, incoming):
+        mount = app.waterspout_mounted_at(incoming.path)
         if mount is not None:
             prefix, inner = mount
-            if inner._waterspout_needs_wsgi:
+            if inner.waterspout_needs_wsgi:
                 return None
             incoming.move_below(prefix)
             return receive(inner, incoming)
@@ -50,23 +50,23 @@ def receive(app: Application, incoming: Incoming) -> RequestContext | None:
     if (
         incoming.method != "OPTIONS"
         and not incoming.upgrade
-        and app._waterspout_matches_by_path
+        and app.waterspout_matches_by_path
         and (app.config.get("TRUSTED_HOSTS") is None or takes_message(app, incoming))
     ):
-        found = app._waterspout_route_table.find(incoming.method, incoming.path)
+        found = app.waterspout_route_table.find(incoming.method, incoming.path)
         if found is not None:
             rule, args = found
             ctx: RequestContext = _Received()  # as `context_of`
             ctx.app = app
-            ctx._incoming = incoming
-            ctx._rule = rule
-            ctx._view_args = args
+            ctx.incoming = incoming
+            ctx.matched_rule = rule
+            ctx.matched_args = args
             # Set although they are the class's defaults: an instance's attribute is read faster.
-            ctx._request = ctx._live_session = ctx._after = None
-            # As `_waterspout_plan_for`.
+            ctx.made_request = ctx.live_session = ctx.after_funcs = None
+            # As `waterspout_plan_for`.
             plan = rule.plan
-            if plan is None or plan.revision != app._waterspout_revision.number:
-                plan = app._waterspout_plan_for(rule)
+            if plan is None or plan.revision != app.waterspout_revision.number:
+                plan = app.waterspout_plan_for(rule)
             ctx.plan = plan
             if (
                 incoming.method not in SAFE_METHODS
@@ -77,7 +77,7 @@ def receive(app: Application, incoming: Incoming) -> RequestContext | None:
             return ctx
     # Not in the table: a path converter, a redirect, an error. Werkzeug decides.
     ctx = context_of(app, incoming)
-    if app._waterspout_matches_early:
+    if app.waterspout_matches_early:
         ctx.match_request()
-        ctx.plan = app._waterspout_plan_for(ctx.request.url_rule)
+        ctx.plan = app.waterspout_plan_for(ctx.request.url_rule)
     return ctx

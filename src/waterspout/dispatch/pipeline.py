@@ -6,7 +6,7 @@ Each stage is a coroutine over an explicit context and a driver (`drivers`), whi
 how user code is called, and so where synchronous code runs.
 
 Flask's methods of the same names on `App` are these stages driven with `SYNC`; a
-program that overrides one has its own called here instead (`App._waterspout_overridden`).
+program that overrides one has its own called here instead (`App.waterspout_overridden`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
             if plan.is_async:
                 drv.begin()
             try:
-                rv: Any = plan.view(**ctx._view_args)  # type: ignore[arg-type]  # bare: set
+                rv: Any = plan.view(**ctx.matched_args)  # type: ignore[arg-type]  # bare: set
                 if type(rv) is CoroutineType:
                     rv = await rv if drv.on_loop else ctx.app.async_to_sync(settle)(rv)
             except Exception as error:
@@ -136,7 +136,7 @@ async def find_plan(ctx: RequestContext, drv: Driver) -> Plan:
         await open_session(ctx, drv)
     if ctx.request.routing_exception is None:
         ctx.match_request()
-    plan: Plan = app._waterspout_plan_for(ctx.request.url_rule)
+    plan: Plan = app.waterspout_plan_for(ctx.request.url_rule)
     return plan
 
 
@@ -158,7 +158,7 @@ async def save_session(ctx: RequestContext, drv: Driver, response: Response) -> 
     session = ctx.session_to_save()
     if session is None or interface.is_null_session(session):
         return
-    if app._waterspout_session_is_lazy:
+    if app.waterspout_session_is_lazy:
         interface.save_session(app, session, response)
         return
     saves = getattr(interface, "save_session_async", None)
@@ -174,11 +174,11 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
     app = ctx.app
     given = plan
     if plan is None:
-        plan = app._waterspout_plan_for(ctx.request.url_rule)
-    elif "full_dispatch_request" in app._waterspout_overridden:
+        plan = app.waterspout_plan_for(ctx.request.url_rule)
+    elif "full_dispatch_request" in app.waterspout_overridden:
         return await _call_for_response(ctx, drv, app.full_dispatch_request)
     if not app._got_first_request:
-        app._waterspout_close_setup()
+        app.waterspout_close_setup()
     if plan.queues_first:
         await drv.take_thread()
     if app.before_first_request_funcs:
@@ -189,7 +189,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
         one_hop = plan.one_hop and drv.on_loop
         if one_hop:
             rv = await drv.call_stage(approach(ctx, SYNC, plan))
-        elif "preprocess_request" in app._waterspout_overridden:
+        elif "preprocess_request" in app.waterspout_overridden:
             rv = await drv.call(app, app.preprocess_request)
         elif plan.before or plan.preprocessors:
             rv = await preprocess(ctx, drv, plan)
@@ -208,7 +208,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
                     rv = view(**ctx.view_args)
                 if type(rv) is CoroutineType:
                     rv = await rv if drv.on_loop else app.async_to_sync(settle)(rv)
-            elif "dispatch_request" in app._waterspout_overridden:
+            elif "dispatch_request" in app.waterspout_overridden:
                 rv = await drv.call(app, app.dispatch_request)
             else:
                 rv = await dispatch(ctx, drv)
@@ -220,7 +220,7 @@ async def full_dispatch(ctx: RequestContext, drv: Driver, plan: Plan | None = No
         short = as_it_is(ctx, plan, rv)
         if short is not None:
             return short
-    if "finalize_request" in app._waterspout_overridden:
+    if "finalize_request" in app.waterspout_overridden:
         return await _call_for_response(ctx, drv, app.finalize_request, rv)
     return await finalize(ctx, drv, rv)
 
@@ -234,7 +234,7 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
     if drv.on_loop:
         await drv.call_stage(first_request(ctx, SYNC))
         return
-    done, funcs = ctx.app._waterspout_take_first_request()
+    done, funcs = ctx.app.waterspout_take_first_request()
     if not funcs:
         done.result()
         return
@@ -243,7 +243,7 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
             await drv.call(ctx.app, func)
     finally:
         ctx.app.before_first_request_funcs.clear()
-        ctx.app._waterspout_revision.advance()
+        ctx.app.waterspout_revision.advance()
         done.set_result(None)
 
 
@@ -293,7 +293,7 @@ async def _is_excused(ctx: RequestContext, drv: Driver, refused: Exception) -> b
 async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
     """Make the response of a response whose endpoint goes on working."""
     try:
-        if "finalize_request" in ctx.app._waterspout_overridden:
+        if "finalize_request" in ctx.app.waterspout_overridden:
             return await _call_for_response(ctx, drv, ctx.app.finalize_request, rv)
         return await finalize(ctx, drv, rv)
     except Exception as error:
@@ -306,14 +306,14 @@ async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
 
 async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
     """Run `handle_user_exception`, the program's own if it has one."""
-    if "handle_user_exception" in ctx.app._waterspout_overridden:
+    if "handle_user_exception" in ctx.app.waterspout_overridden:
         return await drv.call(ctx.app, ctx.app.handle_user_exception, error)
     return await handle_user_exception(ctx, drv, error)
 
 
 async def stage_handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Response:
     """Run `handle_exception`, the program's own if it has one."""
-    if "handle_exception" in ctx.app._waterspout_overridden:
+    if "handle_exception" in ctx.app.waterspout_overridden:
         return await _call_for_response(ctx, drv, ctx.app.handle_exception, error)
     return await handle_exception(ctx, drv, error)
 
@@ -327,7 +327,7 @@ async def handle_user_exception(ctx: RequestContext, drv: Driver, error: Excepti
     ):
         error.show_exception = True
     if isinstance(error, HTTPException) and not app.trap_http_exception(error):
-        if "handle_http_exception" in app._waterspout_overridden:
+        if "handle_http_exception" in app.waterspout_overridden:
             return await drv.call(app, app.handle_http_exception, error)
         return await handle_http_exception(ctx, drv, error)
     handler = app._find_error_handler(error, ctx.request.blueprints)
@@ -363,7 +363,7 @@ async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -
     handler = app._find_error_handler(server_error, ctx.request.blueprints)
     if handler is not None:
         server_error = await drv.call(app, handler, server_error)
-    if "finalize_request" in app._waterspout_overridden:
+    if "finalize_request" in app.waterspout_overridden:
         return await _call_for_response(
             ctx, drv, app.finalize_request, server_error, from_error_handler=True
         )
@@ -381,7 +381,7 @@ async def finalize(
     app = ctx.app
     response = app.make_response(rv)
     try:
-        if "process_response" in app._waterspout_overridden:
+        if "process_response" in app.waterspout_overridden:
             response = await _call_for_response(ctx, drv, app.process_response, response)
         else:
             response = await process_response(ctx, drv, response)
@@ -415,9 +415,9 @@ async def process_response(ctx: RequestContext, drv: Driver, response: Response)
     app = ctx.app
     plan = ctx.plan
     if plan is None:
-        plan = app._waterspout_plan_for(ctx.request.url_rule)
-    if ctx._after is not None:
-        for func in ctx._after:
+        plan = app.waterspout_plan_for(ctx.request.url_rule)
+    if ctx.after_funcs is not None:
+        for func in ctx.after_funcs:
             response = await _call_for_response(ctx, drv, func, response)
     elif drv.on_loop and plan.afters_are_def:
         return await drv.call_stage(process_response(ctx, SYNC, response))
@@ -459,21 +459,21 @@ async def end(ctx: RequestContext, drv: Driver) -> None:
         error = None
     try:
         if plan is None or plan.closes or signals.request_tearing_down.receivers:
-            if "do_teardown_request" in app._waterspout_overridden:
+            if "do_teardown_request" in app.waterspout_overridden:
                 await drv.call(app, app.do_teardown_request, error)
             else:
                 await teardown_request(ctx, drv, error)
-        if ctx._request is not None:
-            ctx._request.close()
+        if ctx.made_request is not None:
+            ctx.made_request.close()
     finally:
         ctx.release()
         if (
             plan is None
             or plan.closes
-            or ctx._close_funcs is not None
+            or ctx.close_funcs is not None
             or signals.appcontext_tearing_down.receivers
         ):
-            if "do_teardown_appcontext" in app._waterspout_overridden:
+            if "do_teardown_appcontext" in app.waterspout_overridden:
                 await drv.call(app, app.do_teardown_appcontext, error)
             else:
                 await teardown_appcontext(app, drv, error)
@@ -484,7 +484,7 @@ async def end(ctx: RequestContext, drv: Driver) -> None:
 async def teardown_request(ctx: RequestContext, drv: Driver, error: BaseException | None) -> None:
     """Run the teardown-request functions with *error* (Flask's `do_teardown_request`)."""
     app = ctx.app
-    for hook in app._waterspout_plan_for(ctx.request.url_rule).teardown:
+    for hook in app.waterspout_plan_for(ctx.request.url_rule).teardown:
         await drv.call_hook(app, hook, error)
     if signals.request_tearing_down.receivers:
         await drv.send(app, signals.request_tearing_down, exc=error)
@@ -499,9 +499,9 @@ async def teardown_appcontext(app: Application, drv: Driver, error: BaseExceptio
             await drv.send(app, signals.appcontext_tearing_down, exc=error)
     finally:
         ctx = app_var.get(None)
-        while ctx is not None and ctx._close_funcs:
+        while ctx is not None and ctx.close_funcs:
             try:
-                await _call_on_close(app, drv, ctx._close_funcs.pop())
+                await _call_on_close(app, drv, ctx.close_funcs.pop())
             except Exception:
                 app.logger.exception("Error in a function that was to be called on close")
 

@@ -37,7 +37,7 @@ Heads = dict[type, tuple[bytes, Callable[[Any], bytes]]]
 Content-Length, and what makes the body."""
 
 #: Methods of `App` that programs override in a subclass or replace on the instance. The
-#: pipeline runs its own stage unless the name is in `App._waterspout_overridden`.
+#: pipeline runs its own stage unless the name is in `App.waterspout_overridden`.
 SEAMS = frozenset(
     {
         "create_url_adapter",
@@ -105,14 +105,14 @@ class Plan:
     )
 
     def __init__(self, app: Application, rule: Rule | None) -> None:
-        self.revision = app._waterspout_revision.number
+        self.revision = app.waterspout_revision.number
         endpoint = None if rule is None else rule.endpoint
         names = _scope(endpoint)
         outward = tuple(reversed(names))
         view = None if endpoint is None else app.view_functions.get(endpoint)
         self.view: Callable[..., Any] | None = None if view is None else loop_view(view)
         self.is_async = self.view is not None and is_async(self.view)
-        overridden = app._waterspout_overridden
+        overridden = app.waterspout_overridden
         #: Header fields of static files, see `static_files`.
         self.kept_files: dict[tuple[Any, ...], Any] = {}
         self.preprocessors = _collect(app, app.url_value_preprocessors, names)
@@ -127,8 +127,8 @@ class Plan:
             or app.teardown_appcontext_funcs
             or overridden & {"do_teardown_request", "do_teardown_appcontext"}
         )
-        self.opens_session = not app._waterspout_session_is_lazy
-        seen = self.after or app._waterspout_before_send_funcs or overridden & _FINISHING
+        self.opens_session = not app.waterspout_session_is_lazy
+        seen = self.after or app.waterspout_before_send_funcs or overridden & _FINISHING
         self.default_fields = default_fields(app)
         self.plain_heads = None if seen else _shared_heads(app)
         #: Whether nothing runs but the view, and its response may be a plain one.
@@ -159,14 +159,14 @@ class Plan:
         self.lone = (
             self.bare
             and self.is_async
-            and not (self.closes or app._waterspout_needs_wsgi or app.debug)
+            and not (self.closes or app.waterspout_needs_wsgi or app.debug)
             and self.timeout is None
         )
 
     def _note_stages(self, app: Application) -> None:
         """Note which stages are all `def`: on the loop, each is one call of the request's
         thread."""
-        overridden = app._waterspout_overridden
+        overridden = app.waterspout_overridden
         front = [hook[1] for hook in (*self.preprocessors, *self.before)]
         approach = front if self.view is None else [*front, self.is_async]
         staged = not overridden & {"preprocess_request", "dispatch_request"}
@@ -184,7 +184,7 @@ class Plan:
         self.ends_are_def = torn and bool(ends) and not any(ends)
 
     def _place(self, app: Application, inline: bool) -> Where:
-        if any(not is_async(getattr(app, name)) for name in app._waterspout_overridden):
+        if any(not is_async(getattr(app, name)) for name in app.waterspout_overridden):
             return THREAD  # a `def` stage of the program's own calls the rest
         if self.awaits:
             return LOOP
@@ -229,7 +229,7 @@ def _collect(
 ) -> tuple[Hook, ...]:
     found: list[Hook] = []
     # A program's own `ensure_sync` is asked for every function, as on Flask.
-    all_asked = "ensure_sync" in app._waterspout_overridden
+    all_asked = "ensure_sync" in app.waterspout_overridden
     for name in names:
         if name in registry:
             hooks = registry[name]
@@ -244,10 +244,10 @@ def _shared_heads(app: Application) -> Heads | None:
     PERF: one of its own for each of 1,000 routes took a tenth of the time from the caches.
     """
     heads = _plain_heads(app)
-    kept: Heads | None = app._waterspout_kept_heads
+    kept: Heads | None = app.waterspout_kept_heads
     if heads == kept:
         return kept
-    app._waterspout_kept_heads = heads
+    app.waterspout_kept_heads = heads
     return heads
 
 

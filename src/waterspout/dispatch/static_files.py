@@ -66,7 +66,7 @@ def answer(app: Any, filename: str) -> Response | Written:
     second = int(time.time())
     kept = ctx.plan.kept_files.get(key)
     if full is not None and kept is not None and kept.second == second:
-        asked = ctx._incoming.header(b"if-none-match")
+        asked = ctx.incoming.header(b"if-none-match")
         if asked is None:
             body = _read(full, kept.identity)
             if body is not None:
@@ -83,7 +83,7 @@ def _is_simple(ctx: RequestContext) -> bool:
     """Whether no code needs a response object, and the request is for a whole file or
     If-None-Match."""
     plan = ctx.plan
-    incoming = ctx._incoming
+    incoming = ctx.incoming
     return (
         plan is not None
         and plan.bare

@@ -110,7 +110,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     if_range: IfRange = Dated(IfRange)  # type: ignore[assignment]
 
     @classmethod
-    def _waterspout_from(cls: type[R], incoming: Incoming) -> R:
+    def waterspout_from(cls: type[R], incoming: Incoming) -> R:
         """Make the request object of a received message. A subclass with a constructor of its own
         is called with the environ, as Flask calls it."""
         if cls.__init__ is not WerkzeugRequest.__init__:
@@ -328,7 +328,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         assert peer is not None
         await peer.disconnected()
 
-    def _waterspout_must_close(self) -> bool:
+    def waterspout_must_close(self) -> bool:
         """Whether `close` or the end of the request has anything to do: files were received,
         or an environ refers back to the request."""
         made = self.__dict__
@@ -409,7 +409,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         ctx = request_var.get(None)
         if ctx is None or self.url_rule is None:
             return False
-        view = ctx.app._waterspout_plan_for(self.url_rule).view
+        view = ctx.app.waterspout_plan_for(self.url_rule).view
         return getattr(view, "takes_message", False)
 
     @made_once
@@ -432,7 +432,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         return (
             ctx is not None
             and bool(ctx.app.config["AWAITABLE_VALUES"])
-            and bool(ctx.app._waterspout_plan_for(self.url_rule).awaits)
+            and bool(ctx.app.waterspout_plan_for(self.url_rule).awaits)
         )
 
     @made_once

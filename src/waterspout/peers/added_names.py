@@ -2,8 +2,8 @@
 
 Programs have names of their own on their subclasses and in their mixins, and may use any that
 Flask and Tornado do not. So names that we add are found last: after a class's attributes, those of
-its mixins (wherever they stand among the bases), and those set on an instance. Our private names
-begin with ``_waterspout_``.
+its mixins (wherever they stand among the bases), and those set on an instance. Names that are for
+the framework only begin with ``waterspout_``, or ``_waterspout_`` within one module.
 """
 
 from __future__ import annotations

@@ -144,13 +144,13 @@ def _path_beyond(
     path = _path_of_builders(app, endpoint, values, root)
     if path is not None:
         return path
-    for prefix, inner in app._waterspout_mounts:
+    for prefix, inner in app.waterspout_mounts:
         name = prefix.strip("/").replace("/", ".") + "."
         if endpoint.startswith(name):
             path = _path_in(inner, endpoint[len(name) :], values, adapter, root + prefix)
             if path is not None:
                 return path
-    for prefix, outer in app._waterspout_mounted_in:
+    for prefix, outer in app.waterspout_mounted_in:
         if root.endswith(prefix):
             path = _path_in(outer, endpoint, values, adapter, root.removesuffix(prefix))
             if path is not None:
@@ -174,7 +174,7 @@ def _path_in(
 def _path_of_builders(
     app: Application, endpoint: str, values: dict[str, Any], root: str
 ) -> str | None:
-    for build in app._waterspout_path_builders:
+    for build in app.waterspout_path_builders:
         path = build(endpoint, values)
         if path is not None:
             return root + path

@@ -40,7 +40,7 @@ _OWN_CLOSES = (WerkzeugResponse.close, Written.close)
 def encoded(app: Application, exchange: Exchange, response: Any) -> Outgoing:
     """Return the response as bytes; an invalid one becomes a logged 500."""
     ctx = exchange.ctx
-    if ctx is not None and ctx.app._waterspout_before_send_funcs:  # without it WSGI has done it
+    if ctx is not None and ctx.app.waterspout_before_send_funcs:  # without it WSGI has done it
         pass_last(ctx.app, response)
     try:
         defaults = None if ctx is None else default_fields(ctx.app)
@@ -188,7 +188,7 @@ def own_answer(app: Application, exchange: Exchange, status: int) -> Outgoing:
     ctx = exchange.ctx
     app = app if ctx is None else ctx.app
     defaults = default_fields(app)
-    if ctx is None or not app._waterspout_before_send_funcs:
+    if ctx is None or not app.waterspout_before_send_funcs:
         return plain_error(status, "" if defaults is None else defaults.lines)
     response = app.response_class(_text(status, _phrase(status)), status, mimetype="text/plain")
     if status == 503:

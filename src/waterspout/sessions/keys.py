@@ -21,10 +21,10 @@ def keys_of(app: Application) -> Keys:
     """Return the key that signs, and those that only verify."""
     asked = [app]
     for one in asked:
-        keys: Keys = one._waterspout_own_keys()
+        keys: Keys = one.waterspout_own_keys()
         if keys[0] is not None:
             return keys
-        for _, outer in one._waterspout_mounted_in:
+        for _, outer in one.waterspout_mounted_in:
             if not any(outer is known for known in asked):
                 asked.append(outer)  # after those that are nearer
     return None, None

@@ -19,14 +19,14 @@ class SessionUse:
 
     def __enter__(self) -> SessionUse:
         self._ctx: Any = request_var.get(None)
-        session: Any = None if self._ctx is None else self._ctx._live_session
+        session: Any = None if self._ctx is None else self._ctx.live_session
         self._before = session is not None and session.accessed
         if self._before:
             session.accessed = False
         return self
 
     def __exit__(self, *error: object) -> None:
-        session = None if self._ctx is None else self._ctx._live_session
+        session = None if self._ctx is None else self._ctx.live_session
         if session is not None:
             self.used = session.accessed
             if self._before:

@@ -220,7 +220,7 @@ class AsyncDriver:
             body = stream.read()
         environ["wsgi.input"] = BytesIO(body)  # a redirect with 307 sends it again
 
-        return Visit(self._app, environ, body, partial(client._waterspout_answer, request))
+        return Visit(self._app, environ, body, partial(client.waterspout_answer, request))
 
     @asynccontextmanager
     async def session_transaction(self, request: WerkzeugRequest) -> AsyncIterator[SessionMixin]:

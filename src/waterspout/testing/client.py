@@ -208,9 +208,9 @@ class FlaskClient(Client):
         self._add_cookies_to_wsgi(request.environ)
         scope = socket_scope(scope_of(request.environ), subprotocols)
         visit = BlockingVisit if self._waterspout_async is None else SocketVisit
-        return visit(self.application, scope, partial(self._waterspout_answer, request))
+        return visit(self.application, scope, partial(self.waterspout_answer, request))
 
-    def _waterspout_answer(
+    def waterspout_answer(
         self, request: WerkzeugRequest, pieces: list[bytes], status: int, headers: Headers
     ) -> TestResponse:
         """Make the response to *request*, and keep its cookies."""

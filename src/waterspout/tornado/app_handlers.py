@@ -88,7 +88,7 @@ class _AppHandlers(Application):
         return {**self.app.jinja_env.globals, **names}
 
     def _waterspout_answers(self, path: str) -> bool:
-        return self.app._waterspout_route_table.find("GET", path) is not None
+        return self.app.waterspout_route_table.find("GET", path) is not None
 
 
 def application_of(app: App) -> Application:
@@ -113,7 +113,7 @@ def rules_of(app: App) -> dict[str, URLSpec]:
             rule = found.get(endpoint)
             return None if rule is None else rule.reverse(*values.get("path_args", ()))
 
-        app._waterspout_path_builders.append(path_of)
+        app.waterspout_path_builders.append(path_of)
     return found
 
 
@@ -132,7 +132,7 @@ def mounted_in(app: App) -> list[tuple[str, Application]]:
                     return prefix + path
             return None
 
-        app._waterspout_path_builders.append(path_of)
+        app.waterspout_path_builders.append(path_of)
     return found
 
 

@@ -395,7 +395,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
                 error = known(error.get_message() or None)
         elif signals.got_request_exception.receivers:
             signals.got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=error)
-        if self._written is not None or not app._waterspout_takes_error(
+        if self._written is not None or not app.waterspout_takes_error(
             error, self._ctx.request.blueprints
         ):
             return False

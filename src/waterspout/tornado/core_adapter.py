@@ -81,15 +81,15 @@ class Host(App):
     body_timeout: float | None = None
     application: Application | None = None
 
-    def _waterspout_body_limit(self, plan: Plan | None) -> int | None:
+    def waterspout_body_limit(self, plan: Plan | None) -> int | None:
         """Return None: the program may raise the limit when it has seen the header section."""
         return None
 
-    def _waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
+    def waterspout_takes_error(self, error: Exception, blueprints: list[str]) -> bool:
         """Leave errors to the program's own handlers."""
         return False
 
-    def _waterspout_own_keys(self) -> tuple[Any, Any]:
+    def waterspout_own_keys(self) -> tuple[Any, Any]:
         """Return ``cookie_secret``; of several by version that of ``key_version``, or the newest,
         and the others."""
         settings = {} if self.application is None else self.application.settings
@@ -127,12 +127,12 @@ def app_of(program: Any, front: Front | None = None) -> Host:
     if isinstance(program, Application):
         host.config["DEBUG"] = bool(program.settings.get("debug"))
         host.application = program
-        host._waterspout_mounts = program._waterspout_mounts
+        host.waterspout_mounts = program.waterspout_mounts
         _take_hooks(host, program)
         endpoint = _application_endpoint(program, front=front)
     else:
         endpoint = _delegate_endpoint(program)
-    host._waterspout_add_pattern(
+    host.waterspout_add_pattern(
         EVERYTHING, "tornado", endpoint, stream=True, on_disconnect="finish"
     )
     return host
@@ -141,7 +141,7 @@ def app_of(program: Any, front: Front | None = None) -> Host:
 def mounted(application: Application, app: App, prefix: str) -> Endpoint:
     """Return the endpoint for *application* below *prefix* of *app*."""
     mounted_in(app).append((prefix, application))
-    for below, inner in application._waterspout_mounts:
+    for below, inner in application.waterspout_mounts:
         App.mount(app, prefix + below, inner)
     _take_hooks(app, application)
     endpoint = _application_endpoint(application, prefix)
@@ -151,8 +151,8 @@ def mounted(application: Application, app: App, prefix: str) -> Endpoint:
 
 def _take_hooks(app: App, application: Application) -> None:
     starting, stopping = getattr(application, "_waterspout_hooks", ((), ()))
-    app._waterspout_startup_funcs.extend(map(_on_the_loop, starting))
-    app._waterspout_shutdown_funcs.extend(map(_on_the_loop, stopping))
+    app.waterspout_startup_funcs.extend(map(_on_the_loop, starting))
+    app.waterspout_shutdown_funcs.extend(map(_on_the_loop, stopping))
 
 
 def _on_the_loop(hook: Callable[[], Any]) -> Callable[[], Any]:
@@ -233,7 +233,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
     async def answer(**values: Any) -> Written | Sent:
         ctx = request_var.get()
         app = ctx.app
-        incoming = ctx._incoming or _message_of(ctx)
+        incoming = ctx.incoming or _message_of(ctx)
         connection = connected(ctx, incoming)
         try:
             request = _face_of(incoming, connection)
@@ -243,9 +243,9 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         if root or prefix:
             _set_root(ctx, request, root + prefix, joined=bool(prefix))
         found = find(app, request, values)
-        if app._waterspout_user_func is not None:
-            user = app._waterspout_user_func()
-            ctx._user = await user if isinstance(user, Awaitable) else user
+        if app.waterspout_user_func is not None:
+            user = app.waterspout_user_func()
+            ctx.known_user = await user if isinstance(user, Awaitable) else user
         if not isinstance(found, tuple):
             if type(found) is not _HandlerDelegate or found.stream_request_body:
                 start_line = RequestStartLine(request.method, request.uri, request.version)
@@ -305,7 +305,7 @@ async def _go_on(
 def _delegate_endpoint(program: Any) -> Endpoint:
     async def answer(**_: Any) -> Written | Sent:
         ctx = request_var.get()
-        incoming = ctx._incoming or _message_of(ctx)
+        incoming = ctx.incoming or _message_of(ctx)
         connection = connected(ctx, incoming)
         if isinstance(program, HTTPServerConnectionDelegate):
             delegate = program.start_request(connection.server_connection, connection)
@@ -398,7 +398,7 @@ def add_handlers(app: App, *arguments: Any) -> None:
             while name in app.view_functions:
                 name += "_"
         named[name] = spec
-        app._waterspout_add_pattern(
+        app.waterspout_add_pattern(
             spec.regex.pattern, name, endpoint_of(spec.handler_class, spec.kwargs)
         )
 

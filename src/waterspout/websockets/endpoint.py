@@ -70,17 +70,17 @@ def socket_view(
 def _upgrade_of(ctx: RequestContext, settings: SocketSettings) -> Upgrade:
     """Return the gateway's `Upgrade`. Raises 400 or 426 if the request is no opening handshake,
     or the gateway has no WebSockets (WSGI)."""
-    peer = getattr(ctx._incoming, "peer", None)
+    peer = getattr(ctx.incoming, "peer", None)
     upgrade = getattr(peer, "upgrade", None)
     if upgrade is None:
         raise UpgradeRequired("The application was reached by a door that has no WebSockets.")
-    found: Upgrade = upgrade(ctx._incoming, settings)
+    found: Upgrade = upgrade(ctx.incoming, settings)
     return found
 
 
 def _check_origin(ctx: RequestContext, origins: Collection[str] | None) -> None:
     config = ctx.app.config
-    incoming = ctx._incoming
+    incoming = ctx.incoming
     assert incoming is not None
     allowed = config["WEBSOCKET_ORIGINS"] if origins is None else origins
     if allowed is None:

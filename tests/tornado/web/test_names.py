@@ -52,7 +52,7 @@ def is_apart(name: str, kind: type) -> bool:
     """Whether no program's attribute can be of this name by chance."""
     mangled = any(name.startswith(f"_{base.__name__.lstrip('_')}__") for base in kind.__mro__)
     special = name.startswith("__") and name.endswith("__")
-    return mangled or special or name.startswith("_waterspout_")
+    return mangled or special or name.startswith(("waterspout_", "_waterspout_"))
 
 
 @pytest.mark.parametrize(

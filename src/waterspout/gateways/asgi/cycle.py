@@ -76,7 +76,7 @@ class Answer:
     async def run(self) -> None:
         """Receive the body, run the pipeline, send the response."""
         exchange = self.exchange
-        if not self.app._waterspout_needs_wsgi:
+        if not self.app.waterspout_needs_wsgi:
             exchange.ctx = ctx = receive_message(self.app, exchange.incoming)
             if ctx is not None:
                 exchange.plan = ctx.plan
@@ -123,7 +123,7 @@ class Answer:
         plan = exchange.plan
         incoming: Any = exchange.incoming
         ctx = exchange.ctx  # possibly that of a mounted application
-        body.limit = (self.app if ctx is None else ctx.app)._waterspout_body_limit(plan)
+        body.limit = (self.app if ctx is None else ctx.app).waterspout_body_limit(plan)
         if plan is not None and plan.stream:
             incoming.channel = body
             incoming.body = ChannelReader(body, self.loop)

@@ -150,7 +150,7 @@ async def _write_all(
         connection.write_now(b"0\r\n\r\n")
     if left:
         _note_missing(exchange, left)
-    connection._done(exchange)
+    connection.exchange_done(exchange)
 
 
 async def _write_file(
@@ -167,7 +167,7 @@ async def _write_file(
         exchange.sent = body.sent
     if body.sent < outgoing.length:
         _note_missing(exchange, outgoing.length - body.sent)
-    connection._done(exchange)
+    connection.exchange_done(exchange)
 
 
 def _note_missing(exchange: Exchange, count: int) -> None:

@@ -183,7 +183,10 @@ class Connection(Receiver):
         if exchange.bodied and exchange.channel is None:
             exchange.finish_body()
         if (
-            plan is not None and plan.lone and not signals.watched and exchange.ctx._request is None  # type: ignore[union-attr]  # there with a plan
+            plan is not None
+            and plan.lone
+            and not signals.watched
+            and exchange.ctx.made_request is None  # type: ignore[union-attr]  # there with a plan
         ):
             exchange.task = self.starter.start(dispatching.run_lone(self, exchange), exchange)
             return
@@ -259,7 +262,7 @@ class Connection(Receiver):
         exchange.keep_alive = False
         exchange.abandoned = True
         self.send(self.server.refuse(self.parser.origin.client, error))
-        self._done(exchange)
+        self.exchange_done(exchange)
         return True
 
     def when_gone(self, ctx: RequestContext, callback: Callable[[], object]) -> None:
@@ -298,14 +301,14 @@ class Connection(Receiver):
             exchange.sent = size = len(body)
             length = _LENGTHS[size] if size < _SMALL else b"%d\r\n" % size
             self.send(b"".join((head, length, server.date_line, b"\r\n", body)))
-            self._done(exchange)
+            self.exchange_done(exchange)
             return
         shown = b"" if incoming.method == "HEAD" else body
         field = self._connection_field(exchange)
         if not self.shut:
             self.send(b"%b%d\r\n%b%b\r\n%b" % (head, len(body), server.date_line, field, shown))
         exchange.sent = len(shown)
-        self._done(exchange)
+        self.exchange_done(exchange)
 
     def write(self, exchange: Exchange, outgoing: Outgoing) -> None:
         """Write a response with a complete body."""
@@ -323,7 +326,7 @@ class Connection(Receiver):
             exchange.status, exchange.head = outgoing.status, outgoing.head
             self.send(b"".join((outgoing.head, self.server.date_line, b"\r\n", body)))
             exchange.sent = length
-            self._done(exchange)
+            self.exchange_done(exchange)
             return
         if exchange.is_head or not answers.has_body(outgoing.status):
             body = b""
@@ -338,7 +341,7 @@ class Connection(Receiver):
         if not self.shut:
             self.send(self.head_bytes(exchange, outgoing) + body)
         exchange.sent = len(body)
-        self._done(exchange)
+        self.exchange_done(exchange)
 
     def head_bytes(self, exchange: Exchange, outgoing: Outgoing, framing: bytes = b"") -> bytes:
         """Return the complete head of a response, with the fields of the connection."""
@@ -364,7 +367,7 @@ class Connection(Receiver):
             return b"Connection: Keep-Alive\r\n"  # as old clients know it
         return b""
 
-    def _done(self, exchange: Exchange) -> None:
+    def exchange_done(self, exchange: Exchange) -> None:
         """Finish a request whose response is written: start the next one, or close."""
         if self.access_log is not None:
             exchange.log(self.access_log)

@@ -187,7 +187,7 @@ class Receiver(Wire):
             self.server.believe(incoming)
         if self.access_log is not None:
             exchange.started = perf_counter()
-        if not self.app._waterspout_needs_wsgi:
+        if not self.app.waterspout_needs_wsgi:
             exchange.ctx = ctx = receive(self.app, incoming)
             if ctx is not None:
                 exchange.plan = ctx.plan
@@ -201,7 +201,7 @@ class Receiver(Wire):
 
     def _await_upgrade(self, exchange: Exchange) -> None:
         """Read no further until it is known whether HTTP follows: `detach` is called if the
-        handshake is accepted, `_done` continues after a refusal."""
+        handshake is accepted, `exchange_done` continues after a refusal."""
         exchange.bodied = exchange.held = True
         exchange.incoming.socket = exchange.lent = LentSocket(self)
         self.hold_reading()
@@ -214,7 +214,7 @@ class Receiver(Wire):
             exchange.keep_alive = False  # see `Conduct.reads_chunks_in_1_0`
         ctx = exchange.ctx  # of a mounted application it may be
         exchange.budget = self.budget
-        exchange.limit = limit = (self.app if ctx is None else ctx.app)._waterspout_body_limit(plan)
+        exchange.limit = limit = (self.app if ctx is None else ctx.app).waterspout_body_limit(plan)
         self._rate_from = None
         length = parser.content_length
         too_large = limit is not None and length is not None and length > limit
@@ -236,7 +236,7 @@ class Receiver(Wire):
         """Whether the view runs while a body arrives that is chunked or too large."""
         if plan is None:  # behind the program's own WSGI door, in a thread
             app = self.app
-            early = app._waterspout_needs_wsgi and app.config["VIEW_BEFORE_BODY"]
+            early = app.waterspout_needs_wsgi and app.config["VIEW_BEFORE_BODY"]
             return early and not has_async_code(app)
         return bool(plan.before_body)
 

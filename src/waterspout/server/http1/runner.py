@@ -59,16 +59,16 @@ async def run_lone(connection: ConnectionView, exchange: Exchange) -> None:
     """
     ctx: Any = exchange.ctx
     enter(ctx)
-    ctx._opened = True
+    ctx.opened = True
     try:
-        args = ctx._view_args
+        args = ctx.matched_args
         view = ctx.plan.view
         # PERF: 0.02 µs instead of 0.08 for a call with an empty dict of keywords.
         rv = await (view(**args) if args else view())
         if (
-            ctx._live_session is None
-            and ctx._after is None
-            and ctx._close_funcs is None
+            ctx.live_session is None
+            and ctx.after_funcs is None
+            and ctx.close_funcs is None
             and not exchange.incoming.has_cookie
             and not exchange.abandoned
             and not signals.watched
@@ -82,7 +82,7 @@ async def run_lone(connection: ConnectionView, exchange: Exchange) -> None:
                 if rv.is_whole:
                     connection.write(exchange, encoded(connection.app, exchange, rv))
                     return
-            elif ctx._request is None or not ctx._request._waterspout_must_close():
+            elif ctx.made_request is None or not ctx.made_request.waterspout_must_close():
                 plain = ctx.plan.plain_heads.get(kind)
                 if plain is not None:
                     connection.write_plain(exchange, plain[0], plain[1](rv))

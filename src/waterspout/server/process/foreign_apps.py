@@ -23,7 +23,7 @@ class ForeignASGI(App):
 
     def __init__(self, program: Program) -> None:
         super().__init__("waterspout", static_folder=None, template_folder=None)
-        self._waterspout_add_pattern(".*", "program", mounted(self, "", program))
+        self.waterspout_add_pattern(".*", "program", mounted(self, "", program))
 
 
 class ForeignWSGI(App):

@@ -57,7 +57,7 @@ class RuleRouter(Router):
     """
 
     def __init__(self, rules: _RuleList | None = None) -> None:
-        self._waterspout_revision = self._waterspout_new_revision()
+        self.waterspout_revision = self._waterspout_new_revision()
         self._waterspout_index: RuleIndex | None = None
         self.rules = []
         if rules:
@@ -74,7 +74,7 @@ class RuleRouter(Router):
 
     @rules.setter
     def rules(self, rules: list[Rule]) -> None:
-        self._waterspout_rules = HookList(self._waterspout_revision)
+        self._waterspout_rules = HookList(self.waterspout_revision)
         self._waterspout_rules.extend(rules)
 
     def add_rules(self, rules: _RuleList) -> None:
@@ -102,12 +102,12 @@ class RuleRouter(Router):
     def _waterspout_sorted(self) -> RuleIndex:
         """The rules as they are now, sorted."""
         index = self._waterspout_index
-        if index is None or index.revision != self._waterspout_revision.number:
+        if index is None or index.revision != self.waterspout_revision.number:
             index = self._waterspout_index = RuleIndex(
-                self._waterspout_rules, self._waterspout_revision.number
+                self._waterspout_rules, self.waterspout_revision.number
             )
             for rule in self._waterspout_rules:
-                rule._waterspout_use(self._waterspout_revision)
+                rule._waterspout_use(self.waterspout_revision)
         return index
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:

@@ -73,7 +73,7 @@ class Application(NotesReplaced, ReversibleRouter):
         self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
-        self._waterspout_mounts: list[tuple[str, Any]] = []
+        self.waterspout_mounts: list[tuple[str, Any]] = []
         self.ui_modules: dict[str, type[UIModule]] = {
             "linkify": _linkify,
             "xsrf_form_html": _xsrf_form_html,
@@ -185,7 +185,7 @@ class Application(NotesReplaced, ReversibleRouter):
         return server
 
     @cached_property
-    def _waterspout_core(self) -> Any:
+    def waterspout_core(self) -> Any:
         """This application as one of the core, which every gateway can serve."""
         return load(f"{_WING}.core_adapter:app_of")(self)
 
@@ -209,9 +209,9 @@ class Application(NotesReplaced, ReversibleRouter):
         ``app(environ, start_response)``, or take a request, as old servers of Tornado's
         have it."""
         if second is not None:
-            return self._waterspout_core(first, second, third)
+            return self.waterspout_core(first, second, third)
         if isinstance(first, dict):  # a scope, from a server that knows only ASGI 2
-            return self._waterspout_core(first)
+            return self.waterspout_core(first)
         return _take(self, first)
 
     # -- the log -----------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def _mount(application: Application, prefix: str, app: Any) -> None:
             f"Only an App can be mounted in an Application, not {type(app).__name__!r};"
             " for a WSGI program use FallbackHandler with a WSGIContainer."
         )
-    application._waterspout_core.mount(prefix, app)
+    application.waterspout_core.mount(prefix, app)
 
 
 # As shipped: while an application's class has these methods, its router is called directly.

@@ -73,8 +73,8 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
             or self._waterspout_replaced
         ):
             return None
-        if self._waterspout_known != self._waterspout_revision.number:
-            self._waterspout_known = self._waterspout_revision.number
+        if self._waterspout_known != self.waterspout_revision.number:
+            self._waterspout_known = self.waterspout_revision.number
             self._waterspout_direct = self._waterspout_direct_rules()
             self._waterspout_only = self._waterspout_only_index()
             self._waterspout_alone = self._waterspout_lone_rules()
