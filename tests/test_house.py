@@ -35,8 +35,8 @@ FLOORS = {
         " files flashing routing.urls views websockets"
     ),
     WINGS: "flask tornado",
-    ROOF: "__main__ cli demo dropin gateways server testing",
-    OUTHOUSES: "ext",
+    ROOF: "__main__ cli dropin gateways server testing",
+    OUTHOUSES: "demo ext",
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}
 ROOMS = {room.split(".")[0] for room in FLOOR_OF}
@@ -62,7 +62,6 @@ MAY_CLIMB = {
 MAY_IMPORT_LATE = {
     ("waterspout.cli.options", "dropin"): "a program that does not ask for it never loads it",
     ("waterspout.cli.program", "dropin"): "as above",
-    ("waterspout.cli.run_commands", "demo"): "an application of its own, for one command",
 }
 
 # What `ext/` may import besides the public names of `waterspout`: modules that programs use too.
@@ -83,6 +82,7 @@ MAY_NAME_THE_PACKAGE = {
 NOT_FOR_IMPORT = {
     "waterspout.__main__": "runs the command line",
     "waterspout.flask.__main__": "runs the command line",
+    "waterspout.demo.migrations.env": "run by Alembic",
     "waterspout.ext.migrate.templates.flask.env": "a template, run by Alembic",
     "waterspout.ext.migrate.templates.flask-multidb.env": "as above",
 }

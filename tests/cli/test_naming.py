@@ -87,5 +87,5 @@ def test_one_error_that_says_what_to_do(hello: Program, arguments: list[str], sa
 
 
 def test_an_installed_module_may_be_named(program: Program) -> None:
-    shown = program.run("routes", "waterspout.demo:create_app")
+    shown = program.run("routes", "waterspout.demo:make_app")
     assert shown.returncode == 0, shown.stderr

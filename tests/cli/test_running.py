@@ -282,11 +282,14 @@ def test_somebody_elses_run_simple_is_called(
     )
 
 
-def test_demo_serves_the_guestbook(program: Program) -> None:
-    served = program.start("demo", "--port", "0", "--database", "book.sqlite3")
+def test_demo_serves_the_blog(program: Program) -> None:
+    """The first start tells of the tables, an admin and the address."""
+    served = program.start("demo", "--port", "0")
     status, page = served.ask()
     assert status == 200
-    assert "<form" in page
+    assert '<article class="card">' in page
+    assert "Migration 0001" in served.said
+    assert re.search(r"Admin login, shown this once: name admin, password \S+", served.said)
     assert LISTENING.search(served.said)
 
 

@@ -1,45 +1,25 @@
-"""The guestbook, in memory by the test client and on a socket by its command."""
+"""The blog on a socket, over each of the databases; filled with its samples once for a file."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guestbook_people import Site, Visitor
 
-from waterspout import App
-from waterspout.demo import create_app
-from waterspout.demo.store import Guestbook
+sys.path.insert(0, str(Path(__file__).parent.parent / "ext"))  # what the batteries' tests share
 
+from blog_people import Blog, blog_on
 
-@pytest.fixture
-def app(tmp_path: Path) -> App:
-    app = create_app(str(tmp_path / "book.sqlite3"))
-    app.testing = True
-    return app
+from databases import KINDS, database
 
 
-@pytest.fixture
-def book(app: App) -> Guestbook:
-    found: Guestbook = app.extensions["guestbook"]
-    return found
-
-
-@pytest.fixture
-def visitor(app: App) -> Visitor:
-    return Visitor(app)
-
-
-@pytest.fixture
-def stranger(app: App) -> Visitor:
-    """Somebody else, in another browser."""
-    return Visitor(app)
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path)
-    site.start()
-    yield site
-    assert site.stop() == 0
+@pytest.fixture(scope="module", params=KINDS)
+def blog(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Blog]:
+    """A blog with the samples, on one of the databases."""
+    folder = tmp_path_factory.mktemp("blog")
+    with database(request.param, folder) as url, blog_on(url, folder) as blog:
+        yield blog

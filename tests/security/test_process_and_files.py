@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from waterspout import App
-from waterspout.demo.store import Guestbook
+from waterspout.demo import make_app
 from waterspout.server import ServerSettings, SettingsError, serve_in_thread
 
 
@@ -29,20 +29,15 @@ def open_umask() -> object:
 
 
 @pytest.mark.usefixtures("open_umask")
-@pytest.mark.parametrize("before", [None, 0o644])
-def test_the_demos_database_is_its_owners_alone(tmp_path: Path, before: int | None) -> None:
-    """The key of its sessions is in it."""
-    path = tmp_path / "instance" / "guestbook.db"
+@pytest.mark.parametrize("before", [None, 0o755])
+def test_the_demos_folder_is_its_owners_alone(tmp_path: Path, before: int | None) -> None:
+    """The key of its sessions, and what its users wrote, are in it."""
+    path = tmp_path / "blog"
     if before is not None:
-        path.parent.mkdir()
-        path.touch(before)
-    book = Guestbook(path)
-    assert len(book.secret_key()) > 30
-    with book._open() as db:
-        db.execute("BEGIN IMMEDIATE")
-        found = {file.name: mode_of(file) for file in path.parent.iterdir()}
-        db.execute("ROLLBACK")
-    assert set(found.values()) == {0o600}, found
+        path.mkdir(before)
+    app = make_app({"FOLDER": str(path), "TESTING": True})
+    assert len(app.secret_key or "") > 30
+    assert mode_of(path) == 0o700
 
 
 @pytest.mark.parametrize("text", ["0600", "600", "0o600"])

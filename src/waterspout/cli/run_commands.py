@@ -22,6 +22,7 @@ from .. import server  # a package of lazy names: what a command does not use is
 from ..app import App
 from ..env import get_debug_flag, get_load_dotenv
 from ..http import Response
+from ..import_paths import load
 from ..interfaces import Application
 from ..server.listeners.tls import TlsError
 from ..server.process.app_loader import ApplicationError
@@ -232,15 +233,42 @@ def run_command(
 run_command.params.insert(0, debug_option)
 
 
-@click.command("demo", short_help="Serve a small guestbook.")
+@click.command("demo", short_help="Serve a blog.")
 @address_options
-@click.option("--database", metavar="PATH", help="Keep the entries here.")
-def demo_command(host: str, port: int, database: str | None) -> None:
-    """Serve a small guestbook, to look at and to read."""
-    from ..demo import create_app  # an application: nobody else needs it
+@click.option("--database", metavar="URL",
+              help="Use this database (postgresql://…, mysql://…) instead of an SQLite file.",
+)  # fmt: skip
+@click.option("--redis", metavar="URL",
+              help="Share sessions, cache, limits and live comments through this Redis.",
+)  # fmt: skip
+@click.option("--workers", "-w", type=click.IntRange(1), default=1, show_default=True,
+              help="The number of processes.")  # fmt: skip
+@click.option("--fresh", is_flag=True, help="Delete what is there, and begin with the samples.")
+def demo_command(
+    host: str, port: int, database: str | None, redis: str | None, workers: int, fresh: bool
+) -> None:
+    """Serve a blog, to look at and to read.
 
+    The first start makes the folder 'waterspout-blog' with a database, samples and an admin.
+
+    \f
+    Raises:
+        click.ClickException: A package is missing; the message names the extra.
+    """
+    try:
+        make_app, prepare = load("waterspout.demo:make_app"), load("waterspout.demo:prepare")
+    except ModuleNotFoundError as ex:
+        raise click.ClickException(
+            f"The demo needs the package '{ex.name}': pip install 'waterspout[demo]'."
+        ) from None
+
+    given = {"SQLALCHEMY_DATABASE_URI": database, "REDIS_URL": redis}
+    make = partial(make_app, {name: value for name, value in given.items() if value})
     with _errors_in_words():
-        server.serve(create_app(database), _settings(host, port, None))
+        settings = _settings(host, port, None, workers=workers)
+        app = make()
+        prepare(app, fresh=fresh)
+        server.serve(app if workers == 1 else make, settings)
 
 
 def run_app(

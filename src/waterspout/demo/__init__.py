@@ -1,72 +1,126 @@
-"""A small, real guestbook: what ``waterspout demo`` serves, and an example to read.
+"""A blog: what ``waterspout demo`` serves, and a program to read.
 
-Function views (some ``def``, some ``async def``), blueprints, Jinja templates and one SQLite file.
-It uses Waterspout's public names only, as a program outside the package would:
+It uses Waterspout's public names and batteries only, as a program outside the package would. What
+everybody reads are function views with Jinja's templates; what users do are request handlers with
+Tornado's templates. Session, user, CSRF token, messages, language and look are the same on both
+sides.
 
-    store.py   the entries, in SQLite          bell.py   wakes those who wait for a new entry
-    forms.py   what visitors may write         guard.py  who wrote what, and the form token
-    pages.py   the pages                       live.py   the page that shows entries as they come
-    api.py     JSON and the Atom feed          looks.py  template filters
+    extensions.py    database, sessions, users, cache …, joined to the application below
+    models.py        the tables; migrations/ makes them, samples.py fills them
+    reading.py       views: front page, post, tag, author, search, feed; by queries.py
+    comments.py      views, and the WebSocket that shows comments as they come
+    accounts.py      handlers: register, log in, account, forgotten password
+    writing.py       handlers: write, preview, edit, delete; markdown.py renders
+    admin.py         handlers: users, posts, comments
+    pictures.py      pictures that users send; jobs.py makes small ones, and sends mail
+    translations.py  English and 中文
+    start.py         the first start: folder, secret key, tables, samples
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
-from waterspout import App, Response, g, render_template
+from waterspout import App, Response, render_template
+from waterspout.ext.forms import form_macros, ui
 
-from . import api, guard, live, looks, pages
-from .store import Guestbook
+from . import accounts, comments, extensions, models, pictures, reading, start, translations
+from .handlers import Part
+from .markdown import render
+from .queries import LARGEST_ID
+from .start import prepare
 
-DEFAULT_DATABASE = "guestbook.sqlite3"
+__all__ = ["make_app", "prepare"]
+
+DEFAULT_FOLDER = "waterspout-blog"
 
 # SECURITY: everything a page needs is served from here, and no page may be framed.
-CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-SAFE_HEADERS = {
-    "Content-Security-Policy": CONTENT_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
+POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 
-def create_app(database: str | None = None) -> App:
-    """Make the guestbook application.
+class Id(IntegerConverter):
+    """An id in a URL: one that no database can hold is not found."""
 
-    ``database`` is the path of its SQLite file, made at the first start together with its folder;
-    ``None`` means ``guestbook.sqlite3`` in the working directory. The key that signs the sessions
-    is kept in the same file, so visitors stay known after a restart and in every worker.
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=LARGEST_ID)
+
+
+def make_app(settings: Mapping[str, object] | None = None) -> App:
+    """Make the blog.
+
+    *settings* are the application's, on top of those of the environment (``BLOG_…``). FOLDER keeps
+    all files (default: ``waterspout-blog`` in the working directory), SQLALCHEMY_DATABASE_URI names
+    another database than an SQLite file there, and REDIS_URL a Redis for sessions, cache, limits
+    and live comments.
+
+    Raises:
+        OSError: The folder cannot be made.
+        ValueError: A URL is of no kind that is known.
     """
-    book = Guestbook(Path(database or DEFAULT_DATABASE))
-    app = App(__name__)
+    given = start.settings_from_environment() | dict(settings or {})
+    folder = start.make_folder(Path(str(given.get("FOLDER") or DEFAULT_FOLDER)))
+    app = App(__name__, instance_path=str(folder))
     app.config.from_mapping(
-        SECRET_KEY=book.secret_key(),
-        SESSION_COOKIE_NAME="guestbook",
-        MAX_CONTENT_LENGTH=64 * 1024,
-        DEFAULT_HEADERS=SAFE_HEADERS,
+        SECRET_KEY=start.secret_key(folder),
+        SESSION_COOKIE_NAME="blog",
+        SESSION_PERMANENT=False,
+        SQLALCHEMY_DATABASE_URI="sqlite:///blog.sqlite",
+        DEFAULT_HEADERS={
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+        },
+        MAX_CONTENT_LENGTH=pictures.MAX_BYTES + 1024 * 1024,
+        MAIL_OUTBOX="outbox",
+        MAIL_DEFAULT_SENDER=("Waterspout Blog", "blog@localhost"),
+        WTF_CSRF_TIME_LIMIT=None,
     )
-    app.extensions["guestbook"] = book
-    for room in (pages.bp, live.bp, api.bp):
-        app.register_blueprint(room)
-    looks.install(app)
-    app.jinja_env.globals["csrf_token"] = guard.csrf_token
-    app.before_request(looks.start_clock)
-    app.after_request(_tell_time)
-    app.register_error_handler(HTTPException, _error_page)
+    if redis := given.get("REDIS_URL"):
+        names = ("SESSION_URL", "CACHE_URL", "ROOMS_URL", "RATELIMIT_URL")
+        app.config.update(dict.fromkeys(names, redis))
+    app.config.update(given)
+    _add_extensions(app)
+    _add_pages(app)
     return app
 
 
-def _tell_time(response: Response) -> Response:
-    """Say how long the page took to make."""
-    if (elapsed := looks.elapsed_ms(g)) is not None:
-        response.headers["Server-Timing"] = f"view;dur={elapsed:.2f}"
-    return response
+def _add_extensions(app: App) -> None:
+    if not app.testing:
+        extensions.logs.init_app(app)
+    extensions.db.init_app(app)
+    extensions.migrate.init_app(
+        *(app, extensions.db, str(Path(__file__).parent / "migrations")),
+        on_version_apply=start.tell_of_migration,
+    )
+    for extension in (
+        *(extensions.sessions, extensions.csrf, extensions.users, extensions.cache),
+        *(extensions.limiter, extensions.mail, extensions.tasks, extensions.rooms),
+    ):
+        extension.init_app(app)
+    extensions.users.login_view = "/login"
+
+
+def _add_pages(app: App) -> None:
+    app.url_map.converters["id"] = Id
+    translations.install(app)
+    app.add_template_filter(render, "markdown")
+    app.jinja_env.globals.update(may_delete=comments.may_delete, ROLES=models.ROLES)
+    app.register_blueprint(reading.pages)
+    app.register_blueprint(comments.pages)
+    app.register_blueprint(pictures.pages)
+    app.register_blueprint(form_macros)
+    app.add_handlers(r".*", accounts.ROUTES)
+    app.handler_settings.update(login_url="/login", ui_modules=[ui, {"Part": Part}])
+    app.register_error_handler(HTTPException, _error_page)
 
 
 def _error_page(error: HTTPException) -> Response:
     """Show any HTTP error, the 500 of an unforeseen exception included, as a page of this site."""
-    response = Response(render_template("error.html", error=error), status=error.code)
+    response = Response(render_template("jinja/error.html", error=error), status=error.code)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers.add(name, value)

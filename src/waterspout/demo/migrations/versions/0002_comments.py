@@ -1,0 +1,35 @@
+"""Comments, and which of them a user has seen."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "comment",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("post_id", sa.Integer(), _owner("post"), nullable=False),
+        sa.Column("user_id", sa.Integer(), _owner("user"), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("created", sa.DateTime(), nullable=False),
+    )
+    op.create_index("ix_comment_post", "comment", ["post_id", "id"])
+    op.create_index("ix_comment_user_id", "comment", ["user_id"])
+    op.add_column("user", sa.Column("seen", sa.Integer(), nullable=False, server_default="0"))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("user") as user:
+        user.drop_column("seen")
+    op.drop_table("comment")
+
+
+def _owner(table: str) -> sa.ForeignKey:
+    return sa.ForeignKey(f"{table}.id", ondelete="CASCADE")
