@@ -15,14 +15,14 @@ def wait_in_threads(process: ModuleType) -> None:
     by_signal = subprocess.initialize.__func__
     set_exit_callback = subprocess.set_exit_callback
 
-    def initialize(cls: Any) -> None:
+    def initialize(cls: object) -> None:
         """Handle SIGCHLD, where the loop lets us."""
         try:
             by_signal(cls)
         except RuntimeError:
             pass  # see `set_callback`
 
-    def set_callback(self: Any, callback: Any) -> None:
+    def set_callback(self: Any, callback: object) -> None:
         """Run *callback* with the exit status when the process has ended."""
         set_exit_callback(self, callback)
         if not subprocess._initialized and self.pid in subprocess._waiting:

@@ -22,7 +22,7 @@ def prefer_uvloop(asyncio: ModuleType) -> None:
     # uvloop's own policy has no loop until one is set. Programs ask for one before that: a
     # coroutine function of `tornado.gen` that is called at the top of a file does.
     class Policy(asyncio.DefaultEventLoopPolicy):  # type: ignore[name-defined,misc]
-        def new_event_loop(self) -> Any:
+        def new_event_loop(self) -> object:
             try:
                 import uvloop
             except ImportError:

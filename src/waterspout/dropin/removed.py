@@ -15,7 +15,7 @@ from typing import Any
 
 from ..peers.removed_names import Removed, removed_names
 
-_ABSENT: Any = object()
+_ABSENT: object = object()
 
 
 def _moved(target_module: str, *names: str) -> Iterator[tuple[str, Removed]]:
@@ -190,7 +190,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[tuple[ModuleType, str, Any]] = []
-        self._werkzeug_run_simple: Any = _ABSENT
+        self._werkzeug_run_simple: object = _ABSENT
 
     def by_module(self) -> dict[str, Callable[[ModuleType], None]]:
         """Return what to do to each module, by its name."""
@@ -234,7 +234,7 @@ class Patches:
         setattr(module, name, value)
 
 
-def run_simple(hostname: str, port: int, application: Any, *args: Any, **kwargs: Any) -> None:
+def run_simple(hostname: str, port: int, application: object, *args: object, **kwargs: object) -> None:
     """Serve *application* with `waterspout.server.run_simple`, which takes the same arguments.
 
     The server is imported when it is needed, not when a program imports `werkzeug.serving`.

@@ -25,7 +25,7 @@ class Added:
     NOTE: a ``__getattr__`` of the class would make every attribute of its instances slower.
     """
 
-    def __init__(self, make: Callable[[Any], Any], core: type = object) -> None:
+    def __init__(self, make: Callable[[Any], object], core: type = object) -> None:
         self._make = make
         self._core = core
 
@@ -33,7 +33,7 @@ class Added:
         self._owner = owner
         self._name = name
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> Any:
         bases = owner.__mro__
         for base in bases[bases.index(self._owner) + 1 :]:
             if self._name in vars(base) and not issubclass(self._core, base):
@@ -57,5 +57,5 @@ def find_last(kind: type, core: type, names: Iterable[str]) -> None:
         setattr(kind, name, added)
 
 
-def _inherited(kind: type, name: str, instance: Any) -> Any:
+def _inherited(kind: type, name: str, instance: object) -> object:
     return getattr(super(kind, instance), name)

@@ -20,7 +20,7 @@ def imported_names(
     module_name: str,
     package: str | None,
     statements: str,
-    otherwise: Callable[[str], Any] | None = None,
+    otherwise: Callable[[str], object] | None = None,
 ) -> Callable[[str], Any]:
     """Make the `__getattr__` of a module that also has the names which *statements* import.
 
@@ -34,7 +34,7 @@ def imported_names(
     def importers() -> dict[str, Callable[[], Any]]:
         return dict(_importers(statements, package))
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         load = None if name.startswith("__") else importers().get(name)
         if load is not None:
             try:
@@ -50,7 +50,7 @@ def imported_names(
     return __getattr__
 
 
-def _importers(statements: str, package: str | None) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _importers(statements: str, package: str | None) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield each name that *statements* bind, and a function that returns what it is bound to."""
     for node in ast.parse(textwrap.dedent(statements)).body:
         if isinstance(node, ast.ImportFrom):
@@ -65,7 +65,7 @@ def _importers(statements: str, package: str | None) -> Iterator[tuple[str, Call
                     yield alias.name.partition(".")[0], partial(__import__, alias.name)
 
 
-def _import_from(module_name: str, name: str, package: str | None) -> Any:
+def _import_from(module_name: str, name: str, package: str | None) -> object:
     module = importlib.import_module(module_name, package)
     try:
         return getattr(module, name)

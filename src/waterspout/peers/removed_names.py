@@ -38,7 +38,7 @@ class Removed(NamedTuple):
 def removed_names(
     module_name: str,
     names: Mapping[str, Removed],
-    otherwise: Callable[[str], Any] | None = None,
+    otherwise: Callable[[str], object] | None = None,
 ) -> Callable[[str], Any]:
     """Make the `__getattr__` of the module called *module_name* to its users.
 
@@ -46,7 +46,7 @@ def removed_names(
     :param otherwise: the `__getattr__` the module had before, asked for every other name.
     """
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         removed = names.get(name)
         if removed is None:
             if otherwise is not None:

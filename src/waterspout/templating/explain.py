@@ -17,7 +17,7 @@ __all__ = ["Attempt", "Source", "explain_template_loading_attempts"]
 Source = tuple[str, str | None, Callable[[], bool] | None]
 """The result of a loader: the text, its file, and whether it is still up to date."""
 
-Attempt = tuple["BaseLoader", Any, Source | None]
+Attempt = tuple["BaseLoader", object, Source | None]
 """A loader, the application or blueprint it belongs to, and its result."""
 
 _FOLDERS_PAGE = "https://flask.palletsprojects.com/blueprints/#templates"

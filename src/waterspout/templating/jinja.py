@@ -71,7 +71,7 @@ class _Template(Template):
         self,
         vars: dict[str, Any] | None = None,
         shared: bool = False,
-        locals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, object] | None = None,
     ) -> Context:
         """Make the context of one rendering.
 
@@ -104,7 +104,7 @@ class Environment(BaseEnvironment):
         super().__init__(**options)
         self.app = app
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         # Templates compiled before an option was set are out of date.
         object.__setattr__(self, name, value)
         self.__dict__["compiled_strings"] = {}
@@ -182,7 +182,7 @@ class DispatchingJinjaLoader(BaseLoader):
                 return source
         raise TemplateNotFound(template)
 
-    def _loaders(self) -> Iterator[tuple[Any, BaseLoader]]:
+    def _loaders(self) -> Iterator[tuple[object, BaseLoader]]:
         for owner in (self.app, *self.app.iter_blueprints()):
             if owner.jinja_loader is not None:
                 yield owner, owner.jinja_loader
@@ -196,7 +196,7 @@ class _AsyncStream(Ready, AsyncContextStream[str]):
     """The same for text that is made on the event loop."""
 
 
-def render_template(template_name_or_list: Names, **context: Any) -> AwaitableStr:
+def render_template(template_name_or_list: Names, **context: object) -> AwaitableStr:
     """Render the template of that name, or the first of several that exists, with *context*. The
     setting TORNADO_TEMPLATES says which are for Tornado's engine.
 
@@ -207,14 +207,14 @@ def render_template(template_name_or_list: Names, **context: Any) -> AwaitableSt
     return _render(app, template, context)
 
 
-def render_template_string(source: str, **context: Any) -> AwaitableStr:
+def render_template_string(source: str, **context: object) -> AwaitableStr:
     """Render a template given as text, with *context* and with escaping on. Never build *source*
     from what a user sent: it is code. (Flask's `render_template_string`.)"""
     app = _current_app()
     return _render(app, _compile(app.jinja_env, source), context)
 
 
-def render_block(template_name_or_list: Names, block: str, **context: Any) -> AwaitableStr:
+def render_block(template_name_or_list: Names, block: str, **context: object) -> AwaitableStr:
     """Render one block of a template, as the page would show it with the same *context*.
 
     For parts of a page that are fetched alone (with HTMX, for instance). The code before the first
@@ -226,7 +226,7 @@ def render_block(template_name_or_list: Names, block: str, **context: Any) -> Aw
     return _render(app, template, context, block)
 
 
-def render_page(template_name_or_list: Names, block: str, **context: Any) -> AwaitableStr:
+def render_page(template_name_or_list: Names, block: str, **context: object) -> AwaitableStr:
     """Render the page, or only its *block* if HTMX requests a part of it: one view for both.
 
     A request of HTMX has the field HX-Request; a boosted link, or a page that its history has lost,
@@ -244,7 +244,7 @@ def _vary_by_htmx(response: Response) -> Response:
     return response
 
 
-def stream_template(template_name_or_list: Names, **context: Any) -> Iterator[str]:
+def stream_template(template_name_or_list: Names, **context: object) -> Iterator[str]:
     """Render a template piece by piece: an iterator for a view to return as its response.
 
     The request stays current until the last piece. (Flask's `stream_template`.)
@@ -254,7 +254,7 @@ def stream_template(template_name_or_list: Names, **context: Any) -> Iterator[st
     return _stream(app, template, context)
 
 
-def stream_template_string(source: str, **context: Any) -> Iterator[str]:
+def stream_template_string(source: str, **context: object) -> Iterator[str]:
     """Render a template given as text piece by piece. (Flask's `stream_template_string`.)"""
     app = _current_app()
     return _stream(app, _compile(app.jinja_env, source), context)

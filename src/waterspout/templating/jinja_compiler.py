@@ -50,13 +50,13 @@ _DICT_NAMES = frozenset(dir(dict))
 _COUNTS = {"index": "it.index0 + 1", "index0": "it.index0", "first": "it.index0 == 0"}
 
 
-def _print(value: Any) -> str:
+def _print(value: object) -> str:
     text: str = value.__html__() if hasattr(value, "__html__") else _escape_inner(str(value))
     return text
 
 
 class _Printers(dict[type, Callable[[Any], str]]):
-    def __missing__(self, kind: type) -> Callable[[Any], str]:
+    def __missing__(self, kind: type) -> Callable[[object], str]:
         return _print  # not kept: a program may create classes without end
 
 

@@ -111,10 +111,10 @@ class _Filters:
     def __init__(self, env: Environment) -> None:
         self._env = env
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Callable[..., object]:
         if name not in self._env.filters:
             raise AttributeError(f"There is no filter {name!r}.")
         return partial(self._call, name)
 
-    def _call(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, name: str, value: object, *args: object, **kwargs: object) -> object:
         return self._env.call_filter(name, value, args, kwargs)

@@ -36,7 +36,7 @@ class BlockingWebSocket:
         self._loop = loop
         self._before_accept = before_accept
 
-    def _wait(self, call: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+    def _wait(self, call: Coroutine[object, object, T], timeout: float | None = None) -> T:
         future = asyncio.run_coroutine_threadsafe(call, self._loop)
         try:
             return future.result(timeout)
@@ -71,7 +71,7 @@ class BlockingWebSocket:
         self._open()
         return self._wait(self._socket.receive_json(), timeout)
 
-    def send_json(self, value: Any) -> None:
+    def send_json(self, value: object) -> None:
         """Send *value* as JSON text."""
         self._open()
         self._wait(self._socket.send_json(value))

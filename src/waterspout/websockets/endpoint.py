@@ -54,7 +54,7 @@ def socket_view(
         raise TypeError("subprotocols and origins are lists of str, such as ['chat'].")
     SocketSettings(**options)  # an impossible value is an error here, not at the first client
 
-    async def view(**view_args: Any) -> Any:
+    async def view(**view_args: Any) -> object:
         ctx = request_var.get()
         settings = from_app(ctx.app, options)
         upgrade = _upgrade_of(ctx, settings)

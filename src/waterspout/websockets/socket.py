@@ -173,7 +173,7 @@ class WebSocket:
         JSON."""
         return self._provider.loads(await self.receive())
 
-    async def send_json(self, value: Any) -> None:
+    async def send_json(self, value: object) -> None:
         """Send *value* as JSON text, written by the app's JSON provider."""
         await self.send(self._provider.dumps(value))
 

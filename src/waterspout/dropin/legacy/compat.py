@@ -48,7 +48,7 @@ def iterlistvalues(d: Any) -> Iterator[list[Any]]:
     return iter(d.listvalues())
 
 
-def to_bytes(x: Any, charset: str | None = "utf-8", errors: str = "strict") -> bytes | None:
+def to_bytes(x: object, charset: str | None = "utf-8", errors: str = "strict") -> bytes | None:
     """Encode text; bytes and None stay.
 
     Raises `TypeError` for any other value.
@@ -66,7 +66,7 @@ def to_native(x: Any, charset: str | None = "utf-8", errors: str = "strict") -> 
 
 
 def to_unicode(
-    x: Any,
+    x: object,
     charset: str | None = "utf-8",
     errors: str = "strict",
     allow_none_charset: bool = False,
@@ -87,7 +87,7 @@ def wsgi_decoding_dance(s: str, charset: str = "utf-8", errors: str = "replace")
     return s.encode("latin-1").decode(charset, errors)
 
 
-def make_literal_wrapper(reference: Any) -> Any:
+def make_literal_wrapper(reference: object) -> Any:
     """Return what makes a literal the type of *reference*."""
     return (lambda x: x) if isinstance(reference, str) else (lambda x: x.encode("latin-1"))
 

@@ -33,7 +33,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
         self,
         secret_key: Any,
         salt: str | bytes | None = None,
-        serializer: Any = None,
+        serializer: object = None,
         serializer_kwargs: dict[str, Any] | None = None,
         signer: type[Signer] | None = None,
         signer_kwargs: dict[str, Any] | None = None,
@@ -72,7 +72,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
 
     def dumps(
         self,
-        obj: Any,
+        obj: object,
         salt: str | bytes | None = None,
         header_fields: dict[str, Any] | None = None,
     ) -> bytes:
@@ -95,7 +95,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
             raise BadHeader("Algorithm mismatch", header=header, payload=payload)
         return (payload, header) if return_header else payload
 
-    def _split(self, signed: bytes) -> tuple[dict[str, Any], Any]:
+    def _split(self, signed: bytes) -> tuple[dict[str, Any], object]:
         head, dot, body = signed.partition(b".")
         if not dot:
             raise BadPayload('No "." found in value')

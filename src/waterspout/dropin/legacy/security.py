@@ -38,7 +38,7 @@ def pbkdf2_hex(
     salt: str | bytes,
     iterations: int = DEFAULT_PBKDF2_ITERATIONS,
     keylen: int | None = None,
-    hashfunc: str | Callable[[], Any] | None = None,
+    hashfunc: str | Callable[[], object] | None = None,
 ) -> str:
     """Like `pbkdf2_bin`, in hexadecimal."""
     return pbkdf2_bin(data, salt, iterations, keylen, hashfunc).hex()

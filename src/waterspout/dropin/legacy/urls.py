@@ -73,7 +73,7 @@ def url_encode(
     separator: str = "&",
 ) -> str:
     """Write a query string; values that are None are left out."""
-    items: Iterable[tuple[str, Any]] = iter_multi_items(obj)
+    items: Iterable[tuple[str, object]] = iter_multi_items(obj)
     if sort:
         items = sorted(items, key=key)
     return separator.join(
@@ -89,7 +89,7 @@ def url_decode(
     include_empty: bool = True,
     errors: str = "replace",
     separator: str = "&",
-    cls: Callable[[Iterable[tuple[str, str]]], Any] | None = None,
+    cls: Callable[[Iterable[tuple[str, str]]], object] | None = None,
 ) -> Any:
     """Read a query string into a `MultiDict` (or *cls*)."""
     pairs = []

@@ -226,7 +226,7 @@ class Answer:
         ctx.enter()
         try:
             try:
-                result: Any = await pipeline.respond(ctx, self.driver)
+                result: object = await pipeline.respond(ctx, self.driver)
             except NoThread:
                 raise
             except BaseException as error:
@@ -250,7 +250,7 @@ class Answer:
         finally:  # if the client has disconnected meanwhile, the response is only closed
             await self._deliver(response, outgoing)
 
-    async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
+    async def answer_early(self, ctx: RequestContext, rv: object) -> None:
         """Send the response of an endpoint that goes on working."""
         exchange = self.exchange
         exchange.early = asyncio.current_task()
@@ -259,7 +259,7 @@ class Answer:
             response = await pipeline.finish_early(ctx, self.driver, rv)
             await self._send_and_close(response, encoded(self.app, exchange, response))
 
-    async def _run_in_thread(self, run: Callable[[], tuple[Any, Outgoing]]) -> None:
+    async def _run_in_thread(self, run: Callable[[], tuple[object, Outgoing]]) -> None:
         step = self.driver.thread.start(run)
         try:
             response, outgoing = await step
@@ -270,13 +270,13 @@ class Answer:
             raise
         await self._deliver(response, outgoing)
 
-    def _run_sync(self) -> tuple[Any, Outgoing]:
+    def _run_sync(self) -> tuple[object, Outgoing]:
         app = self.app
         ctx = self.exchange.ctx
         assert ctx is not None
         ctx.enter()
         try:
-            result: Any = drive(pipeline.respond(ctx, SYNC))
+            result: object = drive(pipeline.respond(ctx, SYNC))
         except BaseException as error:
             result = self._let_out(error)
         response, outgoing = self._encoded(result)
@@ -285,17 +285,17 @@ class Answer:
             enter(None)  # as on the loop
         return response, outgoing
 
-    def _run_wsgi(self, environ: Any) -> tuple[Any, Outgoing]:
+    def _run_wsgi(self, environ: Any) -> tuple[object, Outgoing]:
         response = wsgi_response(self.app, self.exchange.incoming, environ, None)
         return response, encoded(self.app, self.exchange, response)
 
-    def _let_out(self, error: BaseException) -> Any:
+    def _let_out(self, error: BaseException) -> object:
         if self.on_error is None or not isinstance(error, Exception):
             return internal_error(self.app, self.exchange, error, None)
         self.on_error(error)
         return error_response(self.app, error, self.exchange.incoming, None)
 
-    def _encoded(self, result: Any) -> tuple[Any, Outgoing]:
+    def _encoded(self, result: object) -> tuple[object, Outgoing]:
         if type(result) is Plain:
             head, body = result
             kind = head.split(b"\r\n", 2)[1].partition(b": ")[2].decode("latin-1")
@@ -314,7 +314,7 @@ class Answer:
             return False
         return ctx.outlasts_body()
 
-    async def _deliver(self, response: Any, outgoing: Outgoing) -> None:
+    async def _deliver(self, response: object, outgoing: Outgoing) -> None:
         """Send a response unless it was abandoned, close it, and end the request if it was
         kept for its body."""
         keeps = self._keeps(outgoing)
@@ -324,7 +324,7 @@ class Answer:
             if keeps:
                 await self._through(self._end())
 
-    async def _send_and_close(self, response: Any, outgoing: Outgoing) -> None:
+    async def _send_and_close(self, response: object, outgoing: Outgoing) -> None:
         thread = self.driver.thread
         if not self._streams(outgoing):
             try:
@@ -357,7 +357,7 @@ class Answer:
         if ctx is not None:
             await close_quietly(self.app, ctx, self.driver)
 
-    async def _through(self, ending: Coroutine[Any, Any, None]) -> None:
+    async def _through(self, ending: Coroutine[object, object, None]) -> None:
         """Await something to its end, even if this task is cancelled meanwhile."""
         thread = self.driver.thread
         thread.must_finish = True

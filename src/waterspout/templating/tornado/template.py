@@ -81,11 +81,11 @@ class Template:
         self.code = self._page.generated.source
         self.compiled = self._page.module
 
-    def generate(self, **kwargs: Any) -> bytes:
+    def generate(self, **kwargs: object) -> bytes:
         """Run the template with *kwargs*, which win over the loader's names and the common ones."""
         return self._page.run({**self._page.names, **self.namespace, **kwargs})
 
-    def generate_block(self, block: str, /, **kwargs: Any) -> bytes:
+    def generate_block(self, block: str, /, **kwargs: object) -> bytes:
         """Return what one block gives, as it stands in the page. What is set and imported outside
         of blocks, at the top of the outermost template, is there. Raises `LookupError`."""
         compiled = self._blocks.get(block)
