@@ -23,14 +23,14 @@ class ClientContext:
     looked at; *_orig_remote_ip* and *_orig_protocol* are what they are without a proxy's word.
     """
 
-    def __init__(self, incoming: Incoming, peer: Any, trusted: frozenset[str]) -> None:
+    def __init__(self, incoming: Incoming, peer: object, trusted: frozenset[str]) -> None:
         self._incoming = incoming
         transport = getattr(peer, "transport", None)
         parser = getattr(peer, "parser", None)
         origin = incoming.origin if parser is None else parser.origin
         self._orig_remote_ip = origin.client[0] if origin.client else NO_ADDRESS
         self._orig_protocol = origin.scheme
-        self.address: Any = origin.client or ""
+        self.address: object = origin.client or ""
         self.address_family: int | None = None
         if transport is not None:
             self.address = transport.get_extra_info("peername")

@@ -54,7 +54,7 @@ class DummyExecutor(futures.Executor):
     """Runs what it is given at once, in the caller's thread."""
 
     def submit(  # type: ignore[override]  # returns a future of asyncio, as Tornado's does
-        self, fn: Callable[..., Any], *args: Any, **kwargs: Any
+        self, fn: Callable[..., object], *args: object, **kwargs: object
     ) -> asyncio.Future[Any]:
         """Call *fn* and return a future that is done."""
         future: asyncio.Future[Any] = Future()
@@ -85,9 +85,9 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Any:
     return partial(_on_executor, kwargs.get("executor", "executor"))
 
 
-def _on_executor(attribute: str, method: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
+def _on_executor(attribute: str, method: Callable[..., object]) -> Callable[..., asyncio.Future[Any]]:
     @wraps(method)
-    def submit(self: Any, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+    def submit(self: object, *args: object, **kwargs: object) -> asyncio.Future[Any]:
         running = getattr(self, attribute).submit(method, self, *args, **kwargs)
         future: asyncio.Future[Any] = Future()
         chain_future(running, future)
@@ -116,7 +116,7 @@ def _pass_on(b: AnyFuture, a: AnyFuture) -> None:
         b.set_result(a.result())
 
 
-def future_set_result_unless_cancelled(future: AnyFuture, value: Any) -> None:
+def future_set_result_unless_cancelled(future: AnyFuture, value: object) -> None:
     """Set the result; do nothing if the future was cancelled."""
     if not future.cancelled():
         future.set_result(value)
@@ -156,7 +156,7 @@ def call_when_done(
 
 
 def _report(
-    loop: asyncio.AbstractEventLoop, callback: Callable[[Any], None], future: AnyFuture
+    loop: asyncio.AbstractEventLoop, callback: Callable[[object], None], future: AnyFuture
 ) -> None:
     with suppress(RuntimeError):  # the loop is closed, and with it whoever waited
         loop.call_soon_threadsafe(callback, future)

@@ -40,7 +40,7 @@ class Configurable:
     __impl_class: type[Configurable] | None = None
     __impl_kwargs: dict[str, Any] | None = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: object) -> Any:
         base = cls.configurable_base()
         chosen = cls
         if cls is base:
@@ -69,7 +69,7 @@ class Configurable:
     initialize: Callable[..., None] = _initialize
 
     @classmethod
-    def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:
+    def configure(cls, impl: str | type[Configurable] | None, **kwargs: object) -> None:
         """Choose the class to use (a class, its import path, or None for the default), and
         arguments to add whenever one is made. Raises ValueError if it is no subclass."""
         base = cls.configurable_base()

@@ -290,7 +290,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
 
 
 async def _go_on(
-    handler: RequestHandler, connection: ServerConnection, work: Any, awaited: Any
+    handler: RequestHandler, connection: ServerConnection, work: Any, awaited: object
 ) -> None:
     """Go on with a handler's *work*, which has come to wait for *awaited*."""
     handler._waterspout_waited = True

@@ -81,7 +81,7 @@ class BadYieldError(Exception):
 class Return(Exception):
     """Raised in a generator, returns *value* from the coroutine: ``raise gen.Return(x)``."""
 
-    def __init__(self, value: Any = None) -> None:
+    def __init__(self, value: object = None) -> None:
         super().__init__(value)
         self.value = value
 
@@ -100,20 +100,20 @@ class _Done:
 #: Yielded, lets everything else that is ready run first.
 moment: Any = _Done()
 
-_nothing: Any = _Done()
+_nothing: object = _Done()
 
 
 # -- generators --------------------------------------------------------------------------------
 
 
-def coroutine(func: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
+def coroutine(func: Callable[..., object]) -> Callable[..., asyncio.Future[Any]]:
     """Make a generator function a coroutine: a call returns a future.
 
     An exception in it is raised where the future is awaited, and nowhere else.
     """
 
     @wraps(func)
-    def wrapper(*args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+    def wrapper(*args: object, **kwargs: object) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = Future()
         run = copy_context().run
         try:
@@ -138,7 +138,7 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
     return wrapper
 
 
-def is_coroutine_function(func: Any) -> bool:
+def is_coroutine_function(func: object) -> bool:
     """Tell whether *func* was made by `coroutine`."""
     return getattr(func, "__tornado_coroutine__", False)
 
@@ -151,10 +151,10 @@ class Runner:
 
     def __init__(
         self,
-        ctx_run: Callable[..., Any],
-        gen: Generator[Any, Any, Any],
+        ctx_run: Callable[..., object],
+        gen: Generator[object, object, object],
         result_future: asyncio.Future[Any],
-        first_yielded: Any,
+        first_yielded: object,
     ) -> None:
         self.ctx_run = ctx_run
         self.gen = gen
@@ -240,7 +240,7 @@ class Runner:
 # -- what may be yielded -----------------------------------------------------------------------
 
 
-def _convert(yielded: Any) -> Any:
+def _convert(yielded: object) -> Any:
     """Return a future for what a coroutine yielded: a future, an awaitable, a list or dict of
     what may be yielded, None.
 
@@ -270,7 +270,7 @@ def _task(awaitable: Any) -> asyncio.Future[Any]:
     return task
 
 
-def maybe_future(x: Any) -> Any:
+def maybe_future(x: object) -> Any:
     """Return *x* if it is a future, else a future that has it as its result."""
     if is_future(x):
         return x
@@ -283,7 +283,7 @@ def maybe_future(x: Any) -> Any:
 
 
 def multi(
-    children: Iterable[Any] | Mapping[Any, Any], quiet_exceptions: Exceptions = ()
+    children: Iterable[Any] | Mapping[Any, object], quiet_exceptions: Exceptions = ()
 ) -> asyncio.Future[Any]:
     """Wait for all *children* at once; the result is a list in their order, or a dict with
     their keys.

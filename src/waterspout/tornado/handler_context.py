@@ -58,7 +58,7 @@ class OwnContext:
         # that runs within the handler's step (nest_asyncio), is in it.
         return self._variables.copy()
 
-    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    def run(self, function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
         """Call *function* with these variables."""
         if request_var.get(None) is self._ctx:
             return function(*args, **kwargs)

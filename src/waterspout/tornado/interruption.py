@@ -32,7 +32,7 @@ def interruptible(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         return
     raised: list[BaseException] = []
 
-    def call(handler: Callable[..., Any], number: int, frame: FrameType | None) -> None:
+    def call(handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
         try:
             handler(number, frame)
         except BaseException as error:

@@ -190,7 +190,7 @@ class IOLoop:
 
     # -- callbacks -----------------------------------------------------------------------------
 
-    def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def add_callback(self, callback: Callable[..., object], *args: object, **kwargs: object) -> None:
         """Call *callback* in the next turn of the loop. May be called from any thread."""
         call = partial(self._run_callback, partial(callback, *args, **kwargs))
         with suppress(RuntimeError):  # closed: nobody is there for it any more
@@ -200,14 +200,14 @@ class IOLoop:
                 self.asyncio_loop.call_soon_threadsafe(call)
 
     def add_callback_from_signal(
-        self, callback: Callable[..., Any], *args: Any, **kwargs: Any
+        self, callback: Callable[..., object], *args: object, **kwargs: object
     ) -> None:
         """Do what `add_callback` does, from a signal handler."""
         call = partial(self._run_callback, partial(callback, *args, **kwargs))
         with suppress(RuntimeError):
             self.asyncio_loop.call_soon_threadsafe(call)
 
-    def spawn_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def spawn_callback(self, callback: Callable[..., object], *args: object, **kwargs: object) -> None:
         """Do what `add_callback` does; says that nobody waits for the callback."""
         self.add_callback(callback, *args, **kwargs)
 
@@ -233,7 +233,7 @@ class IOLoop:
         except Exception:
             self.handle_callback_exception(callback)
 
-    def handle_callback_exception(self, callback: Callable[[], Any] | None) -> None:
+    def handle_callback_exception(self, callback: Callable[[], object] | None) -> None:
         """Log the exception that is being handled; for programs to override."""
         app_log.error("Exception in callback %r", callback, exc_info=True)
 
@@ -246,9 +246,9 @@ class IOLoop:
     def add_timeout(
         self,
         deadline: float | timedelta,
-        callback: Callable[..., Any],
-        *args: Any,
-        **kwargs: Any,
+        callback: Callable[..., object],
+        *args: object,
+        **kwargs: object,
     ) -> object:
         """Call *callback* at *deadline*: a `time`, or a timedelta from now. Returns a handle for
         `remove_timeout`.
@@ -262,13 +262,13 @@ class IOLoop:
         return self.call_at(deadline, callback, *args, **kwargs)
 
     def call_at(
-        self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any
+        self, when: float, callback: Callable[..., object], *args: object, **kwargs: object
     ) -> object:
         """Call *callback* at the time *when*."""
         return self.call_later(when - self.time(), callback, *args, **kwargs)
 
     def call_later(
-        self, delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any
+        self, delay: float, callback: Callable[..., object], *args: object, **kwargs: object
     ) -> object:
         """Call *callback* after *delay* seconds."""
         call = partial(self._run_callback, partial(callback, *args, **kwargs))
@@ -281,7 +281,7 @@ class IOLoop:
     # -- threads -------------------------------------------------------------------------------
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[..., _T], *args: Any
+        self, executor: Executor | None, func: Callable[..., _T], *args: object
     ) -> asyncio.Future[_T]:
         """Run *func* in a thread (of the default executor if *executor* is None) and return a
         future to await."""
@@ -362,7 +362,7 @@ class PeriodicCallback:
 
     def __init__(
         self,
-        callback: Callable[[], Awaitable[Any] | Any],
+        callback: Callable[[], Awaitable[object] | object],
         callback_time: timedelta | float,
         jitter: float = 0,
     ) -> None:

@@ -49,8 +49,8 @@ class OptionParser:
     def define(
         self,
         name: str,
-        default: Any = None,
-        type: type[Any] | None = None,
+        default: object = None,
+        type: type[object] | None = None,
         help: str | None = None,
         metavar: str | None = None,
         multiple: bool = False,
@@ -102,13 +102,13 @@ class OptionParser:
             raise AttributeError(name)
         return self._get(name).value()
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         self._get(name).set(value)
 
     def __getitem__(self, name: str) -> Any:
         return self._get(name).value()
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         self._get(name).set(value)
 
     def __iter__(self) -> Iterator[str]:
@@ -240,7 +240,7 @@ class OptionParser:
         return _Mockable(self)
 
 
-def _set_from_config(option: Option, value: Any) -> None:
+def _set_from_config(option: Option, value: object) -> None:
     if option.multiple and not isinstance(value, list | str):
         raise Error(
             f"Option {option.name!r} is required to be a list of {option.type.__name__}"

@@ -17,7 +17,7 @@ class Error(Exception):
     """An option is unknown, defined twice, or given a value it cannot take."""
 
 
-_UNSET: Any = object()
+_UNSET: object = object()
 
 
 class Option:
@@ -26,8 +26,8 @@ class Option:
     def __init__(
         self,
         name: str,
-        default: Any = None,
-        type: type[Any] | None = None,
+        default: object = None,
+        type: type[object] | None = None,
         help: str | None = None,
         metavar: str | None = None,
         multiple: bool = False,
@@ -73,7 +73,7 @@ class Option:
         self._change(found)
         return self.value()
 
-    def set(self, value: Any) -> None:
+    def set(self, value: object) -> None:
         """Set the value, which must be None or of the option's type. Raises `Error`."""
         if self.multiple:
             if not isinstance(value, list) or not all(map(self._fits, value)):
@@ -87,10 +87,10 @@ class Option:
             )
         self._change(value)
 
-    def _fits(self, value: Any) -> bool:
+    def _fits(self, value: object) -> bool:
         return value is None or isinstance(value, self.type)
 
-    def _change(self, value: Any) -> None:
+    def _change(self, value: object) -> None:
         self._value = value
         if self.callback is not None:
             self.callback(value)

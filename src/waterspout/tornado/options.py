@@ -32,8 +32,8 @@ __all__ = [
 
 def define(
     name: str,
-    default: Any = None,
-    type: type[Any] | None = None,
+    default: object = None,
+    type: type[object] | None = None,
     help: str | None = None,
     metavar: str | None = None,
     multiple: bool = False,

@@ -22,7 +22,7 @@ class NotesReplaced:
     _waterspout_watched: ClassVar[frozenset[str]] = frozenset()
     _waterspout_replaced = False
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name in self._waterspout_watched:
             super().__setattr__("_waterspout_replaced", True)

@@ -131,7 +131,7 @@ class AsyncTestCase(unittest.TestCase):
         self.__rethrow()
         return outcome
 
-    def _callTestMethod(self, method: Callable[[], Any]) -> None:
+    def _callTestMethod(self, method: Callable[[], object]) -> None:
         # Python itself only warns; a test that never ran must not pass.
         result = method()
         if isinstance(result, Generator) or inspect.iscoroutine(result):
@@ -154,7 +154,7 @@ class AsyncTestCase(unittest.TestCase):
         self.stop()
         return True
 
-    def stop(self, _arg: Any = None, **kwargs: Any) -> None:
+    def stop(self, _arg: object = None, **kwargs: Any) -> None:
         """Make `wait` return the argument, or a dict of the keywords."""
         assert _arg is None or not kwargs
         self.__stop_args = kwargs or _arg
@@ -296,7 +296,7 @@ gen_test.__test__ = False  # type: ignore[attr-defined]  # it is no test, whatev
 
 def _test_method(timeout: float) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     def decorate(test: Callable[..., Any]) -> Callable[..., None]:
-        def begin(self: AsyncTestCase, *args: Any, **kwargs: Any) -> Any:
+        def begin(self: AsyncTestCase, *args: object, **kwargs: Any) -> object:
             result = test(self, *args, **kwargs)
             waits = isinstance(result, Generator) or inspect.iscoroutine(result)
             self._test_generator = result if waits else None

@@ -72,7 +72,7 @@ class ArgReplacer:
         self.arg_pos = names.index(name) if name in names else None
 
     def get_old_value(
-        self, args: Sequence[Any], kwargs: dict[str, Any], default: Any = None
+        self, args: Sequence[Any], kwargs: dict[str, Any], default: object = None
     ) -> Any:
         """Return the argument of the call with *args* and *kwargs*, *default* if not given."""
         if self.arg_pos is not None and self.arg_pos < len(args):
@@ -80,7 +80,7 @@ class ArgReplacer:
         return kwargs.get(self.name, default)
 
     def replace(
-        self, new_value: Any, args: Sequence[Any], kwargs: dict[str, Any]
+        self, new_value: Any, args: Sequence[object], kwargs: dict[str, Any]
     ) -> tuple[Any, Sequence[Any], dict[str, Any]]:
         """Put *new_value* in place of the argument; return the old value (None if not given)
         and the arguments to call with. *kwargs* is changed, *args* is not."""
@@ -155,7 +155,7 @@ class GzipDecompressor:
         return b""
 
 
-def exec_in(code: Any, glob: dict[str, Any], loc: Mapping[str, Any] | None = None) -> None:
+def exec_in(code: Any, glob: dict[str, Any], loc: Mapping[str, object] | None = None) -> None:
     """Run *code* (source text or a code object) in the namespaces; it does not take over
     the ``from __future__`` imports of the caller."""
     if isinstance(code, str):

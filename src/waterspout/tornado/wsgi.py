@@ -71,7 +71,7 @@ class WSGIContainer:
         chunks: list[bytes] = []
 
         def start_response(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+            status: str, headers: list[tuple[str, str]], exc_info: object = None
         ) -> Callable[[bytes], object]:
             started[:] = status, headers
             return chunks.append

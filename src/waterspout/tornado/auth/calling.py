@@ -20,7 +20,7 @@ class CallsService:
 
     async def _waterspout_call(
         self, url: str, query: dict[str, Any], post_args: dict[str, Any] | None
-    ) -> Any:
+    ) -> object:
         """Return the JSON that the service answers with; a POST if there are *post_args*."""
         if query:
             url += f"?{urlencode(query)}"

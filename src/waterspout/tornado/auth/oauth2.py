@@ -57,7 +57,7 @@ class OAuth2Mixin(CallsService):
         url: str,
         access_token: str | None = None,
         post_args: dict[str, Any] | None = None,
-        **args: Any,
+        **args: object,
     ) -> Any:
         """Return the JSON of *url*, asked with the token and *args* in the query; a POST if there
         are *post_args*."""

@@ -33,7 +33,7 @@ class OpenIdMixin(CallsService):
 
     _OPENID_ENDPOINT: str
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         warnings.warn("OpenIdMixin is deprecated", DeprecationWarning, stacklevel=2)
         super().__init__(*args, **kwargs)
 

@@ -107,7 +107,7 @@ class FacebookGraphMixin(OAuth2Mixin):
         path: str,
         access_token: str | None = None,
         post_args: dict[str, Any] | None = None,
-        **args: Any,
+        **args: object,
     ) -> Any:
         """Return the JSON of a path of the Graph API, such as ``/me``."""
         url = self._FACEBOOK_BASE_URL + path
@@ -134,7 +134,7 @@ class TwitterMixin(OAuthMixin):
         path: str,
         access_token: dict[str, Any],
         post_args: dict[str, Any] | None = None,
-        **args: Any,
+        **args: object,
     ) -> Any:
         """Return the JSON of a path of the API, such as ``/statuses/user_timeline``, or of a
         URL."""

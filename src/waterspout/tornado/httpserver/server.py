@@ -42,7 +42,7 @@ _SHORTEST_FIELD = len("A:\r\n")
 #: Where Tornado has no limit, and ours counts.
 _NO_LIMIT = sys.maxsize
 
-Callback = HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], Any]
+Callback = HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], object]
 
 
 class _Serving:
@@ -78,7 +78,7 @@ class HTTPServer(NotesReplaced, Configurable, HTTPServerConnectionDelegate):
     _waterspout_watched = frozenset({"start_request"})
     _waterspout: _Serving
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if any("handle_stream" in vars(base) for base in cls.__mro__):
             raise TypeError(
@@ -86,7 +86,7 @@ class HTTPServer(NotesReplaced, Configurable, HTTPServerConnectionDelegate):
                 " its connections itself. Override start_request or on_close, or use a TCPServer."
             )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         # `Configurable` calls `initialize` with the arguments.
         pass
 

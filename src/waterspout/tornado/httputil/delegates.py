@@ -64,7 +64,7 @@ class WholeConnection(HTTPConnection):
         """Whether the caller is in the context of the request."""
         raise NotImplementedError
 
-    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: object) -> T:
         """Call *function* in the context of the request, wherever the caller is."""
         raise NotImplementedError
 

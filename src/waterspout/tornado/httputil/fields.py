@@ -72,7 +72,7 @@ def _decode_extended(value: str) -> str | None:
     return unquote_to_bytes(encoded).decode(codec, "replace")
 
 
-def _encode_header(key: str, pdict: Mapping[str, Any]) -> str:
+def _encode_header(key: str, pdict: Mapping[str, object]) -> str:
     """Write what `_parse_header` reads. A parameter whose value is None stands alone."""
     parameters = (
         name if value is None else f"{name}={value}" for name, value in sorted(pdict.items())

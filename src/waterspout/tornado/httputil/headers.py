@@ -36,7 +36,7 @@ class HTTPHeaders(MutableMapping[str, str]):
     keyword arguments.
     """
 
-    def __init__(self, *args: Any, **kwargs: str) -> None:
+    def __init__(self, *args: object, **kwargs: str) -> None:
         # NOTE: a list for a name with several values, and no joined value beside it: a name
         # sent thousands of times costs its own length once, when it is read (CVE-2025-67725).
         self._lines: dict[str, str | list[str]] = {}

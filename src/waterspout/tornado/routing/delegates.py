@@ -65,7 +65,7 @@ class _CallableAdapter(HTTPMessageDelegate):
     _request: HTTPServerRequest
 
     def __init__(
-        self, request_callback: Callable[[HTTPServerRequest], Any], request_conn: HTTPConnection
+        self, request_callback: Callable[[HTTPServerRequest], object], request_conn: HTTPConnection
     ) -> None:
         self._call = request_callback
         self._connection = request_conn

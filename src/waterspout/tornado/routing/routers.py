@@ -25,7 +25,7 @@ __all__ = ["ReversibleRouter", "ReversibleRuleRouter", "Router", "RuleRouter"]
 class Router(HTTPServerConnectionDelegate):
     """Finds who takes a request. A server can be given one."""
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
+    def find_handler(self, request: HTTPServerRequest, **kwargs: object) -> HTTPMessageDelegate | None:
         """Return the delegate that takes *request*, None if nobody does.
 
         *kwargs* is what an outer router passes on.
@@ -42,7 +42,7 @@ class Router(HTTPServerConnectionDelegate):
 class ReversibleRouter(Router):
     """A router that can also make URLs."""
 
-    def reverse_url(self, name: str, *args: Any) -> str | None:
+    def reverse_url(self, name: str, *args: object) -> str | None:
         """Return the URL of the route *name* with *args* in it, None if there is no such
         route."""
         raise NotImplementedError
@@ -110,7 +110,7 @@ class RuleRouter(Router):
                 rule._waterspout_use(self.waterspout_revision)
         return index
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
+    def find_handler(self, request: HTTPServerRequest, **kwargs: object) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches."""
         for rule in self._waterspout_sorted.candidates(request.path):
             params = rule.matcher.match(request)
@@ -124,7 +124,7 @@ class RuleRouter(Router):
         return None
 
     def get_target_delegate(
-        self, target: Any, request: HTTPServerRequest, **target_params: Any
+        self, target: object, request: HTTPServerRequest, **target_params: object
     ) -> HTTPMessageDelegate | None:
         """Return what takes *request* for the *target* of a rule that matched, None if nothing
         does, and the next rules are tried. Subclasses know more kinds of target."""
@@ -154,7 +154,7 @@ class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
             self.named_rules[name] = added
         return added
 
-    def reverse_url(self, name: str, *args: Any) -> str | None:
+    def reverse_url(self, name: str, *args: object) -> str | None:
         """Return the URL of the rule *name* here or in a router that a rule leads to."""
         known = self.named_rules.get(name)
         if known is not None:

@@ -204,7 +204,7 @@ class Application(NotesReplaced, ReversibleRouter):
         """Return the endpoint for this application below *prefix* of a core one."""
         return load(f"{_WING}.core_adapter:mounted")(self, app, prefix)
 
-    def __call__(self, first: Any, second: Any = None, third: Any = None, /) -> Any:
+    def __call__(self, first: Any, second: object = None, third: object = None, /) -> Any:
         """Serve as an ASGI application ``app(scope, receive, send)``, as a WSGI one
         ``app(environ, start_response)``, or take a request, as old servers of Tornado's
         have it."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["in_own_context", "is_own", "run_own"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 R = TypeVar("R")
 
 
@@ -27,7 +27,7 @@ def is_own(handler: Handler) -> bool:
     return not isinstance(connection, WholeConnection) or connection.is_own()
 
 
-def run_own(handler: Handler, function: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+def run_own(handler: Handler, function: Callable[..., R], /, *args: object, **kwargs: object) -> R:
     """Call *function* in the context of the request that *handler* answers."""
     connection = _connection_of(handler)
     if isinstance(connection, WholeConnection):
@@ -39,7 +39,7 @@ def in_own_context(method: F) -> F:
     """Let a method of a handler run in the handler's own context."""
 
     @wraps(method)
-    def entered(self: Handler, /, *args: Any, **kwargs: Any) -> Any:
+    def entered(self: Handler, /, *args: object, **kwargs: object) -> object:
         return run_own(self, method, self, *args, **kwargs)
 
     return cast("F", entered)

@@ -90,7 +90,7 @@ def _outgoing(handler: Handler) -> SimpleCookie:
     return jar
 
 
-def clear_cookie(handler: Handler, name: str, **kwargs: Any) -> None:
+def clear_cookie(handler: Handler, name: str, **kwargs: object) -> None:
     """Have the client forget a cookie.
 
     Raises `TypeError` for ``expires`` and ``max_age``, which this function sets.
@@ -101,7 +101,7 @@ def clear_cookie(handler: Handler, name: str, **kwargs: Any) -> None:
     handler.set_cookie(name, value="", expires=datetime.now(UTC) - timedelta(days=365), **kwargs)
 
 
-def clear_all_cookies(handler: Handler, **kwargs: Any) -> None:
+def clear_all_cookies(handler: Handler, **kwargs: object) -> None:
     """Have the client forget every cookie it sent."""
     for name in handler.request.cookies:
         handler.clear_cookie(name, **kwargs)

@@ -85,7 +85,7 @@ class RequestHandler(Arguments):
     _xsrf_token: bytes
     _raw_xsrf_token: tuple[int | None, bytes, float]
 
-    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: Any) -> None:
+    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: object) -> None:
         if self._waterspout_mixed:
             super().__init__()
         self.application = application
@@ -139,7 +139,7 @@ class RequestHandler(Arguments):
     #: Is called with the keyword arguments of the route; may be defined with any parameters.
     initialize: Callable[..., None] = _initialize
 
-    def _unimplemented_method(self, *args: Any, **kwargs: Any) -> None:
+    def _unimplemented_method(self, *args: Any, **kwargs: object) -> None:
         raise HTTPError(405)
 
     head: Callable[..., Awaitable[None] | None] = _unimplemented_method

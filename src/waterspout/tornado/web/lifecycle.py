@@ -203,7 +203,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _guarded(function: Callable[..., Any], *args: Any) -> bool:
+def _guarded(function: Callable[..., Any], *args: object) -> bool:
     """Call *function* and return True, or log its exception and return False."""
     try:
         function(*args)

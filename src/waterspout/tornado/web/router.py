@@ -110,7 +110,7 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
         return super().find_handler(request, **kwargs)
 
     def get_target_delegate(
-        self, target: Any, request: HTTPServerRequest, **target_params: Any
+        self, target: Any, request: HTTPServerRequest, **target_params: object
     ) -> HTTPMessageDelegate | None:
         if _is_handler(target):
             return self.application.get_handler_delegate(request, target, **target_params)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .interfaces import Handler
 
 
-def methods_in(given: Any) -> Iterator[tuple[str, Callable[..., str]]]:
+def methods_in(given: object) -> Iterator[tuple[str, Callable[..., str]]]:
     """Yield the functions in *given* under their names, those of modules that do not begin
     with ``_`` or a capital."""
     for name, value in _items(given):
@@ -27,14 +27,14 @@ def methods_in(given: Any) -> Iterator[tuple[str, Callable[..., str]]]:
             yield name, value
 
 
-def modules_in(given: Any) -> Iterator[tuple[str, type[UIModule]]]:
+def modules_in(given: object) -> Iterator[tuple[str, type[UIModule]]]:
     """Yield the `UIModule` classes in *given* under their names."""
     for name, value in _items(given):
         if isinstance(value, type) and issubclass(value, UIModule):
             yield name, value
 
 
-def _items(given: Any) -> Iterator[tuple[str, Any]]:
+def _items(given: Any) -> Iterator[tuple[str, object]]:
     if isinstance(given, list):
         for part in given:
             yield from _items(part)

@@ -59,7 +59,7 @@ class UIModule:
         """Return markup for the end of the body, None for nothing."""
         return None
 
-    def render_string(self, path: str, **kwargs: Any) -> bytes:
+    def render_string(self, path: str, **kwargs: object) -> bytes:
         """Render a template for this module."""
         return self.handler.render_string(path, **kwargs)
 
@@ -79,7 +79,7 @@ class TemplateModule(UIModule):
     def render(self, path: str, **kwargs: Any) -> bytes:
         """Return the template *path*, rendered with *kwargs*."""
 
-        def set_resources(**resources: Any) -> str:
+        def set_resources(**resources: object) -> str:
             if self._resources.setdefault(path, resources) != resources:
                 raise ValueError(
                     "set_resources called with different resources for the same template"

@@ -47,7 +47,7 @@ def answers(application: Any, path: str) -> bool:
     return application.default_router.find_handler(request) is not None
 
 
-def url_in_app(app: App, name: str, args: tuple[Any, ...]) -> str:
+def url_in_app(app: App, name: str, args: tuple[object, ...]) -> str:
     """Return the URL of an endpoint of *app*; *args* are its path's variables, in order. Raises
     KeyError."""
     values: dict[str, Any] = {"path_args": args} if args else {}

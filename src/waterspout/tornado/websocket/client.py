@@ -52,7 +52,7 @@ class WebSocketClientConnection:
         ping_timeout: float | None = None,
         max_message_size: int = _default_max_message_size,
         subprotocols: list[str] | None = None,
-        resolver: Any = None,
+        resolver: object = None,
     ) -> None:
         self.request = request
         self.parsed = urlsplit(re.sub("^ws", "http", request.url))  # as Tornado has it
@@ -78,7 +78,7 @@ class WebSocketClientConnection:
         if self.protocol is not None:
             warnings.warn("Unclosed WebSocketClientConnection", ResourceWarning, stacklevel=1)
 
-    async def __connect(self, opening: Opening, resolver: Any) -> None:
+    async def __connect(self, opening: Opening, resolver: object) -> None:
         try:
             end = await connect(opening, resolver)
             self.__open(opening, end)
@@ -126,7 +126,7 @@ class WebSocketClientConnection:
         return self.protocol.write_message(message, binary=binary)
 
     def read_message(
-        self, callback: Callable[[Future[Message]], Any] | None = None
+        self, callback: Callable[[Future[Message]], object] | None = None
     ) -> Awaitable[Message]:
         """Return a future of the next message, None once the connection is closed. *callback* is
         called with it when it is done."""
@@ -220,7 +220,7 @@ class WebSocketClientConnection:
 
 def websocket_connect(
     url: str | HTTPRequest,
-    callback: Callable[[Future[WebSocketClientConnection]], Any] | None = None,
+    callback: Callable[[Future[WebSocketClientConnection]], object] | None = None,
     connect_timeout: float | None = None,
     on_message_callback: Callable[[Message], None] | None = None,
     compression_options: dict[str, Any] | None = None,
@@ -228,7 +228,7 @@ def websocket_connect(
     ping_timeout: float | None = None,
     max_message_size: int = _default_max_message_size,
     subprotocols: list[str] | None = None,
-    resolver: Any = None,
+    resolver: object = None,
 ) -> Awaitable[WebSocketClientConnection]:
     """Connect to *url* (``ws:``, ``wss:``), or by a request that has one and header fields.
 

@@ -101,7 +101,7 @@ class Opening:
         self.subprotocol = self.protocol.subprotocol
 
 
-async def connect(opening: Opening, resolver: Any) -> ClientEnd:
+async def connect(opening: Opening, resolver: object) -> ClientEnd:
     """Connect and do the opening handshake. Raises as `Opening.take_answer`, and OSError."""
     timeout = opening.request.connect_timeout
     try:

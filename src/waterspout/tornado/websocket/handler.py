@@ -55,7 +55,7 @@ class WebSocketHandler(RequestHandler):
     #: Routes of a core application lead opening handshakes here, too.
     _waterspout_sockets = True
 
-    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
+    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: object) -> None:
         super().__init__(application, request, **kwargs)
         self.ws_connection: WebSocketProtocol13 | None = None
         self.close_code: int | None = None
@@ -299,5 +299,5 @@ class WebSocketHandler(RequestHandler):
             super()._break_cycles()
 
 
-def _not_supported(*args: Any, **kwargs: Any) -> NoReturn:
+def _not_supported(*args: object, **kwargs: object) -> NoReturn:
     raise RuntimeError("Method not supported for Web Sockets")

@@ -241,7 +241,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     # -- calling the delegate ----------------------------------------------------------------------
 
     def _run_callback(
-        self, callback: Callable[..., Any], *args: Any, **kwargs: Any
+        self, callback: Callable[..., Any], *args: object, **kwargs: object
     ) -> Future[Any] | None:
         """Call; an error is logged and drops the connection. What is returned never raises."""
         try:
