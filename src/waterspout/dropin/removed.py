@@ -234,7 +234,9 @@ class Patches:
         setattr(module, name, value)
 
 
-def run_simple(hostname: str, port: int, application: object, *args: object, **kwargs: object) -> None:
+def run_simple(
+    hostname: str, port: int, application: object, *args: object, **kwargs: object
+) -> None:
     """Serve *application* with `waterspout.server.run_simple`, which takes the same arguments.
 
     The server is imported when it is needed, not when a program imports `werkzeug.serving`.

@@ -14,7 +14,7 @@ __all__ = ["drive"]
 T = TypeVar("T")
 
 
-def drive(work: Coroutine[Any, Any, T]) -> T:
+def drive(work: Coroutine[Any, object, T]) -> T:
     """Run *work* to its end and return its result.
 
     Raises `RuntimeError` if it suspends.

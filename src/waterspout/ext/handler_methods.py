@@ -3,11 +3,9 @@ where they are `def`, and may return a coroutine."""
 
 from __future__ import annotations
 
-from typing import Any
-
 __all__ = ["is_handler"]
 
 
-def is_handler(args: tuple[Any, ...]) -> bool:
+def is_handler(args: tuple[object, ...]) -> bool:
     """Tell whether a function's arguments begin with a request handler."""
     return bool(args) and hasattr(args[0], "SUPPORTED_METHODS") and hasattr(args[0], "write_error")

@@ -11,12 +11,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 __all__ = ["Home"]
 
 T = TypeVar("T")
-Work = Callable[[], Coroutine[Any, Any, T]]
+Work = Callable[[], Coroutine[object, object, T]]
 
 
 class Home:

@@ -66,7 +66,7 @@ def bounded(client: Any, *, timeout: float, connections: int) -> Any:
     )
 
 
-def has_async_twin(client: Any) -> bool:
+def has_async_twin(client: object) -> bool:
     """Tell whether `async_twin` knows how *client* connects; not so for Sentinel, clusters and
     clients that are not Redis's own."""
     pool = getattr(client, "connection_pool", None)

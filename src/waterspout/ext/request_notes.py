@@ -17,20 +17,20 @@ __all__ = ["keep_note", "read_note"]
 _OWNERS = "_waterspout_note_owners"
 
 
-def _running_request() -> Any:
+def _running_request() -> object:
     if not has_request_context():
         return None
     return request._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy's
 
 
-def keep_note(name: str, value: Any) -> Any:
+def keep_note(name: str, value: object) -> Any:
     """Set ``g.<name>`` for the running request; return *value*."""
     setattr(g, name, value)
     g.setdefault(_OWNERS, {})[name] = _running_request()
     return value
 
 
-def read_note(name: str, default: Any = None) -> Any:
+def read_note(name: str, default: object = None) -> Any:
     """Return ``g.<name>``, *default* if another request has kept it. What no request has kept is
     everybody's: a test may set it."""
     running = _running_request()

@@ -85,7 +85,9 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Any:
     return partial(_on_executor, kwargs.get("executor", "executor"))
 
 
-def _on_executor(attribute: str, method: Callable[..., object]) -> Callable[..., asyncio.Future[Any]]:
+def _on_executor(
+    attribute: str, method: Callable[..., object]
+) -> Callable[..., asyncio.Future[Any]]:
     @wraps(method)
     def submit(self: object, *args: object, **kwargs: object) -> asyncio.Future[Any]:
         running = getattr(self, attribute).submit(method, self, *args, **kwargs)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from asyncio import _get_running_loop
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..context.variables import enter, request_var
 

@@ -190,7 +190,9 @@ class IOLoop:
 
     # -- callbacks -----------------------------------------------------------------------------
 
-    def add_callback(self, callback: Callable[..., object], *args: object, **kwargs: object) -> None:
+    def add_callback(
+        self, callback: Callable[..., object], *args: object, **kwargs: object
+    ) -> None:
         """Call *callback* in the next turn of the loop. May be called from any thread."""
         call = partial(self._run_callback, partial(callback, *args, **kwargs))
         with suppress(RuntimeError):  # closed: nobody is there for it any more
@@ -207,7 +209,9 @@ class IOLoop:
         with suppress(RuntimeError):
             self.asyncio_loop.call_soon_threadsafe(call)
 
-    def spawn_callback(self, callback: Callable[..., object], *args: object, **kwargs: object) -> None:
+    def spawn_callback(
+        self, callback: Callable[..., object], *args: object, **kwargs: object
+    ) -> None:
         """Do what `add_callback` does; says that nobody waits for the callback."""
         self.add_callback(callback, *args, **kwargs)
 

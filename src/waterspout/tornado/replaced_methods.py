@@ -11,7 +11,7 @@ note what is set on them (`NotesReplaced`).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 __all__ = ["NotesReplaced"]
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["guarded"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-Refusal = Callable[[], Any]
+F = TypeVar("F", bound=Callable[..., object])
+Refusal = Callable[[], object]
 
 
 def guarded(func: F, refusal: Callable[[], Refusal | None]) -> F:
@@ -31,7 +31,7 @@ def guarded(func: F, refusal: Callable[[], Refusal | None]) -> F:
     if iscoroutinefunction(func):
 
         @wraps(func)
-        async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+        async def guarded_async(*args: object, **kwargs: object) -> object:
             await load_current_user()
             refuse = refusal()
             if refuse is None:
@@ -42,7 +42,7 @@ def guarded(func: F, refusal: Callable[[], Refusal | None]) -> F:
         return cast("F", guarded_async)
 
     @wraps(func)
-    def guarded_sync(*args: Any, **kwargs: Any) -> Any:
+    def guarded_sync(*args: object, **kwargs: object) -> object:
         refuse = refusal()
         if refuse is None:
             return current_app.ensure_sync(func)(*args, **kwargs)
@@ -53,11 +53,11 @@ def guarded(func: F, refusal: Callable[[], Refusal | None]) -> F:
     return cast("F", guarded_sync)
 
 
-async def _given_later(args: tuple[Any, ...], answer: Any) -> Any:
+async def _given_later(args: tuple[Any, ...], answer: Any) -> object:
     return _given(args, await answer)
 
 
-def _given(args: tuple[Any, ...], answer: Any) -> Any:
+def _given(args: tuple[object, ...], answer: object) -> object:
     """Return *answer* as a view does; where the first of *args* is a handler, write it there."""
     # NOTE: there are no handlers where nobody has imported their module, and it is not for us to.
     web = sys.modules.get("waterspout.tornado.web")

@@ -64,10 +64,10 @@ from .signals import (
 
 __all__ = ["LoginManager"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
-Loader = Callable[..., Any]
-Call = Callable[..., Awaitable[Any]]
+Loader = Callable[..., object]
+Call = Callable[..., Awaitable[object]]
 
 
 class LoginManager:
@@ -75,7 +75,7 @@ class LoginManager:
 
     def __init__(self, app: App | None = None, add_context_processor: bool = True) -> None:
         #: Makes the user of a request that nobody is logged in to.
-        self.anonymous_user: Callable[[], Any] = AnonymousUserMixin
+        self.anonymous_user: Callable[[], object] = AnonymousUserMixin
         #: The endpoint or URL that those are sent to who have to log in; None: they get 401.
         self.login_view: str | None = None
         #: The same by the name of a blueprint.
@@ -93,8 +93,8 @@ class LoginManager:
         #: Translates what is flashed.
         self.localize_callback: Callable[[str], str] | None = None
         #: What `unauthorized` and `needs_refresh` call in place of all that.
-        self.unauthorized_callback: Callable[[], Any] | None = None
-        self.needs_refresh_callback: Callable[[], Any] | None = None
+        self.unauthorized_callback: Callable[[], object] | None = None
+        self.needs_refresh_callback: Callable[[], object] | None = None
         #: The method of a user that gives the id.
         self.id_attribute = ID_ATTRIBUTE
         self._user_callback: Loader | None = None
@@ -186,7 +186,7 @@ class LoginManager:
         message, category = self.needs_refresh_message, self.needs_refresh_message_category
         return self._sent_to(self.refresh_view, message, category)
 
-    def _sent_to(self, view: str | None, message: str | None, category: str) -> Any:
+    def _sent_to(self, view: str | None, message: str | None, category: str) -> object:
         if not view:
             abort(401)
         if message:
@@ -225,7 +225,7 @@ class LoginManager:
         except Exception as error:
             keep_note("_login_failure", error)
 
-    async def _identify(self) -> Any:
+    async def _identify(self) -> object:
         """Return the user for request handlers, None for nobody (`App.identify`)."""
         if not searched():
             if not (self._user_callback or self._request_callback):
@@ -234,7 +234,7 @@ class LoginManager:
         user = read_note("_login_user")
         return user if user.is_authenticated else None
 
-    def _update_request_context_with_user(self, user: Any = None) -> None:
+    def _update_request_context_with_user(self, user: object = None) -> None:
         keep_note("_login_user", self.anonymous_user() if user is None else user)
         self._watch_cookie()
 
@@ -263,7 +263,7 @@ class LoginManager:
             user = await self._find_beyond_session(call)
         self._update_request_context_with_user(user)
 
-    async def _find_beyond_session(self, call: Call) -> Any:
+    async def _find_beyond_session(self, call: Call) -> object:
         cookie = request.cookies.get(cookie_name())
         if cookie is not None and session.get("_remember") != "clear":
             return await self._find_by_cookie(call, cookie)
@@ -280,7 +280,7 @@ class LoginManager:
             signal.send(app_here(), user=found)
         return found
 
-    async def _find_by_cookie(self, call: Call, cookie: str) -> Any:
+    async def _find_by_cookie(self, call: Call, cookie: str) -> object:
         user_id = decode_cookie(cookie)
         if user_id is None:
             return None
@@ -317,7 +317,7 @@ class LoginManager:
             keep_note("_login_watched", True)
             after_this_request(self._update_remember_cookie)
 
-    def _update_remember_cookie(self, response: Any) -> Any:
+    def _update_remember_cookie(self, response: object) -> object:
         config = current_app.config
         if "_remember" not in session:
             if read_note("_login_forgotten"):  # the session was cleared after the logout
@@ -335,7 +335,7 @@ class LoginManager:
     def _set_cookie(self, response: Any) -> None:
         config = current_app.config
         if "_remember_seconds" in session:
-            duration: Any = timedelta(seconds=session["_remember_seconds"])
+            duration: object = timedelta(seconds=session["_remember_seconds"])
         else:
             duration = config.get("REMEMBER_COOKIE_DURATION", COOKIE_DURATION)
         if isinstance(duration, int):
@@ -377,17 +377,17 @@ class LoginManager:
 # -- how loaders are called ------------------------------------------------------------------------
 
 
-async def _call_now(loader: Loader, *args: Any) -> Any:
+async def _call_now(loader: Loader, *args: object) -> object:
     return current_app.ensure_sync(loader)(*args)
 
 
-async def _call_beside(loader: Loader, *args: Any) -> Any:
+async def _call_beside(loader: Loader, *args: object) -> object:
     if iscoroutinefunction(loader):
         return await loader(*args)
     return await run_in_thread(loader, *args)
 
 
-def _at_once(work: Coroutine[Any, Any, T]) -> T:
+def _at_once(work: Coroutine[object, object, T]) -> T:
     """Return the result of *work*, which waits for nothing."""
     try:
         work.send(None)

@@ -28,7 +28,7 @@ __all__ = [
     "logout_user",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
 # -- in and out ------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def login_user(
     return True
 
 
-def _seconds(duration: Any) -> float:
+def _seconds(duration: object) -> float:
     if not isinstance(duration, timedelta):
         raise Exception(f"duration must be a datetime.timedelta, instead got: {duration}")
     return duration.total_seconds()
@@ -153,13 +153,13 @@ def is_exempt() -> bool:
     return request.method in EXEMPT_METHODS or bool(current_app.config.get("LOGIN_DISABLED"))
 
 
-def _login_refusal() -> Callable[[], Any] | None:
+def _login_refusal() -> Callable[[], object] | None:
     if is_exempt() or current_user.is_authenticated:
         return None
     return manager_here().unauthorized
 
 
-def _fresh_refusal() -> Callable[[], Any] | None:
+def _fresh_refusal() -> Callable[[], object] | None:
     if is_exempt():
         return None
     if not current_user.is_authenticated:

@@ -82,7 +82,7 @@ class _Integration(FrameworkIntegration):  # type: ignore[misc]  # Authlib has n
     """What Authlib asks of a framework."""
 
     def update_token(
-        self, token: Any, refresh_token: str | None = None, access_token: str | None = None
+        self, token: object, refresh_token: str | None = None, access_token: str | None = None
     ) -> None:
         token_update.send(
             current_app._get_current_object(),  # type: ignore[attr-defined]  # a LocalProxy's
@@ -105,7 +105,7 @@ class _AsyncClient(AsyncOAuth2Mixin, AsyncOpenIDMixin, BaseApp):  # type: ignore
     client_cls = AsyncOAuth2Client
 
     async def _on_update_token(
-        self, token: Any, refresh_token: str | None = None, access_token: str | None = None
+        self, token: object, refresh_token: str | None = None, access_token: str | None = None
     ) -> None:
         if self._update_token:
             names = {"refresh_token": refresh_token, "access_token": access_token}
@@ -121,7 +121,11 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
     client_cls = OAuth2Client
 
     def __init__(
-        self, framework: Any, name: str, client_kwargs: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        framework: object,
+        name: str,
+        client_kwargs: dict[str, Any] | None = None,
+        **kwargs: object,
     ) -> None:
         # A client of httpx is made for each exchange; it would read the authorities' file anew.
         options = {"verify": _authorities(), **(client_kwargs or {})}
@@ -130,29 +134,31 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
 
     # -- the way there
 
-    def authorize_redirect(self, redirect_uri: str | None = None, **kwargs: Any) -> Any:
+    def authorize_redirect(self, redirect_uri: str | None = None, **kwargs: object) -> Any:
         """Return the response that sends the user to the provider, who sends it back to
         *redirect_uri* (an absolute URL of this site). *kwargs* are parameters of its URL."""
         made = self.create_authorization_url(redirect_uri, **kwargs)
         return self._go_there(redirect_uri, made)
 
-    async def authorize_redirect_async(self, redirect_uri: str | None = None, **kwargs: Any) -> Any:
+    async def authorize_redirect_async(
+        self, redirect_uri: str | None = None, **kwargs: object
+    ) -> Any:
         """Do as `authorize_redirect`."""
         made = await self._beside.create_authorization_url(redirect_uri, **kwargs)
         return self._go_there(redirect_uri, made)
 
-    def save_authorize_data(self, **kwargs: Any) -> None:
+    def save_authorize_data(self, **kwargs: object) -> None:
         """Keep what the way back needs in the session."""
         state = kwargs.pop("state")
         self.framework.set_state_data(session, state, kwargs)
 
-    def _go_there(self, redirect_uri: str | None, made: Mapping[str, Any]) -> Any:
+    def _go_there(self, redirect_uri: str | None, made: Mapping[str, Any]) -> object:
         self.save_authorize_data(redirect_uri=redirect_uri, **made)
         return redirect(made["url"])
 
     # -- the way back
 
-    def authorize_access_token(self, **kwargs: Any) -> dict[str, Any]:
+    def authorize_access_token(self, **kwargs: object) -> dict[str, Any]:
         """Return the token for the code that the provider has sent the user back with; with OpenID
         its ``userinfo``, verified, is in it.
 
@@ -168,7 +174,7 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
             token["userinfo"] = self.parse_id_token(token, nonce=nonce, **claims)
         return token
 
-    async def authorize_access_token_async(self, **kwargs: Any) -> dict[str, Any]:
+    async def authorize_access_token_async(self, **kwargs: object) -> dict[str, Any]:
         """Do as `authorize_access_token`."""
         claims = _claims(kwargs)
         params, nonce = self._came_back()
@@ -201,32 +207,34 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
         return g.get(name)
 
     @token.setter
-    def token(self, token: Any) -> None:
+    def token(self, token: object) -> None:
         setattr(g, f"_oauth_token_{self.name}", token)
 
-    def _get_requested_token(self, *args: Any, **kwargs: Any) -> Any:
+    def _get_requested_token(self, *args: object, **kwargs: object) -> object:
         return self.token
 
-    async def request_async(self, method: str, url: str, token: Any = None, **kwargs: Any) -> Any:
+    async def request_async(
+        self, method: str, url: str, token: object = None, **kwargs: object
+    ) -> Any:
         """Do as ``request``: ask the provider with the token (`token`), and return httpx's
         response."""
         found = token or await self._found_token()
         return await self._beside.request(method, url, token=found, **kwargs)
 
-    async def get_async(self, url: str, **kwargs: Any) -> Any:
+    async def get_async(self, url: str, **kwargs: object) -> Any:
         """Ask the provider by GET; *url* may be relative to ``api_base_url``."""
         return await self.request_async("GET", url, **kwargs)
 
-    async def post_async(self, url: str, **kwargs: Any) -> Any:
+    async def post_async(self, url: str, **kwargs: object) -> Any:
         """Ask the provider by POST."""
         return await self.request_async("POST", url, **kwargs)
 
-    async def userinfo_async(self, **kwargs: Any) -> Any:
+    async def userinfo_async(self, **kwargs: object) -> Any:
         """Do as ``userinfo``: ask an OpenID provider who the user is."""
         kwargs["token"] = kwargs.get("token") or await self._found_token()
         return await self._beside.userinfo(**kwargs)
 
-    async def _found_token(self) -> Any:
+    async def _found_token(self) -> object:
         found = self.token
         if isawaitable(found):
             found = self.token = await found
@@ -247,24 +255,24 @@ class OAuth(BaseOAuth):  # type: ignore[misc]  # as above
     def __init__(
         self,
         app: App | None = None,
-        cache: Any = None,
-        fetch_token: Callable[..., Any] | None = None,
-        update_token: Callable[..., Any] | None = None,
+        cache: object = None,
+        fetch_token: Callable[..., object] | None = None,
+        update_token: Callable[..., object] | None = None,
     ) -> None:
         super().__init__(cache=cache, fetch_token=fetch_token, update_token=update_token)
         self.app = app
-        self.cache: Any
-        self.fetch_token: Callable[..., Any] | None
-        self.update_token: Callable[..., Any] | None
+        self.cache: object
+        self.fetch_token: Callable[..., object] | None
+        self.update_token: Callable[..., object] | None
         if app is not None:
             self.init_app(app)
 
     def init_app(
         self,
         app: App,
-        cache: Any = None,
-        fetch_token: Callable[..., Any] | None = None,
-        update_token: Callable[..., Any] | None = None,
+        cache: object = None,
+        fetch_token: Callable[..., object] | None = None,
+        update_token: Callable[..., object] | None = None,
     ) -> None:
         """Take the settings of *app*; the others are as the constructor's."""
         self.app = app
@@ -283,7 +291,7 @@ class OAuth(BaseOAuth):  # type: ignore[misc]  # as above
             raise RuntimeError("OAuth is not init with Flask app.")
         return super().create_client(name)
 
-    def register(self, name: str, overwrite: bool = False, **kwargs: Any) -> Any:
+    def register(self, name: str, overwrite: bool = False, **kwargs: object) -> Any:
         """Add the provider *name*; what is not given is looked for in the settings, which win with
         *overwrite*. Returns the client, or what becomes it once there is an application."""
         self._registry[name] = (overwrite, kwargs)

@@ -7,7 +7,7 @@ A user has roles in ``user.roles``: strings, or objects with a ``name``; or a me
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from waterspout import abort
 
@@ -17,7 +17,7 @@ from .logins import is_exempt
 
 __all__ = ["roles_accepted", "roles_required"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def roles_required(*roles: str) -> Callable[[F], F]:
@@ -30,7 +30,7 @@ def roles_accepted(*roles: str) -> Callable[[F], F]:
     return lambda func: guarded(func, lambda: _refusal(roles, any))
 
 
-def _refusal(roles: tuple[str, ...], enough: Callable[..., bool]) -> Callable[[], Any] | None:
+def _refusal(roles: tuple[str, ...], enough: Callable[..., bool]) -> Callable[[], object] | None:
     if is_exempt():
         return None
     if not current_user.is_authenticated:
@@ -38,7 +38,7 @@ def _refusal(roles: tuple[str, ...], enough: Callable[..., bool]) -> Callable[[]
     return None if enough(has_role(current_user, role) for role in roles) else _forbid
 
 
-def has_role(user: Any, role: str) -> bool:
+def has_role(user: object, role: str) -> bool:
     """Tell whether *user* has *role*."""
     ask = getattr(user, "has_role", None)
     if callable(ask):
@@ -46,5 +46,5 @@ def has_role(user: Any, role: str) -> bool:
     return any(role in (own, getattr(own, "name", None)) for own in getattr(user, "roles", ()))
 
 
-def _forbid() -> Any:
+def _forbid() -> object:
     abort(403)

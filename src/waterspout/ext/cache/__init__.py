@@ -66,7 +66,7 @@ class CachedResponse(Response):
 
     timeout: int | None = None
 
-    def __init__(self, response: Any, timeout: int | None) -> None:
+    def __init__(self, response: object, timeout: int | None) -> None:
         self.__dict__ = response.__dict__
         self.timeout = timeout
 
@@ -79,7 +79,7 @@ class Cache(Asking):
     """
 
     def __init__(
-        self, app: Any = None, with_jinja2_ext: bool = True, config: dict[str, Any] | None = None
+        self, app: object = None, with_jinja2_ext: bool = True, config: dict[str, Any] | None = None
     ) -> None:
         if not (config is None or isinstance(config, dict)):
             raise ValueError("`config` must be an instance of dict or None")
@@ -88,7 +88,7 @@ class Cache(Asking):
         self.config = config
         self.app: Any = None
         self.source_check: bool | None = None
-        self.hash_method: Any = None
+        self.hash_method: object = None
         self.enable_signals = False
         self._flights = Flights()
         self._patience = 0.0
@@ -166,7 +166,7 @@ class Cache(Asking):
         forced_update: Callable[..., bool] | None = None,
         response_filter: Callable[[Any], bool] | None = None,
         query_string: bool = False,
-        hash_method: Callable[..., Any] | None = None,
+        hash_method: Callable[..., object] | None = None,
         cache_none: bool = False,
         make_cache_key: Callable[..., str] | None = None,
         source_check: bool | None = None,
@@ -215,7 +215,7 @@ class Cache(Asking):
         unless: Callable[..., bool] | None = None,
         forced_update: Callable[..., bool] | None = None,
         response_filter: Callable[[Any], bool] | None = None,
-        hash_method: Callable[..., Any] | None = None,
+        hash_method: Callable[..., object] | None = None,
         cache_none: bool = False,
         source_check: bool | None = None,
         args_to_ignore: list[str] | None = None,
@@ -344,7 +344,7 @@ class Cache(Asking):
         return _given(handler, value)
 
     async def _find(
-        self, store: Store, rule: Rule, key: str, args: Any, kwargs: Any
+        self, store: Store, rule: Rule, key: str, args: object, kwargs: Any
     ) -> tuple[bool, Any]:
         value = await store.ask("get", key)
         found = value is not None or (rule.cache_none and await store.ask("has", key))
@@ -405,7 +405,7 @@ class Cache(Asking):
         else:
             _logger.exception("The cache has failed; the value was computed.")
 
-    def _tell(self, rule: Rule, key: str, found: bool, args: Any, kwargs: Any) -> None:
+    def _tell(self, rule: Rule, key: str, found: bool, args: object, kwargs: Any) -> None:
         if found and isinstance(rule, ViewRule) and rule.shows_hits:
             rule.show_hit()
         if not self.enable_signals:
@@ -423,16 +423,18 @@ class Cache(Asking):
         """Return a name for a new generation of a function's results."""
         return keys.new_version()
 
-    def delete_cached(self, f: Any, path: Any = None, query_args: Any = None, **kwargs: Any) -> Any:
+    def delete_cached(
+        self, f: Any, path: Any = None, query_args: object = None, **kwargs: Any
+    ) -> Any:
         """Forget a view's value: that of *path* and *query_args*, or of the view's arguments."""
         return self.delete(f.make_cache_key(path=path, query_args=query_args, **kwargs))
 
-    def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
+    def delete_memoized(self, f: object, *args: Any, **kwargs: object) -> None:
         """Forget what a function has returned: for these arguments, or without any, for all; of a
         method of one object, what it has returned for that object."""
         drive(self._delete_memoized(self.direct(), f, args, kwargs))
 
-    async def delete_memoized_async(self, f: Any, *args: Any, **kwargs: Any) -> None:
+    async def delete_memoized_async(self, f: object, *args: Any, **kwargs: object) -> None:
         """Do what `delete_memoized` does, on the event loop."""
         await self._delete_memoized(self.on_loop(), f, args, kwargs)
 
@@ -455,7 +457,7 @@ class Cache(Asking):
 
     # -- parts of templates ------------------------------------------------------------------
 
-    def fragment(self, key: str, timeout: Any, render: Callable[[], str]) -> str:
+    def fragment(self, key: str, timeout: object, render: Callable[[], str]) -> str:
         """Return a part of a template, from the cache or rendered. The tag ``cache`` calls this.
 
         On an event loop a cache that waits is not asked: the part is rendered.

@@ -109,7 +109,7 @@ class Asking:
         """Give *key* a value for so many seconds; return whether it was taken."""
         return self.cache.set(key, value, timeout=timeout)
 
-    def add(self, key: str, value: Any, timeout: Any = None) -> Any:
+    def add(self, key: str, value: object, timeout: Any = None) -> Any:
         """Give *key* a value if it has none; return whether it was taken."""
         return self.cache.add(key, value, timeout=timeout)
 
@@ -162,15 +162,15 @@ class Asking:
         """Do what `has` does, on the event loop."""
         return bool(await self.on_loop().ask("has", key))
 
-    async def set_async(self, key: str, value: Any, timeout: Any = None) -> Any:
+    async def set_async(self, key: str, value: object, timeout: Any = None) -> Any:
         """Do what `set` does, on the event loop."""
         return await self.on_loop().ask("set", key, value, timeout=timeout)
 
-    async def add_async(self, key: str, value: Any, timeout: Any = None) -> Any:
+    async def add_async(self, key: str, value: object, timeout: Any = None) -> Any:
         """Do what `add` does, on the event loop."""
         return await self.on_loop().ask("add", key, value, timeout=timeout)
 
-    async def set_many_async(self, mapping: dict[str, Any], timeout: Any = None) -> Any:
+    async def set_many_async(self, mapping: dict[str, Any], timeout: object = None) -> Any:
         """Do what `set_many` does, on the event loop."""
         return await self.on_loop().ask("set_many", mapping, timeout=timeout)
 

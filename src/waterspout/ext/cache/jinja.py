@@ -7,7 +7,6 @@ The tag and its keys are Flask-Caching's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from jinja2 import nodes
 from jinja2.ext import Extension
@@ -35,7 +34,7 @@ class CacheExtension(Extension):
         return nodes.CallBlock(call, [], [], body).set_lineno(line)
 
     def _fragment(
-        self, timeout: Any, name: str, vary_on: Sequence[str], caller: Callable[[], str]
-    ) -> Any:
+        self, timeout: object, name: str, vary_on: Sequence[str], caller: Callable[[], str]
+    ) -> object:
         cache = getattr(self.environment, "_template_fragment_cache")
         return cache.fragment(fragment_key(name, vary_on), timeout, caller)

@@ -43,11 +43,11 @@ _CLEAN = str.maketrans({chr(code): None for code in range(256) if chr(code) not 
 
 
 @lru_cache(maxsize=4096)
-def _signature(f: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+def _signature(f: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
     return tuple(inspect.signature(f).parameters.values())
 
 
-def parameters_of(f: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+def parameters_of(f: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
     """Return the parameters of *f*."""
     try:
         return _signature(f)
@@ -55,18 +55,18 @@ def parameters_of(f: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
         return tuple(inspect.signature(f).parameters.values())
 
 
-def wants_arguments(f: Callable[..., Any], more_than: int = 0) -> bool:
+def wants_arguments(f: Callable[..., object], more_than: int = 0) -> bool:
     """Tell whether *f* takes more than so many positional arguments."""
     taken = [one for one in parameters_of(f) if one.kind is not inspect.Parameter.KEYWORD_ONLY]
     return len(taken) > more_than
 
 
-def _named(f: Callable[..., Any]) -> list[inspect.Parameter]:
+def _named(f: Callable[..., object]) -> list[inspect.Parameter]:
     usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return [one for one in parameters_of(f) if one.kind is usual]
 
 
-def id_of(obj: Any) -> str:
+def id_of(obj: object) -> str:
     """Return what an object is known by in a key: its ``__caching_id__()``, else its `repr`."""
     own = getattr(obj, "__caching_id__", None)
     return repr(obj) if own is None else str(own())
@@ -130,7 +130,9 @@ def arguments_of(
     return (*placed, *args[len(named) :]), sorted(rest.items())
 
 
-def pairs_of(query: str | Mapping[str, Any] | Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
+def pairs_of(
+    query: str | Mapping[str, object] | Iterable[tuple[str, object]],
+) -> list[tuple[str, str]]:
     """Return a query string, a mapping, or pairs as pairs of str."""
     if isinstance(query, str):
         return parse_qsl(query.lstrip("?"), keep_blank_values=True)

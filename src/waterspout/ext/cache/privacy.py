@@ -7,8 +7,6 @@ session, sets a cookie, says that it is private, or belongs to a request with cr
 
 from __future__ import annotations
 
-from typing import Any
-
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
@@ -19,7 +17,7 @@ from .handlers import Written
 __all__ = ["is_private"]
 
 
-def is_private(value: Any, session_was_used: bool) -> str | None:
+def is_private(value: object, session_was_used: bool) -> str | None:
     """Return why a view's *value* is for one client, None if it may be stored."""
     if session_was_used:
         return "it uses the session"
@@ -34,7 +32,7 @@ def is_private(value: Any, session_was_used: bool) -> str | None:
     return None
 
 
-def _fields(value: Any) -> list[tuple[str, str]]:
+def _fields(value: object) -> list[tuple[str, str]]:
     """Return the header fields of a view's value, or of what a handler has written."""
     if isinstance(value, Written):
         return value.fields

@@ -37,11 +37,11 @@ class Rule:
     def __init__(
         self,
         cache: Any,
-        function: Callable[..., Any],
+        function: Callable[..., object],
         *,
         unless: Any = None,
-        forced_update: Any = None,
-        is_stale: Any = None,
+        forced_update: object = None,
+        is_stale: object = None,
         response_filter: Any = None,
         hash_method: Any = None,
         source_check: bool | None = None,
@@ -164,7 +164,7 @@ class ViewRule(Rule):
         prefix: str = self.key_prefix
         return prefix % path if method in _SAFE else None
 
-    def bypasses(self, args: Any, kwargs: Any) -> bool:
+    def bypasses(self, args: Any, kwargs: object) -> bool:
         # A POST is no GET of the same path.
         if self.is_of_request and request_line()[0] not in _SAFE:
             return True
@@ -225,7 +225,7 @@ class FunctionRule(Rule):
         return await self.key_of(store, self.function, args, kwargs)
 
     async def key_of(
-        self, store: Store, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, store: Store, f: Callable[..., Any], args: tuple[object, ...], kwargs: dict[str, Any]
     ) -> str:
         """Return the key of a call of *f*."""
         name, version = await self.version(store, f, args)
@@ -234,17 +234,17 @@ class FunctionRule(Rule):
         hashed = self.hashing(f"{shown}{placed}{named}".encode() + self.source())
         return f"{base64.b64encode(hashed.digest())[:16].decode()}{version}"
 
-    def default_key(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    def default_key(self, f: Callable[..., Any], *args: object, **kwargs: Any) -> str:
         """Return the key of a call of *f*, for `def` code."""
         return drive(self.key_of(self.cache.direct(), f, args, kwargs))
 
-    def _version_keys(self, f: Callable[..., Any], args: Any) -> tuple[str, list[str]]:
+    def _version_keys(self, f: Callable[..., Any], args: object) -> tuple[str, list[str]]:
         name, of_object = keys.namespace_of(f, args)
         names = [name] if of_object is None or "self" in self.ignored else [name, of_object]
         return name, [f"{one}_memver" for one in names]
 
     async def version(
-        self, store: Store, f: Callable[..., Any], args: Any = None
+        self, store: Store, f: Callable[..., Any], args: object = None
     ) -> tuple[str, str]:
         """Return the function's name and the generation of its results, a new one if there is
         none."""

@@ -176,6 +176,6 @@ def _known_key(id: UUID | str) -> str | None:  # as above
         return None
 
 
-def _is_same(kept: Any, answer: str) -> bool:
+def _is_same(kept: object, answer: str) -> bool:
     text = str(answer).strip().upper().encode()
     return hmac.compare_digest(str(kept).upper().encode(), text)

@@ -31,7 +31,7 @@ __all__ = ["CaptchaField", "CaptchaWidget"]
 class CaptchaWidget(TextInput):  # type: ignore[misc]  # WTForms has no types
     """Renders the picture and both inputs; the keywords are attributes of the visible one."""
 
-    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+    def __call__(self, field: Any, **kwargs: object) -> Markup:
         kwargs.setdefault("autocomplete", "off")
         kwargs.setdefault("autocapitalize", "characters")
         kwargs["value"] = ""
@@ -51,25 +51,25 @@ class CaptchaField(StringField):  # type: ignore[misc]  # as above
     def __init__(
         self,
         label: str | None = None,
-        validators: Sequence[Any] | None = None,
+        validators: Sequence[object] | None = None,
         captcha: Captcha | None = None,
         message: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(label, validators, **kwargs)
         self.captcha = captcha
         self.message = message
         #: The id of the captcha to be shown.
-        self.captcha_id: Any = uuid4()
+        self.captcha_id: object = uuid4()
         self._sent_id: str | None = None
 
-    def process(self, formdata: Any, *args: Any, **kwargs: Any) -> None:
+    def process(self, formdata: Any, *args: object, **kwargs: object) -> None:
         """Take the letters, and the id of the picture that they answer."""
         super().process(formdata, *args, **kwargs)
         if formdata is not None:
             self._sent_id = formdata.get(f"{self.name}-id")
 
-    def pre_validate(self, form: Any) -> None:
+    def pre_validate(self, form: object) -> None:
         """Check the answer, which uses the captcha up.
 
         Raises:

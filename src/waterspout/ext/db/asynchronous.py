@@ -44,7 +44,7 @@ class AsyncSessions:
 
     #: The session of the current context, for ``async def`` code; closed when the context ends.
     async_session: async_scoped_session[AsyncSession]
-    _async_sync_class: type[Any]
+    _async_sync_class: type[object]
 
     def _engines_here(self) -> AppEngines:
         raise NotImplementedError
@@ -111,7 +111,7 @@ class AsyncSessions:
         return found
 
     async def async_first_or_404(
-        self, statement: sa.Select[Any], *, description: str | None = None
+        self, statement: sa.Select[object], *, description: str | None = None
     ) -> Any:
         """Return the first result of *statement*: an object, or the first column.
 
@@ -124,7 +124,7 @@ class AsyncSessions:
         return found
 
     async def async_one_or_404(
-        self, statement: sa.Select[Any], *, description: str | None = None
+        self, statement: sa.Select[object], *, description: str | None = None
     ) -> Any:
         """Return the only result of *statement*.
 
@@ -138,7 +138,7 @@ class AsyncSessions:
 
     async def async_paginate(
         self,
-        select: sa.Select[Any],
+        select: sa.Select[object],
         *,
         page: int | None = None,
         per_page: int | None = None,

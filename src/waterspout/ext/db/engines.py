@@ -229,7 +229,7 @@ def _bound_connecting(url: sa.URL, connect_args: dict[str, Any], seconds: float 
 # -- what is done to connections ---------------------------------------------------------
 
 
-def prepare(engine: sa.Engine, settings: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+def prepare(engine: sa.Engine, settings: Mapping[str, Any], options: Mapping[str, object]) -> None:
     """Add what each of our engines has, of either kind; *options* are those of `apply_defaults`."""
     _engines.add(engine)
     unavailable.watch(engine)
@@ -292,7 +292,7 @@ def _set_pragmas(engine: sa.Engine, pragmas: Mapping[str, Any]) -> None:
     in_memory = is_memory(engine.url)
 
     @event.listens_for(engine, "connect")
-    def connect(dbapi_connection: Any, _record: Any) -> None:
+    def connect(dbapi_connection: Any, _record: object) -> None:
         cursor = dbapi_connection.cursor()
         try:
             for name, value in pragmas.items():
@@ -330,7 +330,7 @@ def _sharing(engine: sa.Engine) -> Any:
         finally:
             proxied.close()
 
-    async def create(*_: Any, **__: Any) -> Any:
+    async def create(*_: Any, **__: object) -> object:
         made = aiosqlite.Connection(connect, 64)
         return await made
 

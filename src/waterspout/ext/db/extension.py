@@ -284,7 +284,7 @@ class SQLAlchemy(AsyncSessions):
             abort(404, description=description)
         return found
 
-    def first_or_404(self, statement: sa.Select[Any], *, description: str | None = None) -> Any:
+    def first_or_404(self, statement: sa.Select[object], *, description: str | None = None) -> Any:
         """Return the first result of *statement*: an object, or the first column.
 
         Raises:
@@ -295,7 +295,7 @@ class SQLAlchemy(AsyncSessions):
             abort(404, description=description)
         return found
 
-    def one_or_404(self, statement: sa.Select[Any], *, description: str | None = None) -> Any:
+    def one_or_404(self, statement: sa.Select[object], *, description: str | None = None) -> Any:
         """Return the only result of *statement*.
 
         Raises:
@@ -308,7 +308,7 @@ class SQLAlchemy(AsyncSessions):
 
     def paginate(
         self,
-        select: sa.Select[Any],
+        select: sa.Select[object],
         *,
         page: int | None = None,
         per_page: int | None = None,
@@ -370,7 +370,7 @@ class SQLAlchemy(AsyncSessions):
         self._set_query_class(kwargs)
         return orm.relationship(*args, **kwargs)
 
-    def dynamic_loader(self, argument: Any, **kwargs: Any) -> orm.RelationshipProperty[Any]:
+    def dynamic_loader(self, argument: Any, **kwargs: object) -> orm.RelationshipProperty[Any]:
         """SQLAlchemy's ``dynamic_loader``, whose queries are of the class `Query`."""
         self._set_query_class(kwargs)
         return orm.dynamic_loader(argument, **kwargs)

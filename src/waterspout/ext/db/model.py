@@ -89,7 +89,9 @@ def _choose_metadata(cls: Any) -> None:
 class BindMetaMixin(type):
     """Metaclass that chooses ``metadata`` by ``__bind_key__``."""
 
-    def __init__(cls, name: str, bases: tuple[type, ...], d: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        cls, name: str, bases: tuple[type, ...], d: dict[str, Any], **kwargs: object
+    ) -> None:
         _choose_metadata(cls)
         super().__init__(name, bases, d, **kwargs)
 
@@ -98,7 +100,7 @@ class BindMixin:
     """Mixin that chooses ``metadata`` by ``__bind_key__``; without one it is the base's."""
 
     @classmethod
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         if hasattr(cls, "__bind_key__"):
             _choose_metadata(cls)
         super().__init_subclass__(**kwargs)
@@ -163,12 +165,14 @@ def _drop_empty_table(cls: Any) -> None:
 class NameMetaMixin(type):
     """Metaclass that names the table of a model after the class."""
 
-    def __init__(cls, name: str, bases: tuple[type, ...], d: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        cls, name: str, bases: tuple[type, ...], d: dict[str, Any], **kwargs: object
+    ) -> None:
         _set_name(cls)
         super().__init__(name, bases, d, **kwargs)
         _drop_empty_table(cls)
 
-    def __table_cls__(cls, *args: Any, **kwargs: Any) -> sa.Table | None:
+    def __table_cls__(cls, *args: object, **kwargs: object) -> sa.Table | None:
         """Make the table; SQLAlchemy calls it."""
         return _make_table(cls, *args, **kwargs)
 
@@ -177,13 +181,13 @@ class NameMixin:
     """Mixin that names the table of a model after the class."""
 
     @classmethod
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         _set_name(cls)
         super().__init_subclass__(**kwargs)
         _drop_empty_table(cls)
 
     @classmethod
-    def __table_cls__(cls, *args: Any, **kwargs: Any) -> sa.Table | None:
+    def __table_cls__(cls, *args: object, **kwargs: object) -> sa.Table | None:
         """Make the table; SQLAlchemy calls it."""
         return _make_table(cls, *args, **kwargs)
 

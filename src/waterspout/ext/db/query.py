@@ -18,7 +18,7 @@ __all__ = ["Query"]
 class Query(orm.Query[Any]):
     """SQLAlchemy's (legacy) query, whose missing rows are 404 answers."""
 
-    def get_or_404(self, ident: Any, description: str | None = None) -> Any:
+    def get_or_404(self, ident: object, description: str | None = None) -> Any:
         """Return the row with the primary key *ident*.
 
         Raises:

@@ -75,7 +75,7 @@ class Session(orm.Session):
         return super().get_bind(mapper=mapper, clause=clause, bind=bind, **kwargs)
 
 
-def _engine_of(table: Any, engines: Mapping[str | None, sa.Engine]) -> sa.Engine | None:
+def _engine_of(table: object, engines: Mapping[str | None, sa.Engine]) -> sa.Engine | None:
     """Return the engine for a table that belongs to a bind key, None for what does not."""
     if not isinstance(table, sa.Table) or "bind_key" not in table.metadata.info:
         return None
@@ -94,7 +94,7 @@ class ContextRegistry(Generic[S]):
     """
 
     def __init__(
-        self, createfunc: Callable[[], S], end: Callable[[], Any], blocks: bool = False
+        self, createfunc: Callable[[], S], end: Callable[[], object], blocks: bool = False
     ) -> None:
         self.createfunc = createfunc
         self._end = end

@@ -26,7 +26,7 @@ models_committed = _signals.signal("models-committed")
 before_models_committed = _signals.signal("before-models-committed")
 
 
-def listen(session: Any) -> None:
+def listen(session: object) -> None:
     """Send the signals for the sessions of *session*, a scoped session or a session class."""
     event.listen(session, "before_flush", _note_changes)
     event.listen(session, "before_commit", _before_commit)
@@ -38,7 +38,7 @@ def _is_on() -> bool:
     return has_app_context() and bool(current_app.config["SQLALCHEMY_TRACK_MODIFICATIONS"])
 
 
-def _note_changes(session: Any, *_: Any) -> None:
+def _note_changes(session: Any, *_: object) -> None:
     if not _is_on():
         return
     kinds = ((session.new, "insert"), (session.dirty, "update"), (session.deleted, "delete"))
@@ -49,7 +49,7 @@ def _note_changes(session: Any, *_: Any) -> None:
             session._model_changes[key] = (target, operation)
 
 
-def _before_commit(session: Any) -> None:
+def _before_commit(session: object) -> None:
     _note_changes(session)
     _send(before_models_committed, session)
 

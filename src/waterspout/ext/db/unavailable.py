@@ -48,7 +48,7 @@ def watch(engine: sa.Engine) -> None:
     place = engine.url.render_as_string()
     state = {"gone": False}
 
-    def unavailable(error: BaseException, context: Any = None) -> DatabaseUnavailable:
+    def unavailable(error: BaseException, context: object = None) -> DatabaseUnavailable:
         if not state["gone"]:
             state["gone"] = True
             _logger.error("The database %s cannot be reached: %s", place, _first_line(error))
@@ -64,7 +64,7 @@ def watch(engine: sa.Engine) -> None:
         )
 
     @event.listens_for(engine, "do_connect")
-    def connect(dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
+    def connect(dialect: Any, _record: Any, cargs: Any, cparams: Any) -> object:
         try:
             connection = dialect.connect(*cargs, **cparams)
         except _MISTAKES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from waterspout.ext import needs_extra
 
@@ -53,7 +52,7 @@ def named_driver(url: str | URL) -> str:
     return _parts(url)[2]
 
 
-def asynchronous(url: URL, named: str, connect_args: Mapping[str, Any]) -> URL:
+def asynchronous(url: URL, named: str, connect_args: Mapping[str, object]) -> URL:
     """Return *url* with a driver for the event loop: asyncpg, aiomysql, aiosqlite; or the one that
     the program has *named*, if it is one.
 

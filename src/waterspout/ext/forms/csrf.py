@@ -147,7 +147,7 @@ def same_origin(current_uri: str, compare_uri: str) -> bool:
 
 def _session_secret(field: str) -> str:
     """Return the session's secret in hexadecimal digits; a new one if it has none."""
-    found: Any = session.get(field)
+    found: object = session.get(field)
     if not _is_text(found):
         found = session[field] = secrets.token_hex(_SECRET_SIZE)
     return str(found)
@@ -201,7 +201,7 @@ class FormCSRF(CSRF):  # type: ignore[misc]  # WTForms has no types
         self.meta = form.meta
         return super().setup_form(form)
 
-    def generate_csrf_token(self, csrf_token_field: Any) -> str:
+    def generate_csrf_token(self, csrf_token_field: object) -> str:
         return generate_csrf(self.meta.csrf_secret, self.meta.csrf_field_name)
 
     def validate_csrf_token(self, form: Any, field: Any) -> None:
@@ -343,5 +343,5 @@ def _checks_itself(endpoint: str | None) -> bool:
     return bool(settings.get("xsrf_cookies"))
 
 
-def _dotted_name(view: Callable[..., Any] | object) -> str:
+def _dotted_name(view: Callable[..., object] | object) -> str:
     return f"{getattr(view, '__module__', '')}.{getattr(view, '__name__', '')}"

@@ -36,14 +36,14 @@ __all__ = ["SUBMIT_METHODS", "FlaskForm", "Form"]
 #: The methods by which a form is submitted.
 SUBMIT_METHODS = {"POST", "PUT", "PATCH", "DELETE"}
 
-_Auto: Any = object()
+_Auto: object = object()
 
 
 class _Validating(BaseForm):  # type: ignore[misc]  # WTForms has no types
     """Stands between WTForms' two classes of forms: gets the validators that methods of a form are,
     and makes those that are ``async def`` callable."""
 
-    def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
+    def validate(self, extra_validators: Mapping[str, Sequence[object]] | None = None) -> bool:
         extra = {name: list(map(_called, some)) for name, some in (extra_validators or {}).items()}
         passed: bool = super().validate(extra)
         return passed
@@ -82,7 +82,7 @@ class FlaskForm(WTForm, _Validating):  # type: ignore[misc]  # as above
         def csrf_time_limit(self) -> Any:
             return current_app.config.get("WTF_CSRF_TIME_LIMIT", 3600)
 
-        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+        def wrap_formdata(self, form: Any, formdata: object) -> Any:
             if formdata is not _Auto:
                 return formdata
             handler = form._handler
@@ -90,19 +90,19 @@ class FlaskForm(WTForm, _Validating):  # type: ignore[misc]  # as above
                 return _data_of(handler)
             return _data_of_request() if form.is_submitted() else None
 
-        def get_translations(self, form: Any) -> Any:
+        def get_translations(self, form: object) -> Any:
             if not current_app.config.get("WTF_I18N_ENABLED", True):
                 return super().get_translations(form)
             return translations
 
-        def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Any:
+        def bind_field(self, form: object, unbound_field: object, options: dict[str, Any]) -> Any:
             field = super().bind_field(form, unbound_field, options)
             if any(map(_is_async, field.validators)):
                 field.validators = [_called(v) if _is_async(v) else v for v in field.validators]
             return field
 
     def __init__(
-        self, formdata: Any = _Auto, *, handler: RequestHandler | None = None, **kwargs: Any
+        self, formdata: object = _Auto, *, handler: RequestHandler | None = None, **kwargs: object
     ) -> None:
         self._handler = handler
         super().__init__(formdata=formdata, **kwargs)
@@ -114,30 +114,30 @@ class FlaskForm(WTForm, _Validating):  # type: ignore[misc]  # as above
         return has_request_context() and request.method in SUBMIT_METHODS
 
     def validate_on_submit(
-        self, extra_validators: Mapping[str, Sequence[Any]] | None = None
+        self, extra_validators: Mapping[str, Sequence[object]] | None = None
     ) -> bool:
         """Tell whether the form was submitted and is valid."""
         return self.is_submitted() and bool(self.validate(extra_validators=extra_validators))
 
     async def validate_async(
-        self, extra_validators: Mapping[str, Sequence[Any]] | None = None
+        self, extra_validators: Mapping[str, Sequence[object]] | None = None
     ) -> bool:
         """Do as ``validate`` without blocking the event loop: validators that are ``async def``
         run on it, all others in a worker thread."""
         return bool(await run_in_thread(self.validate, extra_validators))
 
     async def validate_on_submit_async(
-        self, extra_validators: Mapping[str, Sequence[Any]] | None = None
+        self, extra_validators: Mapping[str, Sequence[object]] | None = None
     ) -> bool:
         """Do as `validate_on_submit`, by `validate_async`."""
         return self.is_submitted() and await self.validate_async(extra_validators)
 
-    def hidden_tag(self, *fields: Any) -> Markup:
+    def hidden_tag(self, *fields: object) -> Markup:
         """Return the hidden inputs of the form, the token among them; or of *fields* (fields, or
         their names) those that are hidden."""
         return Markup("\n").join(map(Markup, map(str, self._hidden(fields or tuple(self)))))
 
-    def _hidden(self, fields: Sequence[Any]) -> Iterator[Any]:
+    def _hidden(self, fields: Sequence[Any]) -> Iterator[object]:
         for given in fields:
             field = getattr(self, given, None) if isinstance(given, str) else given
             if field is not None and isinstance(field.widget, HiddenInput):
@@ -151,13 +151,13 @@ Form = FlaskForm
 # -- validators that are ``async def`` -------------------------------------------------------------
 
 
-def _is_async(validator: Any) -> bool:
+def _is_async(validator: object) -> bool:
     return iscoroutinefunction(validator) or iscoroutinefunction(
         getattr(validator, "__call__", None)  # noqa: B004  # its kind is asked for
     )
 
 
-def _called(validator: Any) -> Any:
+def _called(validator: object) -> object:
     """Return *validator* as one that WTForms can call: what has to be awaited is."""
     call = partial(_call, validator)
     flags = getattr(validator, "field_flags", None)
@@ -166,7 +166,7 @@ def _called(validator: Any) -> Any:
     return call
 
 
-def _call(validator: Any, form: Any, field: Any) -> None:
+def _call(validator: Any, form: object, field: object) -> None:
     result = validator(form, field)
     if not isawaitable(result):
         return
@@ -184,7 +184,7 @@ def _call(validator: Any, form: Any, field: Any) -> None:
     )
 
 
-async def _awaited(result: Any) -> Any:
+async def _awaited(result: Any) -> object:
     return await result
 
 
@@ -199,7 +199,7 @@ def _data_of_request() -> Any:
     return ImmutableMultiDict(request.get_json()) if request.is_json else None
 
 
-def _data_of(handler: RequestHandler) -> Any:
+def _data_of(handler: RequestHandler) -> object:
     """Return the fields and files of a handler's request, None if it has none."""
     message = handler.request
     if message.method not in SUBMIT_METHODS:

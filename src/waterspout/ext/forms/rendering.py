@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -33,26 +32,26 @@ _FOLDER = Path(__file__).parent / "templates"
 form_macros = Blueprint("waterspout_forms", __name__, template_folder=str(_FOLDER))
 
 
-def render_field(field: Any, **attributes: Any) -> Markup:
+def render_field(field: object, **attributes: object) -> Markup:
     """Return a field with its label, description and errors; *attributes* are the input's."""
     return _render("form_field", field, **attributes)
 
 
-def render_fields(form: Any) -> Markup:
+def render_fields(form: object) -> Markup:
     """Return all fields of a form, the hidden ones first."""
     return _render("form_fields", form)
 
 
-def render_errors(form: Any) -> Markup:
+def render_errors(form: object) -> Markup:
     """Return a list of all errors of a form with links to their fields; empty if there are none."""
     return _render("form_errors", form)
 
 
-def _render(macro: str, *args: Any, **kwargs: Any) -> Markup:
+def _render(macro: str, *args: object, **kwargs: object) -> Markup:
     return Markup(getattr(_macros(), macro)(*args, **kwargs))
 
 
 @cache
-def _macros() -> Any:
+def _macros() -> object:
     environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True)
     return environment.get_template("waterspout/forms.html").module

@@ -9,8 +9,6 @@ app.handler_settings["ui_modules"] = form_modules        # or Application(ui_mod
 
 from __future__ import annotations
 
-from typing import Any
-
 from waterspout import UIModule
 
 from .rendering import render_errors, render_field, render_fields
@@ -21,19 +19,19 @@ __all__ = ["FormErrors", "FormField", "FormFields"]
 class FormField(UIModule):
     """One field with its label and errors; the keywords are attributes of the input."""
 
-    def render(self, field: Any, **attributes: Any) -> str:
+    def render(self, field: object, **attributes: object) -> str:
         return str(render_field(field, **attributes))
 
 
 class FormFields(UIModule):
     """All fields of a form."""
 
-    def render(self, form: Any) -> str:
+    def render(self, form: object) -> str:
         return str(render_fields(form))
 
 
 class FormErrors(UIModule):
     """All errors of a form, with links to their fields."""
 
-    def render(self, form: Any) -> str:
+    def render(self, form: object) -> str:
         return str(render_errors(form))

@@ -59,14 +59,14 @@ class Limiter(Enforcing):
     def __init__(
         self,
         key_func: Callable[[], str],
-        app: Any = None,
+        app: object = None,
         *,
-        default_limits: Any = None,
+        default_limits: object = None,
         default_limits_per_method: bool | None = None,
         default_limits_exempt_when: Callable[[], bool] | None = None,
         default_limits_deduct_when: Callable[[Any], bool] | None = None,
         default_limits_cost: int | Callable[[], int] | None = None,
-        application_limits: Any = None,
+        application_limits: object = None,
         application_limits_per_method: bool | None = None,
         application_limits_exempt_when: Callable[[], bool] | None = None,
         application_limits_deduct_when: Callable[[Any], bool] | None = None,
@@ -78,10 +78,10 @@ class Limiter(Enforcing):
         storage_options: dict[str, Any] | None = None,
         swallow_errors: bool | None = None,
         fail_on_first_breach: bool | None = None,
-        on_breach: Callable[[RequestLimit], Any] | None = None,
-        meta_limits: Any = None,
-        on_meta_breach: Callable[[RequestLimit], Any] | None = None,
-        in_memory_fallback: Any = None,
+        on_breach: Callable[[RequestLimit], object] | None = None,
+        meta_limits: object = None,
+        on_meta_breach: Callable[[RequestLimit], object] | None = None,
+        in_memory_fallback: object = None,
         in_memory_fallback_enabled: bool | None = None,
         retry_after: str | None = None,
         key_prefix: str = "",
@@ -111,7 +111,7 @@ class Limiter(Enforcing):
         on_breach: Callable[[RequestLimit], Any] | None = None,
         cost: int | Callable[[], int] = 1,
         scope: str | Callable[[str], str] | None = None,
-        meta_limits: Any = None,
+        meta_limits: object = None,
     ) -> Limited:
         """Limit a view, a handler's method, a WebSocket's function, a function that they call, or
         all of a blueprint; also a block: ``with limiter.limit("5/minute"): …``, ``async with …``.
@@ -138,9 +138,9 @@ class Limiter(Enforcing):
         exempt_when: Callable[[], bool] | None = None,
         override_defaults: bool = True,
         deduct_when: Callable[[Any], bool] | None = None,
-        on_breach: Callable[[RequestLimit], Any] | None = None,
+        on_breach: Callable[[RequestLimit], object] | None = None,
         cost: int | Callable[[], int] = 1,
-        meta_limits: Any = None,
+        meta_limits: object = None,
     ) -> Limited:
         """Limit several routes together: those with the same *scope*; see `limit`."""
         options = {k: v for k, v in locals().items() if k not in {"self", "limit_value"}}
@@ -208,7 +208,7 @@ class Limited:
         self._limiter = limiter
         self._limit = limit
 
-    def __call__(self, obj: Any) -> Any:
+    def __call__(self, obj: object) -> Any:
         if isinstance(obj, Blueprint):
             self._limiter._limit_blueprint(obj.name, self._limit)
             return None
@@ -253,9 +253,9 @@ def RouteLimit(
     return Limited(limiter, Limit(limit_provider, **options))
 
 
-def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
+def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> object:
     """Return *function*, with a check before each call."""
-    guarded: Any
+    guarded: object
     name = f"{function.__module__}.{function.__qualname__}"
 
     def needed() -> bool:
@@ -264,7 +264,7 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
+        async def awaited(*args: object, **kwargs: object) -> object:
             if needed():
                 await limiter._check_function(limiter._on_loop(), guarded, name)
             return await function(*args, **kwargs)
@@ -273,7 +273,7 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
     else:
 
         @functools.wraps(function)
-        def called(*args: Any, **kwargs: Any) -> Any:
+        def called(*args: Any, **kwargs: object) -> object:
             if needed():
                 work = limiter._check_function(limiter._direct(), guarded, name)
                 if is_handler(args) and limiter._would_block():
@@ -286,7 +286,7 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> Any:
     return guarded
 
 
-async def _after(work: Any, function: Any, args: Any, kwargs: Any) -> Any:
+async def _after(work: Any, function: Any, args: Any, kwargs: Any) -> object:
     """Call a handler's `def` method when its check, which waits on the event loop, has ended."""
     await work
     result = function(*args, **kwargs)

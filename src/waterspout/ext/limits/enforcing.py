@@ -54,7 +54,7 @@ class Enforcing:
         self._exempt_blueprints: dict[str, ExemptionScope] = {}
         self._of_apps: WeakKeyDictionary[Any, PerApp] = WeakKeyDictionary()
         self._last: PerApp | None = None
-        self._hooked: WeakSet[Any] = WeakSet()
+        self._hooked: WeakSet[object] = WeakSet()
 
     @property
     def enabled(self) -> bool:
@@ -190,7 +190,7 @@ class Enforcing:
                 break
         return found
 
-    def _limits_of(self, function: Any, before_view: bool) -> list[Limit]:
+    def _limits_of(self, function: object, before_view: bool) -> list[Limit]:
         """Return the limits of the current request: of the application, and of its route, its
         blueprints, or all routes; before its view, without those that the view checks itself."""
         exempt = self._exemptions(function)
@@ -234,7 +234,7 @@ class Enforcing:
         limits = self._limits_of(self._function_here(), before_view)
         await self._check(counter, limits, self.identify_request())
 
-    async def _check_function(self, counter: Counter, function: Any, name: str) -> None:
+    async def _check_function(self, counter: Counter, function: object, name: str) -> None:
         """Count the current request by the limits of a decorated function."""
         if self._is_exempt():
             return
@@ -373,7 +373,7 @@ class Enforcing:
         if shows:
             keep_note(f"{self._mark}_shown", True)
 
-        async def finish(response: Any) -> Any:
+        async def finish(response: object) -> Any:
             for limit, keys, cost in later:
                 assert limit.limit is not None
                 assert limit.deduct_when is not None
@@ -388,7 +388,7 @@ class Enforcing:
                 self._show(response)
             return response
 
-        def finish_here(response: Any) -> Any:
+        def finish_here(response: object) -> Any:
             return drive(finish(response))
 
         here = isinstance(counter, Direct) and not isinstance(self._here.storage, MemoryStorage)
@@ -438,7 +438,7 @@ def _items_of(limit: Limit) -> list[Limit]:
         return []
 
 
-def _by_name(registered: dict[str, Any], name: str, default: Any) -> Any:
+def _by_name(registered: dict[str, Any], name: str, default: object) -> Any:
     """Return what was registered for a blueprint, which may be nested in others."""
     return registered.get(name, registered.get(name.rpartition(".")[2], default))
 
@@ -452,7 +452,7 @@ def _in_thread() -> bool:
     return False
 
 
-def _answer_of(asked: Callable[[RequestLimit], Any] | None, met: RequestLimit) -> Any:
+def _answer_of(asked: Callable[[RequestLimit], object] | None, met: RequestLimit) -> Any:
     """Return the response that the program has for a breach, None without one."""
     if asked is None:
         return None

@@ -103,7 +103,7 @@ def _install(queue: LogQueue, of_app: logging.Logger) -> None:
             handler.close()
 
 
-def _level(level: Any) -> int:
+def _level(level: object) -> int:
     """Return a level as a number.
 
     Raises:

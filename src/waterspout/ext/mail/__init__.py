@@ -68,7 +68,7 @@ class Mail:
         self.state: MailSettings | None = None if app is None else self.init_app(app)
 
     def init_mail(
-        self, config: Mapping[str, Any], debug: bool | int = False, testing: bool = False
+        self, config: Mapping[str, object], debug: bool | int = False, testing: bool = False
     ) -> MailSettings:
         """Return the settings in *config*."""
         return MailSettings(config, debug, testing)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from waterspout import current_app
 from waterspout.signals import Namespace
 
@@ -16,7 +14,7 @@ signals = Namespace()
 email_dispatched = signals.signal("email-dispatched")
 
 
-def announce(message: Any) -> None:
+def announce(message: object) -> None:
     """Send the signal of *message*, from the current application."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
     email_dispatched.send(app, message=message)

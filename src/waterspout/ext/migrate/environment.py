@@ -33,7 +33,7 @@ def database_names() -> list[str]:
     return [database.name for database in _databases()]
 
 
-def run_migrations(*, multidb: bool = False, **options: Any) -> None:
+def run_migrations(*, multidb: bool = False, **options: object) -> None:
     """Run the migrations that Alembic's command asks for, or print their SQL (``--sql``).
 
     *options* are those of ``context.configure``, before those of `Migrate`. With *multidb* each
@@ -99,7 +99,9 @@ def _print_statements(
             context.run_migrations(**names)
 
 
-def _leave_out_empty(wanted: int, _context: Any, _revision: Any, directives: list[Any]) -> None:
+def _leave_out_empty(
+    wanted: int, _context: object, _revision: object, directives: list[Any]
+) -> None:
     """Write no script where none of the *wanted* databases differs from its models."""
     if not getattr(context.config.cmd_opts, "autogenerate", False):
         return

@@ -51,7 +51,7 @@ class Migrate:
         command: str = "db",
         compare_type: bool = True,
         render_as_batch: bool = True,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.configure_callbacks: list[Callable[[Any], Any]] = []
         self.db = db
@@ -73,7 +73,7 @@ class Migrate:
         command: str | None = None,
         compare_type: bool | None = None,
         render_as_batch: bool | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Add the commands to *app*; arguments that are given take the place of the
         constructor's."""

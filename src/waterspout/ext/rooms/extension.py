@@ -115,7 +115,7 @@ class Rooms:
 
     # -- membership --------------------------------------------------------------------------------
 
-    def join(self, ws: Any, name: str, data: Any = None) -> None:
+    def join(self, ws: Any, name: str, data: object = None) -> None:
         """Let a socket join the room *name*, with *data* about it for `members`; again: with other
         data. Never waits; to be called where the socket is used.
 
@@ -141,7 +141,7 @@ class Rooms:
             member.on_gone(lambda: self.leave(ws))
         self._changed(lambda: self._presence.joined(name, member.id, data))
 
-    def leave(self, ws: Any, name: str | None = None) -> None:
+    def leave(self, ws: object, name: str | None = None) -> None:
         """Let a socket leave the room *name*, or all of them; nothing if it is not there."""
         key = getattr(ws, "socket", ws)
         with self._lock:
@@ -160,7 +160,7 @@ class Rooms:
         for room in left:
             self._changed(lambda room=room: self._presence.left(room, member.id))
 
-    def rooms_of(self, ws: Any) -> list[str]:
+    def rooms_of(self, ws: object) -> list[str]:
         """Return the names of the rooms that a socket is in."""
         with self._lock:
             member = self._members.get(getattr(ws, "socket", ws))
@@ -195,7 +195,7 @@ class Rooms:
 
     # -- messages ----------------------------------------------------------------------------------
 
-    async def send(self, name: str, message: Any, skip: Any = None) -> None:
+    async def send(self, name: str, message: Any, skip: object = None) -> None:
         """Send *message* to the members of the room, but not to the socket *skip*: str as text,
         bytes as binary, anything else as JSON text. It returns when the broker has it.
 
@@ -205,7 +205,7 @@ class Rooms:
         data = self._envelope(name, message, skip)
         await self._home.wait_async(lambda: self._post(data))
 
-    def send_sync(self, name: str, message: Any, skip: Any = None) -> None:
+    def send_sync(self, name: str, message: object, skip: object = None) -> None:
         """Do as `send`, in `def` code: views, handlers, tasks, commands. On the thread of a running
         event loop, such as in a handler's `def` method, it does not wait for the broker."""
         data = self._envelope(name, message, skip)
@@ -216,11 +216,11 @@ class Rooms:
         else:
             self._home.loop().call_soon_threadsafe(self._put, _Outgoing(data))
 
-    async def broadcast(self, message: Any, skip: Any = None) -> None:
+    async def broadcast(self, message: object, skip: object = None) -> None:
         """Send *message* to everybody who is in any room, once."""
         await self.send(_ALL, message, skip)
 
-    def broadcast_sync(self, message: Any, skip: Any = None) -> None:
+    def broadcast_sync(self, message: object, skip: object = None) -> None:
         """Do as `broadcast`, in `def` code."""
         self.send_sync(_ALL, message, skip)
 
@@ -234,7 +234,7 @@ class Rooms:
     def _is_alone(self) -> bool:
         return self._settings.url.startswith("memory:")
 
-    def _envelope(self, name: str, message: Any, skip: Any) -> bytes:
+    def _envelope(self, name: str, message: Any, skip: object) -> bytes:
         """Return a head of JSON, a line feed, and the message."""
         if isinstance(message, bytes | bytearray | memoryview):
             kind, body = "b", bytes(message)

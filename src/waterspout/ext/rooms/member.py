@@ -85,7 +85,7 @@ class _Tornado:
         self._handler.on_connection_close = closed  # type: ignore[method-assign]
 
 
-def socket_of(ws: Any) -> tuple[object, Callable[[], Socket]]:
+def socket_of(ws: object) -> tuple[object, Callable[[], Socket]]:
     """Return what identifies a socket, and a function that makes its `Socket`.
 
     Raises `TypeError` for something else, `RuntimeError` for one that is not open.

@@ -48,7 +48,7 @@ class Presence:
 
     # -- what this process says --------------------------------------------------------------------
 
-    def joined(self, room: str, member: str, data: Any) -> None:
+    def joined(self, room: str, member: str, data: object) -> None:
         """Tell that a member of this process has joined."""
         self._version += 1
         self._say("join", room=room, id=member, data=data)
@@ -78,7 +78,7 @@ class Presence:
         """Tell that this process ends."""
         self._say("bye")
 
-    def _say(self, what: str, **more: Any) -> None:
+    def _say(self, what: str, **more: object) -> None:
         self._tell({"p": what, "from": self._me, "version": self._version, **more})
 
     # -- what others say ---------------------------------------------------------------------------

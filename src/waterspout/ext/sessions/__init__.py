@@ -81,7 +81,7 @@ _CLASSES = {
 class Session:
     """Keeps the sessions of *app* on the server: sets its ``session_interface``."""
 
-    def __init__(self, app: Any = None) -> None:
+    def __init__(self, app: object = None) -> None:
         self.app = app
         if app is not None:
             self.init_app(app)
@@ -159,7 +159,7 @@ def _is_modern(app: Any) -> bool:
     return any(preset.get(name) != DEFAULT_CONFIG[name] for name in MODERN_DEFAULTS)
 
 
-def _user(user: Any) -> str:
+def _user(user: object) -> str:
     get_id = getattr(user, "get_id", None)
     return str(user if get_id is None else get_id())
 
@@ -175,7 +175,7 @@ def of(user: Any) -> list[SessionInfo]:
     return drive(interface.list_of(_user(user), interface._store))
 
 
-async def of_async(user: Any) -> list[SessionInfo]:
+async def of_async(user: object) -> list[SessionInfo]:
     """Do what `of` does, on the event loop."""
     interface = interface_here()
     if on_private_loop():
@@ -186,7 +186,7 @@ async def of_async(user: Any) -> list[SessionInfo]:
 
 
 def revoke(
-    id: str | SessionInfo | None = None, *, user: Any = None, keep_current: bool = False
+    id: str | SessionInfo | None = None, *, user: object = None, keep_current: bool = False
 ) -> int:
     """End the session *id* (of a list, or a session's ``sid``), or all those of *user*, but with
     *keep_current* the one of this request. Return how many were ended.
@@ -199,7 +199,7 @@ def revoke(
 
 
 async def revoke_async(
-    id: str | SessionInfo | None = None, *, user: Any = None, keep_current: bool = False
+    id: str | SessionInfo | None = None, *, user: object = None, keep_current: bool = False
 ) -> int:
     """Do what `revoke` does, on the event loop."""
     interface = interface_here()
@@ -211,7 +211,7 @@ async def revoke_async(
 
 
 async def _revoke(
-    interface: ServerSideSessionInterface, store: Any, id: Any, user: Any, keep_current: bool
+    interface: ServerSideSessionInterface, store: Any, id: Any, user: object, keep_current: bool
 ) -> int:
     if (id is None) == (user is None):
         raise TypeError("revoke() takes the id of one session, or user= for all of a user's")

@@ -164,10 +164,10 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         keys = [*reversed(list(app.config.get("SECRET_KEY_FALLBACKS") or ())), app.secret_key]
         return Signer(keys, salt="flask-session", key_derivation="hmac")
 
-    def _unsign(self, app: Any, sid: str) -> str:
+    def _unsign(self, app: object, sid: str) -> str:
         return self._get_signer(app).unsign(sid).decode()
 
-    def _sign(self, app: Any, sid: str) -> str:
+    def _sign(self, app: object, sid: str) -> str:
         return self._get_signer(app).sign(sid.encode()).decode()
 
     def should_set_storage(self, app: Any, session: ServerSideSession) -> bool:
@@ -213,12 +213,12 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
 
     # -- opening and saving ------------------------------------------------------------------
 
-    def open_session(self, app: Any, request: Any) -> Any:
+    def open_session(self, app: object, request: object) -> Any:
         """Return the session of *request*: the one its cookie names, if we have issued it and it
         lives, else a new one. While the store is down, an `UnavailableSession`."""
         return drive(self._open(app, request, self._store))
 
-    def save_session(self, app: Any, session: Any, response: Any) -> None:
+    def save_session(self, app: object, session: object, response: object) -> None:
         """Write, refresh or delete *session*, and set or delete its cookie on *response*.
 
         Raises:
@@ -229,10 +229,10 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
     async def _open_on_loop(self, app: Any, request: Any) -> Any:
         return await self._open(app, request, self._async_store())
 
-    async def _save_on_loop(self, app: Any, session: Any, response: Any) -> None:
+    async def _save_on_loop(self, app: object, session: object, response: object) -> None:
         await self._save(app, session, response, self._async_store())
 
-    async def _open(self, app: Any, request: Any, store: AsyncStore) -> Any:
+    async def _open(self, app: Any, request: Any, store: AsyncStore) -> object:
         sid = self._sid_in(app, request.cookies.get(self.get_cookie_name(app)))
         if sid is None:
             return self._new()
@@ -285,7 +285,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         )
         keep_from_caches(app, response)
 
-    async def _write(self, app: Any, session: ServerSideSession, store: AsyncStore) -> bool:
+    async def _write(self, app: object, session: ServerSideSession, store: AsyncStore) -> bool:
         """Write a changed session. Return False if it was ended by somebody else meanwhile."""
         origin = session.origin
         before = {} if origin is None else self._read(origin.value) or {}
@@ -303,7 +303,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
 
     async def _write_over(
         self,
-        app: Any,
+        app: object,
         session: ServerSideSession,
         store: AsyncStore,
         latest: Origin | None,
@@ -341,7 +341,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
 
     def _write_of(
         self,
-        app: Any,
+        app: object,
         session: ServerSideSession,
         data: dict[str, Any],
         origin: Origin | None,
@@ -366,7 +366,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         made.sid_length = self.sid_length
         return made
 
-    def _sid_in(self, app: Any, cookie: str | None) -> str | None:
+    def _sid_in(self, app: object, cookie: str | None) -> str | None:
         """Return the id in a cookie, None if it cannot be one of ours."""
         if cookie and self.use_signer:
             try:
@@ -375,14 +375,14 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
                 return None
         return cookie if cookie and _SID.match(cookie) else None
 
-    def _read(self, value: Any) -> dict[str, Any] | None:
+    def _read(self, value: object) -> dict[str, Any] | None:
         try:
             return self._unpack(value)
         except ValueError as error:
             _logger.warning(f"A session in the store cannot be read, it is taken for none: {error}")
             return None
 
-    async def _ask(self, store: AsyncStore, work: Coroutine[Any, Any, T]) -> T:
+    async def _ask(self, store: AsyncStore, work: Coroutine[object, object, T]) -> T:
         """Await what a store does. Raises `StoreUnavailable` if it cannot be reached."""
         try:
             self._outage.check()

@@ -31,7 +31,7 @@ class MsgSpecSerializer(Serializer):
     SECURITY: what other versions of Flask-Session have pickled is not read, a pickle runs code.
     """
 
-    def __init__(self, app: Any = None, format: str = "msgpack") -> None:
+    def __init__(self, app: object = None, format: str = "msgpack") -> None:
         packs, texts = msgspec.msgpack, msgspec.json
         if format not in {"msgpack", "json"}:
             raise ValueError(f"SESSION_SERIALIZATION_FORMAT is 'msgpack' or 'json', not {format!r}")

@@ -112,7 +112,7 @@ class SqliteStore:
     def load(self, sid: str, lifetime: int | None) -> Any:
         key, now = self._prefix + sid, time.time()
 
-        def work(connection: sqlite3.Connection) -> Any:
+        def work(connection: sqlite3.Connection) -> object:
             row = connection.execute(
                 "SELECT data, expiry FROM sessions WHERE session_id = ? AND expiry > ?",
                 (key, _text(now)),
@@ -129,7 +129,7 @@ class SqliteStore:
         return self._run(work)
 
     def commit(self, write: Write) -> Any:
-        def work(connection: sqlite3.Connection) -> Any:
+        def work(connection: sqlite3.Connection) -> object:
             connection.execute("BEGIN IMMEDIATE")
             outcome = self._commit(connection, write)
             connection.execute("COMMIT")
@@ -137,7 +137,7 @@ class SqliteStore:
 
         return self._run(work)
 
-    def _commit(self, connection: sqlite3.Connection, write: Write) -> Any:
+    def _commit(self, connection: sqlite3.Connection, write: Write) -> object:
         now = time.time()
         key = self._prefix + write.sid
         read_key = key if write.read_sid is None else self._prefix + write.read_sid

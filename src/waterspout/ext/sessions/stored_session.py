@@ -43,7 +43,7 @@ class ServerSideSession(CallbackDict[str, Any], SessionMixin):
 
     def __init__(
         self,
-        initial: Mapping[str, Any] | None = None,
+        initial: Mapping[str, object] | None = None,
         sid: str | None = None,
         permanent: bool | None = None,
     ) -> None:
@@ -92,7 +92,7 @@ class UnavailableSession(NullSession):
         super().__init__()
         self._error = error
 
-    def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def _fail(self, *args: object, **kwargs: object) -> NoReturn:
         raise self._error
 
     __getitem__ = __setitem__ = __delitem__ = __contains__ = __iter__ = __len__ = __bool__ = _fail

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("waterspout.tasks")
 
-Send = Callable[["Engine", Task[..., Any], str], Coroutine[Any, Any, None]]
+Send = Callable[["Engine", Task[..., Any], str], Coroutine[Any, object, None]]
 
 
 class Engine:
@@ -48,7 +48,7 @@ class Engine:
     """
 
     def __init__(
-        self, app: App, known: Mapping[str, Task[..., Any]], entries: list[Entry], send: Send
+        self, app: App, known: Mapping[str, Task[..., object]], entries: list[Entry], send: Send
     ) -> None:
         self.app = app
         settings = Settings.from_config(app.config)
@@ -74,11 +74,11 @@ class Engine:
 
     # -- from everywhere ---------------------------------------------------------------------------
 
-    def wait(self, work: Callable[[], Coroutine[Any, Any, T]], instead: str) -> T:
+    def wait(self, work: Callable[[], Coroutine[object, object, T]], instead: str) -> T:
         """See `Home.wait`."""
         return self._home.wait(work, instead)
 
-    async def wait_async(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def wait_async(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
         """See `Home.wait_async`."""
         return await self._home.wait_async(work)
 
@@ -271,7 +271,7 @@ def _finish_at_exit() -> None:
         engine.close()
 
 
-async def _first(work: Coroutine[Any, Any, T], stopping: asyncio.Task[Any]) -> T | None:
+async def _first(work: Coroutine[object, object, T], stopping: asyncio.Task[object]) -> T | None:
     """Return what *work* does; None if it is *stopping* first."""
     task = asyncio.create_task(work)
     await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -141,10 +141,10 @@ class Tasks:
         does; the time zone is TASKS_TIMEZONE. Raises `ValueError` for a wrong one."""
         return self._periodic(Cron(expression), options)
 
-    def _periodic(self, schedule: Schedule, options: dict[str, Any]) -> Callable[[Any], Any]:
+    def _periodic(self, schedule: Schedule, options: dict[str, Any]) -> Callable[[Any], object]:
         options.setdefault("keep_result", False)
 
-        def decorate(function: Any) -> Any:
+        def decorate(function: Any) -> object:
             made = function if isinstance(function, Task) else self.task(**options)(function)
             made.check_call((), {})
             self._entries.append(Entry(made, schedule))
@@ -208,7 +208,7 @@ class Tasks:
         raise RuntimeError("These Tasks have no application; call tasks.init_app(app).")
 
     def _enqueue(
-        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], delay: float
+        self, task: Task[..., Any], args: tuple[object, ...], kwargs: dict[str, Any], delay: float
     ) -> Result:
         engine = self._engine()
         message = _message(engine, task, args, kwargs)
@@ -220,7 +220,7 @@ class Tasks:
         return Result(engine, message.task_id)
 
     async def _enqueue_async(
-        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], delay: float
+        self, task: Task[..., Any], args: tuple[object, ...], kwargs: dict[str, Any], delay: float
     ) -> Result:
         engine = self._engine()
         message = _message(engine, task, args, kwargs)
@@ -285,7 +285,7 @@ def _instead(task: Task[..., Any]) -> str:
     return f"await {task.__name__}.enqueue_async()"
 
 
-def _progress(done: float, total: float | None, note: Any) -> TaskProgress[Any]:
+def _progress(done: float, total: float | None, note: Any) -> TaskProgress[object]:
     return TaskProgress(state=TaskState.STARTED, meta={"done": done, "total": total, "note": note})
 
 
@@ -295,7 +295,7 @@ async def _store_progress(engine: Engine, running: Running, progress: TaskProgre
 
 
 def _message(
-    engine: Engine, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    engine: Engine, task: Task[..., Any], args: tuple[object, ...], kwargs: dict[str, Any]
 ) -> TaskiqMessage:
     """Return the message for a call. Raises `TypeError` and `ValueError`, see `Task.enqueue`."""
     task.check_call(args, kwargs)

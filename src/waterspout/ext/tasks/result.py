@@ -31,8 +31,8 @@ class Asked(Protocol):
     """What results are asked of: the `Engine`."""
 
     def answering(self) -> Any: ...
-    def wait(self, work: Callable[[], Coroutine[Any, Any, T]], instead: str) -> T: ...
-    async def wait_async(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T: ...
+    def wait(self, work: Callable[[], Coroutine[object, object, T]], instead: str) -> T: ...
+    async def wait_async(self, work: Callable[[], Coroutine[object, object, T]]) -> T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Result:
                 )
             if not await store.is_result_ready(self.id):
                 return None
-            result: TaskiqResult[Any] = await store.get_result(self.id)
+            result: TaskiqResult[object] = await store.get_result(self.id)
             return result
 
     # -- how far it is -----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from .. import needs_extra
@@ -90,7 +90,7 @@ class Cron:
         # Sunday is 0, and 7 as well, which pycron does not know.
         first, weekday = self.expression.rsplit(None, 1)
         weekday = re.sub(r"\b7\b", "0", re.sub(r"(\d)-7\b", r"\1-6,0", weekday))
-        matches: Any = pycron.is_now(f"{first} {weekday}", datetime.fromtimestamp(tick, zone))
+        matches: object = pycron.is_now(f"{first} {weekday}", datetime.fromtimestamp(tick, zone))
         return bool(matches)
 
 

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from importlib import import_module
-from typing import Any
 
 import click
 
@@ -26,7 +25,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 #: A worker that has lived so long has not failed at its start.
 _HEALTHY = 10.0
 
-Event = tuple[str, Any]
+Event = tuple[str, object]
 
 
 class Supervisor:

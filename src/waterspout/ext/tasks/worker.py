@@ -55,7 +55,7 @@ running_var: ContextVar[Running | None] = ContextVar("waterspout.task", default=
 class Worker(Receiver):
     """Runs what *broker* delivers, a number of tasks at a time, each in a context of *app*."""
 
-    def __init__(self, app: App, broker: Broker, known: Mapping[str, Task[..., Any]]) -> None:
+    def __init__(self, app: App, broker: Broker, known: Mapping[str, Task[..., object]]) -> None:
         super().__init__(
             broker,
             max_async_tasks=broker.settings.concurrency,
@@ -110,7 +110,7 @@ class Worker(Receiver):
 
     async def run_task(
         self,
-        target: Callable[..., Any],
+        target: Callable[..., object],
         message: TaskiqMessage,
         ack_controller: AckController | None = None,
     ) -> TaskiqResult[Any]:
@@ -148,7 +148,7 @@ class Worker(Receiver):
             error=error,
         )
 
-    async def _call(self, task: Task[..., Any], running: Running, message: TaskiqMessage) -> Any:
+    async def _call(self, task: Task[..., object], running: Running, message: TaskiqMessage) -> Any:
         limit = task.policy.timeout
         call = _entered(task.func, running)
         try:
@@ -159,7 +159,7 @@ class Worker(Receiver):
                 raise TaskTimeout(f"Task {task.name} ran longer than {limit} seconds.") from error
             raise
 
-    def _plain(self, task: Task[..., Any], value: Any) -> Any:
+    def _plain(self, task: Task[..., object], value: object) -> Any:
         """Return *value* as JSON has it."""
         if value is None or not task.policy.keep_result:
             return None
@@ -172,7 +172,7 @@ class Worker(Receiver):
             ) from None
 
     async def _retry(
-        self, task: Task[..., Any], running: Running, message: TaskiqMessage, error: Exception
+        self, task: Task[..., object], running: Running, message: TaskiqMessage, error: Exception
     ) -> Exception:
         """Send the message again if the policy says so; return the error to be stored."""
         policy = task.policy
@@ -216,7 +216,7 @@ class Worker(Receiver):
         if not running.keeps_result:
             return
         try:
-            progress: TaskProgress[Any] = TaskProgress(state=state, meta=None)
+            progress: TaskProgress[object] = TaskProgress(state=state, meta=None)
             await self._ours.result_backend.set_progress(running.id, progress)
         except Exception as error:
             _logger.warning("The state of task %s could not be stored: %s", running.id, error)
@@ -237,7 +237,7 @@ _NOT_TAKEN = NoResultError()
 _AT_ONCE = NoResultError()
 
 
-def _entered(func: Callable[..., Any], running: Running) -> Callable[..., Any]:
+def _entered(func: Callable[..., Any], running: Running) -> Callable[..., object]:
     """Return *func* as it is called by a worker: with the task's id and the request's known."""
 
     def enter() -> None:
@@ -246,7 +246,7 @@ def _entered(func: Callable[..., Any], running: Running) -> Callable[..., Any]:
             g.request_id = running.request_id
 
     @wraps(func)
-    async def call_async(*args: Any, **kwargs: Any) -> Any:
+    async def call_async(*args: Any, **kwargs: object) -> object:
         enter()
         try:
             return await func(*args, **kwargs)
@@ -254,7 +254,7 @@ def _entered(func: Callable[..., Any], running: Running) -> Callable[..., Any]:
             raise RuntimeError(f"The task called sys.exit({error.code!r})") from error
 
     @wraps(func)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: object) -> object:
         enter()
         try:
             return func(*args, **kwargs)

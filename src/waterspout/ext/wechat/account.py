@@ -104,7 +104,7 @@ class WeChat:
         return Response(state.seal(reply.to(message)), mimetype="application/xml")
 
     def _is_repeated(self, message: Message) -> Calling[bool]:
-        def add() -> Any:
+        def add() -> object:
             return self.cache.add(f"wechat:message:{message.key}", 1, timeout=_REPEATS)
 
         return not (yield Ask(add))
@@ -115,7 +115,7 @@ class WeChat:
         if handler is None:
             return None
         if inspect.iscoroutinefunction(handler):
-            found: Any = await handler(message)
+            found: object = await handler(message)
         else:
             found = await run_in_thread(handler, message)
         if found is not None and not isinstance(found, str | Reply):
@@ -194,7 +194,7 @@ class WeChat:
         return run(_state().api.call(method, path, json, params))
 
     async def call_async(
-        self, method: str, path: str, json: Any = None, params: dict[str, str] | None = None
+        self, method: str, path: str, json: object = None, params: dict[str, str] | None = None
     ) -> dict[str, Any]:
         """Do the same from async code and handlers."""
         return await run_async(_state().api.call(method, path, json, params))

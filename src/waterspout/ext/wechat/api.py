@@ -29,7 +29,7 @@ class Cache(Protocol):
 
     def set(self, key: str, value: Any, /, timeout: int | None = None) -> Any: ...
 
-    def add(self, key: str, value: Any, /, timeout: int | None = None) -> Any:
+    def add(self, key: str, value: object, /, timeout: int | None = None) -> Any:
         """Set *key* if it is not there; tell whether it was set."""
 
     def delete(self, key: str, /) -> Any: ...
@@ -55,7 +55,7 @@ class MemoryCache:
             self._kept[key] = now + (300 if timeout is None else timeout), value
         return True
 
-    def add(self, key: str, value: Any, /, timeout: int | None = None) -> bool:
+    def add(self, key: str, value: object, /, timeout: int | None = None) -> bool:
         """Keep *value* if there is none; tell whether it is kept."""
         with self._lock:
             if self.get(key) is not None:

@@ -68,7 +68,7 @@ class NotSent(WeChatUnavailable):
 
 def run(steps: Calling[T]) -> T:
     """Carry out *steps* in this thread and return the result."""
-    value: Any = None
+    value: object = None
     failed: BaseException | None = None
     while True:
         try:
@@ -95,7 +95,7 @@ def _do(step: Call | Ask | Pause) -> Any:
 
 async def run_async(steps: Calling[T]) -> T:
     """Carry out *steps* without blocking the loop and return the result."""
-    value: Any = None
+    value: object = None
     failed: BaseException | None = None
     while True:
         try:

@@ -79,7 +79,7 @@ class FakeWeChat:
         """Return a text message of a user."""
         return self.message("text", Content=content, MsgId=secrets.randbelow(2**60))
 
-    def event(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def event(self, kind: str, **fields: object) -> dict[str, Any]:
         """Return an event of a user."""
         return self.message("event", Event=kind, **fields)
 
@@ -166,32 +166,32 @@ class FakeWeChat:
         app.add_url_rule("/connect/oauth2/authorize", view_func=self._authorize)
         return app
 
-    def _token(self) -> Any:
+    def _token(self) -> object:
         if (request.args.get("appid"), request.args.get("secret")) != (self.app_id, self.secret):
             return jsonify(errcode=40125, errmsg="invalid appsecret")
         self._tokens.append(secrets.token_hex(16))
         return jsonify(access_token=self._tokens[-1], expires_in=7200)
 
-    def _refused(self) -> Any:
+    def _refused(self) -> object:
         if request.args.get("access_token") not in self._tokens:
             return jsonify(errcode=40001, errmsg="invalid credential")
         return None
 
-    def _ticket(self) -> Any:
+    def _ticket(self) -> object:
         ticket = "sM4AOVdWfPE4DxkXGEs8VMCPGGVi4C3VM0P37wVUCFvkVAy"
         return self._refused() or jsonify(errcode=0, errmsg="ok", ticket=ticket, expires_in=7200)
 
-    def _user(self) -> Any:
+    def _user(self) -> object:
         openid = request.args.get("openid")
         return self._refused() or jsonify(subscribe=1, openid=openid, language="zh_CN")
 
-    def _template(self) -> Any:
+    def _template(self) -> object:
         if refused := self._refused():
             return refused
         self.sent.append(request.get_json())
         return jsonify(errcode=0, errmsg="ok", msgid=200228332 + len(self.sent))
 
-    def _exchange(self) -> Any:
+    def _exchange(self) -> object:
         scope = self._codes.pop(request.args.get("code", ""), None)
         if scope is None or request.args.get("secret") != self.secret:
             return jsonify(errcode=40029, errmsg="invalid code")
@@ -199,7 +199,7 @@ class FakeWeChat:
         self._granted[granted] = scope
         return jsonify(access_token=granted, expires_in=7200, openid=self.openid, scope=scope)
 
-    def _profile(self) -> Any:
+    def _profile(self) -> object:
         if self._granted.get(request.args.get("access_token", "")) != "snsapi_userinfo":
             return jsonify(errcode=40001, errmsg="invalid credential")
         return jsonify(
@@ -213,5 +213,5 @@ class FakeWeChat:
             privilege=[],
         )
 
-    def _authorize(self) -> Any:
+    def _authorize(self) -> object:
         return redirect(self.allow_login(request.url))

@@ -84,11 +84,11 @@ def write(fields: Mapping[str, Any]) -> str:
     return f"<xml>{_elements(fields)}</xml>"
 
 
-def _elements(fields: Mapping[str, Any]) -> str:
+def _elements(fields: Mapping[str, object]) -> str:
     return "".join(f"<{name}>{_content(value)}</{name}>" for name, value in fields.items())
 
 
-def _content(value: Any) -> str:
+def _content(value: object) -> str:
     if isinstance(value, Mapping):
         return _elements(value)
     if isinstance(value, int):

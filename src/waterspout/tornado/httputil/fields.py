@@ -9,7 +9,6 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ..escape import utf8

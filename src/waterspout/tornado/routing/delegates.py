@@ -7,7 +7,7 @@ headers are there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..httputil import (
     HTTPConnection,

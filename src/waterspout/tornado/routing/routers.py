@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from ...application.handlers import Joining
 from ...observed import HookList, Revision
@@ -25,7 +24,9 @@ __all__ = ["ReversibleRouter", "ReversibleRuleRouter", "Router", "RuleRouter"]
 class Router(HTTPServerConnectionDelegate):
     """Finds who takes a request. A server can be given one."""
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: object) -> HTTPMessageDelegate | None:
+    def find_handler(
+        self, request: HTTPServerRequest, **kwargs: object
+    ) -> HTTPMessageDelegate | None:
         """Return the delegate that takes *request*, None if nobody does.
 
         *kwargs* is what an outer router passes on.
@@ -110,7 +111,9 @@ class RuleRouter(Router):
                 rule._waterspout_use(self.waterspout_revision)
         return index
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: object) -> HTTPMessageDelegate | None:
+    def find_handler(
+        self, request: HTTPServerRequest, **kwargs: object
+    ) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches."""
         for rule in self._waterspout_sorted.candidates(request.path):
             params = rule.matcher.match(request)

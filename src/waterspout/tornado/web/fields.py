@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from http.client import responses
 from numbers import Integral
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...http.prepared import Fields, Usual
 from .. import version

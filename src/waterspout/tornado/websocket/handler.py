@@ -55,7 +55,9 @@ class WebSocketHandler(RequestHandler):
     #: Routes of a core application lead opening handshakes here, too.
     _waterspout_sockets = True
 
-    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: object) -> None:
+    def __init__(
+        self, application: Application, request: HTTPServerRequest, **kwargs: object
+    ) -> None:
         super().__init__(application, request, **kwargs)
         self.ws_connection: WebSocketProtocol13 | None = None
         self.close_code: int | None = None

@@ -21,6 +21,6 @@ class BaseCache(cachelib.BaseCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: object, config: object, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return a cache of the settings *config*."""
         return cls(*args, **kwargs)

@@ -38,12 +38,12 @@ class SASLMemcachedCache(MemcachedCache):
 
     def __init__(
         self,
-        servers: Any = None,
+        servers: object = None,
         default_timeout: int = 300,
-        key_prefix: Any = None,
+        key_prefix: object = None,
         username: str | None = None,
         password: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         client = import_module("pylibmc").Client(
             servers or ["127.0.0.1:11211"],

@@ -133,7 +133,7 @@ class RedisClusterCache(RedisCache):
             raise ValueError(f"CACHE_REDIS_CLUSTER is 'host:port,host:port', not {cluster!r}")
         make_node: Any = ClusterNode
         startup = [make_node(host, int(port)) for host, _, port in nodes]
-        made: Any = RedisCluster(startup_nodes=startup, password=password, **kwargs)
+        made: object = RedisCluster(startup_nodes=startup, password=password, **kwargs)
         super().__init__(
             host=made,
             default_timeout=default_timeout,

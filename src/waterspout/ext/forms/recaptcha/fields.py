@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from waterspout.ext import needs_extra
 
@@ -29,9 +28,9 @@ class RecaptchaField(Field):  # type: ignore[misc]  # WTForms has no types
     def __init__(
         self,
         label: str = "",
-        validators: Sequence[Any] | None = None,
+        validators: Sequence[object] | None = None,
         nonce: str | Callable[[], str] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.nonce = nonce
         super().__init__(label, validators or [Recaptcha()], **kwargs)

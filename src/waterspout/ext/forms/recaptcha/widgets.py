@@ -22,7 +22,7 @@ RECAPTCHA_DIV_CLASS_DEFAULT = "g-recaptcha"
 class RecaptchaWidget:
     """Renders a `RecaptchaField`."""
 
-    def recaptcha_html(self, public_key: str, nonce: Any = None, **kwargs: Any) -> Markup:
+    def recaptcha_html(self, public_key: str, nonce: object = None, **kwargs: object) -> Markup:
         """Return the ``<script>`` and the ``<div>``; *kwargs* are attributes of the second."""
         config = current_app.config
         if whole := config.get("RECAPTCHA_HTML"):
@@ -41,7 +41,7 @@ class RecaptchaWidget:
             f"<div {html_params(**kwargs)}></div>\n"
         )
 
-    def __call__(self, field: Any, error: object = None, **kwargs: Any) -> Markup:
+    def __call__(self, field: Any, error: object = None, **kwargs: object) -> Markup:
         config = current_app.config
         if not config.get("RECAPTCHA_ENABLED", True):
             return Markup("<!-- recaptcha disabled -->")

@@ -37,7 +37,7 @@ class CacheLibSessionInterface(ServerSideSessionInterface):
     def __init__(
         self,
         app: Any = None,
-        client: Any = Defaults.SESSION_CACHELIB,
+        client: object = Defaults.SESSION_CACHELIB,
         key_prefix: str = Defaults.SESSION_KEY_PREFIX,
         use_signer: bool = Defaults.SESSION_USE_SIGNER,
         permanent: bool = Defaults.SESSION_PERMANENT,

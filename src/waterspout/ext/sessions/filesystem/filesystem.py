@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ... import needs_extra
 from ..cachelib import CacheLibSessionInterface
@@ -28,7 +27,7 @@ class FileSystemSessionInterface(CacheLibSessionInterface):
 
     def __init__(
         self,
-        app: Any,
+        app: object,
         key_prefix: str = Defaults.SESSION_KEY_PREFIX,
         use_signer: bool = Defaults.SESSION_USE_SIGNER,
         permanent: bool = Defaults.SESSION_PERMANENT,

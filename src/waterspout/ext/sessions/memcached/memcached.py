@@ -29,7 +29,7 @@ class MemcachedSessionInterface(ServerSideSessionInterface):
 
     def __init__(
         self,
-        app: Any,
+        app: object,
         client: Any = Defaults.SESSION_MEMCACHED,
         key_prefix: str = Defaults.SESSION_KEY_PREFIX,
         use_signer: bool = Defaults.SESSION_USE_SIGNER,

@@ -40,7 +40,7 @@ class RedisSessionInterface(ServerSideSessionInterface):
     def __init__(
         self,
         app: Any,
-        client: Any = Defaults.SESSION_REDIS,
+        client: object = Defaults.SESSION_REDIS,
         key_prefix: str = Defaults.SESSION_KEY_PREFIX,
         use_signer: bool = Defaults.SESSION_USE_SIGNER,
         permanent: bool = Defaults.SESSION_PERMANENT,

@@ -42,7 +42,7 @@ end
 return 1
 """
 
-_Command = tuple[Any, ...]
+_Command = tuple[object, ...]
 
 
 class _Commands:
@@ -81,7 +81,7 @@ class _Commands:
         listed = (write.sid, read_sid, str(write.created), "1", self._list(None), self.prefix)
         return {"keys": keys, "args": (*args, *listed)}
 
-    def _outcome(self, reply: Any) -> Any:
+    def _outcome(self, reply: object) -> object:
         if isinstance(reply, bytes):
             return reply
         return Outcome.DONE if reply else Outcome.GONE
@@ -139,7 +139,7 @@ class RedisStore(_Commands):
 class AsyncRedisStore(_Commands):
     """An `AsyncStore` over a `redis.asyncio.Redis` of one event loop."""
 
-    def __init__(self, client: Any, prefix: str) -> None:
+    def __init__(self, client: object, prefix: str) -> None:
         super().__init__(client, prefix)
         self.turns = Turns(asyncio.Lock)
         self._batches = Batches(client)

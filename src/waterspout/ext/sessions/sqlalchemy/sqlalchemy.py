@@ -106,7 +106,7 @@ class SqlAlchemySessionInterface(ServerSideSessionInterface):
         return SqlStore(self._engine, self._table, self.key_prefix, disposes=self._owns_engine)
 
 
-def _of_application(app: Any) -> Any:
+def _of_application(app: Any) -> object:
     """Return the `SQLAlchemy` that *app* has, or a new one for it."""
     found = app.extensions.get("sqlalchemy")
     return import_module("waterspout.ext.db").SQLAlchemy(app) if found is None else found

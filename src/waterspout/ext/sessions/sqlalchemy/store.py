@@ -143,7 +143,7 @@ class SqlStore:
     def load(self, sid: str, lifetime: int | None) -> Any:
         table, key, now = self._sessions.c, self._prefix + sid, _now()
 
-        def work(connection: Any) -> Any:
+        def work(connection: Any) -> object:
             asked = select(table.data, table.expiry).where(table.session_id == key)
             row = connection.execute(asked.where(table.expiry > now)).first()
             if row is None:
@@ -160,7 +160,7 @@ class SqlStore:
     def commit(self, write: Write) -> Any:
         return self._run(lambda connection: self._commit(connection, write))
 
-    def _commit(self, connection: Any, write: Write) -> Any:
+    def _commit(self, connection: Any, write: Write) -> object:
         table = self._sessions.c
         key = self._prefix + write.sid
         row = {

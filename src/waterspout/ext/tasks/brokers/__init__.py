@@ -72,7 +72,7 @@ def make_store(settings: Settings) -> AsyncResultBackend[Any] | None:
         return InmemoryResultBackend(_RESULTS_KEPT)
     if scheme in _STORES:
         made = import_module(f".{_STORES[scheme]}", __name__).make_store(settings, url)
-        store: AsyncResultBackend[Any] = made
+        store: AsyncResultBackend[object] = made
         return store
     if settings.result_url:
         raise ValueError(f"TASKS_RESULT_URL is {scheme}:…; expected redis:// or nats://.")

@@ -192,7 +192,7 @@ class Broker(AsyncBroker):
             return False
         return await self.result_backend.is_result_ready(message.task_id)
 
-    async def _acknowledge(self, token: Any, key: tuple[str, int]) -> None:
+    async def _acknowledge(self, token: object, key: tuple[str, int]) -> None:
         """Acknowledge work that is done; while the broker is away, again and again."""
         until = time.monotonic() + _ACK_PATIENCE
         try:
@@ -215,12 +215,12 @@ class Broker(AsyncBroker):
         finally:
             self._held.pop(id(token), None)
 
-    def can_ack(self, token: Any) -> bool:
+    def can_ack(self, token: object) -> bool:
         """Tell whether it makes sense to try an acknowledgement again."""
         return True
 
     @abstractmethod
-    async def ack(self, token: Any) -> None:
+    async def ack(self, token: object) -> None:
         """Forget a message: its work is done."""
 
     @abstractmethod
@@ -229,7 +229,7 @@ class Broker(AsyncBroker):
 
     # -- signs of life -----------------------------------------------------------------------------
 
-    async def extend(self, tokens: Sequence[Any]) -> None:
+    async def extend(self, tokens: Sequence[object]) -> None:
         """Tell the broker that the worker of these messages lives."""
 
     async def release(self, tokens: Sequence[Any]) -> None:

@@ -9,7 +9,6 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from ... import needs_extra
 from ..errors import TasksUnavailable
@@ -75,7 +74,7 @@ class MemoryBroker(Broker):
             if accepted is not None:
                 yield accepted
 
-    async def ack(self, token: Any) -> None:
+    async def ack(self, token: object) -> None:
         """Count a message as done."""
         self._queue.task_done()
 

@@ -60,7 +60,7 @@ class NatsResults(AsyncResultBackend[Any]):
             raise ConnectionError("NATS is away")
         await self._values.put(key, value.encode())
 
-    async def set_result(self, task_id: str, result: TaskiqResult[Any]) -> None:
+    async def set_result(self, task_id: str, result: TaskiqResult[object]) -> None:
         """Store a result."""
         await self._put(_key(task_id), result.model_dump_json())
 
@@ -73,7 +73,7 @@ class NatsResults(AsyncResultBackend[Any]):
         value = await self._get(_key(task_id))
         return TaskiqResult[Any].model_validate_json(value or b"")
 
-    async def set_progress(self, task_id: str, progress: TaskProgress[Any]) -> None:
+    async def set_progress(self, task_id: str, progress: TaskProgress[object]) -> None:
         """Store what a task says of itself."""
         await self._put(f"{_key(task_id)}.progress", progress.model_dump_json())
 
