@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from waterspout import App, Response
 from waterspout.log import RequestIdFilter, RotatingLogFile, default_handler
