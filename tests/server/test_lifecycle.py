@@ -221,6 +221,7 @@ def test_a_server_inside_a_program_with_a_loop_of_its_own(loop_name: str) -> Non
     run(loop_name, main())
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_a_loop_let_go_of_without_a_stop_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A program of tests closes its loop beside a listening application: no task of the server
     is reported as lost."""
