@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -25,56 +26,62 @@ FLAGS = [
 
 
 class Browser:
-    """One browser with one page. What a person does is done by scripts in the page."""
+    """One Chromium. Each page has cookies of its own, as a person's own browser has."""
 
     def __init__(self, sending: int, receiving: int) -> None:
         self._sending = sending
         self._receiving = receiving
         self._buffer = b""
         self._numbers = count(1)
-        self._session: str | None = None
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self._call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
+        #: The messages of pages that nobody has asked for, by session: methods and parameters.
+        self.events: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
-    def open(self, url: str) -> None:
-        """Go to a page and wait until it is complete."""
-        self._call("Page.navigate", url=url)
-        self.wait_for(f"location.href.startsWith({json.dumps(url)}) && complete()")
+    def person(self, *, phone: bool = False, dark: bool = False, language: str = "en") -> Page:
+        """Open a window with no cookies, on a desk (1280 × 900) or a phone (390 × 844)."""
+        context = self.call(None, "Target.createBrowserContext")["browserContextId"]
+        target = self.call(
+            None, "Target.createTarget", url="about:blank", browserContextId=context
+        )["targetId"]
+        attached = self.call(None, "Target.attachToTarget", targetId=target, flatten=True)
+        page = Page(self, attached["sessionId"])
+        page.call("Page.enable")
+        page.call("Network.enable")
+        page.call("Runtime.enable")
+        size = (390, 844, 2) if phone else (1280, 900, 1)
+        page.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=size[0],
+            height=size[1],
+            deviceScaleFactor=size[2],
+            mobile=phone,
+        )
+        page.prefer(dark=dark)
+        page.call(
+            "Network.setUserAgentOverride", userAgent="Waterspout test", acceptLanguage=language
+        )
+        return page
 
-    def run(self, script: str) -> Any:
-        """Run JavaScript in the page; return the value of its last expression."""
-        helper = "window.complete ??= () => document.readyState === 'complete';"
-        done = self._call("Runtime.evaluate", expression=helper + script, returnByValue=True)
-        assert "exceptionDetails" not in done, done
-        return done["result"].get("value")
-
-    def wait_for(self, condition: str) -> None:
-        """Ask the page until the JavaScript condition holds, as a person looks again."""
-        end = time.monotonic() + DEADLINE
-        while time.monotonic() < end:
-            # The first question after a navigation may meet a page that is going away.
-            reply = self._ask("Runtime.evaluate", expression=POLL % condition, awaitPromise=True)
-            if reply.get("result", {}).get("result", {}).get("value") is True:
-                return
-        raise AssertionError(f"The page never showed: {condition}\n{self.run(ALL)}")
-
-    def _call(self, method: str, **params: Any) -> dict[str, Any]:
-        reply = self._ask(method, **params)
+    def call(self, session: str | None, method: str, **params: Any) -> dict[str, Any]:
+        """Send one command and return its result; fail on an error."""
+        reply = self.ask(session, method, **params)
         assert "error" not in reply, reply
         result: dict[str, Any] = reply["result"]
         return result
 
-    def _ask(self, method: str, **params: Any) -> dict[str, Any]:
+    def ask(self, session: str | None, method: str, **params: Any) -> dict[str, Any]:
+        """Send one command and return the whole reply."""
         number = next(self._numbers)
         message: dict[str, Any] = {"id": number, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
+        if session:
+            message["sessionId"] = session
         os.write(self._sending, json.dumps(message).encode() + b"\0")
         while True:
             reply = self._receive()
             if reply.get("id") == number:
                 return reply
+            if "method" in reply:
+                events = self.events.setdefault(reply.get("sessionId", ""), [])
+                events.append((reply["method"], reply["params"]))
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
@@ -85,6 +92,114 @@ class Browser:
         message, _, self._buffer = self._buffer.partition(b"\0")
         found: dict[str, Any] = json.loads(message)
         return found
+
+
+class Page:
+    """One window. What a person does is done by keys, clicks and scripts in the page."""
+
+    def __init__(self, browser: Browser, session: str) -> None:
+        self._browser = browser
+        self._session = session
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a DevTools command to this page; return its result."""
+        return self._browser.call(self._session, method, **params)
+
+    def prefer(self, *, dark: bool) -> None:
+        """Set what the person's system says of colours."""
+        value = "dark" if dark else "light"
+        features = [
+            {"name": "prefers-color-scheme", "value": value},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self.call("Emulation.setEmulatedMedia", features=features)
+
+    def without_scripts(self) -> None:
+        """Let no script of the site run from the next page on."""
+        self.call("Emulation.setScriptExecutionDisabled", value=True)
+
+    def open(self, url: str) -> None:
+        """Go to a page and wait until it is complete."""
+        self.call("Page.navigate", url=url)
+        self.wait_for(f"location.href.startsWith({json.dumps(url)}) && complete()")
+
+    def run(self, script: str) -> Any:
+        """Run JavaScript in the page; return the value of its last expression, awaited."""
+        helper = "window.complete ??= () => document.readyState === 'complete';"
+        done = self.call(
+            "Runtime.evaluate", expression=helper + script, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in done, done
+        return done["result"].get("value")
+
+    def text(self, selector: str) -> str:
+        """Return the text that the first such element shows."""
+        found: str = self.run(f"document.querySelector({json.dumps(selector)}).innerText")
+        return found
+
+    def type(self, selector: str, text: str) -> None:
+        """Put the cursor into a field and type, each letter with the events of a key."""
+        self.run(f"document.querySelector({json.dumps(selector)}).focus()")
+        for letter in text:
+            self.call("Input.insertText", text=letter)
+
+    def press(self, key: str) -> None:
+        """Press and release a key, such as ``Tab`` or ``Enter``."""
+        code = {"Tab": 9, "Enter": 13, "Escape": 27}[key]
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            self.call(
+                *("Input.dispatchKeyEvent",),
+                **{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, **text},
+            )
+
+    def click(self, selector: str) -> None:
+        """Click the middle of the first such element, as a mouse does."""
+        x, y = self.run(
+            f"(element => {{ element.scrollIntoView({{block: 'center'}});"
+            " const box = element.getBoundingClientRect();"
+            " return [box.x + box.width / 2, box.y + box.height / 2]; })"
+            f"(document.querySelector({json.dumps(selector)}))"
+        )
+        click = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, **click)
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Choose a file in a file field."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
+
+    def wait_for(self, condition: str) -> None:
+        """Ask the page until the JavaScript condition holds, as a person looks again."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            # The first question after a navigation may meet a page that is going away.
+            look = {"expression": POLL % condition, "awaitPromise": True}
+            reply = self._browser.ask(self._session, "Runtime.evaluate", **look)
+            if reply.get("result", {}).get("result", {}).get("value") is True:
+                return
+        raise AssertionError(f"The page never showed: {condition}\n{self.run(ALL)[:4000]}")
+
+    def requests(self) -> list[str]:
+        """Return the URLs that the page has asked for so far."""
+        events = self._browser.events.get(self._session, [])
+        return [
+            params["request"]["url"]
+            for method, params in events
+            if method == "Network.requestWillBeSent"
+        ]
+
+    def complaints(self) -> list[str]:
+        """Return the exceptions of the page's scripts so far."""
+        events = self._browser.events.get(self._session, [])
+        return [str(params) for method, params in events if method == "Runtime.exceptionThrown"]
+
+    def picture(self, path: Path, *, whole: bool = False) -> None:
+        """Save what the window shows, or the whole page, as a PNG file."""
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(shot["data"]))
 
 
 # Looks at once and after each change of the page, for up to a quarter of a second.

@@ -25,7 +25,7 @@ from pathlib import Path
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
-from waterspout import App, Response, render_template
+from waterspout import App, Response, render_template, request
 from waterspout.ext.forms import form_macros, ui
 
 from . import accounts, comments, extensions, models, pictures, reading, start, translations
@@ -107,6 +107,7 @@ def _add_extensions(app: App) -> None:
 def _add_pages(app: App) -> None:
     app.url_map.converters["id"] = Id
     translations.install(app)
+    app.context_processor(_theme)
     app.add_template_filter(render, "markdown")
     app.jinja_env.globals.update(may_delete=comments.may_delete, ROLES=models.ROLES)
     app.register_blueprint(reading.pages)
@@ -116,6 +117,12 @@ def _add_pages(app: App) -> None:
     app.add_handlers(r".*", accounts.ROUTES)
     app.handler_settings.update(login_url="/login", ui_modules=[ui, {"Part": Part}])
     app.register_error_handler(HTTPException, _error_page)
+
+
+def _theme() -> dict[str, object]:
+    """Return what blog.js has kept of the button "Dark or light": without it the system decides."""
+    kept = request.cookies.get("theme")
+    return {"theme": kept if kept in ("dark", "light") else "system"}
 
 
 def _error_page(error: HTTPException) -> Response:
