@@ -123,6 +123,7 @@ def _token() -> xsrf.Token:
     if source is not None:
         return xsrf.Token(None, source.secret(), int(time.time()))
     ctx: Any = current._get_current_object()  # type: ignore[attr-defined]  # a LocalProxy's
+    ctx.waterspout_client_was_asked = True  # for caches
     found: xsrf.Token | None = getattr(ctx, "_csrf", None)
     if found is None:
         cookie = request.cookies.get(current_app.config["CSRF_COOKIE_NAME"])

@@ -73,7 +73,7 @@ class Joining(Registration):
 
         It is called at most once a request, when the user is needed (`AppContext.user`,
         `RequestHandler.current_user`). An ``async def`` function is called before each request
-        handler.
+        handler; what it raises is raised where the user is asked for.
         """
         self.waterspout_user_func = f
         return f

@@ -77,6 +77,9 @@ class AppContext:
     _g: Any = None
     _url_adapter: Any = _unset
     known_user: Any = _unset
+    user_error: Exception | None = None
+    #: Somebody has asked for what is one client's, see `sessions.ClientUse`.
+    waterspout_client_was_asked = False
     #: Functions to call when this context ends, see `call_on_close`; None: there are none.
     close_funcs: list[Callable[[], Any]] | None = None
 
@@ -109,11 +112,22 @@ class AppContext:
 
     def user(self) -> Any:
         """Return the user of this request by `App.identify`, None for nobody; asked at most
-        once."""
+        once. Raises what that has raised, also if it was asked before the handler ran."""
+        self.waterspout_client_was_asked = True
+        if self.user_error is not None:
+            raise self.user_error
         if self.known_user is _unset:
             identify = self.app.waterspout_user_func
             self.known_user = None if identify is None else self.app.ensure_sync(identify)()
         return self.known_user
+
+    async def find_user(self) -> None:
+        """Find the user before code that cannot wait asks for it. An error is kept for who asks:
+        where the users' store is down, whoever needs no user goes on."""
+        try:
+            self.known_user = await self.app.waterspout_user_func()  # type: ignore[misc]  # it is set
+        except Exception as error:
+            self.user_error = error
 
     def call_on_close(self, f: F) -> F:
         """Call *f*, `def` or `async def`, when this context ends, while it is still current: after

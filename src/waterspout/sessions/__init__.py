@@ -5,6 +5,7 @@ The names are those of Flask's `flask.sessions`.
 
 from __future__ import annotations
 
+from .client_use import ClientUse
 from .cookie import SecureCookieSessionInterface, SessionCookieTooLarge, session_json_serializer
 from .interface import (
     NullSession,
@@ -16,16 +17,15 @@ from .interface import (
     keep_from_caches,
     vary_on_cookie,
 )
-from .use import SessionUse
 
 __all__ = [
+    "ClientUse",
     "NullSession",
     "SecureCookieSession",
     "SecureCookieSessionInterface",
     "SessionCookieTooLarge",
     "SessionInterface",
     "SessionMixin",
-    "SessionUse",
     "StoredSessionInterface",
     "cookie_attributes",
     "keep_from_caches",

@@ -50,6 +50,10 @@ class Page:
         self._env: Environment = app.jinja_env
         self._template = template
 
+    def waterspout_uses(self, name: str) -> bool:
+        """Tell whether the template may read the variable *name*."""
+        return self._template.waterspout_uses(name)
+
     def render(self, context: dict[str, Any]) -> str:
         """Return the text."""
         return self.render_bytes(context).decode()

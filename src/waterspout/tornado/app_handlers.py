@@ -12,6 +12,7 @@ from ..templating import render_template
 from ..templating.engines import TORNADO, engine_of
 from ..templating.tornado_pages import load as load_page
 from .web.application import Application
+from .web.template_names import names_for
 from .web.url_prefix import root_here, url_in_app
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ class _AppHandlers(Application):
         if engine is None:
             return None
         if engine == TORNADO:
-            names = {**self._waterspout_shared_names(), **handler.get_template_namespace(), **names}
-            return load_page(self.app, name).render_bytes(names)
+            page = load_page(self.app, name)
+            shared = self._waterspout_shared_names()
+            return page.render_bytes({**shared, **names_for(page, handler, names), **names})
         text: Any = render_template(name, **{**_for_jinja(handler), **names})
         if not isinstance(text, str):
             text.close()

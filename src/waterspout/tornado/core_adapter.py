@@ -24,6 +24,7 @@ from ..app import App
 from ..concurrency.coroutines import go_on
 from ..config import DEFAULT_CONFIG
 from ..context.variables import request_var
+from ..dispatch.plan import is_async
 from ..http.message import Incoming
 from ..http.prepared import SENT
 from ..json.provider import DefaultJSONProvider
@@ -243,9 +244,8 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         if root or prefix:
             _set_root(ctx, request, root + prefix, joined=bool(prefix))
         found = find(app, request, values)
-        if app.waterspout_user_func is not None:
-            user = app.waterspout_user_func()
-            ctx.known_user = await user if isinstance(user, Awaitable) else user
+        if app.waterspout_user_func is not None and is_async(app.waterspout_user_func):
+            await ctx.find_user()
         if not isinstance(found, tuple):
             if type(found) is not _HandlerDelegate or found.stream_request_body:
                 start_line = RequestStartLine(request.method, request.uri, request.version)

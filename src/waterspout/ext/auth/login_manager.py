@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from waterspout import (
     App,
+    Response,
     abort,
     after_this_request,
     current_app,
@@ -31,6 +32,7 @@ from waterspout import (
     session,
 )
 
+from ..outage import StoreUnavailable
 from ..request_notes import keep_note, read_note
 from .config import (
     AUTH_HEADER_NAME,
@@ -317,7 +319,13 @@ class LoginManager:
             keep_note("_login_watched", True)
             after_this_request(self._update_remember_cookie)
 
-    def _update_remember_cookie(self, response: object) -> object:
+    def _update_remember_cookie(self, response: Response) -> Response:
+        try:
+            return self._give_remember_cookie(response)
+        except StoreUnavailable:
+            return response  # the session is kept, and so is the cookie
+
+    def _give_remember_cookie(self, response: Response) -> Response:
         config = current_app.config
         if "_remember" not in session:
             if read_note("_login_forgotten"):  # the session was cleared after the logout
@@ -332,7 +340,7 @@ class LoginManager:
                 self._clear_cookie(response)
         return response
 
-    def _set_cookie(self, response: Any) -> None:
+    def _set_cookie(self, response: Response) -> None:
         config = current_app.config
         if "_remember_seconds" in session:
             duration: object = timedelta(seconds=session["_remember_seconds"])
@@ -355,7 +363,7 @@ class LoginManager:
             samesite=config.get("REMEMBER_COOKIE_SAMESITE", COOKIE_SAMESITE),
         )
 
-    def _clear_cookie(self, response: Any) -> None:
+    def _clear_cookie(self, response: Response) -> None:
         config = current_app.config
         path = config.get("REMEMBER_COOKIE_PATH", "/")
         domain = config.get("REMEMBER_COOKIE_DOMAIN")

@@ -23,10 +23,11 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from werkzeug.exceptions import HTTPException
 from werkzeug.utils import import_string
 
 from waterspout import Response, current_app
-from waterspout.sessions import SessionUse
+from waterspout.sessions import ClientUse
 
 from ..driving import drive
 from ..handler_methods import is_handler
@@ -39,7 +40,7 @@ from .jinja import CacheExtension
 from .keys import SUPPORTED_HASH_FUNCTIONS
 from .keys import fragment_key as make_template_fragment_key
 from .keys import namespace_of as function_namespace
-from .rules import FunctionRule, Rule, ViewRule
+from .rules import Args, Function, FunctionRule, Kwargs, Rule, ViewRule
 from .settings import settings_of
 from .signals import cache_memoize_hit, cache_memoize_miss, cache_view_hit, cache_view_miss
 from .stores import Store
@@ -57,6 +58,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R", bound=Rule)
 
 _logger = logging.getLogger("waterspout.cache")
 
@@ -166,7 +168,7 @@ class Cache(Asking):
         forced_update: Callable[..., bool] | None = None,
         response_filter: Callable[[Any], bool] | None = None,
         query_string: bool = False,
-        hash_method: Callable[..., object] | None = None,
+        hash_method: Function | None = None,
         cache_none: bool = False,
         make_cache_key: Callable[..., str] | None = None,
         source_check: bool | None = None,
@@ -174,6 +176,7 @@ class Cache(Asking):
         *,
         is_stale: Callable[..., bool] | None = None,
         shared: bool = False,
+        per: Callable[..., object] | None = None,
     ) -> Callable[[F], F]:
         """Keep what a view returns for *timeout* seconds (None: CACHE_DEFAULT_TIMEOUT).
 
@@ -184,7 +187,9 @@ class Cache(Asking):
         to be kept. Request handlers' methods are kept as well.
 
         What was made for one client is not kept (`privacy`), unless the key is of the program's own
-        making, or *shared* says that everybody may have it.
+        making, or *shared* says that everybody may have it. *per* says whose an answer is, and is
+        a part of the key: ``per=lambda: current_user.get_id()``. It may take an argument, the
+        request handler (None in a view), and is asked before each answer.
         """
 
         def decorate(function: F) -> F:
@@ -195,6 +200,7 @@ class Cache(Asking):
                 query_string=query_string,
                 make_cache_key=make_cache_key,
                 shared=shared,
+                per=per,
                 unless=unless,
                 forced_update=forced_update,
                 is_stale=is_stale,
@@ -215,7 +221,7 @@ class Cache(Asking):
         unless: Callable[..., bool] | None = None,
         forced_update: Callable[..., bool] | None = None,
         response_filter: Callable[[Any], bool] | None = None,
-        hash_method: Callable[..., object] | None = None,
+        hash_method: Function | None = None,
         cache_none: bool = False,
         source_check: bool | None = None,
         args_to_ignore: list[str] | None = None,
@@ -284,7 +290,7 @@ class Cache(Asking):
         rule.decorated = decorated
         return decorated  # type: ignore[no-any-return]  # it is called as the function is
 
-    def _known_at_once(self, rule: Rule, args: tuple[Any, ...]) -> Any:
+    def _known_at_once(self, rule: Rule, args: Args) -> Any:
         """Return a view's value that is in this process's memory, by the path alone; else None.
 
         PERF: 5 µs; the general way takes 35, most of it to make `request` and coroutines.
@@ -298,7 +304,7 @@ class Cache(Asking):
         return None if key is None else memory.get(key)
 
     async def _answer_handler(
-        self, rule: Rule, function: Callable[..., Any], args: Any, kwargs: Any
+        self, rule: Rule, function: Function, args: Args, kwargs: Kwargs
     ) -> Any:
         """Return what a handler's `def` method does, on the event loop."""
 
@@ -309,7 +315,7 @@ class Cache(Asking):
         return await self._answer(self.on_loop(), rule, args, kwargs, call)
 
     async def _answer(
-        self, store: Store, rule: Rule, args: Any, kwargs: Any, call: Callable[[], Any]
+        self, store: Store, rule: Rule, args: Args, kwargs: Kwargs, call: Callable[[], Any]
     ) -> Any:
         """Return a call's value, from the cache or from the function."""
         handler = args[0] if rule.is_view and is_handler(args) else None
@@ -317,10 +323,14 @@ class Cache(Asking):
             return await call()
         try:
             key = await rule.key(store, args[1:] if handler else args, kwargs)
+            if isinstance(rule, ViewRule) and rule.per is not None:
+                key = rule.key_for(key, rule.client(handler))
             forced = rule.is_forced(args, kwargs)
             found, value = (
                 (False, None) if forced else await self._find(store, rule, key, args, kwargs)
             )
+        except HTTPException:  # who the client is cannot be told just now
+            raise
         except Exception as error:
             self._failed(error)
             return await call()
@@ -344,7 +354,7 @@ class Cache(Asking):
         return _given(handler, value)
 
     async def _find(
-        self, store: Store, rule: Rule, key: str, args: object, kwargs: Any
+        self, store: Store, rule: Rule, key: str, args: Args, kwargs: Kwargs
     ) -> tuple[bool, Any]:
         value = await store.ask("get", key)
         found = value is not None or (rule.cache_none and await store.ask("has", key))
@@ -365,14 +375,14 @@ class Cache(Asking):
         store: Store,
         rule: Rule,
         key: str,
-        args: Any,
-        kwargs: Any,
+        args: Args,
+        kwargs: Kwargs,
         call: Callable[[], Any],
     ) -> Any:
         """Call the function, and keep its value if it may be kept."""
         handler = args[0] if rule.is_view and is_handler(args) else None
         written = handlers.watch(handler) if handler else None
-        with SessionUse() as session:
+        with ClientUse(handler) as client:
             value = await call()
             if inspect.isgenerator(value) or (rule.is_view and isinstance(value, Iterator)):
                 # what it does in between is the view's, too
@@ -381,8 +391,7 @@ class Cache(Asking):
             rule.stores_nothing = True
             return value
         kept = value if written is None else written()
-        is_ones = session.used or bool(getattr(handler, "_current_user", None))
-        if (written is not None and kept is None) or not _may_be_kept(rule, kept, is_ones):
+        if (written is not None and kept is None) or not _may_be_kept(rule, kept, client.used):
             rule.stores_nothing = True
             return value
         timeout = rule.decorated.cache_timeout
@@ -405,7 +414,7 @@ class Cache(Asking):
         else:
             _logger.exception("The cache has failed; the value was computed.")
 
-    def _tell(self, rule: Rule, key: str, found: bool, args: object, kwargs: Any) -> None:
+    def _tell(self, rule: Rule, key: str, found: bool, args: Args, kwargs: Kwargs) -> None:
         if found and isinstance(rule, ViewRule) and rule.shows_hits:
             rule.show_hit()
         if not self.enable_signals:
@@ -424,10 +433,18 @@ class Cache(Asking):
         return keys.new_version()
 
     def delete_cached(
-        self, f: Any, path: Any = None, query_args: object = None, **kwargs: Any
+        self,
+        f: Any,
+        path: Any = None,
+        query_args: object = None,
+        *,
+        per: object = ...,
+        **kwargs: Any,
     ) -> Any:
-        """Forget a view's value: that of *path* and *query_args*, or of the view's arguments."""
-        return self.delete(f.make_cache_key(path=path, query_args=query_args, **kwargs))
+        """Forget a view's value: that of *path* and *query_args*, or of the view's arguments. *per*
+        is what the option of this name has returned for the client."""
+        key = f.make_cache_key(path=path, query_args=query_args, **kwargs)
+        return self.delete(key if per is ... else _rule_of(f, ViewRule).key_for(key, per))
 
     def delete_memoized(self, f: object, *args: Any, **kwargs: object) -> None:
         """Forget what a function has returned: for these arguments, or without any, for all; of a
@@ -438,8 +455,8 @@ class Cache(Asking):
         """Do what `delete_memoized` does, on the event loop."""
         await self._delete_memoized(self.on_loop(), f, args, kwargs)
 
-    async def _delete_memoized(self, store: Store, f: Any, args: Any, kwargs: Any) -> None:
-        rule = _rule_of(f)
+    async def _delete_memoized(self, store: Store, f: Any, args: Args, kwargs: Kwargs) -> None:
+        rule = _rule_of(f, FunctionRule)
         if not (args or kwargs):
             await rule.forget(store, f)
             return
@@ -453,7 +470,7 @@ class Cache(Asking):
 
     def delete_memoized_verhash(self, f: Any, *args: Any) -> None:
         """Delete the name of the generation of a function's results."""
-        drive(_rule_of(f).drop_version(self.direct(), f))
+        drive(_rule_of(f, FunctionRule).drop_version(self.direct(), f))
 
     # -- parts of templates ------------------------------------------------------------------
 
@@ -481,13 +498,15 @@ class Cache(Asking):
         return kept
 
 
-def _may_be_kept(rule: Rule, value: Any, session_was_used: bool) -> bool:
+def _may_be_kept(rule: Rule, value: object, used: str | None) -> bool:
     """Tell whether a function's value may be kept: by what the program says, and by whose it is."""
     if rule.response_filter is not None and not rule.response_filter(value):
         return False
-    if not isinstance(rule, ViewRule) or rule.shared:
+    if not isinstance(rule, ViewRule):
         return True
-    why = privacy.is_private(value, session_was_used)
+    why = privacy.is_never_kept(value)
+    if why is None and not rule.shared:
+        why = used or privacy.is_private(value)
     if why is not None:
         rule.note_private(why)
     return why is None
@@ -501,12 +520,12 @@ def _given(handler: Any, value: Any) -> Any:
     return value
 
 
-def _rule_of(f: Any) -> FunctionRule:
+def _rule_of(f: Any, kind: type[R]) -> R:
     if not callable(f):
         raise TypeError(
             "Deleting messages by relative name is not supported, please use a function reference."
         )
-    rule: FunctionRule = f._rule
+    rule: R = f._rule
     return rule
 
 

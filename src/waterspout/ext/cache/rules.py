@@ -17,7 +17,11 @@ from . import keys
 if TYPE_CHECKING:
     from .stores import Store
 
-__all__ = ["FunctionRule", "Rule", "ViewRule"]
+__all__ = ["Args", "Function", "FunctionRule", "Kwargs", "Rule", "ViewRule"]
+
+Function = Callable[..., Any]
+Args = tuple[object, ...]
+Kwargs = dict[str, Any]
 
 #: The methods whose answers are kept.
 _SAFE = frozenset({"GET", "HEAD"})
@@ -37,13 +41,13 @@ class Rule:
     def __init__(
         self,
         cache: Any,
-        function: Callable[..., object],
+        function: Function,
         *,
-        unless: Any = None,
-        forced_update: object = None,
-        is_stale: object = None,
-        response_filter: Any = None,
-        hash_method: Any = None,
+        unless: Function | None = None,
+        forced_update: Function | None = None,
+        is_stale: Function | None = None,
+        response_filter: Function | None = None,
+        hash_method: Function | None = None,
         source_check: bool | None = None,
         cache_none: bool = False,
     ) -> None:
@@ -57,7 +61,7 @@ class Rule:
         self.source_check = source_check
         self.cache_none = cache_none
 
-    def bypasses(self, args: Any, kwargs: Any) -> bool:
+    def bypasses(self, args: Args, kwargs: Kwargs) -> bool:
         """Whether the program says that this call is not to be cached."""
         unless = self.unless
         if unless is None or not callable(unless):
@@ -66,7 +70,7 @@ class Rule:
             return unless(self.function, *args, **kwargs) is True
         return unless() is True
 
-    def is_forced(self, args: Any, kwargs: Any) -> bool:
+    def is_forced(self, args: Args, kwargs: Kwargs) -> bool:
         """Whether the program says that the value is to be made anew."""
         forced = self.forced_update
         if forced is None or not callable(forced):
@@ -75,7 +79,7 @@ class Rule:
             return forced(*args, **kwargs) is True
         return forced() is True
 
-    def finds_stale(self, value: Any, args: Any, kwargs: Any) -> bool:
+    def finds_stale(self, value: object, args: Args, kwargs: Kwargs) -> bool:
         """Whether the program says that a value from the cache is too old."""
         stale = self.is_stale
         if stale is None or not callable(stale):
@@ -93,11 +97,11 @@ class Rule:
         asked = self.cache.source_check if self.source_check is None else self.source_check
         return inspect.getsource(self.function).encode() if asked else b""
 
-    async def key(self, store: Store, args: Any, kwargs: Any) -> str:
+    async def key(self, store: Store, args: Args, kwargs: Kwargs) -> str:
         """Return the key of a call."""
         raise NotImplementedError
 
-    async def stored(self, store: Store, args: Any, kwargs: Any, timeout: Any) -> None:
+    async def stored(self, store: Store, args: Args, kwargs: Kwargs, timeout: int | None) -> None:
         """Do what follows a value that was stored."""
 
 
@@ -112,12 +116,13 @@ class ViewRule(Rule):
     def __init__(
         self,
         cache: Any,
-        function: Callable[..., Any],
+        function: Function,
         *,
-        key_prefix: Any,
+        key_prefix: str | Function,
         query_string: bool,
-        make_cache_key: Any,
+        make_cache_key: Function | None,
         shared: bool,
+        per: Callable[..., object] | None,
         **options: Any,
     ) -> None:
         super().__init__(cache, function, **options)
@@ -125,16 +130,17 @@ class ViewRule(Rule):
         self.query_string = query_string
         self.make_cache_key = make_cache_key if callable(make_cache_key) else None
         has_request_key = isinstance(key_prefix, str) and "%s" in key_prefix
+        self.per = per
         #: The program has chosen the key, or has said that all may have the answer.
-        self.shared = shared or self.make_cache_key is not None or callable(key_prefix)
+        self.shared = shared or any(map(callable, (make_cache_key, key_prefix, per)))
         self.is_of_request = has_request_key and self.make_cache_key is None
         self.default = self.default_key
-        asks = (self.unless, self.forced_update, self.is_stale)
+        asks = (self.unless, self.forced_update, self.is_stale, per)
         #: The path is all of the key, and nothing else is asked before an answer is given.
         self.is_plain = (
             self.is_of_request
             and not (query_string or self.source_check or callable(key_prefix))
-            and asks == (None, None, None)
+            and asks == (None, None, None, None)
         )
 
     def show_hit(self) -> None:
@@ -151,9 +157,18 @@ class ViewRule(Rule):
             self._has_told = True
             _logger.warning(
                 f"The answer of {self.function.__qualname__} is not cached: {why}. If everybody may"
-                " have it, say cached(shared=True); else give each client a key of its own"
-                " (key_prefix or make_cache_key)."
+                " have it, say cached(shared=True); else say whose it is: cached(per=lambda:"
+                " current_user.get_id())."
             )
+
+    def client(self, handler: object) -> object:
+        """Return whose the answer of this request is."""
+        assert self.per is not None
+        return self.per(handler) if keys.wants_arguments(self.per) else self.per()
+
+    def key_for(self, key: str, client: object) -> str:
+        """Return a view's *key* for one *client*."""
+        return f"{key}/{self.hashing(repr(client).encode()).hexdigest()}"
 
     def plain_key(self) -> str | None:
         """Return the key of the current request where the path is all of it; None: it is not, or
@@ -161,16 +176,16 @@ class ViewRule(Rule):
         if not self.is_plain or self.decorated.make_cache_key is not self.default:
             return None
         method, path = request_line()
-        prefix: str = self.key_prefix
-        return prefix % path if method in _SAFE else None
+        prefix = self.key_prefix
+        return prefix % path if method in _SAFE and isinstance(prefix, str) else None
 
-    def bypasses(self, args: Any, kwargs: object) -> bool:
+    def bypasses(self, args: Args, kwargs: Kwargs) -> bool:
         # A POST is no GET of the same path.
         if self.is_of_request and request_line()[0] not in _SAFE:
             return True
         return super().bypasses(args, kwargs)
 
-    async def key(self, store: Store, args: Any, kwargs: Any) -> str:
+    async def key(self, store: Store, args: Args, kwargs: Kwargs) -> str:
         if self.make_cache_key is not None:
             return str(self.make_cache_key(*args, **kwargs))
         return str(self.decorated.make_cache_key(*args, use_request=True, **kwargs))
@@ -208,9 +223,9 @@ class FunctionRule(Rule):
     def __init__(
         self,
         cache: Any,
-        function: Callable[..., Any],
+        function: Function,
         *,
-        make_name: Any,
+        make_name: Function | None,
         args_to_ignore: list[str] | None,
         **options: Any,
     ) -> None:
@@ -218,15 +233,13 @@ class FunctionRule(Rule):
         self.make_name = make_name
         self.ignored = args_to_ignore or []
 
-    async def key(self, store: Store, args: Any, kwargs: Any) -> str:
+    async def key(self, store: Store, args: Args, kwargs: Kwargs) -> str:
         own = self.decorated.make_cache_key
         if own != self.default_key:  # it is the program's
             return str(own(self.function, *args, **kwargs))
         return await self.key_of(store, self.function, args, kwargs)
 
-    async def key_of(
-        self, store: Store, f: Callable[..., Any], args: tuple[object, ...], kwargs: dict[str, Any]
-    ) -> str:
+    async def key_of(self, store: Store, f: Function, args: Args, kwargs: Kwargs) -> str:
         """Return the key of a call of *f*."""
         name, version = await self.version(store, f, args)
         shown = self.make_name(name) if callable(self.make_name) else name
@@ -234,18 +247,16 @@ class FunctionRule(Rule):
         hashed = self.hashing(f"{shown}{placed}{named}".encode() + self.source())
         return f"{base64.b64encode(hashed.digest())[:16].decode()}{version}"
 
-    def default_key(self, f: Callable[..., Any], *args: object, **kwargs: Any) -> str:
+    def default_key(self, f: Function, *args: object, **kwargs: Any) -> str:
         """Return the key of a call of *f*, for `def` code."""
         return drive(self.key_of(self.cache.direct(), f, args, kwargs))
 
-    def _version_keys(self, f: Callable[..., Any], args: object) -> tuple[str, list[str]]:
+    def _version_keys(self, f: Function, args: object) -> tuple[str, list[str]]:
         name, of_object = keys.namespace_of(f, args)
         names = [name] if of_object is None or "self" in self.ignored else [name, of_object]
         return name, [f"{one}_memver" for one in names]
 
-    async def version(
-        self, store: Store, f: Callable[..., Any], args: object = None
-    ) -> tuple[str, str]:
+    async def version(self, store: Store, f: Function, args: object = None) -> tuple[str, str]:
         """Return the function's name and the generation of its results, a new one if there is
         none."""
         name, names = self._version_keys(f, args)
@@ -255,19 +266,19 @@ class FunctionRule(Rule):
             await store.ask("set_many", dict(zip(names, found, strict=True)), timeout=0)
         return name, "".join(found)
 
-    async def stored(self, store: Store, args: Any, kwargs: Any, timeout: Any) -> None:
+    async def stored(self, store: Store, args: Args, kwargs: Kwargs, timeout: int | None) -> None:
         """Let the generation live as long as the newest value."""
         _, names = self._version_keys(self.function, args)
         found = await store.ask("get_many", *names)
         known = {name: version for name, version in zip(names, found, strict=True) if version}
         await store.ask("set_many", known, timeout=timeout)
 
-    async def forget(self, store: Store, f: Callable[..., Any]) -> None:
+    async def forget(self, store: Store, f: Function) -> None:
         """Begin a new generation: of one object's results, if *f* is bound to it, else of all."""
         _, names = self._version_keys(f, None)
         await store.ask("set_many", {names[-1]: self.cache.memoize_make_version_hash()}, timeout=0)
 
-    async def drop_version(self, store: Store, f: Callable[..., Any]) -> None:
+    async def drop_version(self, store: Store, f: Function) -> None:
         """Delete the generation's name."""
         _, names = self._version_keys(f, None)
         await store.ask("delete_many", names[-1])

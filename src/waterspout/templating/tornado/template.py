@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import linecache
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -85,6 +85,10 @@ class Template:
         """Run the template with *kwargs*, which win over the loader's names and the common ones."""
         return self._page.run({**self._page.names, **self.namespace, **kwargs})
 
+    def waterspout_uses(self, name: str) -> bool:
+        """Tell whether the template may read the variable *name*."""
+        return self._page.uses(name)
+
     def generate_block(self, block: str, /, **kwargs: object) -> bytes:
         """Return what one block gives, as it stands in the page. What is set and imported outside
         of blocks, at the top of the outermost template, is there. Raises `LookupError`."""
@@ -95,8 +99,22 @@ class Template:
         return compiled.run({**compiled.names, **self.namespace, **kwargs})
 
 
+#: Functions that read any variable.
+_READ_ALL: Final = frozenset(("dir", "eval", "exec", "globals", "locals", "vars"))
+
+
+def _names_read(code: CodeType) -> Iterator[str]:
+    """Yield the names of global variables and of attributes in *code*, and in what it defines."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_read(constant)
+
+
 class _Compiled:
     """A compiled function and its source."""
+
+    _read: frozenset[str] | None = None
 
     def __init__(self, name: str, generated: Generated) -> None:
         self.generated = generated
@@ -123,6 +141,12 @@ class _Compiled:
             "__loader__": source,
             "__spec__": ModuleSpec(module, source),  # type: ignore[arg-type]  # linecache's loader
         }
+
+    def uses(self, name: str) -> bool:
+        """Tell whether the function may read the global variable *name*."""
+        if self._read is None:
+            self._read = frozenset(_names_read(self._function))
+        return name in self._read or not self._read.isdisjoint(_READ_ALL)
 
     def run(self, namespace: dict[str, Any]) -> bytes:
         """Run the function with *namespace* as its globals."""

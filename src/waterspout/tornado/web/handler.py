@@ -60,6 +60,8 @@ class RequestHandler(Arguments):
     _waterspout_mixed: ClassVar[bool] = False
     #: Whether code other than the request's own may have a reference to the handler.
     _waterspout_waited: bool = False
+    #: Somebody has asked for what is one client's, see `sessions.ClientUse`.
+    waterspout_client_was_asked: bool = False
 
     #: The `Application`, with what a program has put on it.
     application: Any
@@ -190,6 +192,7 @@ class RequestHandler(Arguments):
     def current_user(self) -> Any:
         """The user of this request: what was set, else `get_current_user`, which is asked
         once."""
+        self.waterspout_client_was_asked = True
         if not hasattr(self, "_current_user"):
             self._current_user = run_own(self, self.get_current_user)
         return self._current_user

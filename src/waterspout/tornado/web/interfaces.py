@@ -66,6 +66,7 @@ class _State(Protocol):
     _waterspout_fields: HTTPHeaders | None
     _waterspout_usual: Usual | None
     _waterspout_waited: bool
+    waterspout_client_was_asked: bool
 
     @property
     def settings(self) -> dict[str, Any]: ...

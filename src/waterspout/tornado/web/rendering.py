@@ -12,6 +12,7 @@ from ...escaping import to_unicode, utf8, xhtml_escape
 from ...import_paths import load
 from ...templating import tornado as templates
 from ...templating.tornado import BaseLoader, Loader
+from .template_names import TemplateNames, names_for
 from .url_prefix import root_here
 
 if TYPE_CHECKING:
@@ -164,8 +165,8 @@ def render_string(handler: Handler, template_name: str, /, **kwargs: Any) -> byt
             loader = loaders.get(path)
             if loader is None:
                 loader = loaders[path] = handler.create_template_loader(path)
-    namespace = {**shared, **handler.get_template_namespace(), **kwargs}
-    return loader.load(template_name).generate(**namespace)
+    template = loader.load(template_name)
+    return template.generate(**{**shared, **names_for(template, handler, kwargs), **kwargs})
 
 
 def _folder_of(frame: FrameType | None) -> str:
@@ -203,19 +204,15 @@ def create_template_loader(handler: Handler, template_path: str) -> BaseLoader:
 
 def get_template_namespace(handler: Handler) -> dict[str, Any]:
     """Return the names that templates see, a dict of its own. Programs add to it."""
-    locale = handler.locale
-    return {
+    names = {
         "handler": handler,
         "request": handler.request,
-        "current_user": handler.current_user,
-        "locale": locale,
-        "_": locale.translate,
-        "pgettext": locale.pgettext,
         "static_url": handler.static_url,
         "xsrf_form_html": handler.xsrf_form_html,
         "reverse_url": handler.reverse_url,
         **handler.ui,
     }
+    return TemplateNames(handler, names)
 
 
 # -- static files ----------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ def xsrf_token(handler: Handler) -> bytes:
     Settings: ``xsrf_cookie_version`` (2, or 1), ``xsrf_cookie_name`` (``_xsrf``),
     ``xsrf_cookie_kwargs`` (for `set_cookie`).
     """
+    handler.waterspout_client_was_asked = True
     token: bytes | None = getattr(handler, "_xsrf_token", None)
     if token is not None:
         return token
