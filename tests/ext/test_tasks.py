@@ -342,7 +342,7 @@ def test_mistakes_are_told_at_registration() -> None:
         tasks.task(retries=-1)
     for settings, match in (
         ({"TASKS_URL": "ftp://x"}, "expected memory://"),
-        ({"TASKS_RESULT_URL": "ftp://x"}, "expected redis://"),
+        ({"TASKS_RESULT_URL": "ftp://x"}, "TASKS_RESULT_URL is .* expected memory:// or redis://"),
         ({"TASKS_CONCURRENCY": 0}, "TASKS_CONCURRENCY is 0"),
         ({"TASKS_TIMEZONE": "Mars/Olympus"}, "no such time zone"),
     ):

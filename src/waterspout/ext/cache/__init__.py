@@ -120,9 +120,7 @@ class Cache(Asking):
 
     def _set_cache(self, app: Any, config: dict[str, Any]) -> None:
         kind: str = config["CACHE_TYPE"]
-        factory = backends.named(kind) or import_string(
-            kind if "." in kind else f"{backends.__name__}.{kind}"
-        )
+        factory = backends.named(kind) or import_string(kind)
         args = list(config["CACHE_ARGS"])
         options = {
             "default_timeout": config["CACHE_DEFAULT_TIMEOUT"],

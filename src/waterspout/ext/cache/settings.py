@@ -6,6 +6,8 @@ import hashlib
 import warnings
 from typing import Any
 
+from ..setting_checks import check_number, check_port, check_url, shown, warn_of_misspelt
+
 __all__ = ["DEFAULTS", "settings_of"]
 
 DEFAULTS: dict[str, Any] = {
@@ -32,6 +34,25 @@ DEFAULTS: dict[str, Any] = {
     "CACHE_RETRY_AFTER": 1.0,  # seconds for which a server that failed is not asked
 }
 
+#: Settings of servers that have no default.
+_OF_SERVERS = {
+    *("CACHE_REDIS_URL", "CACHE_REDIS_HOST", "CACHE_REDIS_PORT", "CACHE_REDIS_DB"),
+    *("CACHE_REDIS_PASSWORD", "CACHE_REDIS_SENTINELS", "CACHE_REDIS_SENTINEL_MASTER"),
+    *("CACHE_REDIS_SENTINEL_PASSWORD", "CACHE_REDIS_CLUSTER"),
+    *("CACHE_MEMCACHED_USERNAME", "CACHE_MEMCACHED_PASSWORD"),
+}
+#: Settings that are numbers, and whether they are ints.
+_NUMBERS = {
+    "CACHE_DEFAULT_TIMEOUT": False,
+    "CACHE_THRESHOLD": True,
+    "CACHE_SERVER_TIMEOUT": False,
+    "CACHE_POOL_SIZE": True,
+    "CACHE_COMPUTE_TIMEOUT": False,
+    "CACHE_RETRY_AFTER": False,
+}
+#: cachelib's sign for values that never expire.
+_LEAST = {"CACHE_DEFAULT_TIMEOUT": -1}
+
 
 def settings_of(app: Any, *own: dict[str, Any] | None) -> dict[str, Any]:
     """Return the settings of *app*, with a cache's *own* over them.
@@ -39,18 +60,25 @@ def settings_of(app: Any, *own: dict[str, Any] | None) -> dict[str, Any]:
     Raises:
         ValueError: A setting is impossible.
     """
-    config: dict[str, Any] = {**DEFAULTS, **app.config}
+    given: dict[str, Any] = dict(app.config)
     for more in own:
         if not (more is None or isinstance(more, dict)):
             raise ValueError("`config` must be an instance of dict or None")
-        config.update(more or {})
+        given.update(more or {})
+    warn_of_misspelt(given, "CACHE_", {*DEFAULTS, *_OF_SERVERS})
+    config = DEFAULTS | given
     if not callable(config["CACHE_HASH_METHOD"]):
         raise ValueError(
             "`CACHE_HASH_METHOD` must be a hash constructor, for example `hashlib.sha256`, not"
             f" {config['CACHE_HASH_METHOD']!r}"
         )
+    for name, whole in _NUMBERS.items():
+        check_number(name, config.get(name), whole=whole, at_least=_LEAST.get(name, 0))
+    config["CACHE_REDIS_PORT"] = check_port("CACHE_REDIS_PORT", config.get("CACHE_REDIS_PORT"))
     if config["CACHE_TYPE"] is None:
         _take_url(config)
+    elif config.get("CACHE_REDIS_URL"):
+        check_url("CACHE_REDIS_URL", config["CACHE_REDIS_URL"], ("redis", "rediss", "unix"))
     if config["CACHE_TYPE"] == "NullCache" and not config["CACHE_NO_NULL_WARNING"]:
         warnings.warn(
             "CACHE_TYPE is NullCache: nothing is cached. (CACHE_NO_NULL_WARNING silences this.)",
@@ -62,17 +90,18 @@ def settings_of(app: Any, *own: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _take_url(config: dict[str, Any]) -> None:
-    url = config["CACHE_URL"]
+    url = DEFAULTS["CACHE_URL"] if config["CACHE_URL"] is None else str(config["CACHE_URL"])
     scheme, _, rest = url.partition("://")
     if scheme in {"memory", "mem"}:
         config["CACHE_TYPE"] = "SimpleCache"
     elif scheme in {"redis", "rediss", "unix"}:
+        check_url("CACHE_URL", url, ("redis", "rediss", "unix"))
         config["CACHE_TYPE"] = "RedisCache"
         config["CACHE_REDIS_URL"] = url
-    elif scheme == "file":
+    elif scheme == "file" and rest:
         config["CACHE_TYPE"] = "FileSystemCache"
         config["CACHE_DIR"] = rest
     else:
         raise ValueError(
-            f"CACHE_URL is 'memory://', 'redis://host/0' or 'file:///folder', not {url!r}"
+            f"CACHE_URL is 'memory://', 'redis://host/0' or 'file:///folder', not {shown(url)}"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +13,7 @@ from waterspout import App, abort, current_app, has_app_context
 from waterspout.config import DEFAULT_CONFIG, MODERN_DEFAULTS
 from waterspout.ext import needs_extra
 
+from ..setting_checks import warn_of_misspelt
 from . import track_modifications, unavailable
 from .asynchronous import AsyncSessions
 from .cli import add_models_to_shell
@@ -20,7 +23,7 @@ from .pagination import Pagination, SelectPagination
 from .query import Query
 from .session import ContextRegistry, Session
 from .table import table_class
-from .urls import in_folder, is_memory, synchronous
+from .urls import check_url, in_folder, is_memory, malformed, setting_of, synchronous
 
 with needs_extra("db"):
     import sqlalchemy as sa
@@ -46,6 +49,17 @@ _SETTINGS: dict[str, Any] = {
     "SQLALCHEMY_RETRY_AFTER": 5,
     "SQLALCHEMY_SLOW_QUERY": None,
 }
+
+_KNOWN = {*_SETTINGS, "SQLALCHEMY_SQLITE_PRAGMAS"}
+#: Names that other programs have for the database's URL.
+_ALIASES = dict.fromkeys(
+    (
+        *("DATABASE_URI", "DATABASE_URL", "DB_URI", "DB_URL", "SQLALCHEMY_DATABASE"),
+        *("SQLALCHEMY_DATABASE_URL", "SQLALCHEMY_URI", "SQLALCHEMY_URL"),
+    ),
+    "SQLALCHEMY_DATABASE_URI",
+)
+_logger = logging.getLogger("waterspout.db")
 
 
 class SQLAlchemy(AsyncSessions):
@@ -134,7 +148,8 @@ class SQLAlchemy(AsyncSessions):
 
         Raises:
             RuntimeError: *app* has a database object already.
-            ArgumentError: A URL is not one.
+            ArgumentError: A URL is malformed; names its setting.
+            TypeError: SQLALCHEMY_BINDS or SQLALCHEMY_ENGINE_OPTIONS is no dict.
         """
         if "sqlalchemy" in app.extensions:
             raise RuntimeError(
@@ -142,6 +157,7 @@ class SQLAlchemy(AsyncSessions):
                 " Import and use that instance instead."
             )
         app.extensions["sqlalchemy"] = self
+        warn_of_misspelt(app.config, "SQLALCHEMY_", _KNOWN, _ALIASES)
         for name, value in _SETTINGS.items():
             app.config.setdefault(name, value)
         app.config.setdefault("SQLALCHEMY_SQLITE_PRAGMAS", _pragmas_for(app))
@@ -163,9 +179,12 @@ class SQLAlchemy(AsyncSessions):
     def _make_engines(self, app: App) -> None:
         config = app.config
         wanted: dict[str | None, dict[str, Any]] = {}
+        for name in ("SQLALCHEMY_BINDS", "SQLALCHEMY_ENGINE_OPTIONS"):
+            if not isinstance(config[name], Mapping):
+                raise TypeError(f"{name} is {config[name]!r}; expected a dict.")
         for key, value in config["SQLALCHEMY_BINDS"].items():
-            given = {"url": value} if isinstance(value, str | sa.URL) else value
-            wanted[key] = {**self._engine_options, **given}
+            options = value if isinstance(value, Mapping) else {"url": value}
+            wanted[key] = {**self._engine_options, **options}
         default = {**self._engine_options, **config["SQLALCHEMY_ENGINE_OPTIONS"]}
         if config["SQLALCHEMY_DATABASE_URI"] is not None:
             default["url"] = config["SQLALCHEMY_DATABASE_URI"]
@@ -173,13 +192,21 @@ class SQLAlchemy(AsyncSessions):
             wanted.setdefault(None, {}).update(default)
         elif not wanted:
             wanted[None] = {**default, "url": _DATABASE}
+            _logger.warning(
+                "SQLALCHEMY_DATABASE_URI is not set: the database is the file %s.",
+                os.path.join(app.instance_path, _DATABASE.removeprefix("sqlite:///")),
+            )
         engines = AppEngines(config)
         for key, options in wanted.items():
             self._make_metadata(key)
+            given = options["url"] = check_url(setting_of(key), options.get("url"))
             options.setdefault("echo", config["SQLALCHEMY_ECHO"])
             options.setdefault("echo_pool", config["SQLALCHEMY_ECHO"])
-            self._apply_driver_defaults(options, app)
-            engines.add(key, self._make_engine(key, options, app), options)
+            try:
+                self._apply_driver_defaults(options, app)
+                engines.add(key, self._make_engine(key, options, app), options)
+            except exc.NoSuchModuleError as error:
+                raise malformed(setting_of(key), given, str(error)) from error
         self._app_engines[app] = engines
 
     def _apply_driver_defaults(self, options: dict[str, Any], app: App) -> None:

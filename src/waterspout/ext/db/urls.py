@@ -7,11 +7,23 @@ from collections.abc import Mapping
 
 from waterspout.ext import needs_extra
 
+from ..setting_checks import shown
+
 with needs_extra("db"):
     from sqlalchemy import make_url
     from sqlalchemy.engine import URL
+    from sqlalchemy.exc import ArgumentError
 
-__all__ = ["asynchronous", "in_folder", "is_memory", "named_driver", "synchronous"]
+__all__ = [
+    "asynchronous",
+    "check_url",
+    "in_folder",
+    "is_memory",
+    "malformed",
+    "named_driver",
+    "setting_of",
+    "synchronous",
+]
 
 _OTHER_NAMES = {"postgres": "postgresql"}
 #: What `def` code uses where the URL names no driver, or one that is for the event loop.
@@ -26,6 +38,39 @@ _ASYNC = {
 _ASYNC_ONLY = {"aiomysql", "aiosqlite", "asyncmy", "asyncpg", "psycopg_async"}
 #: Drivers that both kinds of code can use.
 _BOTH = {"oracledb", "psycopg"}
+
+
+def setting_of(bind_key: str | None) -> str:
+    """Return the name of the setting that holds the URL of a database."""
+    return "SQLALCHEMY_DATABASE_URI" if bind_key is None else f"SQLALCHEMY_BINDS[{bind_key!r}]"
+
+
+def malformed(setting: str, url: object, problem: str) -> ArgumentError:
+    """Return the error for a *url* in which there is a *problem*."""
+    return ArgumentError(
+        f"{setting} is {shown(url)}: {problem}; expected a URL such as"
+        " postgresql://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE,"
+        " sqlite:///FILE (in the instance folder) or sqlite:// (in memory)."
+    )
+
+
+def check_url(setting: str, url: object) -> str | URL:
+    """Return *url*, if it is one of a database.
+
+    Raises:
+        ArgumentError: It is not; names the *setting*, and shows no password.
+    """
+    if not isinstance(url, str | URL):
+        raise malformed(setting, url, "it is no text")
+    try:
+        made = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # NOTE: not their text, which may show a part of the password.
+        what = "it is empty" if not url else "it is no database URL"
+        raise malformed(setting, url, what) from error
+    if made.get_backend_name() == "sqlite" and made.host:
+        raise malformed(setting, url, "two slashes begin a host, and SQLite has none")
+    return url
 
 
 def _parts(url: str | URL) -> tuple[URL, str, str]:

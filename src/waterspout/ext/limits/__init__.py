@@ -54,6 +54,9 @@ class Limiter(Enforcing):
 
     *key_func* tells whose a request is, `util.get_remote_address` or one of your own. Each other
     argument has a setting (``RATELIMIT_…``), and goes before it.
+
+    Raises:
+        TypeError: *key_func* is no such function.
     """
 
     def __init__(
@@ -88,6 +91,11 @@ class Limiter(Enforcing):
         request_identifier: Callable[..., str] | None = None,
         enabled: bool = True,
     ) -> None:
+        if hasattr(key_func, "wsgi_app") or not callable(key_func):
+            raise TypeError(
+                f"The first argument of Limiter() is the function that tells whose a request is,"
+                f" not {key_func!r}: write Limiter(get_remote_address, app=app)."
+            )
         given = dict(locals())
         for name in ("self", "app", "__class__"):
             given.pop(name, None)

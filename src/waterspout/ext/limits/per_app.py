@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from .. import needs_extra
 from ..outage import Outage
+from ..setting_checks import shown
 from .counters import Counter, Direct, OnLoop, storage_of
 from .limit import ApplicationLimit, Limit, MetaLimit, limits_of
 from .settings import Settings, settings_of
@@ -59,7 +60,12 @@ class PerApp:
             )
         strategy = STRATEGIES[settings.strategy]
         options = dict(settings.storage_options or {})
-        storage = storage_of(settings.url, options, settings.server_timeout, settings.pool_size)
+        try:
+            storage = storage_of(settings.url, options, settings.server_timeout, settings.pool_size)
+        except ConfigurationError as error:
+            problem = str(error).replace(settings.url, "").rstrip(" :")  # it holds the password
+            text = f"{settings.url_setting} is {shown(settings.url)}: {problem}"
+            raise ConfigurationError(text) from None
         made = cls(
             settings=settings,
             storage=storage,

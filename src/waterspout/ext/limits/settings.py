@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..setting_checks import check_number, check_url, shown, warn_of_misspelt
 from .constants import HeaderNames
 
 __all__ = ["NAMES", "Settings", "settings_of"]
@@ -58,6 +59,10 @@ NAMES = {
 }
 
 
+#: Arguments that are numbers, and whether they are ints.
+_NUMBERS = {"server_timeout": False, "pool_size": True, "pause": False}
+
+
 @dataclass
 class Settings:
     """What holds for one limiter."""
@@ -65,6 +70,8 @@ class Settings:
     values: dict[str, Any]
     headers: dict[HeaderNames, str]
     url: str
+    #: The name of the setting that *url* is from.
+    url_setting: str
 
     def __getattr__(self, name: str) -> Any:
         return self.__dict__["values"][name]
@@ -78,7 +85,8 @@ class Settings:
 def settings_of(app: Any, given: dict[str, Any]) -> Settings:
     """Return what the program has given, else what the settings of *app* say.
 
-    RATELIMIT_URL is our name for RATELIMIT_STORAGE_URI.
+    RATELIMIT_URL is our name for RATELIMIT_STORAGE_URI. Raises `ValueError` for a malformed one,
+    and for a number that is none.
     """
     config = app.config
     values = {
@@ -90,5 +98,16 @@ def settings_of(app: Any, given: dict[str, Any]) -> Settings:
         header: mapping.get(header) or config.get(key, header.value)
         for header, key in _HEADERS.items()
     }
-    url = values["storage_uri"] or config.get("RATELIMIT_URL") or "memory://"
-    return Settings(values, headers, url)
+    for name, whole in _NUMBERS.items():
+        check_number(_NAMES[name][0], values[name], whole=whole)
+    warn_of_misspelt(config, "RATELIMIT_", NAMES)
+    setting = "RATELIMIT_STORAGE_URI" if values["storage_uri"] else "RATELIMIT_URL"
+    url = values["storage_uri"] or config.get("RATELIMIT_URL")
+    url = "memory://" if url is None else url
+    if not isinstance(url, str) or "://" not in url:
+        raise ValueError(
+            f"{setting} is {shown(url)}; expected a URL such as memory:// or redis://HOST:6379/0."
+        )
+    if url.startswith(("redis://", "rediss://")):
+        check_url(setting, url, ("redis", "rediss"))
+    return Settings(values, headers, url, setting)

@@ -7,14 +7,31 @@ import ssl
 import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from ..setting_checks import check_flag, check_number, check_port, warn_of_misspelt
 from .addresses import Address
 
 __all__ = ["MailSettings"]
 
 #: Schemes of MAIL_URL: port, STARTTLS, TLS from the first byte.
 _SCHEMES = {"smtp": (25, False, False), "smtp+tls": (587, True, False), "smtps": (465, False, True)}
+
+
+#: Every setting there is.
+NAMES = {
+    *("MAIL_SERVER", "MAIL_PORT", "MAIL_USERNAME", "MAIL_PASSWORD", "MAIL_USE_TLS", "MAIL_USE_SSL"),
+    *("MAIL_DEFAULT_SENDER", "MAIL_DEBUG", "MAIL_MAX_EMAILS", "MAIL_SUPPRESS_SEND", "MAIL_URL"),
+    *("MAIL_ASCII_ATTACHMENTS", "MAIL_TIMEOUT", "MAIL_TLS_CA", "MAIL_TLS_VERIFY", "MAIL_OUTBOX"),
+}
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Tell whether the port is a number, if there is one."""
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 class MailSettings:
@@ -31,11 +48,11 @@ class MailSettings:
         self, config: Mapping[str, Any], debug: bool | int = False, testing: bool = False
     ) -> None:
         self.server: str = config.get("MAIL_SERVER", "127.0.0.1")
-        self.port: int | None = config.get("MAIL_PORT", 25)
+        self.port: int | None = check_port("MAIL_PORT", config.get("MAIL_PORT", 25))
         self.username: str | None = config.get("MAIL_USERNAME")
         self.password: str | None = config.get("MAIL_PASSWORD")
-        self.use_tls: bool = config.get("MAIL_USE_TLS", False)
-        self.use_ssl: bool = config.get("MAIL_USE_SSL", False)
+        self.use_tls: bool = check_flag("MAIL_USE_TLS", config.get("MAIL_USE_TLS", False))
+        self.use_ssl: bool = check_flag("MAIL_USE_SSL", config.get("MAIL_USE_SSL", False))
         self.default_sender: Address | None = config.get("MAIL_DEFAULT_SENDER")
         self.debug = int(config.get("MAIL_DEBUG", debug))
         self.max_emails: int | None = config.get("MAIL_MAX_EMAILS")
@@ -43,8 +60,11 @@ class MailSettings:
         self.suppress: bool = config.get("MAIL_SUPPRESS_SEND", testing)
         self.ascii_attachments: bool = config.get("MAIL_ASCII_ATTACHMENTS", False)
         self.timeout: float = config.get("MAIL_TIMEOUT", 10.0)
+        check_number("MAIL_TIMEOUT", self.timeout)
+        check_number("MAIL_MAX_EMAILS", self.max_emails, whole=True)
+        warn_of_misspelt(config, "MAIL_", NAMES)
         self.tls_ca: str | None = config.get("MAIL_TLS_CA")
-        self.tls_verify: bool = config.get("MAIL_TLS_VERIFY", True)
+        self.tls_verify: bool = check_flag("MAIL_TLS_VERIFY", config.get("MAIL_TLS_VERIFY", True))
         self.outbox: str | None = config.get("MAIL_OUTBOX")
         if config.get("MAIL_URL"):
             self._take_url(config["MAIL_URL"])
@@ -59,7 +79,8 @@ class MailSettings:
         if parts.scheme == "file" and not parts.netloc and parts.path:
             self.outbox = unquote(parts.path)
             return
-        if parts.scheme not in _SCHEMES or not parts.hostname or parts.query or parts.fragment:
+        is_known = parts.scheme in _SCHEMES and _has_port(parts)
+        if not is_known or not parts.hostname or parts.query or parts.fragment:
             # The URL may hold a password: it is not repeated.
             raise ValueError(
                 "MAIL_URL is smtp://HOST[:25], smtp+tls://HOST[:587] (STARTTLS) or"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..setting_checks import check_number, check_url, warn_of_misspelt
+
 __all__ = ["Settings"]
 
 
@@ -35,15 +37,17 @@ class Settings:
             item.name: config[name]
             for item in fields(cls)
             if (name := f"ROOMS_{item.name.upper()}") in config
+            and not (item.name == "url" and config[name] is None)
         }
+        warn_of_misspelt(config, "ROOMS_", {f"ROOMS_{item.name.upper()}" for item in fields(cls)})
         made = cls(**given)
+        check_url("ROOMS_URL", made.url, ("memory", "redis", "rediss", "nats", "tls"))
         if not isinstance(made.queue, int) or made.queue < 1:
             raise ValueError(f"ROOMS_QUEUE is {made.queue!r}; expected an int above 0.")
         if made.slow not in ("close", "drop"):
             raise ValueError(f"ROOMS_SLOW is {made.slow!r}; expected 'close' or 'drop'.")
         for name in ("presence_ttl", "timeout"):
-            if not getattr(made, name) > 0:
-                raise ValueError(
-                    f"ROOMS_{name.upper()} is {getattr(made, name)!r}; expected seconds above 0."
-                )
+            value = getattr(made, name)
+            if check_number(f"ROOMS_{name.upper()}", value) == 0 or value is None:
+                raise ValueError(f"ROOMS_{name.upper()} is {value!r}; expected seconds above 0.")
         return made

@@ -22,10 +22,11 @@ from importlib import import_module
 from typing import Any
 
 from waterspout import on_private_loop, run_in_thread, session
-from waterspout.config import DEFAULT_CONFIG, MODERN_DEFAULTS
+from waterspout.config import DEFAULT_CONFIG, MODERN_DEFAULTS, SETTINGS
 
 from ..driving import drive
 from ..outage import StoreUnavailable
+from ..setting_checks import check_number, check_url, shown, warn_of_misspelt
 from .base import ServerSideSessionInterface, interface_here, setting
 from .defaults import Defaults
 from .store import SessionInfo
@@ -78,6 +79,19 @@ _CLASSES = {
 }
 
 
+#: Settings that are numbers, and whether they are ints.
+_NUMBERS = {
+    "SESSION_ID_LENGTH": True,
+    "SESSION_CLEANUP_N_REQUESTS": True,
+    "SESSION_FILE_THRESHOLD": True,
+    "SESSION_POOL_SIZE": True,
+    "SESSION_IDLE_LIFETIME": False,
+    "SESSION_ABSOLUTE_LIFETIME": False,
+    "SESSION_TIMEOUT": False,
+    "SESSION_RETRY_AFTER": False,
+}
+
+
 class Session:
     """Keeps the sessions of *app* on the server: sets its ``session_interface``."""
 
@@ -90,9 +104,14 @@ class Session:
         """Set up *app*, by its settings.
 
         Raises:
-            ValueError: SESSION_TYPE or SESSION_URL names no store that there is.
+            ValueError: SESSION_TYPE or SESSION_URL names no store that there is, or a number is
+                none.
             ModuleNotFoundError: The store's package is not installed; names the extra.
         """
+        for name, whole in _NUMBERS.items():
+            check_number(name, setting(app.config, name), whole=whole)
+        known = {*(name for name in vars(Defaults) if name.isupper()), *SETTINGS}
+        warn_of_misspelt(app.config, "SESSION_", {*known, "SESSION_PROTECTION"})
         app.session_interface = self._get_interface(app)
 
     def _get_interface(self, app: Any) -> ServerSideSessionInterface:
@@ -123,11 +142,15 @@ def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
             "Unrecognized value for SESSION_TYPE: null. Set it, or SESSION_URL, such as"
             " 'sqlite:///sessions.sqlite' or 'redis://localhost/0'."
         )
-    url: str = setting(app.config, "SESSION_URL")
+    url = app.config.get("SESSION_URL")
+    url = Defaults.SESSION_URL if url is None else url
+    if not isinstance(url, str):
+        raise ValueError(f"SESSION_URL is {url!r}; expected a URL, a text.")
     scheme = url.partition(":")[0]
     common["cleanup_n_requests"] = setting(app.config, "SESSION_CLEANUP_N_REQUESTS") or 1000
     made: ServerSideSessionInterface
     if scheme in {"redis", "rediss", "unix"}:
+        check_url("SESSION_URL", url, ("redis", "rediss", "unix"))
         del common["cleanup_n_requests"]
         clients = import_module("..redis_clients", __name__)
         redis = import_module(".redis", __name__)
@@ -143,7 +166,13 @@ def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
     elif "://" in url and scheme.partition("+")[0] in _SQL:
         sql = import_module(".sqlalchemy", __name__)
         common["table"] = setting(app.config, "SESSION_SQLALCHEMY_TABLE")
-        made = sql.SqlAlchemySessionInterface(app, client=url, **common)
+        try:
+            made = sql.SqlAlchemySessionInterface(app, client=url, **common)
+        except ValueError as error:  # SQLAlchemy's own errors for URLs, too
+            raise ValueError(
+                f"SESSION_URL is {shown(url)}: it is no database URL; expected"
+                f" {scheme}://USER:PASSWORD@HOST[:PORT]/DATABASE."
+            ) from error
     else:
         known = ", ".join(("redis", "rediss", "unix", "sqlite", *sorted(_SQL)))
         raise ValueError(

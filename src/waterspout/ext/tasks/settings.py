@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..setting_checks import check_number, check_url, warn_of_misspelt
+
 __all__ = ["Settings"]
+
+
+#: Schemes of stores of results.
+_STORES = ("memory", "redis", "rediss", "nats", "tls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,20 @@ class Settings:
             item.name: config[name]
             for item in fields(cls)
             if (name := f"TASKS_{item.name.upper()}") in config
+            and not (item.name == "url" and config[name] is None)
         }
+        warn_of_misspelt(config, "TASKS_", {f"TASKS_{item.name.upper()}" for item in fields(cls)})
         made = cls(**given)
+        check_url(
+            "TASKS_URL", made.url, ("memory", "redis", "rediss", "amqp", "amqps", "nats", "tls")
+        )
+        if made.result_url is not None:
+            check_url("TASKS_RESULT_URL", made.result_url, _STORES)
         for name in ("result_ttl", "queue_size", "concurrency", "max_deliveries"):
             if not isinstance(value := getattr(made, name), int) or value < 1:
                 raise ValueError(f"TASKS_{name.upper()} is {value!r}; expected an int above 0.")
         for name in ("lease", "broker_timeout"):
-            if not getattr(made, name) > 0:
-                raise ValueError(
-                    f"TASKS_{name.upper()} is {getattr(made, name)!r}; expected seconds above 0."
-                )
+            value = getattr(made, name)
+            if check_number(f"TASKS_{name.upper()}", value) == 0 or value is None:
+                raise ValueError(f"TASKS_{name.upper()} is {value!r}; expected seconds above 0.")
         return made

@@ -43,8 +43,13 @@ _KNOWN: dict[str, Any] = {cls.__name__: cls for cls in (*_OLD.values(), *_MORE)}
 def named(kind: str) -> Any:
     """Return the class that CACHE_TYPE *kind* names, if it is one of these.
 
-    Also by its path in Flask-Caching (``flask_caching.backends.SimpleCache``).
+    Also by its path in Flask-Caching (``flask_caching.backends.SimpleCache``). None for another
+    import path.
+
+    Raises `ValueError` for a name that is neither.
     """
+    if not isinstance(kind, str):
+        raise ValueError(f"CACHE_TYPE is {kind!r}; expected the name of a class, a text.")
     _, _, name = kind.rpartition("flask_caching.backends.")
     name = name.rpartition(".")[2] if name != kind else kind
     if kind in _OLD:
@@ -53,4 +58,10 @@ def named(kind: str) -> Any:
             DeprecationWarning,
             stacklevel=4,
         )
-    return _KNOWN.get(name)
+    found = _KNOWN.get(name)
+    if found is None and "." not in kind:
+        raise ValueError(
+            f"CACHE_TYPE is {kind!r}; expected {', '.join(sorted(set(_KNOWN) - set(_OLD)))}, or the"
+            " import path of a class or a function."
+        )
+    return found
