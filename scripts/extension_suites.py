@@ -66,16 +66,16 @@ class Extension:
         return f"{self.distribution}-{self.version}.tar.gz"
 
 
-#: Runs a command in a network of its own, with an empty Redis at its usual port: the suite flushes
-#: what it finds there.
-REDIS_OF_ITS_OWN = (
-    *("unshare", "--map-root-user", "--net", "sh", "-ec"),
-    (
-        'ip link set lo up; redis-server --save "" --loglevel warning & redis=$!; sleep 1; code=0;'
-        ' "$@" || code=$?; kill $redis; exit $code'
-    ),
-    "sh",
-)
+
+def redis_of_its_own(port: int) -> tuple[str, ...]:
+    """Return what runs a command in a network of its own, with an empty Redis at *port*: the suite
+    flushes what it finds there."""
+    script = (
+        f'ip link set lo up; redis-server --port {port} --save "" --loglevel warning & redis=$!;'
+        ' sleep 1; code=0; "$@" || code=$?; kill $redis; exit $code'
+    )
+    return ("unshare", "--map-root-user", "--net", "sh", "-ec", script, "sh")
+
 
 EXTENSIONS = {
     "flask_migrate": Extension(
@@ -121,7 +121,28 @@ EXTENSIONS = {
             for name in ("basic", "cachelib", "filesystem", "redis", "sqlalchemy")
         ),
         options=("--override-ini=addopts=",),
-        inside=REDIS_OF_ITS_OWN,
+        inside=redis_of_its_own(6379),
+    ),
+    "flask_caching": Extension(
+        "flask_caching",
+        "2.5.1",
+        {"flask_caching": "waterspout.ext.cache"},
+        sha256="f75b451fde3faac0e278da72263818134deca8c4ba6bb07b9b3b238991368dae",
+        needs=("pytest_asyncio", "xprocess"),
+        inside=redis_of_its_own(6360),
+    ),
+    "flask_limiter": Extension(
+        "flask_limiter",
+        "4.1.1",
+        {"flask_limiter": "waterspout.ext.limits"},
+        sha256="ca11608fc7eec43dcea606964ca07c3bd4ec1ae89043a0f67f717899a4f48106",
+        options=(
+            *("--override-ini=addopts=", "--continue-on-collection-errors"),
+            *("-p", "docker_services"),
+        ),
+        # Without `rich`, that is without the extra of its commands, which ours has not.
+        needs=("flask_restful", "hiro", "pymemcache", "pymongo", "pytest_check", "pytest_mock"),
+        inside=redis_of_its_own(46379),
     ),
 }
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import pickle
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 import redis
+from cachelib.serializers import JSONSerializer
 from own_redis import own_redis
 from services import service_url
 
@@ -21,6 +25,7 @@ from waterspout import (
     App,
     RequestHandler,
     Response,
+    abort,
     g,
     make_response,
     render_template_string,
@@ -542,3 +547,124 @@ def test_a_token_that_was_made_before_the_view_is_its_clients() -> None:
     for client in (app.test_client(), app.test_client()):
         token = client.get("/form").text
         assert client.post("/send", headers={"X-CSRFToken": token}).text == "sent"
+
+
+@pytest.mark.parametrize("settings", CACHES, indirect=True)
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_an_error_that_is_everybodys_is_kept(settings: dict[str, Any], kind: str) -> None:
+    """404 is raised again, for its handler; 401 and 503 are not kept, nor what a filter refuses."""
+    app, cache = make_app(**settings)
+    asked: list[int] = []
+    keep: Any = cache.cached(timeout=60)
+
+    def page(status: int) -> str:
+        asked.append(status)
+        abort(status, "no such page")
+
+    async def async_page(status: int) -> str:
+        return page(status)
+
+    app.get("/<int:status>")(keep(page if kind == "def" else async_page))
+    found: Any = cache.cached(timeout=60, response_filter=lambda answer: answer.status_code != 404)
+    app.get("/filtered/<int:status>", endpoint="filtered")(found(page))
+
+    @app.errorhandler(404)
+    def missing(error: Exception) -> tuple[str, int]:
+        return f"sorry: {error}", 404
+
+    with serving(app) as client:
+        for path in ("/404", "/404", "/401", "/401", "/503", "/503", "/filtered/404"):
+            answer = client.get(path)
+            assert answer.status_code == int(path.rpartition("/")[2])
+        assert answer.text == "sorry: 404 Not Found: no such page"
+        assert client.get("/404").text == answer.text
+        client.get("/filtered/404")
+    assert asked == [404, 401, 401, 503, 503, 404, 404]
+
+
+def test_arguments_of_a_view_are_no_keys() -> None:
+    """A view's argument may be called as those of its `make_cache_key`."""
+    app, cache = make_app()
+
+    @app.get("/<path:path>/one")
+    @cache.cached(timeout=60)
+    def one(path: str) -> str:
+        return f"one {path}"
+
+    @app.get("/<path:path>/two")
+    @cache.cached(timeout=60)
+    def two(path: str) -> str:
+        return f"two {path}"
+
+    client = app.test_client()
+    assert [client.get(path).text for path in ("/a/one", "/a/two")] == ["one a", "two a"]
+
+
+def test_a_subclass_sees_what_is_asked() -> None:
+    """Its methods are called for what decorators keep."""
+    seen: list[str] = []
+
+    class Watched(Cache):
+        def get(self, key: str) -> Any:
+            seen.append(f"get {key}")
+            return super().get(key)
+
+        def set(self, key: str, value: Any, timeout: Any = None) -> Any:
+            seen.append(f"set {key}")
+            return super().set(key, value, timeout)
+
+    app = App(__name__)
+    cache = Watched(app)
+    app.get("/", endpoint="page")(cache.cached(timeout=60)(lambda: "x"))
+    client = app.test_client()
+    assert [client.get("/").text for _ in range(2)] == ["x", "x"]
+    assert seen == ["get view//", "set view//", "get view//"]
+
+
+class Memcached:
+    """What pylibmc's client does, in memory, for entries of 100 bytes at the most."""
+
+    def __init__(self, servers: Any, **options: Any) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self.kept.get(key)
+
+    def get_multi(self, keys: list[str]) -> dict[str, Any]:
+        return {key: self.kept[key] for key in keys if key in self.kept}
+
+    def set_multi(self, values: dict[str, Any], seconds: int) -> list[str]:
+        assert all(len(pickle.dumps(value)) <= 100 for value in values.values())
+        self.kept.update(values)
+        return []
+
+    def delete_multi(self, keys: list[str]) -> None:
+        for key in keys:
+            self.kept.pop(key, None)
+
+
+def test_values_that_are_too_large_for_memcached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are kept as several entries; of a value that has lost one, nothing is left."""
+    monkeypatch.setitem(sys.modules, "pylibmc", SimpleNamespace(Client=Memcached))
+    options = {"chunksize": 60, "maxchunk": 8}
+    _, cache = make_app(CACHE_TYPE="SpreadSASLMemcachedCache", CACHE_OPTIONS=options)
+    value = list(range(100))
+    assert cache.set("numbers", value)
+    assert cache.get("numbers") == value
+    assert cache.has("numbers")
+    with pytest.raises(ValueError, match="more than 8 entries"):
+        cache.set("numbers", "x" * 1000)
+    kept = cache.cache._client.kept
+    del kept["flask_cache_numbers.1"]
+    assert cache.get("numbers") is None
+    assert cache.set("numbers", "short")
+    assert cache.delete("numbers")
+    assert not cache.delete("numbers")
+    assert kept == {}
+
+
+def test_a_serializer_without_effect_is_told() -> None:
+    with pytest.warns(UserWarning, match="CACHE_SERIALIZER has no effect: NullCache"):
+        make_app(
+            CACHE_TYPE="NullCache", CACHE_NO_NULL_WARNING=True, CACHE_SERIALIZER=JSONSerializer
+        )

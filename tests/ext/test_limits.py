@@ -388,6 +388,105 @@ def test_who_goes_on_is_shut_out() -> None:
     assert statuses(client, "/two", 1) == [429]
 
 
+def test_who_exceeds_one_limit_is_shut_out_of_its_routes() -> None:
+    """A meta limit of one limit; a route that is exempt from meta limits."""
+    app, limiter = make_app()
+    limit = limiter.shared_limit("1/second", "shared", meta_limits=["1/day"])
+    app.add_url_rule("/page", "page", limit(lambda: "x"))
+    exempt = limiter.exempt(limiter.limit("9/second", meta_limits=["1/day"])(lambda: "x"))
+    app.add_url_rule("/exempt", "exempt", exempt)
+    app.add_url_rule("/other", "other", limiter.limit("9/second")(lambda: "x"))
+    client = app.test_client()
+    while client.get("/page").status_code == 200:  # until two have come in one second
+        pass
+    limiter.storage.clear("LIMITS:LIMITER/127.0.0.1/shared/1/1/second")
+    assert statuses(client, "/page", 1) == [429]
+    assert statuses(client, "/other", 1) == [200]
+    assert statuses(client, "/exempt", 1) == [200]
+
+
+def test_a_limit_that_cannot_be_read_gives_way_to_the_default(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody goes unlimited for a slip of the pen; an empty one is none."""
+    app, limiter = make_app(limiter={"default_limits": ["1/hour"]})
+    app.get("/slip", endpoint="slip")(limiter.limit("5 per fortnight")(lambda: "x"))
+    app.get("/none", endpoint="none")(limiter.limit(lambda: "")(lambda: "x"))
+    client = app.test_client()
+    assert statuses(client, "/slip", 2) == [200, 429]
+    assert [record.getMessage() for record in caplog.records] == [
+        "failed to load ratelimit '5 per fortnight', the default ones hold: no granularity matched"
+        " for fortnight"
+    ] * 2
+    assert statuses(client, "/none", 2) == [200, 200]
+
+
+def test_defaults_are_overridden_by_what_a_view_calls() -> None:
+    """From the second request on: a function's own limit holds in place of the default one."""
+    app, limiter = make_app(limiter={"default_limits": ["1/hour"]})
+    ask = limiter.limit("3/hour")(lambda: "x")
+    app.get("/", endpoint="page")(lambda: ask())
+    assert statuses(app.test_client(), "/", 4) == [200, 200, 200, 429]
+
+
+def test_nested_blueprints_inherit_limits() -> None:
+    """A blueprint's limit that does not override has those of all blueprints around it besides."""
+    app, limiter = make_app(limiter={"default_limits": ["1/hour"]})
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__, url_prefix="/inner")
+    limiter.limit("2/hour")(outer)
+    limiter.limit("5/day", override_defaults=False)(inner)
+    inner.get("/", endpoint="page")(lambda: "x")
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    assert statuses(app.test_client(), "/inner/", 3) == [200, 200, 429]
+
+
+@pytest.mark.parametrize("kind", ["view", "async"])
+def test_header_fields_tell_what_is_left_after_the_response(
+    settings: dict[str, Any], kind: str
+) -> None:
+    """What was counted by the response is in its own header fields."""
+    app, limiter = make_app(RATELIMIT_HEADERS_ENABLED=True, **settings)
+    limit = limiter.limit("5/hour", deduct_when=lambda response: response.status_code == 400)
+    app.get("/view/<int:status>", endpoint="view")(limit(lambda status: ("x", status)))
+
+    @app.get("/async/<int:status>")
+    @limit
+    async def asynchronous(status: int) -> tuple[str, int]:
+        return "x", status
+
+    with serving(app) as client:
+        left = [
+            client.get(f"/{kind}/{status}").headers["X-RateLimit-Remaining"]
+            for status in (200, 400, 200, 400)
+        ]
+    assert left == ["5", "4", "4", "3"]
+
+
+def test_who_is_asked_for_the_page_of_a_breach_may_fail() -> None:
+    """As under Flask-Limiter: 500, or with RATELIMIT_SWALLOW_ERRORS the plain 429."""
+    for swallow, status in ((False, 500), (True, 429)):
+        app, limiter = make_app(RATELIMIT_SWALLOW_ERRORS=swallow)
+        wrong: Any = lambda: "no argument is taken"  # noqa: E731
+        app.get("/", endpoint="page")(limiter.limit("1/hour", on_breach=wrong)(lambda: "x"))
+        assert statuses(app.test_client(), "/", 2) == [200, status]
+
+
+def test_limits_for_the_time_without_the_storage_count_once(
+    tmp_path: Path, reserve: Callable[[], int]
+) -> None:
+    """However many checks a route has."""
+    with own_redis(tmp_path, reserve()) as server:
+        app, limiter = make_app(
+            limiter={"default_limits": ["9/hour"], "in_memory_fallback": ["2/hour"]},
+            RATELIMIT_URL=server.url,
+        )
+        limit = limiter.limit("9/hour", override_defaults=False)
+        app.get("/", endpoint="page")(limit(lambda: "x"))
+        server.kill()
+        assert statuses(app.test_client(), "/", 3) == [200, 200, 429]
+
+
 def test_brute_force_through_two_workers() -> None:
     """The count is exact, whichever process and kind of view a request comes to."""
     prefix = f"ws_limits_{uuid4().hex[:8]}"

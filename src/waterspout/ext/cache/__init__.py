@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -40,6 +41,7 @@ from .jinja import CacheExtension
 from .keys import SUPPORTED_HASH_FUNCTIONS
 from .keys import fragment_key as make_template_fragment_key
 from .keys import namespace_of as function_namespace
+from .raised import Raised, outcome
 from .rules import Args, Function, FunctionRule, Kwargs, Rule, ViewRule
 from .settings import settings_of
 from .signals import cache_memoize_hit, cache_memoize_miss, cache_view_hit, cache_view_miss
@@ -134,7 +136,9 @@ class Cache(Asking):
         )
         _set_serializer(made, config["CACHE_SERIALIZER"])
         app.extensions.setdefault("cache", {})[self] = made
-        is_alone = self.app is None and type(made) is backends.SimpleCache
+        is_alone = (
+            self.app is None and type(made) is backends.SimpleCache and not self._is_overridden
+        )
         self._memory = made if is_alone else None
         self.app = app
         app.on_shutdown(functools.partial(self._close, made))
@@ -184,7 +188,8 @@ class Cache(Asking):
         *is_stale* looks at the one that was found, and *response_filter* says whether a new one is
         to be kept. Request handlers' methods are kept as well.
 
-        What was made for one client is not kept (`privacy`), unless the key is of the program's own
+        An HTTP error that is everybody's (404, 405, 410, 414, 501) is kept, and raised again. What
+        was made for one client is not kept (`privacy`), unless the key is of the program's own
         making, or *shared* says that everybody may have it. *per* says whose an answer is, and is
         a part of the key: ``per=lambda: current_user.get_id()``. It may take an argument, the
         request handler (None in a view), and is asked before each answer.
@@ -299,7 +304,7 @@ class Cache(Asking):
         if rule.shows_hits or (self.source_check and rule.source_check is None):
             return None
         key = rule.plain_key()
-        return None if key is None else memory.get(key)
+        return None if key is None else _given(None, memory.get(key))
 
     async def _answer_handler(
         self, rule: Rule, function: Function, args: Args, kwargs: Kwargs
@@ -381,7 +386,8 @@ class Cache(Asking):
         handler = args[0] if rule.is_view and is_handler(args) else None
         written = handlers.watch(handler) if handler else None
         with ClientUse(handler) as client:
-            value = await call()
+            plain = rule.is_view and handler is None
+            value = await (outcome(call) if plain else call())
             if inspect.isgenerator(value) or (rule.is_view and isinstance(value, Iterator)):
                 # what it does in between is the view's, too
                 value = _joined(value)
@@ -391,7 +397,7 @@ class Cache(Asking):
         kept = value if written is None else written()
         if (written is not None and kept is None) or not _may_be_kept(rule, kept, client.used):
             rule.stores_nothing = True
-            return value
+            return _given(None, value)
         timeout = rule.decorated.cache_timeout
         if isinstance(value, CachedResponse):
             timeout = value.timeout or timeout
@@ -401,7 +407,7 @@ class Cache(Asking):
         except Exception as error:
             self._failed(error)
         rule.stores_nothing = False
-        return value
+        return _given(None, value)
 
     def _failed(self, error: Exception) -> None:
         """Note that the cache has failed: one line if its server is gone. Raises in debug mode."""
@@ -498,7 +504,11 @@ class Cache(Asking):
 
 def _may_be_kept(rule: Rule, value: object, used: str | None) -> bool:
     """Tell whether a function's value may be kept: by what the program says, and by whose it is."""
+    raised = value if isinstance(value, Raised) else None
+    value = value.response if isinstance(value, Raised) else value
     if rule.response_filter is not None and not rule.response_filter(value):
+        return False
+    if raised is not None and not raised.may_be_kept:
         return False
     if not isinstance(rule, ViewRule):
         return True
@@ -511,7 +521,9 @@ def _may_be_kept(rule: Rule, value: object, used: str | None) -> bool:
 
 
 def _given(handler: Any, value: Any) -> Any:
-    """Return a value from the cache; of a handler's method, write it."""
+    """Return a view's value, or raise its HTTP error; of a handler's method, write it."""
+    if isinstance(value, Raised):
+        raise value.error
     if handler is not None:
         handlers.replay(handler, value)
         return None
@@ -549,5 +561,11 @@ def _set_serializer(cache: Any, serializer: Any) -> None:
         raise ValueError(
             "`CACHE_SERIALIZER` must be a `cachelib.serializers.BaseSerializer` subclass or"
             " instance!"
+        )
+    if not hasattr(cache, "serializer"):
+        warnings.warn(
+            f"CACHE_SERIALIZER has no effect: {type(cache).__name__} has no serializer.",
+            UserWarning,
+            stacklevel=5,
         )
     cache.serializer = serializer

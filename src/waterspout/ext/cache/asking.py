@@ -11,7 +11,7 @@ from waterspout import on_private_loop
 
 from .. import needs_extra
 from .backends import NullCache, SimpleCache
-from .stores import Direct, InThreads, RedisTwin, Store
+from .stores import METHODS, Direct, InThreads, RedisTwin, Store
 
 with needs_extra("cache"):
     from redis.exceptions import RedisError
@@ -43,12 +43,18 @@ class Asking:
 
     # -- which way -------------------------------------------------------------------------
 
+    @property
+    def _is_overridden(self) -> bool:
+        """Whether a subclass has methods of its own in place of those for `def` code."""
+        own = type(self)
+        return any(getattr(own, name) is not getattr(Asking, name) for name in METHODS)
+
     def direct(self) -> Direct:
         """Return the store for code that may wait in its thread."""
         cache = self.cache
         found = self._direct.get(id(cache))
         if found is None:
-            found = self._direct[id(cache)] = Direct(cache)
+            found = self._direct[id(cache)] = Direct(cache, self if self._is_overridden else cache)
         return found
 
     def on_loop(self) -> Store:

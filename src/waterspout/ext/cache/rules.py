@@ -194,8 +194,9 @@ class ViewRule(Rule):
         """Return the key of the current request, or of the one that the arguments tell of: *path*
         and *query_args*, else a view's arguments."""
         use_request = kwargs.pop("use_request", False)
-        path = kwargs.pop("path", None)
-        query = kwargs.pop("query_args", None)
+        # A view's own arguments may have these names.
+        path = None if use_request else kwargs.pop("path", None)
+        query = None if use_request else kwargs.pop("query_args", None)
         prefix = self.key_prefix
         if callable(prefix):
             key: str = prefix()

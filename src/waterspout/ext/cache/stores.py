@@ -19,7 +19,7 @@ from .. import needs_extra
 with needs_extra("cache"):
     from redis.exceptions import RedisError
 
-__all__ = ["Direct", "InThreads", "RedisTwin", "Store"]
+__all__ = ["METHODS", "Direct", "InThreads", "RedisTwin", "Store"]
 
 #: The methods of a cache of cachelib.
 METHODS = (
@@ -48,14 +48,15 @@ async def _not_alone() -> AsyncIterator[None]:
 
 
 class Direct:
-    """Calls the methods here and now."""
+    """Calls the methods here and now: those of *asked*, which is the cache or what wraps it."""
 
-    def __init__(self, cache: Any) -> None:
+    def __init__(self, cache: Any, asked: Any) -> None:
         self._cache = cache
+        self._asked = asked
         self.is_shared = hasattr(getattr(cache, "_write_client", None), "lock")
 
     async def ask(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._cache, method)(*args, **kwargs)
+        return getattr(self._asked, method)(*args, **kwargs)
 
     @asynccontextmanager
     async def alone(self, key: str, seconds: float) -> AsyncIterator[None]:

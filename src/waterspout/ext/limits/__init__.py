@@ -126,12 +126,12 @@ class Limiter(Enforcing):
 
         *methods* are those that count; *exempt_when* lets a request through; *cost* is what one
         counts as; with *deduct_when* a request counts only if that says so of its response;
-        *on_breach* may return the response of a refused one. Unless *override_defaults* is False,
-        the default limits do not hold besides.
+        *on_breach* may return the response of a refused one; *meta_limits* are how often this one
+        may be exceeded. Unless *override_defaults* is False, the default limits do not hold
+        besides; of a function that views call, from the second request on.
         """
         options = {k: v for k, v in locals().items() if k not in {"self", "limit_value"}}
         options["key_function"] = options.pop("key_func")
-        del options["meta_limits"]  # those of the limiter hold for each limit
         return Limited(self, Limit(limit_value, **options))
 
     def shared_limit(
@@ -153,7 +153,6 @@ class Limiter(Enforcing):
         """Limit several routes together: those with the same *scope*; see `limit`."""
         options = {k: v for k, v in locals().items() if k not in {"self", "limit_value"}}
         options["key_function"] = options.pop("key_func")
-        del options["meta_limits"]
         return Limited(self, Limit(limit_value, shared=True, **options))
 
     def exempt(

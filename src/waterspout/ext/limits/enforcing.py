@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -33,6 +34,9 @@ __all__ = ["Enforcing"]
 
 _logger = logging.getLogger("waterspout.limits")
 
+#: A limit that is counted by the response, as the request met it, and what the request counts as.
+_Later = tuple[Limit, RequestLimit, int]
+
 #: What a storage raises that cannot be reached.
 _DOWN = (StorageError, RedisError, OSError)
 
@@ -52,6 +56,8 @@ class Enforcing:
         self._filters: list[Callable[[], bool]] = []
         self._of_blueprints: dict[str, list[Limit]] = {}
         self._exempt_blueprints: dict[str, ExemptionScope] = {}
+        #: By endpoint and name, the limits of functions that its view has called.
+        self._of_called: dict[str, dict[str, list[Limit]]] = {}
         self._of_apps: WeakKeyDictionary[Any, PerApp] = WeakKeyDictionary()
         self._last: PerApp | None = None
         self._hooked: WeakSet[object] = WeakSet()
@@ -179,16 +185,12 @@ class Enforcing:
         return found
 
     def _of_its_blueprints(self, exempt: ExemptionScope) -> list[Limit]:
-        names = request.blueprints
-        if ExemptionScope.ANCESTORS in exempt:
-            names = names[:1]
-        found: list[Limit] = []
-        for name in names:  # the innermost first
-            own = _by_name(self._of_blueprints, name, [])
-            found += own
-            if own and all(limit.override_defaults for limit in own):
-                break
-        return found
+        names = request.blueprints  # the innermost first
+        own = _by_name(self._of_blueprints, names[0], []) if names else []
+        overrides = own and all(limit.override_defaults for limit in own)
+        if overrides or ExemptionScope.ANCESTORS in exempt:
+            return list(own)
+        return [limit for name in names for limit in _by_name(self._of_blueprints, name, [])]
 
     def _limits_of(self, function: object, before_view: bool) -> list[Limit]:
         """Return the limits of the current request: of the application, and of its route, its
@@ -197,14 +199,14 @@ class Enforcing:
         found = [] if ExemptionScope.APPLICATION in exempt else list(self._here.of_application)
         decorated: list[Limit] = getattr(function, self._mark, [])
         own = [limit for limit in decorated if limit.covers_method()]
-        blueprint = self._of_its_blueprints(exempt)
-        if not own or not all(limit.override_defaults for limit in own):
+        if not any(limit.override_defaults for limit in own):
+            blueprint = self._of_its_blueprints(exempt)
             found += blueprint
-        overridden = any(
-            group and all(limit.override_defaults for limit in group) for group in (own, blueprint)
-        )
-        if not overridden and ExemptionScope.DEFAULT not in exempt:
-            found += self._here.defaults
+            called = self._of_called.get(request.endpoint or "", {}).values()
+            others = itertools.chain(blueprint, *called)
+            overridden = any(limit.override_defaults for limit in others)
+            if not overridden and ExemptionScope.DEFAULT not in exempt:
+                found += self._here.defaults
         return found if before_view else [*found, *own]
 
     # -- counting --------------------------------------------------------------------------------
@@ -244,6 +246,8 @@ class Enforcing:
         limits: list[Limit] = getattr(function, self._mark)
         is_view = getattr(self._function_here(), self._mark, None) is limits
         endpoint = self.identify_request() if is_view else name
+        if not is_view:
+            self._of_called.setdefault(request.endpoint or "", {})[name] = limits
         await self._check(counter, limits, endpoint)
 
     async def _check(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
@@ -276,18 +280,23 @@ class Enforcing:
     async def _check_without(self, limits: list[Limit], endpoint: str) -> None:
         """Do what is to be done while the storage is down: count in memory, let all through, or
         refuse."""
-        if self._here.fallback is not None:
-            await self._count(self._here.fallback, self._here.fallback_limits or limits, endpoint)
+        fallback, instead = self._here.fallback, self._here.fallback_limits
+        if fallback is not None and instead:
+            if not read_note(f"{self._mark}_instead"):  # once, however many checks there are
+                keep_note(f"{self._mark}_instead", True)
+                await self._count(fallback, instead, self.identify_request())
+        elif fallback is not None:
+            await self._count(fallback, limits, endpoint)
         elif not self._here.settings.swallow_errors:
             raise self._here.outage.unavailable()
 
     async def _count(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
         settings = self._here.settings
-        items = sorted((one for limit in limits for one in _items_of(limit)), key=_order)
+        items = self._items_of(limits)
         if items:
-            await self._check_meta(counter, endpoint)
+            await self._check_meta(counter, limits, endpoint)
         refused: list[tuple[Limit, RequestLimit]] = []
-        later: list[tuple[Limit, list[str], int]] = []
+        later: list[_Later] = []
         for limit in items:
             if not limit.applies():
                 continue
@@ -300,7 +309,7 @@ class Enforcing:
             within = await count(item, *keys, cost=cost)
             met = await self._note(counter, limit, keys, not within)
             if limit.deduct_when is not None:
-                later.append((limit, keys, cost))
+                later.append((limit, met, cost))
             if not within:
                 refused.append((limit, met))
                 if settings.fail_on_first_breach:
@@ -308,6 +317,25 @@ class Enforcing:
         self._arrange_response(counter, later)
         if refused:
             await self._refuse(counter, refused, endpoint)
+
+    def _items_of(self, limits: list[Limit]) -> list[Limit]:
+        """Return the limits that are written in *limits*, the smallest first; in place of one that
+        cannot be read the default limits."""
+        found: list[Limit] = []
+        instead: list[Limit] = []
+        for limit in limits:
+            try:
+                found += limit.items()
+            except ValueError as error:
+                _logger.error(
+                    f"failed to load ratelimit {limit.limit_provider!r}, the default ones hold:"
+                    f" {error}"
+                )
+                instead = self._here.defaults
+        for limit in instead:
+            if limit not in limits:
+                found += limit.items()
+        return sorted(found, key=_order)
 
     def _keys(self, limit: Limit, endpoint: str) -> list[str] | None:
         key = (limit.key_function or self._key_func)()
@@ -326,90 +354,111 @@ class Enforcing:
         assert item is not None
         read = functools.partial(self._direct().limiter.get_window_stats, item, *keys)
         met = RequestLimit(item, keys, breached, limit.shared, read)
-        if breached or self._here.settings.headers_enabled:
+        if breached:
             met.seen = await counter.stats(item, *keys)
         name = f"{self._mark}_met"
         keep_note(name, [*read_note(name, []), met])
         return met
 
-    async def _check_meta(self, counter: Counter, endpoint: str) -> None:
+    def _metas_of(self, limits: Iterable[Limit]) -> list[Limit]:
+        """Return how often the current client may exceed *limits*."""
+        metas = [*self._here.meta, *(one for limit in limits for one in limit.metas())]
+        if not metas or ExemptionScope.META in self._exemptions(self._function_here()):
+            return []
+        return [limit for limit in self._items_of(metas) if limit.applies()]
+
+    async def _check_meta(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
         """Refuse a client that has exceeded its limits too often."""
-        for meta in self._here.meta:
-            for limit in meta.items():
-                keys = self._keys(limit, endpoint)
-                if keys is None or limit.limit is None:
-                    continue
-                if not await counter.test(limit.limit, *keys, cost=1):
-                    met = await self._note(counter, limit, keys, True)
-                    self._arrange_response(counter, [])
-                    answer = _answer_of(self._here.settings.on_meta_breach, met)
-                    raise RateLimitExceeded(limit, answer, met.retry_after)
+        for limit in self._metas_of(limits):
+            keys = self._keys(limit, endpoint)
+            if keys is None or limit.limit is None:
+                continue
+            if not await counter.test(limit.limit, *keys, cost=1):
+                met = await self._note(counter, limit, keys, True)
+                self._arrange_response(counter, [])
+                asked = limit.on_breach or self._here.settings.on_meta_breach
+                raise RateLimitExceeded(limit, self._answer_of(asked, met), met.retry_after)
 
     async def _refuse(
         self, counter: Counter, refused: list[tuple[Limit, RequestLimit]], endpoint: str
     ) -> None:
-        for meta in self._here.meta:
-            for limit in meta.items():
-                keys = self._keys(limit, endpoint)
-                if keys is not None and limit.limit is not None:
-                    await counter.hit(limit.limit, *keys, cost=1)
+        for limit in self._metas_of(limit for limit, _ in refused):
+            keys = self._keys(limit, endpoint)
+            if keys is not None and limit.limit is not None:
+                await counter.hit(limit.limit, *keys, cost=1)
         answer = None
         for limit, met in refused:
             for asked in (limit.on_breach, self._here.settings.on_breach):
-                answer = answer or _answer_of(asked, met)
+                answer = answer or self._answer_of(asked, met)
         limit, met = refused[0]
-        _logger.info(f"Rate limit {limit.limit} exceeded at {endpoint}")
+        _logger.info(f"ratelimit {limit.limit} exceeded at endpoint: {endpoint}")
         raise RateLimitExceeded(limit, answer, met.retry_after)
 
     # -- the response ------------------------------------------------------------------------------
 
-    def _arrange_response(
-        self, counter: Counter, later: list[tuple[Limit, list[str], int]]
-    ) -> None:
+    def _arrange_response(self, counter: Counter, later: list[_Later]) -> None:
         """Count by the response what is to be counted by it, and set the header fields."""
-        shows = self._here.settings.headers_enabled and not read_note(f"{self._mark}_shown")
+        shows = self._here.settings.headers_enabled
         if not shows and not later:
             return
-        if shows:
-            keep_note(f"{self._mark}_shown", True)
+        in_place = isinstance(counter, Direct) and not isinstance(self._here.storage, MemoryStorage)
+        in_place = in_place or _in_thread()
+        name = f"{self._mark}_later_{in_place}"
+        known: list[_Later] | None = read_note(name)
+        if known is not None:
+            known += later
+            return
+        keep_note(name, later)
 
         async def finish(response: object) -> Any:
-            for limit, keys, cost in later:
-                assert limit.limit is not None
-                assert limit.deduct_when is not None
-                if limit.deduct_when(response):
-                    try:
-                        await counter.hit(limit.limit, *keys, cost=cost)
-                    except Exception as error:
-                        if not isinstance(error, _DOWN) and not self._goes_on():
-                            raise
-                        self._here.outage.failed(error)
-            if shows:
-                self._show(response)
+            try:
+                for limit, met, cost in later:
+                    if limit.deduct_when is not None and limit.deduct_when(response):
+                        await counter.hit(met.limit, *met.request_args, cost=cost)
+                if shows:
+                    await self._show(counter, response)
+            except Exception as error:
+                if not isinstance(error, _DOWN) and not self._goes_on():
+                    raise
+                self._here.outage.failed(error)
             return response
 
         def finish_here(response: object) -> Any:
             return drive(finish(response))
 
-        here = isinstance(counter, Direct) and not isinstance(self._here.storage, MemoryStorage)
-        after_this_request(finish_here if here or _in_thread() else finish)
+        after_this_request(finish_here if in_place else finish)
 
-    def _show(self, response: Any) -> None:
+    async def _show(self, counter: Counter, response: Any) -> None:
+        """Set the header fields by the limit that was exceeded, else by the smallest."""
         met = sorted(read_note(f"{self._mark}_met", []), key=_size)
         shown = next((one for one in met if one.breached), met[0] if met else None)
-        if shown is None or shown.seen is None:
+        if shown is None:
             return
+        if not shown.breached:
+            shown.seen = await counter.stats(shown.limit, *shown.request_args)
         names, fields = self._here.settings.headers, response.headers
         fields[names[HeaderNames.LIMIT]] = str(shown.limit.amount)
         fields[names[HeaderNames.REMAINING]] = str(shown.remaining)
         fields[names[HeaderNames.RESET]] = str(shown.reset_at)
-        own = response.retry_after
-        if own is not None and own.timestamp() > shown.reset_at:
-            return  # the program asks for more patience
+        until: float = shown.reset_at
+        if response.retry_after is not None:  # the program may ask for more patience
+            until = max(until, response.retry_after.timestamp())
         as_date = self._here.settings.retry_after == "http-date"
         fields[names[HeaderNames.RETRY_AFTER]] = (
-            http_date(shown.reset_at) if as_date else str(max(0, int(shown.reset_at - time.time())))
+            http_date(until) if as_date else str(max(0, int(until - time.time())))
         )
+
+    def _answer_of(self, asked: Callable[[RequestLimit], Any] | None, met: RequestLimit) -> Any:
+        """Return the response that the program has for a breach, None without one."""
+        if asked is None:
+            return None
+        try:
+            return asked(met)
+        except Exception as error:
+            if not self._here.settings.swallow_errors:
+                raise
+            _logger.exception(f"on_breach callback failed with error {error}")
+            return None
 
 
 def _app_here() -> Any:
@@ -429,15 +478,6 @@ def _order(limit: Limit) -> Any:
     return limit.limit
 
 
-def _items_of(limit: Limit) -> list[Limit]:
-    """Return the limits that are written in one; if it cannot be read, log that, and none."""
-    try:
-        return list(limit.items())
-    except ValueError as error:
-        _logger.error(f"A rate limit cannot be read, and is left out: {error}")
-        return []
-
-
 def _by_name(registered: dict[str, Any], name: str, default: object) -> Any:
     """Return what was registered for a blueprint, which may be nested in others."""
     return registered.get(name, registered.get(name.rpartition(".")[2], default))
@@ -450,14 +490,3 @@ def _in_thread() -> bool:
     except RuntimeError:
         return True
     return False
-
-
-def _answer_of(asked: Callable[[RequestLimit], object] | None, met: RequestLimit) -> Any:
-    """Return the response that the program has for a breach, None without one."""
-    if asked is None:
-        return None
-    try:
-        return asked(met)
-    except Exception as error:
-        _logger.error(f"on_breach callback failed with error {error}", exc_info=True)
-        return None

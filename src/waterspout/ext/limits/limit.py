@@ -37,6 +37,8 @@ class Limit:
     override_defaults: bool = True
     deduct_when: Callable[[Any], bool] | None = None
     on_breach: Callable[[RequestLimit], Any] | None = None
+    #: How often this one may be exceeded: a str, a function, a `MetaLimit`, or several.
+    meta_limits: Any = None
     #: One of the limits that are written.
     limit: RateLimitItem | None = None
 
@@ -48,8 +50,16 @@ class Limit:
         """
         provider = self.limit_provider
         written = provider() if callable(provider) else provider
+        if not written and callable(provider):
+            return  # the program says: no limit for this request
         for item in parse_many(written):
             yield replace(self, limit=item)
+
+    def metas(self) -> list[Limit]:
+        """Return the limits of how often this one may be exceeded, by the same client."""
+        found = limits_of(self.meta_limits, MetaLimit)
+        key = self.key_function
+        return [one if one.key_function else replace(one, key_function=key) for one in found]
 
     def covers_method(self) -> bool:
         """Whether the current request's method is one of those that count."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from .base import BaseCache, BaseSerializer
 from .filesystemcache import FileSystemCache
-from .memcache import MemcachedCache, SASLMemcachedCache
+from .memcache import MemcachedCache, SASLMemcachedCache, SpreadSASLMemcachedCache
 from .nullcache import NullCache
 from .rediscache import RedisCache, RedisClusterCache, RedisSentinelCache
 from .simplecache import SimpleCache
@@ -26,6 +26,7 @@ __all__ = [
     "RedisSentinelCache",
     "SASLMemcachedCache",
     "SimpleCache",
+    "SpreadSASLMemcachedCache",
 ]
 
 #: What Flask-Caching called them before 1.9.
@@ -36,7 +37,12 @@ _OLD = {
     "redis": RedisCache,
     "memcached": MemcachedCache,
 }
-_MORE = (SASLMemcachedCache, RedisClusterCache, RedisSentinelCache)
+_MORE = (
+    SASLMemcachedCache,
+    SpreadSASLMemcachedCache,
+    RedisClusterCache,
+    RedisSentinelCache,
+)
 _KNOWN: dict[str, Any] = {cls.__name__: cls for cls in (*_OLD.values(), *_MORE)} | _OLD
 
 

@@ -1,7 +1,8 @@
-"""Caches in memcached, also with a login (SASL)."""
+"""Caches in memcached, also with a login (SASL) and for values over 1 MiB."""
 
 from __future__ import annotations
 
+import pickle
 from importlib import import_module
 from typing import Any
 
@@ -9,7 +10,7 @@ import cachelib
 
 from .base import BaseCache
 
-__all__ = ["MemcachedCache", "SASLMemcachedCache"]
+__all__ = ["MemcachedCache", "SASLMemcachedCache", "SpreadSASLMemcachedCache"]
 
 
 class MemcachedCache(BaseCache, cachelib.MemcachedCache):
@@ -64,3 +65,57 @@ class SASLMemcachedCache(MemcachedCache):
             "key_prefix": config["CACHE_KEY_PREFIX"],
         }
         return cls(*args, **{**given, **kwargs})
+
+
+class SpreadSASLMemcachedCache(SASLMemcachedCache):
+    """Keeps values that are larger than memcached takes (1 MiB) as up to *maxchunk* entries of
+    *chunksize* bytes."""
+
+    def __init__(
+        self, *args: Any, chunksize: int = 1_048_448, maxchunk: int = 32, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.chunksize = chunksize
+        self.maxchunk = maxchunk
+
+    def _names(self, key: str) -> list[str]:
+        return [f"{key}.{number}" for number in range(self.maxchunk)]
+
+    def get(self, key: str, chunk: bool = True) -> Any:
+        """Return the value of *key*, None where an entry of it is gone; with *chunk* False that of
+        one entry."""
+        if not chunk:
+            return super().get(key)
+        first, *more = self._names(key)
+        head = super().get(first)
+        if head is None:
+            return None
+        count, piece = head
+        pieces = [piece, *super().get_many(*more[: count - 1])] if count > 1 else [piece]
+        return None if None in pieces else pickle.loads(b"".join(pieces))
+
+    def set(self, key: str, value: Any, timeout: int | None = None, chunk: bool = True) -> Any:
+        """Keep a value for *timeout* seconds; with *chunk* False as one entry.
+
+        Raises:
+            ValueError: It is larger than *maxchunk* entries.
+        """
+        if not chunk:
+            return super().set(key, value, timeout)
+        data = pickle.dumps(value)
+        size = self.chunksize
+        pieces: list[Any] = [data[start : start + size] for start in range(0, len(data), size)]
+        if len(pieces) > self.maxchunk:
+            raise ValueError(f"A value of {len(data)} bytes is more than {self.maxchunk} entries.")
+        pieces[0] = (len(pieces), pieces[0])
+        return bool(super().set_many(dict(zip(self._names(key), pieces, strict=False)), timeout))
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is a value."""
+        return self.get(key) is not None
+
+    def delete(self, key: str) -> bool:
+        """Delete all entries of *key*; tell whether there were any."""
+        existed = self.has(key)
+        super().delete_many(*self._names(key))
+        return existed
