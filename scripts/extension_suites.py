@@ -66,7 +66,6 @@ class Extension:
         return f"{self.distribution}-{self.version}.tar.gz"
 
 
-
 def redis_of_its_own(port: int) -> tuple[str, ...]:
     """Return what runs a command in a network of its own, with an empty Redis at *port*: the suite
     flushes what it finds there."""

@@ -33,6 +33,7 @@ from uuid import UUID, uuid4
 
 from waterspout import App, Response, current_app, run_in_thread
 from waterspout.ext import needs_extra
+from waterspout.ext.per_process import is_in_memory, keeps_per_process
 
 from .store import MemoryStore, Store
 
@@ -89,8 +90,12 @@ class Captcha:
         """Give *app* the view of the pictures, endpoint ``captcha``; ``csrf.exempt`` and the like
         need not know it, for it only answers GET."""
         app.extensions["captcha"] = self
+        keeps_per_process(app, "captchas (the store of Captcha)", self._is_in_memory)
         if self.url is not None:
             app.add_url_rule(f"{self.url}/<uuid:id>", "captcha", self._show, methods=["GET"])
+
+    def _is_in_memory(self) -> bool:
+        return isinstance(self.store, MemoryStore) or is_in_memory(self.store)
 
     # -- making
 

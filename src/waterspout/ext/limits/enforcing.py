@@ -17,6 +17,7 @@ from waterspout import after_this_request, current_app, has_app_context, on_priv
 
 from .. import needs_extra
 from ..driving import drive
+from ..per_process import keeps_per_process
 from ..request_notes import keep_note, read_note
 from .constants import ExemptionScope, HeaderNames
 from .counters import Counter, Direct, on_loop
@@ -101,6 +102,9 @@ class Enforcing:
         self._last = self._of_apps[app] = made = PerApp.of(app, self._given)
         app.extensions["limiter"] = {*app.extensions.get("limiter", ()), self}
         app.on_shutdown(made.close)
+        keeps_per_process(
+            app, "rate limits (RATELIMIT_URL)", lambda: isinstance(made.storage, MemoryStorage)
+        )
         if any(one.defaults or one.of_application for one in self._of_apps.values()) or (
             self._of_blueprints
         ):

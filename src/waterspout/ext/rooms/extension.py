@@ -18,6 +18,7 @@ from typing import Any
 from waterspout import App
 
 from ..home_loop import Home
+from ..per_process import keeps_per_process
 from .buses import Bus, make_bus
 from .member import Member, Message, socket_of
 from .presence import Presence
@@ -95,6 +96,7 @@ class Rooms:
         self._forget()
         self._app = app
         app.extensions["rooms"] = self
+        keeps_per_process(app, "rooms (ROOMS_URL)", lambda: self._is_alone)
         app.on_startup(self._begin)
         app.on_shutdown(self._end)
 

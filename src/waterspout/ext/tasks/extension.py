@@ -16,6 +16,7 @@ from waterspout import App, current_app, g, has_app_context, has_request_context
 from waterspout.log import request_id
 
 from .. import needs_extra
+from ..per_process import keeps_per_process
 from .command import add_command
 from .engine import Engine
 from .periodic import Entry
@@ -75,6 +76,7 @@ class Tasks:
         ``tasks``. Raises `ValueError` for an impossible setting."""
         engine = Engine(app, self.registry, self._entries, self._send_tick)
         app.extensions["tasks"] = (self, engine)
+        keeps_per_process(app, "tasks, also periodic ones (TASKS_URL)", lambda: engine.is_local)
         self._app = app
         app.on_startup(engine.begin)
         app.on_shutdown(engine.end)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from waterspout import App, Response, current_app, request, run_in_thread, session
 
+from ..per_process import is_in_memory, keeps_per_process
 from . import xml
 from .api import API, Cache, MemoryCache, User
 from .calls import Ask, Calling, run, run_async
@@ -53,9 +54,13 @@ class WeChat:
         """
         config = app.config
         app.extensions["wechat"] = _State(config, self.cache)
+        keeps_per_process(app, "WeChat tokens (the cache of WeChat)", self._is_in_memory)
         path = config.get("WECHAT_PATH", "/wechat")
         app.add_url_rule(path, "wechat.check", self.check, methods=["GET"])
         app.add_url_rule(path, "wechat.receive", self.receive, methods=["POST"])
+
+    def _is_in_memory(self) -> bool:
+        return isinstance(self.cache, MemoryCache) or is_in_memory(self.cache)
 
     # -- what the program answers ------------------------------------------------
 

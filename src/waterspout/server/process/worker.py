@@ -39,6 +39,7 @@ from ..settings_sources import unknown_variables
 from ..sockets import Listener
 from .app_loader import ApplicationError, resolve
 from .gunicorn_settings import settings_from, warnings
+from .per_process import not_shared
 from .request_hooks import HookedServer, HookingLog, has_hooks
 from .run import EXIT_STARTUP_FAILED, end_tasks, loop_factory, raise_descriptor_limit
 from .signals import ServerSignals, exit_now
@@ -74,6 +75,8 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             self.wsgi = resolve(self.wsgi)
         except ApplicationError as ex:
             raise AppImportError(str(ex)) from ex
+        if self.age == 1 and (warning := not_shared(self.wsgi, self.cfg.workers)):
+            self.log.warning("%s", warning)
 
     def init_signals(self) -> None:
         """TERM and INT stop gracefully, QUIT at once, ABRT writes stacks, USR1 reopens logs."""
