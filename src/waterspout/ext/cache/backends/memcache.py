@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -94,14 +95,17 @@ class SpreadSASLMemcachedCache(SASLMemcachedCache):
         pieces = [piece, *super().get_many(*more[: count - 1])] if count > 1 else [piece]
         return None if None in pieces else pickle.loads(b"".join(pieces))
 
-    def set(self, key: str, value: Any, timeout: int | None = None, chunk: bool = True) -> Any:
+    def set(
+        self, key: str, value: Any, timeout: int | timedelta | None = None, chunk: bool = True
+    ) -> bool | None:
         """Keep a value for *timeout* seconds; with *chunk* False as one entry.
 
         Raises:
             ValueError: It is larger than *maxchunk* entries.
         """
         if not chunk:
-            return super().set(key, value, timeout)
+            kept: bool | None = super().set(key, value, timeout)
+            return kept
         data = pickle.dumps(value)
         size = self.chunksize
         pieces: list[Any] = [data[start : start + size] for start in range(0, len(data), size)]
