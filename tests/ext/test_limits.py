@@ -416,8 +416,8 @@ def test_a_limit_that_cannot_be_read_gives_way_to_the_default(
     assert statuses(client, "/slip", 2) == [200, 429]
     assert [record.getMessage() for record in caplog.records] == [
         (
-            "failed to load ratelimit '5 per fortnight', the default ones hold: no granularity matched"
-            " for fortnight"
+            "failed to load ratelimit '5 per fortnight', the default ones hold:"
+            " no granularity matched for fortnight"
         )
     ] * 2
     assert statuses(client, "/none", 2) == [200, 200]

@@ -44,22 +44,17 @@ def make_app(url: str) -> App:
     return app
 
 
+TOLD = (
+    "4 worker processes, and each has its own captchas (the store of Captcha), rooms (ROOMS_URL),"
+    " tasks (TASKS_URL), rate limits (RATELIMIT_URL): what one knows the others do not. Name a"
+    " server that all of them ask, such as Redis, or run one worker."
+)
+
+
 @pytest.mark.parametrize(
     ("url", "workers", "told"),
-    [
-        (
-            "memory://",
-            4,
-            (
-                "4 worker processes, and each has its own captchas (the store of Captcha), rooms"
-                " (ROOMS_URL), tasks, also periodic ones (TASKS_URL), rate limits (RATELIMIT_URL): what"
-                " one knows the others do not. Name a server that all of them ask, such as Redis, or"
-                " run one worker."
-            ),
-        ),
-        ("memory://", 1, None),
-        ("redis://127.0.0.1:1/0", 4, None),
-    ],
+    [("memory://", 4, TOLD), ("memory://", 1, None), ("redis://127.0.0.1:1/0", 4, None)],
+    ids=["several", "one", "shared"],
 )
 def test_what_workers_do_not_share(url: str, workers: int, told: str | None) -> None:
     assert not_shared(make_app(url), workers) == told

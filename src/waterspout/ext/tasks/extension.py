@@ -76,7 +76,7 @@ class Tasks:
         ``tasks``. Raises `ValueError` for an impossible setting."""
         engine = Engine(app, self.registry, self._entries, self._send_tick)
         app.extensions["tasks"] = (self, engine)
-        keeps_per_process(app, "tasks, also periodic ones (TASKS_URL)", lambda: engine.is_local)
+        keeps_per_process(app, "tasks (TASKS_URL)", lambda: engine.is_local)
         self._app = app
         app.on_startup(engine.begin)
         app.on_shutdown(engine.end)
