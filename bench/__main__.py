@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from .blog import blog
 from .chunks import tiny_chunks
 from .databases import databases
 from .files import static_files
@@ -54,6 +55,7 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "rooms": room_messages,
     "db": databases,
     "sessions": server_sessions,
+    "blog": blog,
 }
 
 

@@ -43,7 +43,7 @@ class Browser:
             None, "Target.createTarget", url="about:blank", browserContextId=context
         )["targetId"]
         attached = self.call(None, "Target.attachToTarget", targetId=target, flatten=True)
-        page = Page(self, attached["sessionId"])
+        page = Page(self, attached["sessionId"], context)
         page.call("Page.enable")
         page.call("Network.enable")
         page.call("Runtime.enable")
@@ -97,9 +97,14 @@ class Browser:
 class Page:
     """One window. What a person does is done by keys, clicks and scripts in the page."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, context: str) -> None:
         self._browser = browser
         self._session = session
+        self._context = context
+
+    def close(self) -> None:
+        """Close the window and forget its cookies."""
+        self._browser.call(None, "Target.disposeBrowserContext", browserContextId=self._context)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a DevTools command to this page; return its result."""

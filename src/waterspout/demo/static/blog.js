@@ -3,7 +3,7 @@
 
 for (const list of document.querySelectorAll("[data-live]")) liveComments(list);
 for (const field of document.querySelectorAll("[data-check]")) nameCheck(field);
-for (const button of document.querySelectorAll("button[data-preview]")) preview(button);
+for (const form of document.querySelectorAll("form[data-preview]")) preview(form);
 for (const button of document.querySelectorAll("button.theme")) theme(button);
 
 // Add each comment that the post's WebSocket sends, once; connect again when it is lost, later each
@@ -18,13 +18,10 @@ function liveComments(list, wait = 1000) {
     wait = 1000;
   };
   socket.onmessage = (event) => {
-    const { id, html, deleted } = JSON.parse(event.data);
-    const shown = document.getElementById(`comment-${id}`);
-    if (deleted) shown?.remove();
-    else if (!shown) {
-      list.insertAdjacentHTML("beforeend", html);
-      list.lastElementChild.classList.add("arrived");
-    }
+    const { id, html } = JSON.parse(event.data);
+    if (document.getElementById(`comment-${id}`)) return;
+    list.insertAdjacentHTML("beforeend", html);
+    list.lastElementChild.classList.add("arrived");
   };
   socket.onclose = () => {
     delete list.dataset.connected;
@@ -32,50 +29,57 @@ function liveComments(list, wait = 1000) {
   };
 }
 
-// Ask whether a name is free, a moment after the last letter, and say it beside the field.
+// Ask whether a name is free, a moment after the last letter, and say it below the field.
 function nameCheck(field) {
-  const output = document.createElement("output");
-  output.className = "name-check";
-  output.htmlFor = field.id;
-  field.after(output);
-  let timer, asked;
+  const place = field.form.querySelector(".check");
+  let timer;
   field.addEventListener("input", () => {
     clearTimeout(timer);
-    output.textContent = "";
-    if (field.value) timer = setTimeout(ask, 250);
+    place.textContent = "";
+    if (field.value) timer = setTimeout(ask, 250, field.value);
   });
-  async function ask() {
-    asked = field.value;
-    const body = new URLSearchParams({ username: asked });
-    const headers = { "X-CSRFToken": field.form.elements.csrf_token.value };
-    const answer = await fetch(field.dataset.check, { method: "POST", body, headers });
-    if (!answer.ok || asked !== field.value) return;
+  async function ask(username) {
+    const answer = await send(field.form, field.dataset.check, { username });
+    if (!answer.ok || username !== field.value) return;
     const { msg } = await answer.json();
-    output.className = `name-check ${msg}`;
-    output.textContent = msg === "ok" ? field.dataset.ok : field.dataset.fail;
+    place.className = `check ${msg}`;
+    place.textContent = place.dataset[msg];
   }
 }
 
-// Show what a post will look like, as the server renders it.
-function preview(button) {
+// Show below the form what the post will look like, a moment after the last letter.
+function preview(form) {
   const place = document.querySelector(".preview");
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const headers = { "X-CSRFToken": button.form.elements.csrf_token.value };
-    const body = new URLSearchParams({ content: button.form.elements.content.value });
-    const answer = await fetch(button.dataset.preview, { method: "POST", body, headers });
-    if (!answer.ok) return;
-    place.innerHTML = await answer.text();
-    place.hidden = false;
+  const { content, preview: button } = form.elements;
+  let timer;
+  content.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, 400, content.value);
+  });
+  button.addEventListener("click", async (event) => {
+    event.preventDefault(); // the button sends the form where no script runs
+    await show(content.value);
     place.scrollIntoView({ block: "nearest" });
   });
+  async function show(text) {
+    const answer = await send(form, form.dataset.preview, { content: text });
+    if (!answer.ok || text !== content.value) return;
+    place.querySelector(".prose").innerHTML = await answer.text();
+    place.hidden = false;
+  }
+}
+
+// Send fields with the form's token.
+function send(form, url, fields) {
+  const headers = { "X-CSRFToken": form.elements.csrf_token.value };
+  return fetch(url, { method: "POST", body: new URLSearchParams(fields), headers });
 }
 
 // Change between dark and light; the server reads the choice from a cookie.
 function theme(button) {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const dark = () => (root.dataset.theme === "system" ? system.matches : root.dataset.theme === "dark");
+  const dark = () => root.dataset.theme === "dark" || (root.dataset.theme === "system" && system.matches);
   button.hidden = false;
   button.setAttribute("aria-pressed", dark());
   button.addEventListener("click", () => {
