@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 from chromium import CHROMIUM, Browser, Page, chromium
+from own_redis import own_redis
+from own_servers import reserve
 from PIL import Image
 
 from databases import KINDS, database
-from own_redis import own_redis
-from own_servers import reserve
 
 pytestmark = [
     pytest.mark.skipif(
