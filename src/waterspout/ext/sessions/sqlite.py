@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,15 @@ def _text(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
+def _close_all(pool: LifoQueue[sqlite3.Connection], pid: int) -> None:
+    """Close idle connections of process *pid*: SQLite forbids it to a child that inherited them."""
+    while pid == os.getpid():
+        try:
+            pool.get_nowait().close()
+        except Empty:
+            return
+
+
 class SqliteStore:
     """A `Store` over an SQLite file, which is made when it is first asked."""
 
@@ -73,8 +83,14 @@ class SqliteStore:
         self._path = path
         self._prefix = prefix
         self._timeout = timeout
-        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
-        self._pid = os.getpid()
+        self._idle, self._pid = self._make_pool(), os.getpid()
+
+    def _make_pool(self) -> LifoQueue[sqlite3.Connection]:
+        """Return a pool of idle connections, which are closed with the store: an application in a
+        test may never shut down, and Python 3.13 warns of connections that are only collected."""
+        pool: LifoQueue[sqlite3.Connection] = LifoQueue()
+        weakref.finalize(self, _close_all, pool, os.getpid())
+        return pool
 
     def _connect(self) -> sqlite3.Connection:
         if not self._path.exists():
@@ -96,7 +112,7 @@ class SqliteStore:
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Call *work* with a connection that nobody else uses meanwhile."""
         if self._pid != os.getpid():  # a connection is not for two processes
-            self._idle, self._pid = LifoQueue(), os.getpid()
+            self._idle, self._pid = self._make_pool(), os.getpid()
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -203,8 +219,4 @@ class SqliteStore:
         return self._run(work)
 
     def close(self) -> None:
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except Empty:
-                return
+        _close_all(self._idle, self._pid)
