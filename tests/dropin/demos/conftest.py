@@ -16,6 +16,13 @@ from demos_process import ON_TORNADO, Demo
 Start = Callable[..., Demo]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the first test wait for the sources, and those of another process for the first."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(2 * demos_sources.SECONDS))
+
+
 @pytest.fixture(scope="session")
 def demos(pytestconfig: pytest.Config) -> Path:
     """Return the directory of Tornado's demos."""

@@ -13,7 +13,7 @@ import pytest
 
 VERSION = "6.2"
 SHA256 = "9b630419bde84ec666bfd7ea0a4cb2a8a651c2d5cccdbdd1972a0c859dfc3c13"
-SECONDS = 50  # pip builds the distribution's metadata, for which it fetches setuptools
+SECONDS = 200  # pip builds the distribution's metadata, for which it fetches setuptools
 
 
 def demos(cache: Path) -> Path:
@@ -41,7 +41,8 @@ def _archive(cache: Path) -> Path:
             [*pip, *options], check=True, timeout=SECONDS, stderr=subprocess.PIPE, text=True
         )
     except (subprocess.SubprocessError, OSError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+        failed = isinstance(error, subprocess.CalledProcessError)
+        said = (error.stderr if failed else str(error)).strip().splitlines()[-1]
         lacking(f"Tornado {VERSION}'s demos could not be fetched from the package index: {said}")
     return cache / f"tornado-{VERSION}.tar.gz"
 
