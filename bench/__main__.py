@@ -21,6 +21,7 @@ from .rooms import room_messages
 from .server_sessions import server_sessions
 from .servers import CORES
 from .timers import event_streams, flushed_from_timers
+from .uploads import uploads
 from .waiting import beside_sleepers, beside_streams
 from .websockets import sockets
 from .workloads import (
@@ -47,6 +48,7 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "waiting": beside_sleepers,
     "streams": def_streams,
     "files": static_files,
+    "uploads": uploads,
     "events": event_streams,
     "hooks": async_hooks,
     "watchers": beside_streams,

@@ -84,35 +84,52 @@ def measure(
 
     Raises RuntimeError for a failed answer, a broken connection or a wrk that says nothing.
     """
-    began, server_began, load_began = time.monotonic(), server.cpu_seconds(), _load_seconds()
-    busy_began = [core_seconds(core) for core in (SERVER_CORE, LOAD_CORE)]
+    watch = Watch(server)
     output = start(server, request, seconds, connections).communicate(timeout=seconds + 30)[0]
-    took = time.monotonic() - began
-    server_took = server.cpu_seconds() - server_began
-    load_took = _load_seconds() - load_began
-    server_core, load_core = (
-        core_seconds(core) - before
-        for core, before in zip((SERVER_CORE, LOAD_CORE), busy_began, strict=True)
-    )
-    others = max(server_core - server_took, load_core - load_took, 0.0)
     lines = [line for line in output.splitlines() if line.startswith("BENCH ")]
     if not lines:
         raise RuntimeError(f"{server.name}: wrk said nothing to read\n{output[-1000:]}")
     requests, microseconds, errors, p50, p99 = map(int, lines[-1].split()[1:])
     if errors or not requests:
         raise RuntimeError(f"{server.name}: {errors} errors in {requests} requests\n{output}")
-    return Figures(
-        rate=requests / microseconds * 1e6,
-        p50=p50 / 1000,
-        p99=p99 / 1000,
-        server_cpu=server_took / took,
-        load_cpu=load_took / took,
-        others=others / took,
-        per_cpu=requests / max(server_took, 1 / TICKS),
-    )
+    return watch.figures(requests, microseconds / 1e6, p50 / 1000, p99 / 1000)
+
+
+class Watch:
+    """The processor time of a server, of the load and of others, from now on."""
+
+    def __init__(self, server: Running) -> None:
+        self._server = server
+        self._began = self._now()
+
+    def _now(self) -> tuple[float, float, float, float, float]:
+        return (
+            time.monotonic(),
+            self._server.cpu_seconds(),
+            _load_seconds(),
+            core_seconds(SERVER_CORE),
+            core_seconds(LOAD_CORE),
+        )
+
+    def figures(self, requests: int, seconds: float, p50: float, p99: float) -> Figures:
+        """Return the figures of so many requests in so many seconds; *p50* and *p99* in
+        milliseconds."""
+        took, server, load, server_core, load_core = (
+            now - before for now, before in zip(self._now(), self._began, strict=True)
+        )
+        return Figures(
+            rate=requests / seconds,
+            p50=p50,
+            p99=p99,
+            server_cpu=server / took,
+            load_cpu=load / took,
+            others=max(server_core - server, load_core - load, 0.0) / took,
+            per_cpu=requests / max(server, 1 / TICKS),
+        )
 
 
 def _load_seconds() -> float:
-    """Return the processor time of ended children: of wrk, as no server ends in between."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    """Return the processor time of this process and of its ended children: of wrk, as no server
+    ends in between."""
+    usages = [resource.getrusage(of) for of in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -55,11 +55,11 @@ class Running:
         self,
         path: str,
         method: str = "GET",
-        body: str = "",
+        body: str | bytes = "",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         with contextlib.closing(connection):
             connection.request(method, path, body or None, dict(headers or {}))
             response = connection.getresponse()
@@ -84,6 +84,19 @@ class Running:
         """Return the resident memory in bytes."""
         pages = sum(int(f[21]) for _, f in self._stats())
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def forget_peak(self) -> None:
+        """Begin anew to note the most memory that each process holds."""
+        for pid, _ in self._stats():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def peak(self) -> int:
+        """Return the most resident memory since `forget_peak` in bytes, of all processes."""
+        total = 0
+        for pid, _ in self._stats():
+            status = Path(f"/proc/{pid}/status").read_text()
+            total += int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        return total
 
 
 def core_seconds(core: int) -> float:

@@ -15,6 +15,7 @@ from .servers import Answer, Running, Server, running
 WARM_UP = 1.0  # seconds of load before the first measurement; the later ones find a warm server
 
 Prepare = Callable[[Running], Request]
+Measure = Callable[[Running, Request, float, int], Figures]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Cell:
     name: str
     prepare: Prepare
     connections: int = CONNECTIONS
+    measure: Measure = measure
 
 
 @dataclass
@@ -85,8 +87,8 @@ def take_turns(
             try:
                 request = cell.prepare(server)
                 if turn == 0:
-                    measure(server, request, WARM_UP, cell.connections)
-                one.rounds.append(measure(server, request, seconds, cell.connections))
+                    cell.measure(server, request, WARM_UP, cell.connections)
+                one.rounds.append(cell.measure(server, request, seconds, cell.connections))
             except (AssertionError, RuntimeError, OSError) as error:
                 one.failure = f"{type(error).__name__}: {error}"
             time.sleep(0.1)  # let the closed connections be cleared away

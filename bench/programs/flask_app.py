@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import uuid
 from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, g, render_template, request, session
@@ -63,6 +65,24 @@ def lines() -> Response:
 @app.route("/form", methods=["POST"])
 def form() -> str:
     return f"{request.form['name']} from {request.form['city']}"
+
+
+@app.route("/save", methods=["POST"])
+def save() -> str:
+    path = os.path.join(os.environ["BENCH_UPLOADS"], uuid.uuid4().hex)
+    request.files["file"].save(path)
+    try:
+        if "digest" in request.args:
+            with open(path, "rb") as file:
+                return f"{request.form['title']} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return f"{request.form['title']} {os.path.getsize(path)}"
+    finally:
+        os.remove(path)
+
+
+@app.route("/upload", methods=["POST"])
+def upload() -> str:
+    return str(len(request.data))
 
 
 hooked = Blueprint("hooked", __name__)

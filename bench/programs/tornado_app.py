@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import sys
+import uuid
 from typing import ClassVar
 
 from tornado.ioloop import PeriodicCallback
@@ -49,6 +51,20 @@ class Upload(RequestHandler):
         self.write(str(len(self.request.body)))
 
 
+class Save(RequestHandler):
+    def post(self) -> None:
+        path = os.path.join(os.environ["BENCH_UPLOADS"], uuid.uuid4().hex)
+        with open(path, "wb") as saved:
+            saved.write(self.request.files["file"][0].body)
+        if self.get_query_argument("digest", ""):
+            with open(path, "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        else:
+            found = str(os.path.getsize(path))
+        os.remove(path)
+        self.write(f"{self.get_argument('title')} {found}")
+
+
 class Events(RequestHandler):
     """Events that a timer sends to all."""
 
@@ -85,6 +101,7 @@ app = Application(
         (r"/page", Page),
         (r"/form", Form),
         (r"/upload", Upload),
+        (r"/save", Save),
         (r"/events", Events),
     ],
     template_path=os.path.join(HERE, "templates"),

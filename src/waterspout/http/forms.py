@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
+from io import SEEK_END, BytesIO
 from typing import IO, Any, cast
 
-from werkzeug.datastructures import FileStorage, Headers, ImmutableMultiDict
+from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
@@ -25,14 +27,20 @@ from werkzeug.sansio.multipart import (
     NeedData,
     Preamble,
 )
+from werkzeug.wrappers import Request as WerkzeugRequest
 
 from ..escaping import unquote_to_bytes
+from .multipart_split import TOKEN_SIZE, Split, split_bytes
+from .spooled_body import SpooledBody
+from .uploaded_file import UploadedFile, UploadStream
 
 __all__ = ["URLENCODED", "FormParser", "OwnFormParser", "multi_dict", "parse_fields"]
 
 URLENCODED = "application/x-www-form-urlencoded"
 
 _READ = 64 * 1024
+#: Bytes of a file, in a body that is in memory, which is not decoded but cut out.
+_CUT_OUT = 16 * 1024
 _WITHOUT_END = 1 << 62
 _STAY_ESCAPED = "werkzeug.url_quote"  # how Werkzeug decodes bytes that are not UTF-8
 _CHARSETS = frozenset({"ascii", "us-ascii", "utf-8", "iso-8859-1"})
@@ -80,6 +88,9 @@ class FormParser(FormDataParser):
     but the files may have together; None: no limit."""
 
     max_form_size: int | None = None
+    #: Whether large files may be taken as they were received, past the decoder and the factory of
+    #: streams.
+    takes_files = False
 
     def parse(
         self,
@@ -116,40 +127,63 @@ class FormParser(FormDataParser):
         self, stream: IO[bytes], mimetype: str, total: int | None, options: dict[str, str]
     ) -> Parsed:
         boundary = options.get("boundary", "").encode("ascii")
-        return stream, *self._read_parts(stream, boundary, total)
-
-    def _read_parts(
-        self, stream: IO[bytes], boundary: bytes, content_length: int | None
-    ) -> tuple[Any, Any]:
         if not boundary:
             raise ValueError("There is no boundary in the content type.")
+        split = _split(stream, boundary) if self.takes_files else None
+        if split is not None:
+            known = split.contents
+            found = self._read_parts(BytesIO(split.text), boundary, total, known)
+            if not known:  # each was found as the content of a file
+                stream.seek(0, SEEK_END)
+                return stream, *found
+        return stream, *self._read_parts(stream, boundary, total, {})
+
+    def _read_parts(
+        self,
+        stream: IO[bytes],
+        boundary: bytes,
+        content_length: int | None,
+        known: dict[bytes, Any],
+    ) -> tuple[Any, Any]:
+        """Return the fields and files; what is *known* is put in the place of its token, and
+        removed there: if any is left, the body is to be read as a whole, and no file stays open.
+
+        Raises `ValueError`, or 413 above a limit; no file stays open then, either.
+        """
         fields: list[tuple[str, str]] = []
-        files: list[tuple[str, FileStorage]] = []
+        files: list[tuple[str, UploadedFile]] = []
         room = _Room(self.max_form_memory_size, self.max_form_size)
         file: IO[bytes]
         field: list[bytes]
         part: Any = None
-        for event in _events(stream, boundary, self.max_form_memory_size, self.max_form_parts):
-            if not isinstance(event, Data):
-                part = event
-                if isinstance(part, File):
-                    file = self._open(part, content_length)
+        with ExitStack() as opened:
+            for event in _events(stream, boundary, self.max_form_memory_size, self.max_form_parts):
+                if not isinstance(event, Data):
+                    part = event
+                    if isinstance(part, File):
+                        file = self._open(part, content_length)
+                        opened.callback(file.close)
+                    else:
+                        room.begin_field()
+                        field = []
+                elif isinstance(part, File):
+                    file.write(event.data)
+                    if not event.more_data:
+                        if known and file.tell() == TOKEN_SIZE:
+                            file = _known(file, known)
+                            opened.callback(file.close)
+                        file.seek(0)
+                        name = _name(part)
+                        found = UploadedFile(file, part.filename, name, headers=part.headers)
+                        files.append((name, found))
                 else:
-                    room.begin_field()
-                    field = []
-            elif isinstance(part, File):
-                file.write(event.data)
-                if not event.more_data:
-                    file.seek(0)
-                    name = _name(part)
-                    found = FileStorage(file, part.filename, name, headers=part.headers)
-                    files.append((name, found))
-            else:
-                room.take(len(event.data))
-                field.append(event.data)
-                if not event.more_data:
-                    text = b"".join(field).decode(_charset(part.headers), "replace")
-                    fields.append((_name(part), text))
+                    room.take(len(event.data))
+                    field.append(event.data)
+                    if not event.more_data:
+                        text = b"".join(field).decode(_charset(part.headers), "replace")
+                        fields.append((_name(part), text))
+            if not known:
+                opened.pop_all()
         return self.cls(fields), self.cls(files)
 
     def _open(self, part: File, total: int | None) -> IO[bytes]:
@@ -186,6 +220,32 @@ class OwnFormParser(FormParser):
         self.request = request
         self.cls = request.parameter_storage_class
         self.stream_factory = request._get_file_stream
+        shipped: Any = WerkzeugRequest._get_file_stream
+        self.takes_files = type(request)._get_file_stream is shipped
+
+
+def _split(stream: IO[bytes], boundary: bytes) -> Split[Any] | None:
+    """Return a body, from whose begin *stream* reads, with its large files cut out; None if it
+    cannot be cut."""
+    if type(stream) is BytesIO:
+        data = stream.getvalue()  # the object it was made of
+        if len(data) >= _CUT_OUT and stream.tell() == 0:
+            return split_bytes(data, boundary, _CUT_OUT)
+        return None
+    body = getattr(stream, "raw", None)
+    if isinstance(body, SpooledBody) and body.boundary == boundary and stream.tell() == 0:
+        return body.split()
+    return None
+
+
+def _known(file: IO[bytes], known: dict[bytes, Any]) -> IO[bytes]:
+    """Return the file that the content of *file* stands for, if it is a token; else *file*."""
+    file.seek(0)
+    content = known.pop(file.read(), None)
+    if content is None:
+        return file
+    file.close()
+    return UploadStream(content)
 
 
 class _Room:

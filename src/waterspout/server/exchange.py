@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
@@ -19,6 +18,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
+from ..http.multipart_split import boundary_of
+from ..http.spooled_body import SpooledBody, open_spool, write_pieces
 from ..security.origins import SAFE_METHODS
 from .http1.body_buffer import BodyBuffer
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from .http1.parser import RequestParser
     from .memory_budget import Budget
 
-#: Bytes of a body kept in memory; a larger one goes to a temporary file.
+#: Bytes of a body that are written to a temporary file at once.
 SPOOL_THRESHOLD = 512 * 1024
+#: A body whose length is known is kept in memory up to so many bytes.
+MOST_IN_MEMORY = 1024 * 1024 + 64 * 1024
 #: Bytes of a streamed body that may wait for the view before the client is paused.
 CHANNEL_LIMIT = 64 * 1024
 
@@ -69,6 +72,8 @@ class Exchange:
     #: Most bytes of a body, None for no limit; and the bytes that have arrived.
     limit: int | None = None
     received = 0
+    #: Bytes of it that may wait in memory before they are written to the disk.
+    most_in_memory = SPOOL_THRESHOLD
     #: Whether the request runs while its body arrives, through `channel`.
     streams = False
     #: Whether the whole request has arrived.
@@ -97,7 +102,7 @@ class Exchange:
     sent = 0
     #: The part of its body that waits in memory; a single piece as bytes.
     _buffer: BodyBuffer | bytes | None = None
-    _file: IO[bytes] | None = None
+    _file: IO[bytes] | SpooledBody | None = None
 
     #: The message; set by the maker of the exchange.
     incoming: Incoming
@@ -159,13 +164,13 @@ class Exchange:
             self._buffer = data
             if self.budget is not None:
                 self.budget.used += size
-            return size > SPOOL_THRESHOLD
+            return size > self.most_in_memory
         if isinstance(buffer, bytes):
             first = self._take_waiting()
             buffer = self._buffer = BodyBuffer(self.budget)
             buffer.add(first)
         buffer.add(data)
-        return buffer.size > SPOOL_THRESHOLD
+        return buffer.size > self.most_in_memory
 
     def _take_waiting(self) -> bytes:
         """Return the part that waits in memory, and remove it."""
@@ -178,17 +183,29 @@ class Exchange:
 
     async def spool(self, files: Lane) -> None:
         """Write the part in memory to the temporary file, in the pool *files*. Raises `OSError`."""
-        await files.run(self._write, self._take_waiting())
+        if isinstance(self._buffer, BodyBuffer):
+            pieces = self._buffer.take_pieces()
+            self._buffer = None
+        else:
+            pieces = [self._take_waiting()]
+        await files.run(self._write, pieces)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, pieces: list[bytes]) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="waterspout-")  # noqa: SIM115  # outlives this
-        self._file.write(data)
-        self._file.flush()  # a full disk shows here, not when the body is read
+            boundary = boundary_of(self.incoming.headers)
+            self._file = open_spool() if boundary is None else SpooledBody(boundary)
+        # Past the file's own buffer: a full disk shows here, not when the body is read.
+        if isinstance(self._file, SpooledBody):
+            self._file.add(pieces)
+        else:
+            write_pieces(self._file.fileno(), pieces)
 
     def finish_body(self) -> None:
         """Set the body on the message."""
-        if self._file is not None:
+        if isinstance(self._file, SpooledBody):
+            self._file.finish()
+            self.incoming.body = io.BufferedReader(self._file)
+        elif self._file is not None:
             self._file.seek(0)
             self.incoming.body = self._file
         elif self._buffer is not None:

@@ -69,6 +69,14 @@ class BodyBuffer:
         self._give_back(len(piece))
         return bytes(piece)
 
+    def take_pieces(self) -> list[bytes]:
+        """Return everything that waits, piece by piece, and forget it."""
+        pieces = self._pieces
+        self._pieces = deque()
+        self._give_back(self.size)
+        self.size = 0
+        return [bytes(piece) for piece in pieces]
+
     def take_all(self) -> bytes:
         """Return everything that waits, and forget it."""
         pieces = self._pieces

@@ -19,7 +19,7 @@ from ...concurrency.thread_pools import LaneFull
 from ...dispatch.entry import receive
 from ...dispatch.plan import has_async_code
 from ...http.message import Origin
-from ..exchange import Exchange, InsufficientStorage, RefusedBody
+from ..exchange import MOST_IN_MEMORY, Exchange, InsufficientStorage, RefusedBody
 from ..lent_socket import LentSocket
 from .parser import RequestParser
 from .transport import NEVER, Wire
@@ -218,6 +218,8 @@ class Receiver(Wire):
         self._rate_from = None
         length = parser.content_length
         too_large = limit is not None and length is not None and length > limit
+        if length is not None and length <= MOST_IN_MEMORY:
+            exchange.most_in_memory = MOST_IN_MEMORY
         if (too_large or parser.chunked) and self._runs_before_body(plan):
             exchange.limit = None  # the view's own is asked when it reads (`Request.stream`)
             exchange.streams = True

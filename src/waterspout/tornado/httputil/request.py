@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
+from itertools import chain
 from ssl import SSLError
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from ...http.multipart_split import Split
+from ...http.spooled_body import SpooledBody
 from ..escape import parse_qs_bytes
 from .cookies import morsels
 from .errors import HTTPInputError
@@ -337,7 +340,11 @@ class HTTPServerRequest:
         if content_type is None:
             return
         coding = self._waterspout_field(b"content-encoding")
-        form, files = read_form(content_type, self.body, coding, config)
+        split = self._waterspout_split()
+        body = self.body if split is None else split.text
+        form, files = read_form(content_type, body, coding, config)
+        if split is not None and not _put_in(split, files):
+            form, files = read_form(content_type, self.body, coding, config)
         if files:
             add_to(self.files, files)
         if self._waterspout_is_fresh and not self.query:
@@ -347,6 +354,13 @@ class HTTPServerRequest:
             return
         add_to(self.body_arguments, form)
         add_to(self.arguments, self.body_arguments)
+
+    def _waterspout_split(self) -> Split[IO[bytes]] | None:
+        """Return the body, if it is a form on the disk, with its large files cut out."""
+        if self._waterspout_incoming is None or "body" in self.__dict__:
+            return None
+        body = getattr(self._waterspout_incoming.body, "raw", None)
+        return body.split() if isinstance(body, SpooledBody) else None
 
     # -- asked by programs -------------------------------------------------------------------------
 
@@ -376,6 +390,18 @@ class HTTPServerRequest:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({shown})"
+
+
+def _put_in(split: Split[IO[bytes]], files: dict[str, list[HTTPFile]]) -> bool:
+    """Replace the tokens of *split* among the files by the contents. Return False if one is not
+    there."""
+    known = split.contents
+    for file in chain.from_iterable(files.values()):
+        content = known.pop(file.body, None)
+        if content is not None:
+            content.seek(0)
+            file.body = content.read()
+    return not known
 
 
 class _Received(HTTPServerRequest):
