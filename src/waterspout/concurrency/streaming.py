@@ -4,16 +4,17 @@ Theory of operation of the heartbeat. An async generator of events may be silent
 connection without traffic is cut by proxies. Waiting for the next event with a time limit would
 cancel the generator's step when time is up; and a task for each step would make every ``async
 with`` that spans a ``yield`` begin in one task and end in another. So the generator is run by one
-task of its own from beginning to end (`_Source`). It hands over one event when asked, and is not
-resumed before the next is asked for: a slow client holds it back. While it is silent the sender
-gets `_IDLE` instead.
+task from beginning to end. Where the sender can write beside its task, as our server can, that
+is the sender's own, and a timer writes the comments (`_Beat`). Elsewhere it is a task for the
+generator (`_Source`). It hands over one event when asked, and is not resumed before the next is
+asked for: a slow client holds it back. While it is silent the sender gets `_IDLE` instead.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -118,11 +119,26 @@ class _Events(AsyncIterator[bytes]):
         self._opening: bytes | None = opening
         self._dumps = dumps
         self._source: _Source | None = None
+        self._beat: _Beat | None = None
+        self._iterator: AsyncIterator[Any] | None = None
+
+    def beat_with(self, write: Callable[[bytes], object]) -> None:
+        """Have comments written by *write*, at any time between two pieces, and the generator
+        advanced by the task that takes the pieces. Called in that task, before the first piece."""
+        if self._context.is_current():
+            self._beat = _Beat(write, self._heartbeat)
+            self._iterator = aiter(self._events)
 
     async def __anext__(self) -> bytes:
         opening, self._opening = self._opening, None
         if opening is not None:
             return opening
+        beat = self._beat
+        if beat is not None:
+            assert self._iterator is not None, "set with it"
+            event = await self._iterator.__anext__()
+            beat.last = beat.now()
+            return wire.encode_event(event, self._dumps)
         if self._source is None:
             self._source = _Source(self._events, self._context)
         event = await self._source.next(self._heartbeat)
@@ -135,8 +151,41 @@ class _Events(AsyncIterator[bytes]):
     async def aclose(self) -> None:
         """End the generator: cancel the step it is in, or close it where it has yielded."""
         self._opening = None
-        if self._source is not None:
+        if self._beat is not None:
+            self._beat.stop()
+            aclose = getattr(self._iterator, "aclose", None)
+            if aclose is not None:
+                await aclose()
+        elif self._source is not None:
             await self._source.stop()
+
+
+class _Beat:
+    """Writes a comment when a stream has been silent for some seconds: one timer for a stream, not
+    one for each event."""
+
+    def __init__(self, write: Callable[[bytes], object], seconds: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._write = write
+        self._loop = loop
+        self._seconds = seconds or 0.0
+        self.now = loop.time
+        #: When something was sent last.
+        self.last = loop.time()
+        self._timer = None if seconds is None else loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        left = self.last + self._seconds - self.now()
+        if left <= 0:
+            self._write(wire.COMMENT)
+            self.last = self.now()
+            left = self._seconds
+        self._timer = self._loop.call_later(left, self._look)
+
+    def stop(self) -> None:
+        """Write no more."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class _Source:

@@ -43,6 +43,10 @@ class Entered:
         found: Context | None = getattr(self._request, "variables", None)
         return found
 
+    def is_current(self) -> bool:
+        """Whether the contexts are current here."""
+        return request_var.get(None) is self._request and pushed_var.get(None) is self._application
+
     def run(self, function: Callable[..., T], /, *args: Any) -> T:
         """Call *function* with the contexts current, and put back what was current before."""
         of_request = request_var.set(self._request)

@@ -41,6 +41,8 @@ URLENCODED = "application/x-www-form-urlencoded"
 _READ = 64 * 1024
 #: Bytes of a file, in a body that is in memory, which is not decoded but cut out.
 _CUT_OUT = 16 * 1024
+#: The method of requests that programs override to receive files in their own way.
+_STREAMS = "_get_file_stream"
 _WITHOUT_END = 1 << 62
 _STAY_ESCAPED = "werkzeug.url_quote"  # how Werkzeug decodes bytes that are not UTF-8
 _CHARSETS = frozenset({"ascii", "us-ascii", "utf-8", "iso-8859-1"})
@@ -219,9 +221,8 @@ class OwnFormParser(FormParser):
     def __init__(self, request: Any) -> None:
         self.request = request
         self.cls = request.parameter_storage_class
-        self.stream_factory = request._get_file_stream
-        shipped: Any = WerkzeugRequest._get_file_stream
-        self.takes_files = type(request)._get_file_stream is shipped
+        self.stream_factory = getattr(request, _STREAMS)
+        self.takes_files = getattr(type(request), _STREAMS) is getattr(WerkzeugRequest, _STREAMS)
 
 
 def _split(stream: IO[bytes], boundary: bytes) -> Split[Any] | None:

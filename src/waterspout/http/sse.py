@@ -71,6 +71,8 @@ def encode_event(item: Any, dumps: Dumps = json.dumps) -> bytes:
     or bytes for its data, or None for an empty comment. Anything else is a `TypeError`."""
     if item is None:
         return COMMENT
+    if type(item) is str and "\n" not in item and "\r" not in item:
+        return b"data: %b\n\n" % item.encode()
     if isinstance(item, ServerSentEvent):
         return item.encode(dumps)
     if isinstance(item, (str, bytes, bytearray, memoryview)):

@@ -21,8 +21,11 @@ from .. import error_responses as answers
 
 __all__ = ["AsyncPieces", "SyncPieces", "first_pieces", "pieces"]
 
-#: Pieces of an async body, and batches of a `def` one, until others have their turn.
+#: Pieces of an async body that come within a millisecond or two, and batches of a `def` one, until
+#: others have their turn.
 _TURN = 8
+#: Seconds after which a body has let others have their turn for sure.
+_PAUSE = 0.002
 #: So much of a `def` body may wait for the client: bytes, and pieces. The thread is woken when less
 #: than a part of it is left. PERF: with room for three pieces of 64 KiB a stream of them costs an
 #: eighth less than with room for one; 1,000 lines cost a third of what they do with room for four.
@@ -61,6 +64,8 @@ class AsyncPieces:
         self.context = thread.context
         self._thread = thread
         self._count = 0
+        self._now = thread.lane.loop.time
+        self._last = 0.0
         self._iterator: AsyncIterator[Any] | None = None
 
     def is_wanted(self) -> bool:
@@ -69,6 +74,10 @@ class AsyncPieces:
 
     async def take(self) -> list[bytes] | None:
         """Return the next piece, None at the end."""
+        now = self._now()
+        if now - self._last > _PAUSE:  # it has waited
+            self._count = 0
+        self._last = now
         self._count += 1
         if self._count % _TURN == 0:
             await asyncio.sleep(0)

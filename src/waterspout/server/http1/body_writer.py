@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected
@@ -124,6 +125,9 @@ async def _write_all(
     elif left is None and not chunked:
         exchange.keep_alive = False
     framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+    beat_with = getattr(body.response.response, "beat_with", None)
+    if beat_with is not None and left is None:
+        beat_with(partial(_write_beat, connection, exchange, chunked))
     try:
         batch = await first_pieces(body)
         connection.write_now(connection.head_bytes(exchange, outgoing, framing))
@@ -135,8 +139,9 @@ async def _write_all(
             if data:
                 connection.write_now(data)
                 exchange.sent += sum(map(len, batch))
-                await connection.drain()
-            if left == 0:
+                if connection.stalled or connection.shut:
+                    await connection.drain()
+            if left == 0 or (exchange.endless and connection.server.stopping):
                 break
             batch = await body.take()
         await connection.drain()
@@ -151,6 +156,15 @@ async def _write_all(
     if left:
         _note_missing(exchange, left)
     connection.exchange_done(exchange)
+
+
+def _write_beat(
+    connection: ConnectionView, exchange: Exchange, chunked: bool, comment: bytes
+) -> None:
+    """Write a comment between two events, unless the client has still something to read."""
+    if exchange.status and not (connection.stalled or connection.shut):
+        connection.write_now(_framed([comment]) if chunked else comment)
+        exchange.sent += len(comment)
 
 
 async def _write_file(
