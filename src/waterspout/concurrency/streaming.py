@@ -5,7 +5,7 @@ connection without traffic is cut by proxies. Waiting for the next event with a 
 cancel the generator's step when time is up; and a task for each step would make every ``async
 with`` that spans a ``yield`` begin in one task and end in another. So the generator is run by one
 task from beginning to end. Where the sender can write beside its task, as our server can, that
-is the sender's own, and a timer writes the comments (`_Beat`). Elsewhere it is a task for the
+is the sender's own, and a timer writes the comments (`Beat`). Elsewhere it is a task for the
 generator (`_Source`). It hands over one event when asked, and is not resumed before the next is
 asked for: a slow client holds it back. While it is silent the sender gets `_IDLE` instead.
 """
@@ -119,26 +119,20 @@ class _Events(AsyncIterator[bytes]):
         self._opening: bytes | None = opening
         self._dumps = dumps
         self._source: _Source | None = None
-        self._beat: _Beat | None = None
-        self._iterator: AsyncIterator[Any] | None = None
+        self._beat: Beat | None = None
 
-    def beat_with(self, write: Callable[[bytes], object]) -> None:
-        """Have comments written by *write*, at any time between two pieces, and the generator
-        advanced by the task that takes the pieces. Called in that task, before the first piece."""
+    def begin(self, write: Callable[[bytes], object]) -> Beat | None:
+        """Give the events behind the first piece to the caller, whose task has to take all of them:
+        return what they come from. Comments are written by *write*, at any time between two events,
+        until `aclose` is called. None where the request's contexts are not current."""
         if self._context.is_current():
-            self._beat = _Beat(write, self._heartbeat)
-            self._iterator = aiter(self._events)
+            self._beat = Beat(aiter(self._events), self._dumps, write, self._heartbeat)
+        return self._beat
 
     async def __anext__(self) -> bytes:
         opening, self._opening = self._opening, None
         if opening is not None:
             return opening
-        beat = self._beat
-        if beat is not None:
-            assert self._iterator is not None, "set with it"
-            event = await self._iterator.__anext__()
-            beat.last = beat.now()
-            return wire.encode_event(event, self._dumps)
         if self._source is None:
             self._source = _Source(self._events, self._context)
         event = await self._source.next(self._heartbeat)
@@ -152,19 +146,25 @@ class _Events(AsyncIterator[bytes]):
         """End the generator: cancel the step it is in, or close it where it has yielded."""
         self._opening = None
         if self._beat is not None:
-            self._beat.stop()
-            aclose = getattr(self._iterator, "aclose", None)
-            if aclose is not None:
-                await aclose()
+            await self._beat.stop()
         elif self._source is not None:
             await self._source.stop()
 
 
-class _Beat:
-    """Writes a comment when a stream has been silent for some seconds: one timer for a stream, not
-    one for each event."""
+class Beat:
+    """The events of a stream, whose taker sets *last* to the time of each, and the comments that
+    are written when there has been none for some seconds: one timer for a stream, not one for each
+    event."""
 
-    def __init__(self, write: Callable[[bytes], object], seconds: float | None) -> None:
+    def __init__(
+        self,
+        events: AsyncIterator[Any],
+        dumps: wire.Dumps,
+        write: Callable[[bytes], object],
+        seconds: float | None,
+    ) -> None:
+        self.events = events
+        self._dumps = dumps
         loop = asyncio.get_running_loop()
         self._write = write
         self._loop = loop
@@ -182,10 +182,17 @@ class _Beat:
             left = self._seconds
         self._timer = self._loop.call_later(left, self._look)
 
-    def stop(self) -> None:
-        """Write no more."""
+    def encode(self, event: Any) -> bytes:
+        """Encode an event. Raises `TypeError` or `ValueError` for what is none."""
+        return wire.encode_event(event, self._dumps)
+
+    async def stop(self) -> None:
+        """Write no more, and close the events."""
         if self._timer is not None:
             self._timer.cancel()
+        aclose = getattr(self.events, "aclose", None)
+        if aclose is not None:
+            await aclose()
 
 
 class _Source:

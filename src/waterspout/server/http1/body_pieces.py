@@ -19,13 +19,13 @@ from ...concurrency.request_thread import RequestThread, until_done
 from ...concurrency.thread_pools import for_a_task
 from .. import error_responses as answers
 
-__all__ = ["AsyncPieces", "SyncPieces", "first_pieces", "pieces"]
+__all__ = ["PAUSE", "TURN", "AsyncPieces", "SyncPieces", "first_pieces", "pieces"]
 
 #: Pieces of an async body that come within a millisecond or two, and batches of a `def` one, until
 #: others have their turn.
-_TURN = 8
+TURN = 8
 #: Seconds after which a body has let others have their turn for sure.
-_PAUSE = 0.002
+PAUSE = 0.002
 #: So much of a `def` body may wait for the client: bytes, and pieces. The thread is woken when less
 #: than a part of it is left. PERF: with room for three pieces of 64 KiB a stream of them costs an
 #: eighth less than with room for one; 1,000 lines cost a third of what they do with room for four.
@@ -75,11 +75,11 @@ class AsyncPieces:
     async def take(self) -> list[bytes] | None:
         """Return the next piece, None at the end."""
         now = self._now()
-        if now - self._last > _PAUSE:  # it has waited
+        if now - self._last > PAUSE:  # it has waited
             self._count = 0
         self._last = now
         self._count += 1
-        if self._count % _TURN == 0:
+        if self._count % TURN == 0:
             await asyncio.sleep(0)
         iterator = self._iterator
         if iterator is None:  # not before: what fails here is an error of the first piece
@@ -138,7 +138,7 @@ class SyncPieces:
                 return None
             await self._next_arrival()
         self._count += 1
-        if self._count % _TURN == 0:
+        if self._count % TURN == 0:
             await asyncio.sleep(0)
         batch: list[bytes] = []
         size = 0
