@@ -27,6 +27,8 @@ VERSIONS = ("3.12", "3.13", "3.14", "3.15")
 SUITES = ("testing", "unstable", "experimental")
 #: What packages without a wheel for a new Python are built with.
 TOOLS = ("gcc", "g++", "make", "libpq-dev", "libffi-dev", "pkg-config", "rustc", "cargo")
+#: What tests start.
+SERVERS = ("nginx", "haproxy", "redis-server", "nats-server", "postgresql", "mariadb-server")
 
 
 def main() -> int:
@@ -75,7 +77,7 @@ def test(version: str, folder: Path, arguments: list[str], output: int) -> int:
             if prefix:
                 command = ("env", f"--chdir={tree}", *command)
                 environ["HOME"] = "/root"
-                environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+                environ["PATH"] = path_in(Path(prefix[1]))
             return subprocess.run(
                 [*prefix, *command],
                 cwd=ROOT,
@@ -120,6 +122,9 @@ def debian(version: str, folder: Path, output: int) -> Path | None:
                 sources = system / "etc/apt/sources.list"
                 sources.write_text(f"{sources.read_text()}\ndeb {mirror()} experimental main\n")
         shutil.copy("/etc/resolv.conf", system / "etc/resolv.conf")
+        policy = system / "usr/sbin/policy-rc.d"  # a server is for the tests to start
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
         names = (f"python{version}", f"python{version}-venv", f"python{version}-dev", *TOOLS)
         target = ("-t", "experimental") if suite == "experimental" else ()
         with mounted(system):
@@ -128,10 +133,19 @@ def debian(version: str, folder: Path, output: int) -> Path | None:
             command = [*apt, "install", "-y", "--no-install-recommends", *target, *names]
             environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
             got = subprocess.run(command, env=environ, stdout=output, stderr=output, check=False)
+            command = [*apt, "install", "-y", "--no-install-recommends", *SERVERS]
+            subprocess.run(command, env=environ, stdout=output, stderr=output, check=False)
         if got.returncode == 0:
             copy_tree(system / "work")
             return system
     return None
+
+
+def path_in(system: Path) -> str:
+    """Return the search path in *system*: Debian's, and where it has the servers of PostgreSQL."""
+    found = sorted(system.glob("usr/lib/postgresql/*/bin"))
+    places = ["/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    return ":".join(places + [f"/{place.relative_to(system)}" for place in found])
 
 
 def mirror() -> str:

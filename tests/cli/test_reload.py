@@ -127,6 +127,7 @@ def test_a_name_that_disappears_can_come_back(program: Program, served: Served) 
     assert served.asks_until(lambda answer: answer[0] == 200) == (200, "two")
 
 
+@pytest.mark.timeout(240)  # fifty programs may start, one after another
 def test_fifty_quick_saves_end_in_the_last_version(program: Program, served: Served) -> None:
     """All of one size within one second or two, which Python's own cache cannot tell apart."""
     for number in range(50):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pages
 import pytest
 
+from processes import wait_until
 from waterspout.ext.rooms.settings import Settings as RoomsSettings
 from waterspout.ext.tasks.settings import Settings as TasksSettings
 
@@ -49,14 +51,12 @@ def test_the_pages_own_tests_pass(shop: dict[str, Any]) -> None:
 def test_the_program_of_rooms_runs(tmp_path: Path) -> None:
     chat = pages.program("rooms", tmp_path)
     client, rooms = chat["app"].test_client(), chat["rooms"]
-    with (
-        client.websocket("/chat/lobby/ann") as ann,
-        client.websocket("/blocking/lobby/bob") as bob,
-        client.websocket("/handler/lobby") as handler,
-    ):
+    with ExitStack() as sockets:
+        ann = sockets.enter_context(client.websocket("/chat/lobby/ann"))
         assert json.loads(ann.receive()) == {"joined": "ann", "here": 1}
-        while rooms.count("lobby") < 3:
-            pass
+        bob = sockets.enter_context(client.websocket("/blocking/lobby/bob"))
+        handler = sockets.enter_context(client.websocket("/handler/lobby"))
+        wait_until(lambda: rooms.count("lobby") == 3)
         ann.send("hi")
         assert (bob.receive(), handler.receive()) == ("ann: hi", "ann: hi")
         handler.send("all")
