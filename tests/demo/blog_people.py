@@ -68,7 +68,7 @@ class Blog:
 def blog_on(url: str, folder: Path, **settings: Any) -> Iterator[Blog]:
     """Serve a blog with the samples, its data in the database *url*."""
     given = {"FOLDER": str(folder / "blog"), "SQLALCHEMY_DATABASE_URI": url, "TESTING": True}
-    app = make_app({**given, **settings})
+    app = make_app({**given, "MAIL_SUPPRESS_SEND": False, **settings})  # into the outbox
     with pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
         patch.setattr("click.echo", lambda text, **_: said.append(text))

@@ -9,7 +9,7 @@ sides.
     models.py        the tables; migrations/ makes them, samples.py fills them
     reading.py       views: front page, post, tag, author, search, feed; by queries.py
     comments.py      views, and the WebSocket that shows comments as they come
-    accounts.py      handlers: register, log in, account, forgotten password
+    accounts.py      handlers: register, log in, account; forgotten.py: a new password by mail
     writing.py       handlers: write, preview, edit, delete; markdown.py renders
     admin.py         handlers: users, posts, comments
     pictures.py      pictures that users send; jobs.py makes small ones, and sends mail
@@ -28,8 +28,20 @@ from werkzeug.routing import IntegerConverter, Map
 from waterspout import App, Response, render_template, request
 from waterspout.ext.forms import form_macros, ui
 
-from . import accounts, comments, extensions, models, pictures, reading, start, translations
-from .handlers import Part
+from . import (
+    accounts,
+    admin,
+    comments,
+    extensions,
+    forgotten,
+    models,
+    pictures,
+    reading,
+    start,
+    translations,
+    writing,
+)
+from .handlers import MODULES
 from .markdown import render
 from .queries import LARGEST_ID
 from .start import prepare
@@ -114,8 +126,9 @@ def _add_pages(app: App) -> None:
     app.register_blueprint(comments.pages)
     app.register_blueprint(pictures.pages)
     app.register_blueprint(form_macros)
-    app.add_handlers(r".*", accounts.ROUTES)
-    app.handler_settings.update(login_url="/login", ui_modules=[ui, {"Part": Part}])
+    for module in (accounts, forgotten, writing, admin):
+        app.add_handlers(r".*", module.ROUTES)
+    app.handler_settings.update(login_url="/login", ui_modules=[ui, MODULES])
     app.register_error_handler(HTTPException, _error_page)
 
 

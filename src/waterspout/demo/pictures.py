@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import IO
 
 from PIL import Image, ImageOps
+from wtforms import Field, ValidationError  # type: ignore[import-untyped]  # WTForms has no types
 
 from waterspout import Blueprint, Response, current_app, send_from_directory
 
-__all__ = ["KINDS", "BadPicture", "folder", "keep", "pages", "shrink"]
+from .translations import translate
+
+__all__ = ["KINDS", "MAX_BYTES", "check_upload", "keep", "pages", "remove", "shrink", "write"]
 
 KINDS = ["jpg", "jpeg", "png", "webp"]
 FORMATS = ["JPEG", "PNG", "WEBP"]
@@ -27,10 +30,6 @@ A_YEAR = 365 * 24 * 3600  # seconds
 pages = Blueprint("pictures", __name__)
 
 
-class BadPicture(ValueError):
-    """What was sent is no picture, or too large a one."""
-
-
 def folder() -> Path:
     """Return the folder of the pictures; the small ones are in ``small`` below it."""
     found = Path(current_app.instance_path, "pictures")
@@ -38,24 +37,34 @@ def folder() -> Path:
     return found
 
 
-def keep(sent: IO[bytes]) -> str:
-    """Write the picture anew and return its name.
-
-    Raises:
-        BadPicture: It cannot be decoded, or has more than MAX_PIXELS.
-    """
+def check_upload(form: object, field: Field) -> None:
+    """Refuse what cannot be decoded, or has more than MAX_PIXELS (a validator of a form)."""
+    if not field.data:
+        return
     try:
-        with Image.open(sent, formats=FORMATS) as image:
-            # SECURITY: known before anything is unpacked; a small file can be an immense picture.
-            if image.width * image.height > MAX_PIXELS:
-                raise BadPicture(f"more than {MAX_PIXELS} pixels")
-            upright = ImageOps.exif_transpose(image)
-            picture = Image.new("RGB", upright.size, "white")
-            picture.paste(upright, mask=upright if upright.mode in {"RGBA", "LA"} else None)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadPicture("not a picture") from error
-    picture.thumbnail(LARGE)
-    return write(picture)
+        _decode(field.data.stream)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise ValidationError(translate("This is not a picture, or too large a one.")) from None
+
+
+def keep(sent: IO[bytes]) -> str:
+    """Write a picture that was checked anew, and return its name."""
+    return write(_decode(sent))
+
+
+def _decode(sent: IO[bytes]) -> Image.Image:
+    """Return the picture, upright, without transparency, and no larger than LARGE."""
+    sent.seek(0)
+    with Image.open(sent, formats=FORMATS) as image:
+        # SECURITY: known before anything is unpacked; a small file can be an immense picture.
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"more than {MAX_PIXELS} pixels")
+        image.draft("RGB", LARGE)
+        upright = ImageOps.exif_transpose(image).convert("RGBA")
+    upright.thumbnail(LARGE)
+    picture = Image.new("RGB", upright.size, "white")
+    picture.paste(upright, mask=upright)
+    return picture
 
 
 def write(picture: Image.Image) -> str:

@@ -51,6 +51,9 @@ class Words:
     def __str__(self) -> str:
         return translate(self.message)
 
+    def __mod__(self, values: object) -> str:
+        return str(self) % values
+
     def __html__(self) -> Markup:
         return escape(str(self))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +11,14 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+# MariaDB compares names letter by letter, as the other databases do.
+OPTIONS: dict[str, Any] = {
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+}
 
 
 def upgrade() -> None:
@@ -23,6 +33,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("created", sa.DateTime(), nullable=False),
         sa.Column("updated", sa.DateTime(), nullable=False),
+        **OPTIONS,
     )
     op.create_index("ix_user_city", "user", ["city"])
     op.create_table(
@@ -35,12 +46,14 @@ def upgrade() -> None:
         sa.Column("picture", sa.String(60), nullable=False),
         sa.Column("created", sa.DateTime(), nullable=False),
         sa.Column("updated", sa.DateTime(), nullable=False),
+        **OPTIONS,
     )
     op.create_index("ix_post_user", "post", ["user_id", "id"])
     op.create_table(
         "tag",
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("name", sa.String(40), nullable=False, unique=True),
+        **OPTIONS,
     )
     op.create_table(
         "post_tag",

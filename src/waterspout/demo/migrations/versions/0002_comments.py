@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +11,14 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+
+# MariaDB compares names letter by letter, as the other databases do.
+OPTIONS: dict[str, Any] = {
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+}
 
 
 def upgrade() -> None:
@@ -19,6 +29,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), _owner("user"), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("created", sa.DateTime(), nullable=False),
+        **OPTIONS,
     )
     op.create_index("ix_comment_post", "comment", ["post_id", "id"])
     op.create_index("ix_comment_user_id", "comment", ["user_id"])
