@@ -77,7 +77,7 @@ class RegisterForm(_Profile):
     field_order = ("username", "password", "password2", "city", "email", "avatar")
 
     async def validate_username(self, field: Field) -> None:
-        """Refuse a name that is impossible or taken."""
+        """Refuse a name that is impossible or taken, by a `ValidationError`."""
         if not NAME.fullmatch(field.data):
             raise ValidationError(translate("At most 40 letters and digits; in between also . - _"))
         if not await self.is_free(field.data):

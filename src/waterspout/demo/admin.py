@@ -10,7 +10,8 @@ from waterspout.ext.auth import roles_required
 from waterspout.ext.sessions import revoke_async
 
 from . import jobs
-from .extensions import cache, db
+from .comments import room_of
+from .extensions import cache, db, rooms
 from .handlers import Handler
 from .models import ROLES, Comment, Post, User
 from .queries import LARGEST_ID
@@ -82,8 +83,10 @@ class DeleteComment(Handler):
     @roles_required("admin")
     async def post(self, number: str) -> None:
         """Delete."""
-        await db.async_session.delete(await db.async_get_or_404(Comment, int(number)))
+        comment = await db.async_get_or_404(Comment, int(number))
+        await db.async_session.delete(comment)
         await db.async_session.commit()
+        await rooms.send(room_of(comment.post_id), {"id": comment.id, "deleted": True})
         flash(translate("The comment is gone."), "success")
         self.redirect("/admin/comments", status=303)
 

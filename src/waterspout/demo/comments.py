@@ -30,7 +30,7 @@ from .models import Comment, Post
 from .queries import get_post
 from .translations import Words, translate
 
-__all__ = ["CommentForm", "may_delete", "pages"]
+__all__ = ["CommentForm", "may_delete", "pages", "room_of"]
 
 pages = Blueprint("comments", __name__)
 
@@ -53,18 +53,18 @@ def add(post_id: int) -> ResponseReturnValue:
     comment = Comment(post_id=post_id, user_id=current_user.id, content=form.comment.data)
     db.session.add(comment)
     db.session.commit()
-    rooms.send_sync(_room(post_id), _message(comment))
+    rooms.send_sync(room_of(post_id), _message(comment))
     flash(translate("Your comment is there."), "success")
     return redirect(url_for("reading.post", post_id=post_id, _anchor=f"comment-{comment.id}"), 303)
 
 
 @pages.websocket("/post/<id:post_id>/live")
 async def live(ws: WebSocket, post_id: int) -> None:
-    """Send each new comment as a JSON object with ``id`` and ``html``; first those after
-    ``?after=ID``, which came between the page and this connection."""
+    """Send each new comment as a JSON object with ``id`` and ``html``, and of each that goes ``id``
+    and ``deleted``; first those after ``?after=ID``, which came since the page was made."""
     after = request.args.get("after", 0, type=int)
     await ws.accept()
-    rooms.join(ws, _room(post_id))
+    rooms.join(ws, room_of(post_id))
     missed = await db.async_session.scalars(
         select(Comment)
         .where(Comment.post_id == post_id, Comment.id > after)
@@ -90,6 +90,7 @@ def delete(comment_id: int) -> ResponseReturnValue:
         abort(403)
     db.session.delete(comment)
     db.session.commit()
+    rooms.send_sync(room_of(comment.post_id), {"id": comment.id, "deleted": True})
     flash(translate("The comment is gone."), "success")
     return redirect(url_for("reading.post", post_id=comment.post_id), 303)
 
@@ -102,7 +103,8 @@ def may_delete(comment: Comment, post: Post) -> bool:
     return own or bool(current_user.has_role("admin"))
 
 
-def _room(post_id: int) -> str:
+def room_of(post_id: int) -> str:
+    """Return the name of the room of all who have the post open."""
     return f"post/{post_id}"
 
 

@@ -38,7 +38,7 @@ def folder() -> Path:
 
 
 def check_upload(form: object, field: Field) -> None:
-    """Refuse what cannot be decoded, or has more than MAX_PIXELS (a validator of a form)."""
+    """Refuse what cannot be decoded, or has more than MAX_PIXELS, by a `ValidationError`."""
     if not field.data:
         return
     try:

@@ -59,7 +59,8 @@ class PostForm(Form):
     )
 
     def validate_tags(self, field: StringField) -> None:
-        """Refuse too many tags, too long ones, and those that cannot stand in a URL."""
+        """Refuse too many tags, too long ones, and those that cannot stand in a URL, by a
+        `ValidationError`."""
         names = tag_names(field.data)
         if len(names) > MAX_TAGS or any(len(name) > TAG_LENGTH or "/" in name for name in names):
             raise ValidationError(translate("At most 8 tags of 40 letters each, without slashes."))
