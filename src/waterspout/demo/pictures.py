@@ -88,13 +88,13 @@ def remove(name: str) -> None:
         (folder() / "small" / name).unlink(missing_ok=True)
 
 
-@pages.get("/picture/<name>")
+@pages.get("/pictures/<name>")
 def large(name: str) -> Response:
     """Send a picture. A name is never used twice, so browsers may keep it."""
     return send_from_directory(folder(), name, max_age=A_YEAR)
 
 
-@pages.get("/picture/small/<name>")
+@pages.get("/pictures/small/<name>")
 def small(name: str) -> Response:
     """Send the small picture; until there is one, the large one, which is not to be kept."""
     if (folder() / "small" / Path(name).name).exists():

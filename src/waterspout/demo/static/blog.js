@@ -18,8 +18,10 @@ function liveComments(list, wait = 1000) {
     wait = 1000;
   };
   socket.onmessage = (event) => {
-    const { id, html } = JSON.parse(event.data);
-    if (document.getElementById(`comment-${id}`)) return;
+    const { id, html, deleted } = JSON.parse(event.data);
+    const shown = document.getElementById(`comment-${id}`);
+    if (deleted) shown?.remove();
+    if (deleted || shown) return;
     list.insertAdjacentHTML("beforeend", html);
     list.lastElementChild.classList.add("arrived");
   };
