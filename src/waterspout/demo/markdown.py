@@ -16,17 +16,36 @@ _parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethro
 
 # SECURITY: only these elements and attributes are left, whatever the Markdown was.
 _TAGS = {
-    *("a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "hr", "img", "li", "ol"),
+    *(
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "em",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "img",
+        "li",
+        "ol",
+    ),
     *("p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "code": {"class"}}
 
 
 def render_now(text: str) -> str:
-    """Return *text* as clean HTML. The page has its heading: those of a post begin at the second
+    """Return *text* as clean HTML. The page has its heading: the largest of a post is of the second
     level."""
-    html = re.sub(r"(</?h)([1-3])>", lambda found: f"{found[1]}{int(found[2]) + 1}>",
-                  str(_parser.render(text)))  # fmt: skip
+    html = str(_parser.render(text))
+    largest = min(map(int, re.findall(r"<h([1-6])>", html)), default=2)
+    html = re.sub(
+        r"(</?h)([1-6])>", lambda tag: f"{tag[1]}{min(int(tag[2]) - largest + 2, 6)}>", html
+    )
     return nh3.clean(
         html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes={"http", "https", "mailto"}
     )
