@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src"
-SECONDS = 30  # the longest anything here may take
+SECONDS = 55  # the longest anything here may take
 LISTENING = re.compile(r"(?:Listening|Running) on https?://[^ :]+:(\d+)")
 
 HELLO = """

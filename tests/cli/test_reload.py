@@ -20,6 +20,8 @@ from cli_program import SECONDS, Program, Served
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from processes import wait_until
+
 APP = """
     from waterspout import App
 
@@ -417,7 +419,10 @@ def test_the_supervisor_reads_nothing_when_idle(served: Served) -> None:
         io = Path(f"/proc/{served.process.pid}/io").read_text()
         return io.split("rchar: ")[1].split()[0]
 
-    before = read()
-    for _ in range(20):
-        served.ask()
-    assert read() == before
+    def is_idle() -> bool:
+        before = read()
+        for _ in range(20):
+            served.ask()
+        return read() == before
+
+    wait_until(is_idle)  # it may still be setting up
