@@ -104,7 +104,7 @@ def test_a_form_of_a_handler_is_the_same_in_memory_and_on_the_disk(seed: int) ->
             return {key.lower(): value for key, value in self.headers}.get(name)
 
     def form(body: Any) -> Any:
-        request = HTTPServerRequest._waterspout_from_incoming(Message(body))  # type: ignore[arg-type]
+        request = HTTPServerRequest.waterspout_from_incoming(Message(body))  # type: ignore[arg-type]
         try:
             request._parse_body()
         except Exception as error:

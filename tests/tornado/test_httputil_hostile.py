@@ -47,7 +47,7 @@ def test_one_name_very_often() -> None:
     headers = HTTPHeaders.parse("x: a\r\n" * 100_000)
     assert (
         len(headers["X"])
-        == len(HTTPHeaders._waterspout_from_wire([(b"x", b"a")] * 100_000)["x"])
+        == len(HTTPHeaders.waterspout_from_wire([(b"x", b"a")] * 100_000)["x"])
         == 199_999
     )
 
@@ -181,7 +181,7 @@ def test_many_arguments() -> None:
         parse_body_arguments(URLENCODED, b"a=&" * 1_000_000, {}, {})
     incoming = Incoming("GET", b"/?" + b"a=&" * 1_000_000, [(b"host", b"h")])
     with pytest.raises(HTTPInputError, match="Invalid query string: Max number"):
-        HTTPServerRequest._waterspout_from_incoming(incoming)
+        HTTPServerRequest.waterspout_from_incoming(incoming)
 
 
 def test_what_separates_and_what_is_escaped() -> None:
@@ -211,7 +211,7 @@ def test_thousands_of_bad_cookies(caplog: pytest.LogCaptureFixture) -> None:
     """The good ones are kept, and nothing is logged."""
     bad = ";".join(f"b@d[{i}]=x" for i in range(4000))
     fields = [(b"host", b"h"), (b"cookie", f"a=1;{bad};z=2".encode())]
-    request = HTTPServerRequest._waterspout_from_incoming(Incoming("GET", b"/", fields))
+    request = HTTPServerRequest.waterspout_from_incoming(Incoming("GET", b"/", fields))
     with caplog.at_level(logging.DEBUG):
         assert sorted(request.cookies) == ["a", "z"]
     assert caplog.records == []

@@ -32,7 +32,7 @@ def received() -> HTTPServerRequest:
         origin=Origin(scheme="https", client=("10.0.0.1", 4321)),
     )
     incoming.body = b"x=2&z=3"
-    return HTTPServerRequest._waterspout_from_incoming(incoming)
+    return HTTPServerRequest.waterspout_from_incoming(incoming)
 
 
 def made() -> HTTPServerRequest:
@@ -76,7 +76,7 @@ def test_a_spooled_body_is_read_when_asked_for() -> None:
     """`body` is bytes, also of a body that was put on disk."""
     incoming = Incoming("PUT", b"/", [(b"host", b"h")])
     incoming.body = io.BytesIO(b"large")
-    request = HTTPServerRequest._waterspout_from_incoming(incoming)
+    request = HTTPServerRequest.waterspout_from_incoming(incoming)
     assert (request.body, request.body) == (b"large", b"large")
 
 
@@ -107,12 +107,12 @@ def test_a_bad_host_is_refused(hosts: list[bytes], says: str) -> None:
     """By the same words as in Tornado."""
     fields = [(b"host", host) for host in hosts]
     with pytest.raises(HTTPInputError, match=says):
-        HTTPServerRequest._waterspout_from_incoming(Incoming("GET", b"/", fields))
+        HTTPServerRequest.waterspout_from_incoming(Incoming("GET", b"/", fields))
 
 
 def test_http_1_0_needs_no_host() -> None:
     """The old version has no virtual hosts."""
-    request = HTTPServerRequest._waterspout_from_incoming(Incoming("GET", b"/", [], version="1.0"))
+    request = HTTPServerRequest.waterspout_from_incoming(Incoming("GET", b"/", [], version="1.0"))
     assert (request.host, request.host_name) == ("127.0.0.1", "127.0.0.1")
 
 

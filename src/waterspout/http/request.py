@@ -60,7 +60,7 @@ def split_blueprint_path(name: str) -> tuple[str, ...]:
 def asks_for_socket(request: Any) -> bool:
     """Tell whether a request (of Werkzeug's class, too) asks for a WebSocket."""
     if isinstance(request, Request):
-        upgrade = request._waterspout_field(b"upgrade")
+        upgrade = request.waterspout_field(b"upgrade")
     else:
         upgrade = request.headers.get("Upgrade")
     return upgrade is not None and upgrade.lower() == "websocket"
@@ -69,7 +69,7 @@ def asks_for_socket(request: Any) -> bool:
 def names_prefix_alone(request: Any) -> bool:
     """Tell whether a request names the application's prefix without a slash: ``/app``, where the
     application's root is ``/app/``."""
-    incoming: Incoming | None = getattr(request, "_waterspout_incoming", None)
+    incoming: Incoming | None = getattr(request, "waterspout_incoming", None)
     if incoming is not None:
         return not incoming.path
     return not request.environ.get("PATH_INFO")
@@ -93,7 +93,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     #: The error or redirect that routing ended in.
     routing_exception: HTTPException | None = None
     #: The message of the native server or ASGI; None for a request from a WSGI environ.
-    _waterspout_incoming: Incoming | None = None
+    waterspout_incoming: Incoming | None = None
     shallow = False
     _waterspout_given_input: IO[bytes] | None = None
 
@@ -115,16 +115,16 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         is called with the environ, as Flask calls it."""
         if cls.__init__ is not WerkzeugRequest.__init__:
             request = cls(incoming.to_environ())
-            request._waterspout_incoming = incoming
+            request.waterspout_incoming = incoming
             return request
         request = cls.__new__(cls)
-        request._waterspout_incoming = incoming
+        request.waterspout_incoming = incoming
         return request
 
     # -- fields that Werkzeug's constructor sets from an environ ---------------
 
     def _waterspout_message(self) -> Incoming:
-        incoming = self._waterspout_incoming
+        incoming = self.waterspout_incoming
         if incoming is None:
             raise AttributeError("this request has neither a message nor an environ")
         return incoming
@@ -171,7 +171,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         """Whether a trusted proxy sent the request: one of the server's ``trusted_proxies``, or,
         under WSGI, one that Werkzeug's `ProxyFix` counts. Fields that only such a proxy sets, such
         as ``X-Request-ID``, can be trusted then."""
-        incoming = self._waterspout_incoming
+        incoming = self.waterspout_incoming
         if incoming is not None and incoming.is_from_trusted_proxy:
             return True
         environ = self.__dict__.get("environ")
@@ -195,12 +195,12 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             return Headers(fields)  # raises `ValueError`
         return headers_of(list(fields.items()), ReceivedHeaders)  # checked above, all at once
 
-    def _waterspout_field(self, name: bytes) -> str | None:
+    def waterspout_field(self, name: bytes) -> str | None:
         """Return the header field *name* (lower case), None if it was not sent.
 
         PERF: 1.5 µs; to make `headers` for the few fields that a form needs takes ten times that.
         """
-        incoming = self._waterspout_incoming
+        incoming = self.waterspout_incoming
         made = "headers" in self.__dict__ or type(self).headers is not _HEADERS
         if made or incoming is None:
             return self.headers.get(name.decode())
@@ -212,26 +212,26 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         """The requested host, with its port unless that is the scheme's default; "" if it has
         characters that a host cannot have. Raises `SecurityError` (400) for one that is not in
         `trusted_hosts`."""
-        sent = self._waterspout_field(b"host")
+        sent = self.waterspout_field(b"host")
         server = self.server if sent is None else None
         return get_host(self.scheme, sent, server, self.trusted_hosts)
 
     @property
     def content_type(self) -> str | None:  # type: ignore[override]
         """The media type of the body with its parameters, None if there is none."""
-        return self._waterspout_field(b"content-type")
+        return self.waterspout_field(b"content-type")
 
     @made_once
     def content_length(self) -> int | None:
         """The length of the body in bytes as the client gave it; None if it gave none, or
         sends the body in chunks."""
         return get_content_length(
-            self._waterspout_field(b"content-length"), self._waterspout_field(b"transfer-encoding")
+            self.waterspout_field(b"content-length"), self.waterspout_field(b"transfer-encoding")
         )
 
     @made_once
     def _parsed_content_type(self) -> tuple[str, dict[str, str]]:  # type: ignore[override]
-        return parse_options_header(self._waterspout_field(b"content-type"))
+        return parse_options_header(self.waterspout_field(b"content-type"))
 
     @made_once
     def args(self) -> MultiDict[str, str]:
@@ -242,7 +242,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     @made_once
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies (RFC 6265); of several with one name the first."""
-        incoming = self._waterspout_incoming
+        incoming = self.waterspout_incoming
         if incoming is None or "headers" in self.__dict__:
             sent = ";".join(self.headers.getlist("Cookie"))
         else:  # PERF: without making all headers
@@ -277,7 +277,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         view ran, unless the route streams or VIEW_BEFORE_BODY says otherwise. Raises 413 above
         `max_content_length`."""
         limit = self.max_content_length
-        if self._waterspout_incoming is None or self._waterspout_has_other_input():
+        if self.waterspout_incoming is None or self._waterspout_has_other_input():
             environ = self.environ
             chunked = self.content_length is None and "wsgi.input_terminated" in environ
             if chunked and limit is not None:
@@ -311,7 +311,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
 
         Raises `ClientDisconnected` (400) if the client disconnects first.
         """
-        channel = None if self._waterspout_incoming is None else self._waterspout_incoming.channel
+        channel = None if self.waterspout_incoming is None else self.waterspout_incoming.channel
         if channel is not None:
             while chunk := await channel.receive():
                 yield chunk
@@ -322,7 +322,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
 
     async def disconnected(self) -> None:
         """Return when the client has gone; never, where the server cannot detect that."""
-        peer = None if self._waterspout_incoming is None else self._waterspout_incoming.peer
+        peer = None if self.waterspout_incoming is None else self.waterspout_incoming.peer
         if peer is None:
             await asyncio.get_running_loop().create_future()
         assert peer is not None
@@ -363,7 +363,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     @property
     def want_form_data_parsed(self) -> bool:
         """Whether there is a form to parse: there is a content type."""
-        return bool(self._waterspout_field(b"content-type"))
+        return bool(self.waterspout_field(b"content-type"))
 
     def make_form_data_parser(self) -> FormDataParser:
         """Make the form parser, with the limits of this request."""
@@ -379,7 +379,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         if "form" in values:
             return
         if self.want_form_data_parsed:
-            if self._waterspout_incoming is None and self._waterspout_is_for_handler():
+            if self.waterspout_incoming is None and self._waterspout_is_for_handler():
                 self.get_data()  # kept: the handler reads the body after a hook has read the form
             parser = self.make_form_data_parser()
             stream = self._get_stream_for_parsing()

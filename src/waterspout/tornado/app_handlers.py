@@ -74,7 +74,7 @@ class _AppHandlers(Application):
             return None
         if engine == TORNADO:
             page = load_page(self.app, name)
-            shared = self._waterspout_shared_names()
+            shared = self.waterspout_shared_names()
             return page.render_bytes({**shared, **names_for(page, handler, names), **names})
         text: Any = render_template(name, **{**_for_jinja(handler), **names})
         if not isinstance(text, str):
@@ -82,14 +82,14 @@ class _AppHandlers(Application):
             raise RuntimeError(f"{name} has to be awaited, and a handler's render() cannot wait.")
         return text.encode()
 
-    def _waterspout_shared_names(self) -> dict[str, Any]:
+    def waterspout_shared_names(self) -> dict[str, Any]:
         """Return what templates of both engines see: the app's globals, and what its context
         processors give."""
         names: dict[str, Any] = {}
         self.app.update_template_context(names)
         return {**self.app.jinja_env.globals, **names}
 
-    def _waterspout_answers(self, path: str) -> bool:
+    def waterspout_answers(self, path: str) -> bool:
         return self.app.waterspout_route_table.find("GET", path) is not None
 
 

@@ -63,7 +63,7 @@ Found = Target | HTTPMessageDelegate
 Finder = Callable[[App, HTTPServerRequest, dict[str, Any]], Found]
 
 # Bound once: looking a class method up makes an object each time.
-_face_of = HTTPServerRequest._waterspout_from_incoming
+_face_of = HTTPServerRequest.waterspout_from_incoming
 
 #: Bytes a body may have, as Tornado's servers have it.
 MAX_BODY_SIZE = 100 * 1024 * 1024
@@ -108,7 +108,7 @@ class Front(Protocol):
     #: What the class has for `start_request` as long as nobody has put something else there.
     _waterspout_start_request: Callable[..., HTTPMessageDelegate]
     #: The object has one of its own.
-    _waterspout_replaced: bool
+    waterspout_replaced: bool
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -180,7 +180,7 @@ def endpoint_of(
             request, handler_class, arguments, path_args, _raw_values(values)
         )
 
-    made = _handlers_endpoint(find, stream=handler_class._stream_request_body)
+    made = _handlers_endpoint(find, stream=lifecycle.streams(handler_class))
     made.view_class = handler_class  # type: ignore[attr-defined]  # functions take attributes
     made.methods = handler_class.SUPPORTED_METHODS  # type: ignore[attr-defined]
     made.provide_automatic_options = False  # type: ignore[attr-defined]
@@ -218,7 +218,7 @@ def _finder_behind(front: Front, application: Application) -> Finder:
         program = front.request_callback
         if (
             type(front).start_request is not starts
-            or front._waterspout_replaced
+            or front.waterspout_replaced
             or (program is not application and not isinstance(program, Application))
         ):
             return front.start_request(request.server_connection, request.connection)
@@ -253,7 +253,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
                 return await _converse(connection, found, start_line, request.headers)
             found = found.target
         application, handler_class, arguments, path_args, path_kwargs = found
-        if request._waterspout_has_body:
+        if request.waterspout_has_body:
             body = incoming.body
             limit = connection.max_body_size
             if not isinstance(body, bytes) or (limit is not None and len(body) > limit):
@@ -282,7 +282,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
         written = connection.whole or connection.taken()
         if written is not None:
             return written
-        handler._waterspout_waited = True
+        handler.waterspout_waited = True
         connection.note_waiting(handler.on_connection_close)
         return await connection.result()
 
@@ -293,7 +293,7 @@ async def _go_on(
     handler: RequestHandler, connection: ServerConnection, work: Any, awaited: object
 ) -> None:
     """Go on with a handler's *work*, which has come to wait for *awaited*."""
-    handler._waterspout_waited = True
+    handler.waterspout_waited = True
     connection.note_waiting(handler.on_connection_close)
     try:
         await go_on(work, awaited)
@@ -314,7 +314,7 @@ def _delegate_endpoint(program: Any) -> Endpoint:
         start_line = RequestStartLine(
             incoming.method, incoming.target.decode("latin-1"), f"HTTP/{incoming.version}"
         )
-        headers = HTTPHeaders._waterspout_from_wire(incoming.headers)
+        headers = HTTPHeaders.waterspout_from_wire(incoming.headers)
         return await _converse(connection, delegate, start_line, headers)
 
     return answer
@@ -324,8 +324,8 @@ def _set_root(ctx: Any, request: HTTPServerRequest, root: str, *, joined: bool) 
     """Take the *root* that handlers are mounted at from the path, and note it for `web.url_prefix`
     and `Application.reverse_url`; *joined* says that they are part of a core application."""
     request.path = request.path.removeprefix(root) or "/"
-    ctx._handler_root = root
-    ctx._handlers_joined = joined
+    ctx.handler_root = root
+    ctx.handlers_joined = joined
 
 
 def _message_of(ctx: RequestContext) -> Incoming:

@@ -39,9 +39,9 @@ class SendsBeside:
     _taken = False
     _beside = False
 
-    _ctx: RequestContext
+    ctx: RequestContext
     incoming: Incoming
-    _peer: Any
+    peer: Any
     _written: Written | None
 
     def _send_soon(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,7 +51,7 @@ class SendsBeside:
         loop.call_soon(self._send_beside)
 
     def _note_under_way(self) -> None:
-        found = getattr(getattr(self._peer, "server", None), "under_way", None)
+        found = getattr(getattr(self.peer, "server", None), "under_way", None)
         if found is not None:
             self._listed_in = found
             found.add(self)
@@ -73,7 +73,7 @@ class SendsBeside:
         if not self.finished and self._pieces is None:
             self._begin_pieces(written)
         assert self._own is not None
-        sending = self._peer.answer_early(self._ctx, written)
+        sending = self.peer.answer_early(self.ctx, written)
         self._sender = asyncio.create_task(sending, context=self._own.copy())
         self._sender.add_done_callback(self._note_sent)
 

@@ -76,6 +76,11 @@ def _use(translations: dict[str, Any], with_gettext: bool) -> None:
     _log.debug("Supported locales: %s", sorted(_supported_locales))
 
 
+def choices() -> tuple[frozenset[str], str]:
+    """Return the codes of the supported locales, and that of the default one."""
+    return _supported_locales, _default_locale
+
+
 def get_supported_locales() -> Iterable[str]:
     """Return the codes of all locales that have translations, and the default one."""
     return _supported_locales

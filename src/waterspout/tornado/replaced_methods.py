@@ -20,15 +20,15 @@ class NotesReplaced:
     """Notes that one of the names in `_waterspout_watched` is set on the object itself."""
 
     _waterspout_watched: ClassVar[frozenset[str]] = frozenset()
-    _waterspout_replaced = False
+    waterspout_replaced = False
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name in self._waterspout_watched:
-            super().__setattr__("_waterspout_replaced", True)
+            super().__setattr__("waterspout_replaced", True)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in self._waterspout_watched:
             left = not self._waterspout_watched.isdisjoint(vars(self))
-            super().__setattr__("_waterspout_replaced", left)
+            super().__setattr__("waterspout_replaced", left)

@@ -31,7 +31,7 @@ _TOO_LARGE = "chunked body too large"
 class BodyLimits:
     """The part of a connection by which a program limits the body of one request."""
 
-    _ctx: RequestContext
+    ctx: RequestContext
     _max_body_size: int | None = None
     _body_timeout: float | None = None
 
@@ -40,7 +40,7 @@ class BodyLimits:
         """Bytes the body may have; None: what the application says holds already."""
         if self._max_body_size is not None:
             return self._max_body_size
-        limit: int | None = getattr(self._ctx.app, "max_body_size", None)
+        limit: int | None = getattr(self.ctx.app, "max_body_size", None)
         return limit
 
     @property
@@ -48,7 +48,7 @@ class BodyLimits:
         """Seconds the whole body may take."""
         if self._body_timeout is not None:
             return self._body_timeout
-        seconds: float | None = getattr(self._ctx.app, "body_timeout", None)
+        seconds: float | None = getattr(self.ctx.app, "body_timeout", None)
         return seconds
 
     def set_max_body_size(self, max_body_size: int) -> None:

@@ -51,11 +51,11 @@ class WSGIContainer:
 
     def __call__(self, request: HTTPServerRequest) -> None:
         """Answer *request*, soon."""
-        task = asyncio.get_running_loop().create_task(self._waterspout_answer(request))
+        task = asyncio.get_running_loop().create_task(self.waterspout_answer(request))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
 
-    async def _waterspout_answer(self, request: HTTPServerRequest) -> None:
+    async def waterspout_answer(self, request: HTTPServerRequest) -> None:
         try:
             await self.handle_request(request)
         except Exception:

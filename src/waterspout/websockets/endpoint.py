@@ -128,10 +128,10 @@ async def _serve(
         if socket.closed or overtime.is_cancelled():
             socket.on_stop()
             raise
-        socket._leave(1011, "")
+        socket.leave(1011, "")
         raise RuntimeError("What the WebSocket function waited for was cancelled") from error
     except BaseException:  # nothing may be awaited here: the coroutine may be closed from outside
-        socket._leave(1011, "")
+        socket.leave(1011, "")
         raise
     finally:
         overtime.end()
@@ -175,7 +175,7 @@ class _Overtime:
         policy = None if ctx.plan is None else ctx.plan.on_disconnect
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
-        self._limit = 0.0 if policy == "cancel" else socket._settings.close_timeout
+        self._limit = 0.0 if policy == "cancel" else socket.settings.close_timeout
         if policy != "finish":
             socket.when_closed = self._begin
 

@@ -49,7 +49,7 @@ class WebSocket:
         self._loop = asyncio.get_running_loop()
         self._upgrade = upgrade
         self._end: End = None  # type: ignore[assignment]  # from `accept` on
-        self._settings = settings
+        self.settings = settings
         self._json = json
         self._supported = subprotocols
         self._messages: deque[str | bytes] = deque()
@@ -130,7 +130,7 @@ class WebSocket:
             finally:
                 self._waiter = None
         message = messages.popleft()
-        if self._paused and len(messages) * 2 <= self._settings.queue:
+        if self._paused and len(messages) * 2 <= self.settings.queue:
             self._paused = False
             self._end.resume()
         return message
@@ -225,7 +225,7 @@ class WebSocket:
         """
         if not self.accepted:
             raise Forbidden("The WebSocket was refused.")
-        self._leave(code, reason)
+        self.leave(code, reason)
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
@@ -240,7 +240,7 @@ class WebSocket:
         if self.accepted:
             self._end.finished()
 
-    def _leave(self, code: int, reason: str) -> None:
+    def leave(self, code: int, reason: str) -> None:
         if self._leaving or self.close_code is not None:
             return
         self._end.leave(code, reason)
@@ -267,7 +267,7 @@ class WebSocket:
         self._messages.append(message)
         if self._waiter is not None:
             self._wake()
-        if len(self._messages) >= self._settings.queue and not self._paused:
+        if len(self._messages) >= self.settings.queue and not self._paused:
             self._paused = True
             self._end.pause()
 
@@ -293,7 +293,7 @@ class WebSocket:
     def on_stop(self) -> None:
         """Close the socket: the server stops, or the function was cancelled."""
         if self.accepted:
-            self._leave(1001, "")
+            self.leave(1001, "")
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.local import LocalProxy
@@ -37,13 +36,13 @@ class Manager(Protocol):
     id_attribute: str
     login_view: str | None
     blueprint_login_views: dict[str | None, str]
-    _session_identifier_generator: Callable[[], str]
 
     def unauthorized(self) -> Any: ...
     def needs_refresh(self) -> Any: ...
     def _load_user(self) -> None: ...
     async def _load_user_async(self) -> None: ...
-    def _update_request_context_with_user(self, user: object = None) -> None: ...
+    def note_user(self, user: object = None) -> None: ...
+    def session_identifier(self) -> str: ...
 
 
 def manager_here() -> Manager:

@@ -236,6 +236,14 @@ class LoginManager:
         user = read_note("_login_user")
         return user if user.is_authenticated else None
 
+    def session_identifier(self) -> str:
+        """Return what ties a session to the client that it was made for."""
+        return self._session_identifier_generator()
+
+    def note_user(self, user: object = None) -> None:
+        """Make *user* the current request's user; None: an anonymous one."""
+        self._update_request_context_with_user(user)
+
     def _update_request_context_with_user(self, user: object = None) -> None:
         keep_note("_login_user", self.anonymous_user() if user is None else user)
         self._watch_cookie()

@@ -61,12 +61,12 @@ def login_user(
         regenerate()
     session["_user_id"] = getattr(user, manager.id_attribute)()
     session["_fresh"] = fresh
-    session["_id"] = manager._session_identifier_generator()
+    session["_id"] = manager.session_identifier()
     if remember:
         session["_remember"] = "set"
         if seconds is not None:
             session["_remember_seconds"] = seconds
-    manager._update_request_context_with_user(user)
+    manager.note_user(user)
     user_logged_in.send(app_here(), user=find_current_user())
     return True
 
@@ -88,14 +88,14 @@ def logout_user() -> bool:
         session.pop("_remember_seconds", None)
         keep_note("_login_forgotten", True)
     user_logged_out.send(app_here(), user=user)
-    manager_here()._update_request_context_with_user()
+    manager_here().note_user()
     return True
 
 
 def confirm_login() -> None:
     """Make the login fresh: the user has just given the password again."""
     session["_fresh"] = True
-    session["_id"] = manager_here()._session_identifier_generator()
+    session["_id"] = manager_here().session_identifier()
     user_login_confirmed.send(app_here())
 
 

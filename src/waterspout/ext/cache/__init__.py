@@ -289,7 +289,7 @@ class Cache(Asking):
         decorated.uncached = function
         decorated.cache_timeout = timeout
         decorated.make_cache_key = rule.default if rule.is_view else rule.default_key
-        decorated._rule = rule
+        decorated.waterspout_rule = rule
         rule.decorated = decorated
         return decorated  # type: ignore[no-any-return]  # it is called as the function is
 
@@ -535,7 +535,7 @@ def _rule_of(f: Any, kind: type[R]) -> R:
         raise TypeError(
             "Deleting messages by relative name is not supported, please use a function reference."
         )
-    rule: R = f._rule
+    rule: R = f.waterspout_rule
     return rule
 
 

@@ -20,10 +20,12 @@ class Written(NamedTuple):
 
 
 def _taken(handler: Any) -> Written | None:
-    if handler._headers_written:
+    written = handler.waterspout_written_so_far()
+    if written is None:
         return None  # it streams
-    fields = [(k, v) for k, v in handler._headers.get_all() if k.lower() not in _OF_ONE]
-    return Written(handler.get_status(), handler._reason, fields, b"".join(handler._write_buffer))
+    status, reason, fields, body = written
+    kept = [(name, value) for name, value in fields if name.lower() not in _OF_ONE]
+    return Written(status, reason, kept, body)
 
 
 def watch(handler: Any) -> Any:

@@ -95,9 +95,15 @@ def _or_not(step: Callable[[], Any]) -> Any:
         return False
 
 
+def _prefix_of(cache: Any) -> str:
+    """Return what the keys of *cache*, one of cachelib's, begin with."""
+    prefix: str = cache._get_prefix()
+    return prefix
+
+
 def _lock(client: Any, cache: Any, key: str, seconds: float) -> Any:
     return client.lock(
-        f"{cache._get_prefix()}lock:{key}",
+        f"{_prefix_of(cache)}lock:{key}",
         timeout=seconds,
         sleep=0.02,
         blocking_timeout=seconds,
@@ -118,7 +124,7 @@ class RedisTwin:
         self.client = client
 
     def _key(self, key: str) -> str:
-        return f"{self._cache._get_prefix()}{key}"
+        return f"{_prefix_of(self._cache)}{key}"
 
     def _dump(self, value: Any, timeout: Any) -> tuple[bytes, int | None]:
         seconds = self._cache._normalize_timeout(timeout)
@@ -189,7 +195,7 @@ class RedisTwin:
         return await self.client.unlink(*map(self._key, keys)) if keys else None
 
     async def clear(self) -> bool:
-        prefix = self._cache._get_prefix()
+        prefix = _prefix_of(self._cache)
         if not prefix:
             return bool(await self.client.flushdb())
         gone = 0

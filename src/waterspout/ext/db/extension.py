@@ -198,7 +198,7 @@ class SQLAlchemy(AsyncSessions):
             )
         engines = AppEngines(config)
         for key, options in wanted.items():
-            self._make_metadata(key)
+            self.make_metadata(key)
             given = options["url"] = check_url(setting_of(key), options.get("url"))
             options.setdefault("echo", config["SQLALCHEMY_ECHO"])
             options.setdefault("echo_pool", config["SQLALCHEMY_ECHO"])
@@ -245,11 +245,11 @@ class SQLAlchemy(AsyncSessions):
             except unavailable.DatabaseUnavailable:  # there is nothing to be undone any more
                 session.invalidate()
 
-    def _make_metadata(self, bind_key: str | None) -> sa.MetaData:
+    def make_metadata(self, bind_key: str | None) -> sa.MetaData:
         """Return the metadata of *bind_key*, made on first use with the default one's naming."""
         found = self.metadatas.get(bind_key)
         if found is None:
-            naming = None if bind_key is None else self._make_metadata(None).naming_convention
+            naming = None if bind_key is None else self.make_metadata(None).naming_convention
             found = sa.MetaData(naming_convention=naming, info={"bind_key": bind_key})
             self.metadatas[bind_key] = found
         return found

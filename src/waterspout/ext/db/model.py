@@ -81,7 +81,7 @@ def _choose_metadata(cls: Any) -> None:
     """Give *cls* the metadata of its bind key, unless it says itself what it belongs to."""
     if "metadata" in cls.__dict__ or "__table__" in cls.__dict__:
         return
-    metadata = cls.__fsa__._make_metadata(getattr(cls, "__bind_key__", None))
+    metadata = cls.__fsa__.make_metadata(getattr(cls, "__bind_key__", None))
     if metadata is not getattr(cls, "metadata", None):
         cls.metadata = metadata
 
@@ -234,7 +234,7 @@ def declarative_base(db: Any, model_class: Any, disable_autonaming: bool) -> Any
         model = model_class
     else:
         model = orm.declarative_base(
-            metadata=db._make_metadata(None),
+            metadata=db.make_metadata(None),
             cls=model_class,
             name="Model",
             metaclass=DefaultMetaNoName if disable_autonaming else DefaultMeta,

@@ -57,11 +57,11 @@ def listen(engine: sa.Engine, *, record: bool, slow: float | None) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def begin(_conn: Any, _cursor: Any, _sql: str, _params: Any, context: Any, _many: bool) -> None:
-        context._waterspout_began = perf_counter()
+        context.waterspout_began = perf_counter()
 
     @event.listens_for(engine, "after_cursor_execute")
     def end(_conn: Any, _cursor: Any, _sql: str, _params: Any, context: Any, _many: bool) -> None:
-        began, ended = context._waterspout_began, perf_counter()
+        began, ended = context.waterspout_began, perf_counter()
         if slow is not None and ended - began >= slow:
             statement = " ".join(context.statement.split())[:_SHOWN]
             # SECURITY: no parameters; they are what users have typed, passwords among it.

@@ -35,7 +35,7 @@ class Session(orm.Session):
         super().__init__(**kwargs)
         self._db = db
         self._engines = engines
-        self._model_changes: dict[object, tuple[Any, str]] = {}
+        self.model_changes: dict[object, tuple[Any, str]] = {}
 
     def get_bind(
         self,

@@ -23,7 +23,7 @@ def table_class(db: Any) -> type[_Table]:
     class Table(_Table):
         def __new__(cls, *args: Any, bind_key: str | None = None, **kwargs: Any) -> Any:
             if args and not (len(args) > 1 and isinstance(args[1], sa.MetaData)):
-                args = (args[0], db._make_metadata(bind_key), *args[1:])
+                args = (args[0], db.make_metadata(bind_key), *args[1:])
             return super().__new__(cls, *args, **kwargs)
 
     return Table

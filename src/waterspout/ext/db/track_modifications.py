@@ -46,7 +46,7 @@ def _note_changes(session: Any, *_: object) -> None:
         for target in targets:
             state = sa.inspect(target)
             key = state.identity_key if state.has_identity else id(target)
-            session._model_changes[key] = (target, operation)
+            session.model_changes[key] = (target, operation)
 
 
 def _before_commit(session: object) -> None:
@@ -57,14 +57,14 @@ def _before_commit(session: object) -> None:
 def _after_commit(session: Any) -> None:
     if _is_on():
         _send(models_committed, session)
-        session._model_changes.clear()
+        session.model_changes.clear()
 
 
 def _after_rollback(session: Any) -> None:
-    session._model_changes.clear()
+    session.model_changes.clear()
 
 
 def _send(signal: Any, session: Any) -> None:
-    if _is_on() and session._model_changes:
+    if _is_on() and session.model_changes:
         app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy
-        signal.send(app, changes=list(session._model_changes.values()))
+        signal.send(app, changes=list(session.model_changes.values()))

@@ -169,7 +169,7 @@ class Limiter(Enforcing):
         if isinstance(obj, Blueprint):
             self._exempt_blueprints[obj.name] = flags
             return None
-        obj._waterspout_exempt_from = flags
+        obj.waterspout_exempt_from = flags
         return obj
 
     def request_filter(self, fn: F) -> F:
@@ -185,11 +185,11 @@ class Limiter(Enforcing):
         Raises:
             RateLimitExceeded: 429.
         """
-        drive(self._check_route(self._direct()))
+        drive(self._check_route(self.counter_here()))
 
     async def check_async(self) -> None:
         """Do what `check` does, on the event loop."""
-        await self._check_route(self._on_loop())
+        await self._check_route(self.counter_on_loop())
 
     @property
     def current_limit(self) -> RequestLimit | None:
@@ -200,7 +200,7 @@ class Limiter(Enforcing):
     @property
     def current_limits(self) -> list[RequestLimit]:
         """The limits that the request has met, the smallest first."""
-        return sorted(read_note(f"{self._mark}_met", []), key=_size)
+        return sorted(read_note(f"{self.mark}_met", []), key=_size)
 
     def identify_request(self) -> str:
         """Return the name that the current request's limits are counted under."""
@@ -217,20 +217,20 @@ class Limited:
 
     def __call__(self, obj: object) -> Any:
         if isinstance(obj, Blueprint):
-            self._limiter._limit_blueprint(obj.name, self._limit)
+            self._limiter.limit_blueprint(obj.name, self._limit)
             return None
-        own: list[Limit] | None = obj.__dict__.get(self._limiter._mark)
+        own: list[Limit] | None = obj.__dict__.get(self._limiter.mark)
         if own is not None:  # several of them on one function are one check
             own.append(self._limit)
             return obj
         return _guarded(self._limiter, obj, [self._limit])
 
     def _guard(self, counter: Any) -> Awaitable[None]:
-        return self._limiter._check(counter, [self._limit], self._limiter.identify_request())
+        return self._limiter.check_limits(counter, [self._limit], self._limiter.identify_request())
 
     def __enter__(self) -> Limited:
         if self._limiter.enabled:
-            drive(self._guard(self._limiter._direct()))  # type: ignore[arg-type]  # a coroutine
+            drive(self._guard(self._limiter.counter_here()))  # type: ignore[arg-type]  # a coroutine
         return self
 
     def __exit__(
@@ -242,7 +242,7 @@ class Limited:
 
     async def __aenter__(self) -> Limited:
         if self._limiter.enabled:
-            await self._guard(self._limiter._on_loop())
+            await self._guard(self._limiter.counter_on_loop())
         return self
 
     async def __aexit__(
@@ -266,14 +266,14 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> object:
     name = f"{function.__module__}.{function.__qualname__}"
 
     def needed() -> bool:
-        return has_request_context() and limiter._is_on()
+        return has_request_context() and limiter.is_on()
 
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def awaited(*args: object, **kwargs: object) -> object:
             if needed():
-                await limiter._check_function(limiter._on_loop(), guarded, name)
+                await limiter.check_function(limiter.counter_on_loop(), guarded, name)
             return await function(*args, **kwargs)
 
         guarded = awaited
@@ -282,14 +282,14 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> object:
         @functools.wraps(function)
         def called(*args: Any, **kwargs: object) -> object:
             if needed():
-                work = limiter._check_function(limiter._direct(), guarded, name)
-                if is_handler(args) and limiter._would_block():
+                work = limiter.check_function(limiter.counter_here(), guarded, name)
+                if is_handler(args) and limiter.would_block():
                     return _after(work, function, args, kwargs)
                 drive(work)
             return function(*args, **kwargs)
 
         guarded = called
-    setattr(guarded, limiter._mark, limits)
+    setattr(guarded, limiter.mark, limits)
     return guarded
 
 

@@ -48,7 +48,7 @@ class Enforcing:
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
         #: The name of what is ours on functions and in `g`, where there are several limiters.
-        self._mark = f"_waterspout_limits_{id(self):x}"
+        self.mark = f"_waterspout_limits_{id(self):x}"
         self._key_func: Callable[[], str] = given["key_func"]
         #: What the program has set `enabled` to; None: what the applications' settings say.
         self._switch: bool | None = None
@@ -115,10 +115,10 @@ class Enforcing:
         view is ``async def``."""
 
         def check() -> None:
-            drive(self._check_route(self._direct(), before_view=True))
+            drive(self._check_route(self.counter_here(), before_view=True))
 
         async def check_on_loop() -> None:
-            await self._check_route(self._on_loop(), before_view=True)
+            await self._check_route(self.counter_on_loop(), before_view=True)
 
         check.async_twin = check_on_loop  # type: ignore[attr-defined]  # see dispatch.plan
         for app in set(self._of_apps) - set(self._hooked):
@@ -135,18 +135,18 @@ class Enforcing:
     @property
     def limiter(self) -> RateLimiter:
         """The strategy that counts them, of `limits`."""
-        return self._direct().limiter
+        return self.counter_here().limiter
 
     def reset(self) -> None:
         """Forget all that was counted. Raises `NotImplementedError` where the storage cannot."""
         self.storage.reset()
 
-    def _direct(self) -> Direct:
+    def counter_here(self) -> Direct:
         return self._here.counter
 
-    def _on_loop(self) -> Counter:
+    def counter_on_loop(self) -> Counter:
         if on_private_loop():
-            return self._direct()
+            return self.counter_here()
         loop = asyncio.get_running_loop()
         found = self._here.on_loops.get(loop)
         if found is None:
@@ -154,7 +154,7 @@ class Enforcing:
             self._here.on_loops[loop] = found
         return found
 
-    def _would_block(self) -> bool:
+    def would_block(self) -> bool:
         """Tell whether counting in this thread would hold an event loop: in the `def` method of a
         request handler."""
         if isinstance(self._here.storage, MemoryStorage):
@@ -166,7 +166,7 @@ class Enforcing:
 
     # -- which limits it meets -----------------------------------------------------------------
 
-    def _limit_blueprint(self, name: str, limit: Limit) -> None:
+    def limit_blueprint(self, name: str, limit: Limit) -> None:
         self._of_blueprints.setdefault(name, []).append(limit)
         self._hook()
 
@@ -175,13 +175,13 @@ class Enforcing:
         view = current_app.view_functions.get(request.endpoint or "")
         cls = getattr(view, "view_class", None)
         method = None if cls is None else getattr(cls, request.method.lower(), None)
-        own = getattr(view, self._mark, None) is not None
+        own = getattr(view, self.mark, None) is not None
         return view if method is None or own else method
 
     def _exemptions(self, function: Any) -> ExemptionScope:
-        found: ExemptionScope = getattr(function, "_waterspout_exempt_from", ExemptionScope.NONE)
+        found: ExemptionScope = getattr(function, "waterspout_exempt_from", ExemptionScope.NONE)
         view = current_app.view_functions.get(request.endpoint or "")
-        found |= getattr(view, "_waterspout_exempt_from", ExemptionScope.NONE)
+        found |= getattr(view, "waterspout_exempt_from", ExemptionScope.NONE)
         for depth, name in enumerate(request.blueprints):
             flags = _by_name(self._exempt_blueprints, name, ExemptionScope.NONE)
             if depth == 0 or ExemptionScope.DESCENDENTS in flags:
@@ -201,7 +201,7 @@ class Enforcing:
         blueprints, or all routes; before its view, without those that the view checks itself."""
         exempt = self._exemptions(function)
         found = [] if ExemptionScope.APPLICATION in exempt else list(self._here.of_application)
-        decorated: list[Limit] = getattr(function, self._mark, [])
+        decorated: list[Limit] = getattr(function, self.mark, [])
         own = [limit for limit in decorated if limit.covers_method()]
         if not any(limit.override_defaults for limit in own):
             blueprint = self._of_its_blueprints(exempt)
@@ -215,7 +215,7 @@ class Enforcing:
 
     # -- counting --------------------------------------------------------------------------------
 
-    def _is_on(self) -> bool:
+    def is_on(self) -> bool:
         """Tell whether the current application is limited."""
         return self._switch is not False and _app_here() in self._of_apps
 
@@ -223,7 +223,7 @@ class Enforcing:
         endpoint = request.endpoint
         static = endpoint is not None and endpoint.rpartition(".")[2] == "static"
         return (
-            not self._is_on()
+            not self.is_on()
             or endpoint is None
             or static
             or any(filtered() for filtered in self._filters)
@@ -238,23 +238,23 @@ class Enforcing:
         if self._is_exempt():
             return
         limits = self._limits_of(self._function_here(), before_view)
-        await self._check(counter, limits, self.identify_request())
+        await self.check_limits(counter, limits, self.identify_request())
 
-    async def _check_function(self, counter: Counter, function: object, name: str) -> None:
+    async def check_function(self, counter: Counter, function: object, name: str) -> None:
         """Count the current request by the limits of a decorated function."""
         if self._is_exempt():
             return
-        exempt = getattr(function, "_waterspout_exempt_from", ExemptionScope.NONE)
+        exempt = getattr(function, "waterspout_exempt_from", ExemptionScope.NONE)
         if ExemptionScope.DEFAULT in exempt:
             return
-        limits: list[Limit] = getattr(function, self._mark)
-        is_view = getattr(self._function_here(), self._mark, None) is limits
+        limits: list[Limit] = getattr(function, self.mark)
+        is_view = getattr(self._function_here(), self.mark, None) is limits
         endpoint = self.identify_request() if is_view else name
         if not is_view:
             self._of_called.setdefault(request.endpoint or "", {})[name] = limits
-        await self._check(counter, limits, endpoint)
+        await self.check_limits(counter, limits, endpoint)
 
-    async def _check(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
+    async def check_limits(self, counter: Counter, limits: list[Limit], endpoint: str) -> None:
         """Count the current request by *limits*.
 
         Raises:
@@ -286,8 +286,8 @@ class Enforcing:
         refuse."""
         fallback, instead = self._here.fallback, self._here.fallback_limits
         if fallback is not None and instead:
-            if not read_note(f"{self._mark}_instead"):  # once, however many checks there are
-                keep_note(f"{self._mark}_instead", True)
+            if not read_note(f"{self.mark}_instead"):  # once, however many checks there are
+                keep_note(f"{self.mark}_instead", True)
                 await self._count(fallback, instead, self.identify_request())
         elif fallback is not None:
             await self._count(fallback, limits, endpoint)
@@ -356,11 +356,11 @@ class Enforcing:
         """Keep that the request has met a limit, for `current_limits` and the header fields."""
         item = limit.limit
         assert item is not None
-        read = functools.partial(self._direct().limiter.get_window_stats, item, *keys)
+        read = functools.partial(self.counter_here().limiter.get_window_stats, item, *keys)
         met = RequestLimit(item, keys, breached, limit.shared, read)
         if breached:
             met.seen = await counter.stats(item, *keys)
-        name = f"{self._mark}_met"
+        name = f"{self.mark}_met"
         keep_note(name, [*read_note(name, []), met])
         return met
 
@@ -407,7 +407,7 @@ class Enforcing:
             return
         in_place = isinstance(counter, Direct) and not isinstance(self._here.storage, MemoryStorage)
         in_place = in_place or _in_thread()
-        name = f"{self._mark}_later_{in_place}"
+        name = f"{self.mark}_later_{in_place}"
         known: list[_Later] | None = read_note(name)
         if known is not None:
             known += later
@@ -434,7 +434,7 @@ class Enforcing:
 
     async def _show(self, counter: Counter, response: Any) -> None:
         """Set the header fields by the limit that was exceeded, else by the smallest."""
-        met = sorted(read_note(f"{self._mark}_met", []), key=_size)
+        met = sorted(read_note(f"{self.mark}_met", []), key=_size)
         shown = next((one for one in met if one.breached), met[0] if met else None)
         if shown is None:
             return

@@ -201,7 +201,7 @@ def of(user: Any) -> list[SessionInfo]:
         StoreUnavailable: 503.
     """
     interface = interface_here()
-    return drive(interface.list_of(_user(user), interface._store))
+    return drive(interface.list_of(_user(user), interface.waiting_store))
 
 
 async def of_async(user: object) -> list[SessionInfo]:
@@ -211,7 +211,7 @@ async def of_async(user: object) -> list[SessionInfo]:
         return of(user)
     if interface.open_session_async is None:
         return await run_in_thread(of, user)
-    return await interface.list_of(_user(user), interface._async_store())
+    return await interface.list_of(_user(user), interface.async_store())
 
 
 def revoke(
@@ -224,7 +224,7 @@ def revoke(
         StoreUnavailable: 503.
     """
     interface = interface_here()
-    return drive(_revoke(interface, interface._store, id, user, keep_current))
+    return drive(_revoke(interface, interface.waiting_store, id, user, keep_current))
 
 
 async def revoke_async(
@@ -236,7 +236,7 @@ async def revoke_async(
         return revoke(id, user=user, keep_current=keep_current)
     if interface.open_session_async is None:
         return await run_in_thread(revoke, id, user=user, keep_current=keep_current)
-    return await _revoke(interface, interface._async_store(), id, user, keep_current)
+    return await _revoke(interface, interface.async_store(), id, user, keep_current)
 
 
 async def _revoke(

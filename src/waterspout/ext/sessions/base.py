@@ -111,8 +111,8 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
             getattr(type(self), name) is not getattr(ServerSideSessionInterface, name)
             for name in _METHODS
         )
-        self._store = Waiting(MethodStore(self) if self._by_methods else self._own_store)
-        if self._has_async_store() and not self._by_methods:
+        self.waiting_store = Waiting(MethodStore(self) if self._by_methods else self._own_store)
+        if self.has_async_store() and not self._by_methods:
             self.open_session_async = self._open_on_loop
             self.save_session_async = self._save_on_loop
         if app is not None:
@@ -131,11 +131,11 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
             raise TypeError(f"{type(self).__name__} has none of: {', '.join(_METHODS)}")
         return MethodStore(self)
 
-    def _has_async_store(self) -> bool:
-        """Whether `_async_store` returns one."""
+    def has_async_store(self) -> bool:
+        """Whether `async_store` returns one."""
         return False
 
-    def _async_store(self) -> AsyncStore:
+    def async_store(self) -> AsyncStore:
         """Return the store for the running event loop."""
         raise NotImplementedError
 
@@ -216,7 +216,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
     def open_session(self, app: object, request: object) -> Any:
         """Return the session of *request*: the one its cookie names, if we have issued it and it
         lives, else a new one. While the store is down, an `UnavailableSession`."""
-        return drive(self._open(app, request, self._store))
+        return drive(self._open(app, request, self.waiting_store))
 
     def save_session(self, app: object, session: object, response: object) -> None:
         """Write, refresh or delete *session*, and set or delete its cookie on *response*.
@@ -224,13 +224,13 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         Raises:
             StoreUnavailable: The store cannot be reached: 503.
         """
-        drive(self._save(app, session, response, self._store))
+        drive(self._save(app, session, response, self.waiting_store))
 
     async def _open_on_loop(self, app: Any, request: Any) -> Any:
-        return await self._open(app, request, self._async_store())
+        return await self._open(app, request, self.async_store())
 
     async def _save_on_loop(self, app: object, session: object, response: object) -> None:
-        await self._save(app, session, response, self._async_store())
+        await self._save(app, session, response, self.async_store())
 
     async def _open(self, app: Any, request: Any, store: AsyncStore) -> object:
         sid = self._sid_in(app, request.cookies.get(self.get_cookie_name(app)))

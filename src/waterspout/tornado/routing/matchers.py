@@ -77,13 +77,13 @@ class PathMatches(Matcher):
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """Match the path; the parameters hold *path_args* and *path_kwargs* if there are
         groups."""
-        found = self._waterspout_arguments(request.path)
+        found = self.waterspout_arguments(request.path)
         if found is None:
             return None
         args, kwargs = found
         return {"path_args": args, "path_kwargs": kwargs} if self.regex.groups else {}
 
-    def _waterspout_arguments(
+    def waterspout_arguments(
         self, path: str
     ) -> tuple[list[bytes | None], dict[str, bytes | None]] | None:
         """Return what the groups match, by position and by name; None if the path does not."""

@@ -108,7 +108,7 @@ class RuleRouter(Router):
                 self._waterspout_rules, self.waterspout_revision.number
             )
             for rule in self._waterspout_rules:
-                rule._waterspout_use(self.waterspout_revision)
+                rule.waterspout_use(self.waterspout_revision)
         return index
 
     def find_handler(

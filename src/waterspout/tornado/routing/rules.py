@@ -43,7 +43,7 @@ class Rule:
         for revision in self._waterspout_users:
             revision.advance()
 
-    def _waterspout_use(self, revision: Revision) -> None:
+    def waterspout_use(self, revision: Revision) -> None:
         """Advance *revision* when an attribute is set: a router has sorted the rule by them."""
         if revision not in self._waterspout_users:
             super().__setattr__("_waterspout_users", (*self._waterspout_users, revision))

@@ -29,6 +29,7 @@ from ..routing import (
 from . import ui_names
 from .dispatch import _HandlerDelegate
 from .handler import RequestHandler
+from .lifecycle import streams
 from .redirects import ErrorHandler
 from .router import Target, _ApplicationRouter
 from .static import StaticFileHandler
@@ -87,7 +88,7 @@ class Application(NotesReplaced, ReversibleRouter):
             settings.setdefault("compiled_template_cache", False)
             settings.setdefault("static_hash_cache", False)
             settings.setdefault("serve_traceback", True)
-        self._waterspout_routes = Revision()
+        self.waterspout_routes = Revision()
         self.wildcard_router = _ApplicationRouter(self, [*_static_rules(self), *(handlers or [])])
         self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
         if settings.get("autoreload"):
@@ -148,11 +149,11 @@ class Application(NotesReplaced, ReversibleRouter):
         if url is not None:
             return root_here() + url
         ctx = request_var.get(None)
-        if ctx is not None and getattr(ctx, "_handlers_joined", False):
+        if ctx is not None and getattr(ctx, "handlers_joined", False):
             return url_in_app(ctx.app, name, args)
         raise KeyError(f"{name} not found in named urls")
 
-    def _waterspout_answers(self, path: str) -> bool:
+    def waterspout_answers(self, path: str) -> bool:
         """Tell whether there is a route for a GET of *path*."""
         return answers(self, path)
 
@@ -270,10 +271,10 @@ def found_in(application: Application, request: HTTPServerRequest) -> Target | H
         cls.start_request is _start_request
         and cls.find_handler is _find_handler
         and cls.get_handler_delegate is _get_handler_delegate
-        and not application._waterspout_replaced
+        and not application.waterspout_replaced
     ):
         target = application.default_router.match(request)
-        if target is not None and not target[1]._stream_request_body:
+        if target is not None and not streams(target[1]):
             return target
     elif cls.start_request is not _start_request or "start_request" in vars(application):
         return application.start_request(request.server_connection, request.connection)

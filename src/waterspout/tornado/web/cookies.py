@@ -23,14 +23,14 @@ _UNSAFE_IN_ATTRIBUTE = re.compile(r"[\x00-\x20;\x7f]")
 Expiry = float | tuple[int, ...] | struct_time | datetime
 
 
-def get_cookie(handler: Handler, name: str, default: str | None = None) -> str | None:
+def get_cookie(self: Handler, name: str, default: str | None = None) -> str | None:
     """Return the value of a cookie of the request."""
-    morsel = handler.request.cookies.get(name)
+    morsel = self.request.cookies.get(name)
     return default if morsel is None else morsel.value
 
 
 def set_cookie(
-    handler: Handler,
+    self: Handler,
     name: str,
     value: str | bytes,
     domain: str | None = None,
@@ -68,7 +68,7 @@ def set_cookie(
         "secure": secure,
         "samesite": samesite,
     }
-    jar = _outgoing(handler)
+    jar = _outgoing(self)
     jar.pop(name, None)  # the later one counts, with its own attributes only
     jar[name] = value
     jar[name].update({key: value for key, value in attributes.items() if value})
@@ -81,16 +81,16 @@ def set_cookie(
         )
 
 
-def _outgoing(handler: Handler) -> SimpleCookie:
+def _outgoing(self: Handler) -> SimpleCookie:
     """Return the cookies to set. They have no order with the header fields, and may be set
     again until the head is sent."""
-    jar: SimpleCookie | None = getattr(handler, "_new_cookie", None)
+    jar: SimpleCookie | None = getattr(self, "_new_cookie", None)
     if jar is None:
-        jar = handler._new_cookie = SimpleCookie()
+        jar = self._new_cookie = SimpleCookie()
     return jar
 
 
-def clear_cookie(handler: Handler, name: str, **kwargs: object) -> None:
+def clear_cookie(self: Handler, name: str, **kwargs: object) -> None:
     """Have the client forget a cookie.
 
     Raises `TypeError` for ``expires`` and ``max_age``, which this function sets.
@@ -98,60 +98,58 @@ def clear_cookie(handler: Handler, name: str, **kwargs: object) -> None:
     for excluded in ("expires", "max_age"):
         if excluded in kwargs:
             raise TypeError(f"clear_cookie() got an unexpected keyword argument '{excluded}'")
-    handler.set_cookie(name, value="", expires=datetime.now(UTC) - timedelta(days=365), **kwargs)
+    self.set_cookie(name, value="", expires=datetime.now(UTC) - timedelta(days=365), **kwargs)
 
 
-def clear_all_cookies(handler: Handler, **kwargs: object) -> None:
+def clear_all_cookies(self: Handler, **kwargs: object) -> None:
     """Have the client forget every cookie it sent."""
-    for name in handler.request.cookies:
-        handler.clear_cookie(name, **kwargs)
+    for name in self.request.cookies:
+        self.clear_cookie(name, **kwargs)
 
 
 # -- signed ----------------------------------------------------------------------------------------
 
 
 def create_signed_value(
-    handler: Handler, name: str, value: str | bytes, version: int | None = None
+    self: Handler, name: str, value: str | bytes, version: int | None = None
 ) -> bytes:
     """Return *value* signed with the setting ``cookie_secret``.
 
     Raises `Exception` where ``cookie_secret`` is a dict and ``key_version`` is not set.
     """
-    secret = _secret(handler)
+    secret = _secret(self)
     key_version = None
     if isinstance(secret, dict):
-        key_version = handler.application.settings.get("key_version")
+        key_version = self.application.settings.get("key_version")
         if key_version is None:
             raise Exception("key_version setting must be used for secret_key dicts")
     return signed.create_signed_value(secret, name, value, version=version, key_version=key_version)
 
 
 def get_signed_cookie(
-    handler: Handler,
+    self: Handler,
     name: str,
     value: str | None = None,
     max_age_days: float = 31,
     min_version: int | None = None,
 ) -> bytes | None:
     """Return what a signed cookie, or *value*, holds; None if it does not hold good."""
-    secret = _secret(handler)
+    secret = _secret(self)
     if value is None:
-        value = handler.get_cookie(name)
+        value = self.get_cookie(name)
     return signed.decode_signed_value(
         secret, name, value, max_age_days=max_age_days, min_version=min_version
     )
 
 
-def get_signed_cookie_key_version(
-    handler: Handler, name: str, value: str | None = None
-) -> int | None:
+def get_signed_cookie_key_version(self: Handler, name: str, value: str | None = None) -> int | None:
     """Return the version of the key a cookie was signed with."""
-    _secret(handler)
+    _secret(self)
     if value is None:
-        value = handler.get_cookie(name)
+        value = self.get_cookie(name)
     return None if value is None else signed.get_signature_key_version(value)
 
 
-def _secret(handler: Handler) -> Any:
-    handler.require_setting("cookie_secret", "secure cookies")
-    return handler.application.settings["cookie_secret"]
+def _secret(self: Handler) -> Any:
+    self.require_setting("cookie_secret", "secure cookies")
+    return self.application.settings["cookie_secret"]

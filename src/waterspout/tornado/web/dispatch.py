@@ -15,7 +15,8 @@ from ..httputil import (
 )
 from ..httputil.delegates import settled
 from .handler import RequestHandler
-from .lifecycle import fail_body, lose_body
+from .lifecycle import fail_body, lose_body, note_streaming, preparation, streams, tell_gone
+from .rendering import forget_templates
 from .static import StaticFileHandler
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
         self.handler_kwargs = handler_kwargs or _NONE
         self.path_args = path_args or ()
         self.path_kwargs = path_kwargs or _NONE
-        self.stream_request_body = handler_class._stream_request_body
+        self.stream_request_body = streams(handler_class)
         self._body = bytearray()  # pieces of a few bytes in a list would take thirty times as much
 
     @property
@@ -68,7 +69,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
         """Start a handler that streams the body; the result is done when it is prepared."""
         if not self.stream_request_body:
             return None
-        self.request._body_future = Future()
+        self.request.waterspout_body_future = Future()
         return self.execute()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -89,8 +90,8 @@ class _HandlerDelegate(HTTPMessageDelegate):
     def finish(self) -> None:
         """Start the handler, or tell it that the body is complete."""
         if self.stream_request_body:
-            if not self.request._body_future.done():
-                self.request._body_future.set_result(None)
+            if not self.request.waterspout_body_future.done():
+                self.request.waterspout_body_future.set_result(None)
             return
         self.request.body = bytes(self._body)
         self.execute()
@@ -104,8 +105,8 @@ class _HandlerDelegate(HTTPMessageDelegate):
     def _tell_gone(self) -> None:
         told, self._told_gone = self._told_gone, True
         try:
-            if not (told or self.handler._finished):
-                self.handler.on_connection_close()
+            if not told:
+                tell_gone(self.handler)
         finally:
             lose_body(self.request)  # should the program's own method have forgotten to
 
@@ -114,18 +115,18 @@ class _HandlerDelegate(HTTPMessageDelegate):
         done when it is prepared."""
         running = self._running = ensure_future(self.begin())
         running.add_done_callback(_look_at)
-        return self.handler._prepared_future
+        return preparation(self.handler)
 
     def begin(self) -> Coroutine[Any, Any, None]:
         """Make the handler, and return the coroutine that takes it through the request."""
         application, request = self.application, self.request
         forget_changed(application.settings)
         handler = self.handler = self.handler_class(application, request, **self.handler_kwargs)
-        handler._waterspout_waited = True
+        handler.waterspout_waited = True
         told = self._tell_gone if self.stream_request_body else handler.on_connection_close
         self.connection.set_close_callback(told)
         if self.stream_request_body:
-            handler._prepared_future = Future()
+            note_streaming(handler)
         transforms = transforms_for(application, request)
         return one_coroutine(handler._execute(transforms, *self.path_args, **self.path_kwargs))
 
@@ -140,9 +141,7 @@ def forget_changed(settings: dict[str, Any]) -> None:
     """With the settings of debug mode, forget the templates and the hashes of files, which may
     have changed."""
     if not settings.get("compiled_template_cache", True):
-        with RequestHandler._template_loader_lock:
-            for loader in RequestHandler._template_loaders.values():
-                loader.reset()
+        forget_templates(RequestHandler)
     if not settings.get("static_hash_cache", True):
         settings.get("static_handler_class", StaticFileHandler).reset()
 

@@ -17,7 +17,7 @@ class HTTPError(Exception):
     """
 
     #: The methods that a handler has which has refused another one.
-    _waterspout_allowed: list[str] | None = None
+    waterspout_allowed: list[str] | None = None
 
     def __init__(
         self, status_code: int = 500, log_message: str | None = None, *args: Any, **kwargs: Any

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["bind_ui", "get_json", "json_getter", "session_of", "user_here"]
 
 
-def get_json(handler: Handler) -> Any:
+def get_json(self: Handler) -> Any:
     """Return the value of a JSON body, whatever its Content-Type.
 
     Raises `HTTPError` 400 if the body is empty or is not JSON.
     """
-    body = handler.request.body
+    body = self.request.body
     if not body.strip():
         reason = "Request body is empty, not JSON"
         raise HTTPError(400, "Expected a JSON body, got an empty one", reason=reason)
@@ -54,17 +54,17 @@ def user_here() -> Any:
     return None if ctx is None else ctx.user()
 
 
-def session_of(handler: Handler) -> SessionMixin:
+def session_of(self: Handler) -> SessionMixin:
     """Return the session of the request that *handler* answers."""
-    return run_own(handler, session_here)
+    return run_own(self, session_here)
 
 
-def json_getter(handler: Handler) -> Callable[[], Any]:
+def json_getter(self: Handler) -> Callable[[], Any]:
     """Return `get_json` of *handler*."""
-    return partial(get_json, handler)
+    return partial(get_json, self)
 
 
-def bind_ui(handler: Handler) -> ObjectDict:
+def bind_ui(self: Handler) -> ObjectDict:
     """Return the ``ui`` of *handler*, which Tornado's have from the start; once for each."""
-    handler.ui = found = ui_names.bound(handler)
+    self.ui = found = ui_names.bound(self)
     return found

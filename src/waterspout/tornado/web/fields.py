@@ -59,57 +59,57 @@ def _usual(content_type: str) -> Usual:
 _HTML = Usual(partial(_default_fields, _TEXT))
 
 
-def clear(handler: Handler) -> None:
+def clear(self: Handler) -> None:
     """Reset the response: nothing written, 200, the default header fields."""
-    handler._waterspout_fields = None
-    handler._waterspout_usual = _HTML
-    handler.set_default_headers()
-    handler._write_buffer = []
-    handler._status_code = 200
-    handler._reason = "OK"
+    self.waterspout_fields = None
+    self.waterspout_usual = _HTML
+    self.set_default_headers()
+    self._write_buffer = []
+    self._status_code = 200
+    self._reason = "OK"
 
 
-def headers_of(handler: Handler) -> HTTPHeaders:
+def headers_of(self: Handler) -> HTTPHeaders:
     """Return the header fields as a mapping, which they stay from now on."""
-    made = handler._waterspout_fields
+    made = self.waterspout_fields
     if made is None:
-        made = handler._waterspout_fields = _Default()
-        usual, handler._waterspout_usual = handler._waterspout_usual, None
-        made._lines = handler._waterspout_answer.fields if usual is None else usual.make()
+        made = self.waterspout_fields = _Default()
+        usual, self.waterspout_usual = self.waterspout_usual, None
+        made.waterspout_lines = self.waterspout_answer.fields if usual is None else usual.make()
     return made
 
 
-def replace_headers(handler: Handler, headers: HTTPHeaders) -> None:
+def replace_headers(self: Handler, headers: HTTPHeaders) -> None:
     """Replace the header fields by *headers*."""
-    handler._waterspout_fields = headers
-    handler._waterspout_usual = None
+    self.waterspout_fields = headers
+    self.waterspout_usual = None
 
 
-def set_header(handler: Handler, name: str, value: HeaderValue) -> None:
+def set_header(self: Handler, name: str, value: HeaderValue) -> None:
     """Set a header field; a datetime is written as HTTP writes it. Raises TypeError, and
     ValueError for what no field may hold."""
-    text = handler._convert_header_value(value)
-    if name == "Content-Type" and handler._waterspout_usual is not None:
+    text = self._convert_header_value(value)
+    if name == "Content-Type" and self.waterspout_usual is not None:
         # Most handlers set no other field, and need no mapping for it.
-        handler._waterspout_usual = _usual(text)
+        self.waterspout_usual = _usual(text)
     else:
-        handler._headers[name] = text
+        self._headers[name] = text
 
 
-def set_status(handler: Handler, status_code: int, reason: str | None = None) -> None:
+def set_status(self: Handler, status_code: int, reason: str | None = None) -> None:
     """Set the status; an unknown one without a reason is ``Unknown``."""
-    handler._status_code = status_code
+    self._status_code = status_code
     if reason is None:
-        handler._reason = responses.get(status_code, "Unknown")
+        self._reason = responses.get(status_code, "Unknown")
     elif "<" in reason or not REASON_PHRASE.fullmatch(reason):
         # SECURITY: the reason comes from errors, goes into the status line and into the error
         # page. Not an exception, which would be one while an error is handled.
-        handler._reason = "Unknown"
+        self._reason = "Unknown"
     else:
-        handler._reason = native_str(reason)
+        self._reason = native_str(reason)
 
 
-def convert(handler: Handler, value: HeaderValue) -> str:
+def convert(self: Handler, value: HeaderValue) -> str:
     """Return *value* as the text of a field; bytes stand for themselves (latin-1).
 
     Raises TypeError for other types, ValueError for text that no field may hold.
@@ -130,7 +130,7 @@ def convert(handler: Handler, value: HeaderValue) -> str:
     return text
 
 
-def clear_representation(handler: Handler) -> None:
+def clear_representation(self: Handler) -> None:
     """Remove the fields that describe a body, for a response that has none (RFC 9110 §15.4.5)."""
     for name in ("Content-Encoding", "Content-Language", "Content-Type"):
-        handler.clear_header(name)
+        self.clear_header(name)

@@ -59,7 +59,7 @@ class RequestHandler(Arguments):
     #: Whether another base, after this class, may have a constructor.
     _waterspout_mixed: ClassVar[bool] = False
     #: Whether code other than the request's own may have a reference to the handler.
-    _waterspout_waited: bool = False
+    waterspout_waited: bool = False
     #: Somebody has asked for what is one client's, see `sessions.ClientUse`.
     waterspout_client_was_asked: bool = False
 
@@ -72,10 +72,10 @@ class RequestHandler(Arguments):
     _prepared_future: Future[None] | None = None
     #: The usual header fields, until `_headers` is read; None after that, and when the response is
     #: written.
-    _waterspout_usual: Usual | None
-    _waterspout_fields: HTTPHeaders | None
+    waterspout_usual: Usual | None
+    waterspout_fields: HTTPHeaders | None
     #: The response that was made of the usual fields.
-    _waterspout_answer: Written
+    waterspout_answer: Written
     _write_buffer: list[bytes]
     _status_code: int
     _reason: str
@@ -332,6 +332,7 @@ class RequestHandler(Arguments):
     flush = output.flush
     finish = output.finish
     redirect = output.redirect
+    waterspout_written_so_far = output.written_so_far
 
     def detach(self) -> Any:
         """Take the connection's stream and end all HTTP on it."""

@@ -1,7 +1,8 @@
 """`Handler`: the members of `RequestHandler` that the modules around it use.
 
 `RequestHandler` is made of the functions of these rooms, so that none of them names the class.
-The names are Tornado's, documented there; what begins with an underscore is a handler's own state.
+The functions whose first parameter is ``self`` are its methods, or steps of them. The names are
+Tornado's, documented there; what begins with an underscore is a handler's own state.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class HandlerSite(Protocol):
 
     settings: dict[str, Any]
     transforms: list[type[OutputTransform]]
-    _waterspout_routes: Revision
+    waterspout_routes: Revision
 
     def get_handler_delegate(
         self, request: HTTPServerRequest, target_class: Any, *args: Any, **kwargs: Any
@@ -62,10 +63,10 @@ class _State(Protocol):
     _active_modules: dict[str, Any]
     _raw_xsrf_token: tuple[int | None, bytes, float]
     _xsrf_token: bytes
-    _waterspout_answer: Written
-    _waterspout_fields: HTTPHeaders | None
-    _waterspout_usual: Usual | None
-    _waterspout_waited: bool
+    waterspout_answer: Written
+    waterspout_fields: HTTPHeaders | None
+    waterspout_usual: Usual | None
+    waterspout_waited: bool
     waterspout_client_was_asked: bool
 
     @property
@@ -145,6 +146,7 @@ class _Life(Protocol):
 
     def prepare(self) -> Awaitable[None] | None: ...
     def on_finish(self) -> None: ...
+    def on_connection_close(self) -> None: ...
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None: ...
     def write_error(self, status_code: int, **kwargs: Any) -> None: ...
     def log_exception(

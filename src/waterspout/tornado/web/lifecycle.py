@@ -12,7 +12,7 @@ one.
 
 from __future__ import annotations
 
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError, Future, current_task
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from sys import intern
 from types import CoroutineType
@@ -53,7 +53,7 @@ def lose_body(request: HTTPServerRequest) -> None:
 
 def fail_body(request: HTTPServerRequest, error: Exception) -> None:
     """Make the handler of a streamed *request* fail with *error*, which `data_received` raised."""
-    body = request._body_future
+    body = request.waterspout_body_future
     if not body.done():
         if isinstance(error, HTTPInputError):
             error = HTTPError(400, f"Invalid body: {error}")
@@ -61,8 +61,29 @@ def fail_body(request: HTTPServerRequest, error: Exception) -> None:
         body.exception()  # retrieved, so that it is not logged
 
 
+def streams(cls: type[Handler]) -> bool:
+    """Whether handlers of *cls* take the body of a request piece by piece."""
+    return cls._stream_request_body
+
+
+def note_streaming(self: Handler) -> None:
+    """Give the handler the future that is done when it is prepared for the body."""
+    self._prepared_future = Future()
+
+
+def preparation(self: Handler) -> Future[None] | None:
+    """Return the future of `note_streaming`, None for a handler that gets the body whole."""
+    return self._prepared_future
+
+
+def tell_gone(self: Handler) -> None:
+    """Tell a handler that the client has gone, unless its response is complete."""
+    if not self._finished:
+        self.on_connection_close()
+
+
 def start(
-    handler: Handler,
+    self: Handler,
     transforms: list[OutputTransform],
     args: Sequence[bytes | None],
     kwargs: Mapping[str, bytes | None],
@@ -74,115 +95,115 @@ def start(
 
     Raises nothing but `CancelledError`, when the task is cancelled; neither does what is returned.
     """
-    handler._transforms = transforms
-    request = handler.request
+    self._transforms = transforms
+    request = self.request
     method = request.method
     try:
-        if method not in handler.SUPPORTED_METHODS:
+        if method not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if request._waterspout_has_body and not streams:
+        if request.waterspout_has_body and not streams:
             try:
                 request._parse_body()
             except HTTPInputError as error:
                 raise HTTPError(400, f"Invalid body: {error}") from error
         decoded: list[Any] = [
-            handler.decode_argument(arg) if isinstance(arg, _RAW) else arg for arg in args
+            self.decode_argument(arg) if isinstance(arg, _RAW) else arg for arg in args
         ]
-        handler.path_args = decoded
-        handler.path_kwargs = _decoded_by_name(handler, kwargs) if kwargs else {}
+        self.path_args = decoded
+        self.path_kwargs = _decoded_by_name(self, kwargs) if kwargs else {}
         if method not in SAFE_METHODS:
-            handler._cross_origin_protection()
-        waiting = handler.prepare()
+            self._cross_origin_protection()
+        waiting = self.prepare()
         if waiting is not None or streams:
-            return _prepared(handler, waiting)
-        if handler._finished:
+            return _prepared(self, waiting)
+        if self._finished:
             return None
         # PERF: an interned name is looked up in 0.13 µs instead of 0.28.
-        answer = getattr(handler, _NAMES.get(request.method) or request.method.lower())
-        waiting = answer(*handler.path_args, **handler.path_kwargs)
+        answer = getattr(self, _NAMES.get(request.method) or request.method.lower())
+        waiting = answer(*self.path_args, **self.path_kwargs)
         if waiting is not None:
             if type(waiting) is not CoroutineType:
-                return _answered(handler, waiting)
+                return _answered(self, waiting)
             # The first step is taken here, so that a method that waits for nothing needs no
             # coroutine around it; `next` with a default returns at its end instead of raising.
             awaited = next(waiting.__await__(), _ENDED)
             if awaited is not _ENDED:
-                return _answered(handler, go_on(waiting, awaited))
-        if handler._auto_finish and not handler._finished:
-            handler.finish()
+                return _answered(self, go_on(waiting, awaited))
+        if self._auto_finish and not self._finished:
+            self.finish()
     except (Exception, CancelledError) as error:
-        _fail(handler, error)
+        _fail(self, error)
     return None
 
 
 async def execute(
-    handler: Handler,
+    self: Handler,
     transforms: list[OutputTransform],
     args: Sequence[bytes | None],
     kwargs: Mapping[str, bytes | None],
 ) -> None:
     """Run *handler* (`start`) to its end."""
-    rest = start(handler, transforms, args, kwargs, handler._stream_request_body)
+    rest = start(self, transforms, args, kwargs, self._stream_request_body)
     if rest is not None:
         await rest
 
 
-async def _prepared(handler: Handler, waiting: Awaitable[None] | None) -> None:
+async def _prepared(self: Handler, waiting: Awaitable[None] | None) -> None:
     """Continue a handler whose ``prepare``, or whose body, has to be awaited."""
-    streams = handler._stream_request_body
+    streams = self._stream_request_body
     try:
         if waiting is not None:
             await waiting
-        if streams and not handler._finished:
-            _say_prepared(handler)
+        if streams and not self._finished:
+            _say_prepared(self)
             try:
-                await handler.request._body_future
+                await self.request.waterspout_body_future
             except _BodyLost:
                 return
-        if handler._finished:
+        if self._finished:
             return
-        answer = getattr(handler, handler.request.method.lower())
-        waiting = answer(*handler.path_args, **handler.path_kwargs)
+        answer = getattr(self, self.request.method.lower())
+        waiting = answer(*self.path_args, **self.path_kwargs)
         if waiting is not None:
             await waiting
-        if handler._auto_finish and not handler._finished:
-            handler.finish()
+        if self._auto_finish and not self._finished:
+            self.finish()
     except (Exception, CancelledError) as error:
-        _fail(handler, error)
+        _fail(self, error)
     finally:
         if streams:
-            _say_prepared(handler)
+            _say_prepared(self)
 
 
-async def _answered(handler: Handler, waiting: Awaitable[None]) -> None:
+async def _answered(self: Handler, waiting: Awaitable[None]) -> None:
     """Continue a handler whose HTTP method has to be awaited."""
     try:
         await waiting
-        if handler._auto_finish and not handler._finished:
-            handler.finish()
+        if self._auto_finish and not self._finished:
+            self.finish()
     except (Exception, CancelledError) as error:
-        _fail(handler, error)
+        _fail(self, error)
 
 
-def _fail(handler: Handler, error: Exception | CancelledError) -> None:
+def _fail(self: Handler, error: Exception | CancelledError) -> None:
     """End the response that *error*, which is being handled, has interrupted."""
     try:
         if isinstance(error, CancelledError) and _is_cancelled():
             # Not an error to be logged; but the client is waiting.
-            if not handler._finished:
-                _guarded(handler.send_error, 500)
+            if not self._finished:
+                _guarded(self.send_error, 500)
             raise error
-        handled = _guarded(handler._handle_request_exception, error)
-        if not handled and not handler._finished:
-            _guarded(give_up, handler)
+        handled = _guarded(self._handle_request_exception, error)
+        if not handled and not self._finished:
+            _guarded(give_up, self)
     finally:
-        if handler._stream_request_body:
-            _say_prepared(handler)
+        if self._stream_request_body:
+            _say_prepared(self)
 
 
-def _say_prepared(handler: Handler) -> None:
+def _say_prepared(self: Handler) -> None:
     """Let the server read the body of a handler that streams it; it waits for this."""
-    prepared = handler._prepared_future
+    prepared = self._prepared_future
     if prepared is not None and not prepared.done():
         prepared.set_result(None)
 
@@ -190,9 +211,9 @@ def _say_prepared(handler: Handler) -> None:
 # Values that are neither text nor bytes were made by a converter of the core's routes.
 
 
-def _decoded_by_name(handler: Handler, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _decoded_by_name(self: Handler, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: handler.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
+        name: self.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
         for name, arg in kwargs.items()
     }
 

@@ -16,20 +16,20 @@ __all__ = ["get_browser_locale", "get_user_locale"]
 _LONGEST = 1024  # characters of Accept-Language that are looked at
 
 
-def choose(handler: Handler) -> locale.Locale:
+def choose(self: Handler) -> locale.Locale:
     """Return the language of the response."""
-    return handler.get_user_locale() or handler.get_browser_locale()
+    return self.get_user_locale() or self.get_browser_locale()
 
 
-def get_user_locale(handler: Handler) -> locale.Locale | None:
+def get_user_locale(self: Handler) -> locale.Locale | None:
     """Return the user's locale, None to let the browser decide. Programs override it."""
     return None
 
 
-def get_browser_locale(handler: Handler, default: str = "en_US") -> locale.Locale:
+def get_browser_locale(self: Handler, default: str = "en_US") -> locale.Locale:
     """Return the supported locale that Accept-Language likes best, *default* without the field."""
-    accepted = handler.request._waterspout_field(b"accept-language") or ""
-    supported, fallback = locale._supported_locales, locale._default_locale
+    accepted = self.request.waterspout_field(b"accept-language") or ""
+    supported, fallback = locale.choices()
     return locale.Locale.get(_choose(accepted[:_LONGEST], default, supported, fallback))
 
 

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def protect(handler: Handler) -> None:
+def protect(self: Handler) -> None:
     """Raise `HTTPError` 403 for a request, of a method that is not safe, that the settings do
     not allow."""
-    settings = handler.application.settings
+    settings = self.application.settings
     if settings.get("xsrf_cookies"):
-        handler.check_xsrf_cookie()
+        self.check_xsrf_cookie()
     if settings.get("cross_origin_protection"):
-        why = handler._check_cross_origin(handler.check_trusted_origin)
+        why = self._check_cross_origin(self.check_trusted_origin)
         if why is not None:
             raise HTTPError(403, why)
 
 
-def refusal(handler: Handler, trusted: Callable[[str], bool]) -> str | None:
+def refusal(self: Handler, trusted: Callable[[str], bool]) -> str | None:
     """Return why a request is refused, None if it is not: it comes from this site, from no
     site, or from an origin that is *trusted*."""
-    headers = handler.request.headers
+    headers = self.request.headers
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     if site in ("same-origin", "none"):  # none: an address typed, a bookmark
         return None

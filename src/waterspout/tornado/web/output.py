@@ -29,174 +29,182 @@ _LIST_REFUSED = (
 )
 
 
-def write(handler: Handler, chunk: str | bytes | dict[Any, Any]) -> None:
+def write(self: Handler, chunk: str | bytes | dict[Any, Any]) -> None:
     """Add *chunk* to the content; a dict as JSON, with the content type of JSON.
 
     Raises `RuntimeError` after `finish`, TypeError for other types.
     """
-    if handler._finished:
+    if self._finished:
         raise RuntimeError("Cannot write() after finish()")
     if isinstance(chunk, str):
-        handler._write_buffer.append(chunk.encode())
+        self._write_buffer.append(chunk.encode())
     elif isinstance(chunk, bytes):
-        handler._write_buffer.append(chunk)
+        self._write_buffer.append(chunk)
     elif isinstance(chunk, dict):
-        handler._write_buffer.append(json_encode(chunk).encode())
-        handler.set_header("Content-Type", "application/json; charset=UTF-8")
+        self._write_buffer.append(json_encode(chunk).encode())
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
     else:
         # NOTE: a list at the top of a JSON answer could once be read by other sites.
         hint = _LIST_REFUSED if isinstance(chunk, list) else ""  # type: ignore[unreachable]
         raise TypeError(f"write() only accepts bytes, unicode, and dict objects{hint}")
 
 
-def flush(handler: Handler, include_footers: bool = False) -> Future[None]:
+def flush(self: Handler, include_footers: bool = False) -> Future[None]:
     """Send what has been written, the header section first. *include_footers* says that it is the
     end of the response, for the transforms."""
-    chunk = b"".join(handler._write_buffer)
-    handler._write_buffer = []
-    request = handler.request
+    chunk = b"".join(self._write_buffer)
+    self._write_buffer = []
+    request = self.request
     connection: HTTPConnection = request.connection
-    if handler._headers_written:
-        for transform in handler._transforms:
+    if self._headers_written:
+        for transform in self._transforms:
             chunk = transform.transform_chunk(chunk, include_footers)
         if request.method == "HEAD":
             done: Future[None] = Future()
             done.set_result(None)
             return done
         return connection.write(chunk)
-    handler._headers_written = True
-    for transform in handler._transforms:
-        handler._status_code, handler._headers, chunk = transform.transform_first_chunk(
-            handler._status_code, handler._headers, chunk, include_footers
+    self._headers_written = True
+    for transform in self._transforms:
+        self._status_code, self._headers, chunk = transform.transform_first_chunk(
+            self._status_code, self._headers, chunk, include_footers
         )
-    if hasattr(handler, "_new_cookie"):
-        _add_cookies(handler)
+    if hasattr(self, "_new_cookie"):
+        _add_cookies(self)
     if request.method == "HEAD":
         chunk = b""
     # Here the response is complete as far as it goes: with include_footers, altogether.
-    start_line = ResponseStartLine("", handler._status_code, handler._reason)
-    return connection.write_headers(start_line, handler._headers, chunk)
+    start_line = ResponseStartLine("", self._status_code, self._reason)
+    return connection.write_headers(start_line, self._headers, chunk)
 
 
-def finish(handler: Handler, chunk: str | bytes | dict[Any, Any] | None = None) -> Future[None]:
+def finish(self: Handler, chunk: str | bytes | dict[Any, Any] | None = None) -> Future[None]:
     """Write *chunk* and end the response. The future is done when all of it is sent.
 
     Raises `RuntimeError` the second time, and for content with a status that has none.
     """
-    if handler._waterspout_waited and not is_own(handler):
-        return run_own(handler, finish, handler, chunk)
-    if handler._finished:
+    if self.waterspout_waited and not is_own(self):
+        return run_own(self, finish, self, chunk)
+    if self._finished:
         raise RuntimeError("finish() called twice")
     if chunk is not None:
-        handler.write(chunk)
-    if handler._headers_written or handler._transforms:
-        future = send_in_parts(handler)
+        self.write(chunk)
+    if self._headers_written or self._transforms:
+        future = send_in_parts(self)
     else:
-        future = send_usual(handler)
-    handler._finished = True
-    handler._log()
-    handler.on_finish()
-    handler._break_cycles()
+        future = send_usual(self)
+    self._finished = True
+    self._log()
+    self.on_finish()
+    self._break_cycles()
     return future
+
+
+def written_so_far(self: Handler) -> tuple[int, str, list[tuple[str, str]], bytes] | None:
+    """Return status, reason, header fields and content; None once a part of it is sent."""
+    if self._headers_written:
+        return None
+    content = b"".join(self._write_buffer)
+    return self._status_code, self._reason, list(self._headers.get_all()), content
 
 
 # -- the end of a response, by what is known of it -------------------------------------------------
 
 
-def send_in_parts(handler: Handler) -> Future[None]:
+def send_in_parts(self: Handler) -> Future[None]:
     """Send the rest of the response by `flush`."""
-    connection = handler.request.connection
-    if not handler._headers_written:
-        _complete_head(handler)
+    connection = self.request.connection
+    if not self._headers_written:
+        _complete_head(self)
     # The callback leads back to the handler, and the connection may be there for long.
     connection.set_close_callback(None)
-    future = handler.flush(include_footers=True)
+    future = self.flush(include_footers=True)
     connection.finish()
     return future
 
 
-def send_whole(handler: Handler) -> Future[None]:
+def send_whole(self: Handler) -> Future[None]:
     """Send all of the response at once, in one call of the connection."""
-    request = handler.request
+    request = self.request
     connection: HTTPConnection = request.connection
     if not isinstance(connection, WholeConnection):
-        return send_in_parts(handler)
-    if hasattr(handler, "_new_cookie"):
-        _add_cookies(handler)
-    exact = _complete_head(handler)
-    buffer = handler._write_buffer
+        return send_in_parts(self)
+    if hasattr(self, "_new_cookie"):
+        _add_cookies(self)
+    exact = _complete_head(self)
+    buffer = self._write_buffer
     body = buffer[0] if buffer else b""
     if request.method == "HEAD":
         body, exact = b"", False
-    fields = handler._headers._waterspout_by_name()
-    handler._headers_written = True
-    handler._write_buffer = []
-    return connection.answer(answer_of(handler._status_code, handler._reason, fields, body, exact))
+    fields = self._headers.waterspout_by_name()
+    self._headers_written = True
+    self._write_buffer = []
+    return connection.answer(answer_of(self._status_code, self._reason, fields, body, exact))
 
 
-def send_usual(handler: Handler) -> Future[None]:
+def send_usual(self: Handler) -> Future[None]:
     """Send all of the response at once, 200 with the usual header fields and an entity tag of the
     content; others by `send_whole`, or by `flush` if that is not ours. The header fields
     are not made."""
-    if not _flushes_as_shipped(handler):
-        return send_in_parts(handler)
-    request = handler.request
+    if not _flushes_as_shipped(self):
+        return send_in_parts(self)
+    request = self.request
     connection: HTTPConnection = request.connection
-    usual = handler._waterspout_usual
+    usual = self.waterspout_usual
     method = request.method
     if (
         usual is None
-        or handler._status_code != 200
-        or handler._reason != "OK"
+        or self._status_code != 200
+        or self._reason != "OK"
         or method == "HEAD"
         or not isinstance(connection, WholeConnection)
-        or hasattr(handler, "_new_cookie")
-        or not tags_as_shipped(handler)
+        or hasattr(self, "_new_cookie")
+        or not tags_as_shipped(self)
     ):
-        return send_whole(handler)
-    body = b"".join(handler._write_buffer)
+        return send_whole(self)
+    body = b"".join(self._write_buffer)
     tag = None
     if method == "GET":
         if asked_tags(request) is not None:
-            return send_whole(handler)
+            return send_whole(self)
         tag = digest(body)
-    handler._waterspout_answer = written = usual_answer(usual, tag, body)
-    handler._waterspout_usual = None
-    handler._headers_written = True
-    handler._write_buffer = []
+    self.waterspout_answer = written = usual_answer(usual, tag, body)
+    self.waterspout_usual = None
+    self._headers_written = True
+    self._write_buffer = []
     return connection.answer(written)
 
 
-def _flushes_as_shipped(handler: Any) -> bool:
+def _flushes_as_shipped(self: Any) -> bool:
     try:
-        return handler.flush.__func__ is flush
+        return self.flush.__func__ is flush
     except AttributeError:  # no method
         return False
 
 
-def _add_cookies(handler: Handler) -> None:
-    for cookie in handler._new_cookie.values():
-        handler.add_header("Set-Cookie", cookie.OutputString(None))
+def _add_cookies(self: Handler) -> None:
+    for cookie in self._new_cookie.values():
+        self.add_header("Set-Cookie", cookie.OutputString(None))
 
 
-def _complete_head(handler: Handler) -> bool:
+def _complete_head(self: Handler) -> bool:
     """Add the fields that can be told when all of the content is there, which is one piece then.
     Return whether Content-Length says how long it is."""
-    buffer = handler._write_buffer
+    buffer = self._write_buffer
     if len(buffer) > 1:
-        handler._write_buffer = buffer = [b"".join(buffer)]
+        self._write_buffer = buffer = [b"".join(buffer)]
     content = buffer[0] if buffer else b""
-    fields = handler._headers._waterspout_by_name()
-    status = handler._status_code
-    if status == 200 and handler.request.method in _TAGGED and "Etag" not in fields:
-        if client_has_it(handler, content, fields):
-            handler._write_buffer = []
-            handler.set_status(304)
-        status = handler._status_code
-    if status != 200 and handler._should_not_send_content(status):
-        if handler._write_buffer:
+    fields = self._headers.waterspout_by_name()
+    status = self._status_code
+    if status == 200 and self.request.method in _TAGGED and "Etag" not in fields:
+        if client_has_it(self, content, fields):
+            self._write_buffer = []
+            self.set_status(304)
+        status = self._status_code
+    if status != 200 and self._should_not_send_content(status):
+        if self._write_buffer:
             raise RuntimeError(f"Cannot send body with status code HTTP{status}")
-        handler._clear_representation_headers()
+        self._clear_representation_headers()
         return False
     if "Content-Length" in fields:
         return False
@@ -204,20 +212,18 @@ def _complete_head(handler: Handler) -> bool:
     return True
 
 
-def redirect(
-    handler: Handler, url: str, permanent: bool = False, status: int | None = None
-) -> None:
+def redirect(self: Handler, url: str, permanent: bool = False, status: int | None = None) -> None:
     """Finish with a redirect to *url*: 302, 301 if *permanent*, or *status*.
 
     Raises `Exception` after the header section was sent.
     """
-    if handler._headers_written:
+    if self._headers_written:
         raise Exception("Cannot redirect after headers have been written")
     if status is None:
         status = 301 if permanent else 302
     else:
         assert isinstance(status, int), "status is a number"
         assert 300 <= status <= 399, f"{status} is no redirect"
-    handler.set_status(status)
-    handler.set_header("Location", utf8(url))
-    handler.finish()
+    self.set_status(status)
+    self.set_header("Location", utf8(url))
+    self.finish()

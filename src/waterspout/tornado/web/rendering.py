@@ -31,21 +31,21 @@ _OURS = (
 # -- the page --------------------------------------------------------------------------------------
 
 
-def render(handler: Handler, template_name: str, /, **kwargs: Any) -> Awaitable[None]:
+def render(self: Handler, template_name: str, /, **kwargs: Any) -> Awaitable[None]:
     """Finish the response with a page; return what `RequestHandler.finish` returns.
 
     Raises `RuntimeError` if the response is finished already.
     """
-    if handler._finished:
+    if self._finished:
         raise RuntimeError("Cannot render() after finish()")
-    html = handler.render_string(template_name, **kwargs)
-    modules: dict[str, UIModule] | None = getattr(handler, "_active_modules", None)
+    html = self.render_string(template_name, **kwargs)
+    modules: dict[str, UIModule] | None = getattr(self, "_active_modules", None)
     if modules:
-        html = _with_resources(handler, html, modules.values())
-    return handler.finish(html)
+        html = _with_resources(self, html, modules.values())
+    return self.finish(html)
 
 
-def _with_resources(handler: Handler, html: bytes, modules: Iterable[UIModule]) -> bytes:
+def _with_resources(self: Handler, html: bytes, modules: Iterable[UIModule]) -> bytes:
     """Put what the *modules* bring into the page: in the head, and at the end of the body."""
     js_embed: list[bytes] = []
     js_files: list[str] = []
@@ -63,16 +63,16 @@ def _with_resources(handler: Handler, html: bytes, modules: Iterable[UIModule]) 
 
     head = b""
     if css_files:
-        head += utf8(handler.render_linked_css(css_files)) + b"\n"
+        head += utf8(self.render_linked_css(css_files)) + b"\n"
     if css_embed:
-        head += handler.render_embed_css(css_embed) + b"\n"
+        head += self.render_embed_css(css_embed) + b"\n"
     if heads:
         head += b"".join(heads) + b"\n"
     body = b""
     if js_files:
-        body += utf8(handler.render_linked_js(js_files)) + b"\n"
+        body += utf8(self.render_linked_js(js_files)) + b"\n"
     if js_embed:
-        body += handler.render_embed_js(js_embed) + b"\n"
+        body += self.render_embed_js(js_embed) + b"\n"
     if bodies:
         body += b"".join(bodies) + b"\n"
     if body:
@@ -103,36 +103,36 @@ def _insert(html: bytes, at: int, part: bytes, before: str) -> bytes:
     return html[:at] + part + html[at:]
 
 
-def render_linked_js(handler: Handler, js_files: Iterable[str]) -> str:
+def render_linked_js(self: Handler, js_files: Iterable[str]) -> str:
     """Return the ``<script>`` elements for *js_files*. Programs override it."""
     return "".join(
         f'<script src="{xhtml_escape(url)}" type="text/javascript"></script>'
-        for url in _urls(handler, js_files)
+        for url in _urls(self, js_files)
     )
 
 
-def render_embed_js(handler: Handler, js_embed: Iterable[bytes]) -> bytes:
+def render_embed_js(self: Handler, js_embed: Iterable[bytes]) -> bytes:
     """Return one ``<script>`` with all that modules embed. Programs override it."""
     script = b"\n".join(js_embed)
     return b'<script type="text/javascript">\n//<![CDATA[\n%b\n//]]>\n</script>' % script
 
 
-def render_linked_css(handler: Handler, css_files: Iterable[str]) -> str:
+def render_linked_css(self: Handler, css_files: Iterable[str]) -> str:
     """Return the ``<link>`` elements for *css_files*. Programs override it."""
     return "".join(
         f'<link href="{xhtml_escape(url)}" type="text/css" rel="stylesheet"/>'
-        for url in _urls(handler, css_files)
+        for url in _urls(self, css_files)
     )
 
 
-def render_embed_css(handler: Handler, css_embed: Iterable[bytes]) -> bytes:
+def render_embed_css(self: Handler, css_embed: Iterable[bytes]) -> bytes:
     """Return one ``<style>`` with all that modules embed. Programs override it."""
     return b'<style type="text/css">\n%b\n</style>' % b"\n".join(css_embed)
 
 
-def _urls(handler: Handler, files: Iterable[str]) -> Iterable[str]:
+def _urls(self: Handler, files: Iterable[str]) -> Iterable[str]:
     """Return the files' URLs, each once, in order."""
-    urls = (file if is_absolute(file) else handler.static_url(file) for file in files)
+    urls = (file if is_absolute(file) else self.static_url(file) for file in files)
     return dict.fromkeys(urls)
 
 
@@ -144,29 +144,36 @@ def is_absolute(path: str) -> bool:
 # -- the template ----------------------------------------------------------------------------------
 
 
-def render_string(handler: Handler, template_name: str, /, **kwargs: Any) -> bytes:
+def render_string(self: Handler, template_name: str, /, **kwargs: Any) -> bytes:
     """Return the template rendered in the handler's namespace and *kwargs*, which win.
 
     In an application of the core its settings may name another engine, and its context processors
     add names.
     """
-    application: Any = handler.application
+    application: Any = self.application
     shared: dict[str, Any] = {}
     if hasattr(type(application), "_waterspout_page"):
-        page: bytes | None = application._waterspout_page(handler, template_name, kwargs)
+        page: bytes | None = application._waterspout_page(self, template_name, kwargs)
         if page is not None:
             return page
-        shared = application._waterspout_shared_names()
-    path = handler.get_template_path() or _folder_of(sys._getframe(1))
-    loaders = handler._template_loaders
+        shared = application.waterspout_shared_names()
+    path = self.get_template_path() or _folder_of(sys._getframe(1))
+    loaders = self._template_loaders
     loader = loaders.get(path)
     if loader is None:
-        with handler._template_loader_lock:
+        with self._template_loader_lock:
             loader = loaders.get(path)
             if loader is None:
-                loader = loaders[path] = handler.create_template_loader(path)
+                loader = loaders[path] = self.create_template_loader(path)
     template = loader.load(template_name)
-    return template.generate(**{**shared, **names_for(template, handler, kwargs), **kwargs})
+    return template.generate(**{**shared, **names_for(template, self, kwargs), **kwargs})
+
+
+def forget_templates(cls: type[Handler]) -> None:
+    """Let the loaders that handlers share read their templates anew."""
+    with cls._template_loader_lock:
+        for loader in cls._template_loaders.values():
+            loader.reset()
 
 
 def _folder_of(frame: FrameType | None) -> str:
@@ -179,18 +186,18 @@ def _folder_of(frame: FrameType | None) -> str:
     raise RuntimeError("No template_path is set, and no file asks for the template.")
 
 
-def get_template_path(handler: Handler) -> str | None:
+def get_template_path(self: Handler) -> str | None:
     """Return the setting ``template_path``; None means the folder of the calling file."""
-    path: str | None = handler.application.settings.get("template_path")
+    path: str | None = self.application.settings.get("template_path")
     return path
 
 
-def create_template_loader(handler: Handler, template_path: str) -> BaseLoader:
+def create_template_loader(self: Handler, template_path: str) -> BaseLoader:
     """Return a new loader for *template_path*, or the one of the setting ``template_loader``.
 
     The settings ``autoescape`` and ``template_whitespace`` are the loader's defaults.
     """
-    settings = handler.application.settings
+    settings = self.application.settings
     if "template_loader" in settings:
         given: BaseLoader = settings["template_loader"]
         return given
@@ -202,41 +209,39 @@ def create_template_loader(handler: Handler, template_path: str) -> BaseLoader:
     return Loader(template_path, **options)
 
 
-def get_template_namespace(handler: Handler) -> dict[str, Any]:
+def get_template_namespace(self: Handler) -> dict[str, Any]:
     """Return the names that templates see, a dict of its own. Programs add to it."""
     names = {
-        "handler": handler,
-        "request": handler.request,
-        "static_url": handler.static_url,
-        "xsrf_form_html": handler.xsrf_form_html,
-        "reverse_url": handler.reverse_url,
-        **handler.ui,
+        "handler": self,
+        "request": self.request,
+        "static_url": self.static_url,
+        "xsrf_form_html": self.xsrf_form_html,
+        "reverse_url": self.reverse_url,
+        **self.ui,
     }
-    return TemplateNames(handler, names)
+    return TemplateNames(self, names)
 
 
 # -- static files ----------------------------------------------------------------------------------
 
 
-def static_url(
-    handler: Handler, path: str, /, include_host: bool | None = None, **kwargs: Any
-) -> str:
+def static_url(self: Handler, path: str, /, include_host: bool | None = None, **kwargs: Any) -> str:
     """Return the URL of a static file, with a version unless ``include_version=False``.
 
     The host is part of it if *include_host* says so, or else the handler's attribute of that name.
     *path* must not come from a client: for its version the file is read. Raises `HTTPError` 403 for
     one that leads out of ``static_path``, `Exception` if that setting is missing.
     """
-    handler.require_setting("static_path", "static_url")
-    settings = handler.settings
+    self.require_setting("static_path", "static_url")
+    settings = self.settings
     handler_class = settings.get("static_handler_class") or _static_handler()
     url: str = handler_class.make_static_url(settings, path, **kwargs)
     if url.startswith("/"):
         url = root_here() + url
     if include_host is None:
-        include_host = getattr(handler, "include_host", False)
+        include_host = getattr(self, "include_host", False)
     if include_host:
-        return f"{handler.request.protocol}://{handler.request.host}{url}"
+        return f"{self.request.protocol}://{self.request.host}{url}"
     return url
 
 

@@ -55,7 +55,7 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
         super().__init__(rules)
 
     def _waterspout_new_revision(self) -> Revision:
-        return self.application._waterspout_routes
+        return self.application.waterspout_routes
 
     def process_rule(self, rule: Rule) -> Rule:
         rule = super().process_rule(rule)
@@ -70,7 +70,7 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
             RuleRouter.find_handler is not _find_handler
             or RuleRouter.get_target_delegate is not _get_target_delegate
             or PathMatches.match is not _match_path
-            or self._waterspout_replaced
+            or self.waterspout_replaced
         ):
             return None
         if self._waterspout_known != self.waterspout_revision.number:
@@ -95,7 +95,7 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
             matcher = rule.matcher
             if type(matcher) is not PathMatches:
                 break
-            found = matcher._waterspout_arguments(path)
+            found = matcher.waterspout_arguments(path)
             if found is not None:
                 if not _is_handler(rule.target):
                     break

@@ -28,7 +28,7 @@ _names_in = re.compile(r"<(?:[^<>:]*:)?(\w+)>").findall
 def root_here() -> str:
     """Return the prefix of the running request's application; empty for none."""
     ctx = request_var.get(None)
-    root: str = getattr(ctx, "_handler_root", "")
+    root: str = getattr(ctx, "handler_root", "")
     return root
 
 
@@ -38,7 +38,7 @@ def in_site(application: Any, url: str) -> str:
     root = root_here()
     if not root or not url.startswith("/") or url.startswith(f"{root}/"):
         return url
-    return root + url if application._waterspout_answers(urlsplit(url).path) else url
+    return root + url if application.waterspout_answers(urlsplit(url).path) else url
 
 
 def answers(application: Any, path: str) -> bool:

@@ -24,54 +24,52 @@ RawToken = tuple[int | None, bytes, float]
 """The version of the cookie (None: there is none), the secret and the time it was made at."""
 
 
-def xsrf_token(handler: Handler) -> bytes:
+def xsrf_token(self: Handler) -> bytes:
     """Return the token for this response; set the cookie if the request had none.
 
     Settings: ``xsrf_cookie_version`` (2, or 1), ``xsrf_cookie_name`` (``_xsrf``),
     ``xsrf_cookie_kwargs`` (for `set_cookie`).
     """
-    handler.waterspout_client_was_asked = True
-    token: bytes | None = getattr(handler, "_xsrf_token", None)
+    self.waterspout_client_was_asked = True
+    token: bytes | None = getattr(self, "_xsrf_token", None)
     if token is not None:
         return token
-    version, secret, timestamp = handler._get_raw_xsrf_token()
-    settings = handler.settings
+    version, secret, timestamp = self._get_raw_xsrf_token()
+    settings = self.settings
     raw = xsrf.Token(version, secret, int(timestamp))
     token = xsrf.encode(raw, settings.get("xsrf_cookie_version", 2))
-    handler._xsrf_token = token
+    self._xsrf_token = token
     if version is None:
         # NOTE: a copy; the setting stays as it was for users who are not logged in.
         options = dict(settings.get("xsrf_cookie_kwargs", {}))
-        if handler.current_user:
+        if self.current_user:
             options.setdefault("expires_days", 30)
-        handler.set_cookie(_cookie_name(settings), token, **options)
+        self.set_cookie(_cookie_name(settings), token, **options)
     return token
 
 
-def xsrf_form_html(handler: Handler) -> str:
+def xsrf_form_html(self: Handler) -> str:
     """Return the hidden ``<input>`` that each form with method POST must have."""
-    return f'<input type="hidden" name="_xsrf" value="{xhtml_escape(handler.xsrf_token)}"/>'
+    return f'<input type="hidden" name="_xsrf" value="{xhtml_escape(self.xsrf_token)}"/>'
 
 
-def check_xsrf_cookie(handler: Handler) -> None:
+def check_xsrf_cookie(self: Handler) -> None:
     """Raise `HTTPError` 403 unless the argument ``_xsrf``, or a field ``X-XSRFToken`` or
     ``X-CSRFToken``, repeats the cookie."""
-    headers = handler.request.headers
+    headers = self.request.headers
     submitted = (
-        handler.get_argument("_xsrf", None)
-        or headers.get("X-Xsrftoken")
-        or headers.get("X-Csrftoken")
+        self.get_argument("_xsrf", None) or headers.get("X-Xsrftoken") or headers.get("X-Csrftoken")
     )
     source = source_here()
     if source is not None:
         try:
-            return source.check(submitted or handler.get_argument("csrf_token", None))
+            return source.check(submitted or self.get_argument("csrf_token", None))
         except CSRFError as error:
             raise HTTPError(403, str(error.description)) from error
     if not submitted:
         raise HTTPError(403, "'_xsrf' argument missing from POST")
-    _, secret, _ = handler._decode_xsrf_token(submitted)
-    _, expected, _ = handler._get_raw_xsrf_token()
+    _, secret, _ = self._decode_xsrf_token(submitted)
+    _, expected, _ = self._get_raw_xsrf_token()
     if not secret:
         raise HTTPError(403, "'_xsrf' argument has invalid format")
     if not xsrf.matches(secret, expected):
@@ -79,12 +77,12 @@ def check_xsrf_cookie(handler: Handler) -> None:
     return None
 
 
-def _get_raw_xsrf_token(handler: Handler) -> RawToken:
+def _get_raw_xsrf_token(self: Handler) -> RawToken:
     """Return what the cookie of the request holds, or a new secret; the same for one handler."""
-    raw: RawToken | None = getattr(handler, "_raw_xsrf_token", None)
+    raw: RawToken | None = getattr(self, "_raw_xsrf_token", None)
     if raw is None:
-        cookie = handler.get_cookie(_cookie_name(handler.settings))
-        version, secret, timestamp = handler._decode_xsrf_token(cookie or "")
+        cookie = self.get_cookie(_cookie_name(self.settings))
+        version, secret, timestamp = self._decode_xsrf_token(cookie or "")
         source = source_here()
         if source is not None:
             kept = source.secret()
@@ -94,13 +92,11 @@ def _get_raw_xsrf_token(handler: Handler) -> RawToken:
             raw = xsrf.new_token()
         else:
             raw = version, secret, timestamp
-        handler._raw_xsrf_token = raw
+        self._raw_xsrf_token = raw
     return raw
 
 
-def _decode_xsrf_token(
-    handler: Handler, cookie: str
-) -> tuple[int | None, bytes | None, float | None]:
+def _decode_xsrf_token(self: Handler, cookie: str) -> tuple[int | None, bytes | None, float | None]:
     """Return version, secret and time of a token; three times None if it is none."""
     token = xsrf.decode(cookie)
     if token is None:

@@ -172,7 +172,7 @@ class WebSocketHandler(RequestHandler):
         except Exception:
             self.log_exception(*sys.exc_info())
             self._on_close_called = True  # as in Tornado: it has never been open
-            protocol._abort()
+            protocol.abort()
         protocol.begin()
         await protocol.until_closed()
 

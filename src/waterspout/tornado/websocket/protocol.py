@@ -270,7 +270,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
 
     def _fail(self, info: Any) -> None:
         self.handler.log_exception(*info)
-        self._abort()
+        self.abort()
 
     def _await(self, future: Future[Any] | None) -> None:
         """Handle nothing more until *future* is done."""
@@ -346,7 +346,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         try:
             self._pong_future = self._write_frame(True, _PONG, data)
         except WebSocketClosedError:
-            self._abort()
+            self.abort()
             return
         if not self._pong_future.done():
             self._pong_future.add_done_callback(self._on_pong_sent)
@@ -375,7 +375,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
             self._end.leave(code, reason or "")
         self.server_terminated = True
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
         """Close the connection, without a closing handshake; nothing more is told or taken.
 
         What the program has written before goes out, as from Tornado, which writes at once.
@@ -387,7 +387,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
 
     def on_connection_close(self) -> None:
         """The delegate says that the connection is closed."""
-        self._abort()
+        self.abort()
 
     def is_closing(self) -> bool:
         """Tell whether one side has begun to close, or the connection is lost."""

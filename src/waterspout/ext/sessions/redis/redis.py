@@ -70,10 +70,10 @@ class RedisSessionInterface(ServerSideSessionInterface):
     def _make_store(self) -> Store:
         return RedisStore(self._own_client, self.key_prefix)
 
-    def _has_async_store(self) -> bool:
+    def has_async_store(self) -> bool:
         return has_async_twin(self._own_client)
 
-    def _async_store(self) -> AsyncStore:
+    def async_store(self) -> AsyncStore:
         loop = asyncio.get_running_loop()
         found = self._on_loops.get(loop)
         if found is None:
