@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
 
 from ..peers.removed_names import Removed, removed_names
 
@@ -189,7 +188,7 @@ class Patches:
     """Changes made to foreign modules, kept so that they can be taken back."""
 
     def __init__(self) -> None:
-        self._undo: list[tuple[ModuleType, str, Any]] = []
+        self._undo: list[tuple[ModuleType, str, object]] = []
         self._werkzeug_run_simple: object = _ABSENT
 
     def by_module(self) -> dict[str, Callable[[ModuleType], None]]:

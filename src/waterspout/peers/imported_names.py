@@ -31,7 +31,7 @@ def imported_names(
     """
 
     @cache  # the text is parsed for programs that ask for such a name only
-    def importers() -> dict[str, Callable[[], Any]]:
+    def importers() -> dict[str, Callable[[], object]]:
         return dict(_importers(statements, package))
 
     def __getattr__(name: str) -> object:

@@ -10,7 +10,7 @@ closed: by then the chain of parents is complete.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Template, UndefinedError
@@ -40,7 +40,9 @@ def render_block(template: Template, block: str, variables: dict[str, Any]) -> s
         env.handle_exception()
 
 
-async def render_block_async(template: Template, block: str, variables: dict[str, Any]) -> str:
+async def render_block_async(
+    template: Template, block: str, variables: Mapping[str, object]
+) -> str:
     """Do the same where the environment has ``enable_async`` on."""
     env = template.environment
     context = template.new_context(dict(variables))

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["fill_context", "fill_context_async", "has_async_processors"]
 
 
-def _default_template_ctx_processor() -> dict[str, Any]:
+def _default_template_ctx_processor() -> dict[str, object]:
     """Give templates `g` and `request` themselves, in place of the proxies among the environment's
     globals. `session` stays a proxy, since any use marks the session as accessed."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     app_ctx = app_var.get(None)
     if app_ctx is not None:
         values["g"] = app_ctx.g

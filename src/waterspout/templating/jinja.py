@@ -69,7 +69,7 @@ class _Template(Template):
 
     def new_context(
         self,
-        vars: dict[str, Any] | None = None,
+        vars: dict[str, object] | None = None,
         shared: bool = False,
         locals: Mapping[str, object] | None = None,
     ) -> Context:
@@ -169,7 +169,7 @@ class DispatchingJinjaLoader(BaseLoader):
         return sorted({name for _, loader in self._loaders() for name in loader.list_templates()})
 
     def _get_source_explained(self, environment: BaseEnvironment, template: str) -> Source:
-        attempts: list[tuple[BaseLoader, Any, Source | None]] = []
+        attempts: list[tuple[BaseLoader, object, Source | None]] = []
         for owner, loader in self._loaders():
             try:
                 found = loader.get_source(environment, template)
@@ -312,14 +312,14 @@ def _compile(env: BaseEnvironment, source: str) -> Template:
 
 
 def _announce(
-    signal: Signal, app: Application, template: Template, context: dict[str, Any]
+    signal: Signal, app: Application, template: Template, context: Mapping[str, object]
 ) -> None:
     if signal.receivers:
         signal.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
 
 
 def _render(
-    app: Application, template: Template, context: dict[str, Any], block: str | None = None
+    app: Application, template: Template, context: dict[str, object], block: str | None = None
 ) -> AwaitableStr:
     on_loop = _get_running_loop() is not None
     if _must_wait(app, template, on_loop):
@@ -334,7 +334,7 @@ def _render(
     return text  # type: ignore[return-value]  # where nobody awaits it
 
 
-def _text(template: Template | pages.Page, context: dict[str, Any], block: str | None) -> str:
+def _text(template: Template | pages.Page, context: dict[str, object], block: str | None) -> str:
     if block is None:
         return template.render(context)
     if isinstance(template, pages.Page):
@@ -343,7 +343,7 @@ def _text(template: Template | pages.Page, context: dict[str, Any], block: str |
 
 
 async def _render_async(
-    app: Application, template: Template, context: dict[str, Any], block: str | None
+    app: Application, template: Template, context: dict[str, object], block: str | None
 ) -> str:
     await _update_context(app, context)
     _announce(before_render_template, app, template, context)
@@ -361,14 +361,14 @@ def _must_wait(app: Application, template: Template, on_loop: bool) -> bool:
     return template.environment.is_async or (on_loop and has_async_processors(app))
 
 
-async def _update_context(app: Application, context: dict[str, Any]) -> None:
+async def _update_context(app: Application, context: dict[str, object]) -> None:
     if has_async_processors(app):
         await fill_context_async(app, context)
     else:
         app.update_template_context(context)
 
 
-def _stream(app: Application, template: Template, context: dict[str, Any]) -> Iterator[str]:
+def _stream(app: Application, template: Template, context: dict[str, object]) -> Iterator[str]:
     on_loop = _get_running_loop() is not None
     if on_loop and _must_wait(app, template, on_loop):
         later = _pieces_async(app, template, context)
@@ -379,13 +379,13 @@ def _stream(app: Application, template: Template, context: dict[str, Any]) -> It
     return _Stream(pieces) if on_loop else carry(pieces)
 
 
-def _pieces(app: Application, template: Template, context: dict[str, Any]) -> Iterator[str]:
+def _pieces(app: Application, template: Template, context: Mapping[str, object]) -> Iterator[str]:
     yield from template.generate(context)
     _announce(template_rendered, app, template, context)
 
 
 async def _pieces_async(
-    app: Application, template: Template, context: dict[str, Any]
+    app: Application, template: Template, context: dict[str, object]
 ) -> AsyncIterator[str]:
     await _update_context(app, context)
     _announce(before_render_template, app, template, context)

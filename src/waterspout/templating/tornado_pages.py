@@ -9,7 +9,7 @@ the rendering functions they have the methods of Jinja's templates.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -58,11 +58,11 @@ class Page:
         """Return the text."""
         return self.render_bytes(context).decode()
 
-    def render_bytes(self, context: dict[str, Any]) -> bytes:
+    def render_bytes(self, context: Mapping[str, object]) -> bytes:
         """Return the text in UTF-8."""
         return self._template.generate(**self._names(context))
 
-    def render_block(self, block: str, context: dict[str, Any]) -> str:
+    def render_block(self, block: str, context: Mapping[str, object]) -> str:
         """Return the text of one block. Raises `LookupError` if there is no such."""
         return self._template.generate_block(block, **self._names(context)).decode()
 
@@ -70,7 +70,7 @@ class Page:
         """Yield the text, in one piece."""
         yield self.render(context)
 
-    def _names(self, context: dict[str, Any]) -> dict[str, Any]:
+    def _names(self, context: Mapping[str, object]) -> dict[str, Any]:
         filters = _Filters(self._env)
         return {**self._env.globals, "filters": filters, _ESCAPE: escape, **context}
 

@@ -43,7 +43,7 @@ class _AppHandlers(Application):
 
     def __init__(self, app: App) -> None:
         folder, config = app.template_folder, app.config
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "cookie_secret": app.secret_key,
             "xsrf_cookie_name": config["CSRF_COOKIE_NAME"],
             "serve_traceback": app.debug,
@@ -57,7 +57,7 @@ class _AppHandlers(Application):
         super().__init__([], **{**settings, **app.handler_settings})
         self.app = app
 
-    def reverse_url(self, name: str, *args: Any) -> str:
+    def reverse_url(self, name: str, *args: object) -> str:
         """Return the URL of the handler rule *name*, else that of the endpoint *name*."""
         rule = rules_of(self.app).get(name)
         if rule is not None:
@@ -65,7 +65,7 @@ class _AppHandlers(Application):
         return url_in_app(self.app, name, args)
 
     def _waterspout_page(
-        self, handler: RequestHandler, name: str, names: dict[str, Any]
+        self, handler: RequestHandler, name: str, names: dict[str, object]
     ) -> bytes | None:
         """Return the template *name* rendered, if the app's settings say that it is of one engine
         wherever it is rendered (`templating.engines`)."""
@@ -82,10 +82,10 @@ class _AppHandlers(Application):
             raise RuntimeError(f"{name} has to be awaited, and a handler's render() cannot wait.")
         return text.encode()
 
-    def waterspout_shared_names(self) -> dict[str, Any]:
+    def waterspout_shared_names(self) -> dict[str, object]:
         """Return what templates of both engines see: the app's globals, and what its context
         processors give."""
-        names: dict[str, Any] = {}
+        names: dict[str, object] = {}
         self.app.update_template_context(names)
         return {**self.app.jinja_env.globals, **names}
 
@@ -138,7 +138,7 @@ def mounted_in(app: App) -> list[tuple[str, Application]]:
     return found
 
 
-def _for_jinja(handler: RequestHandler) -> dict[str, Any]:
+def _for_jinja(handler: RequestHandler) -> dict[str, object]:
     """Return a handler's names for a template of Jinja's, without those that views have as well.
     What is markup is said to be, for Jinja escapes the rest."""
     names = handler.get_template_namespace()
@@ -151,9 +151,9 @@ def _for_jinja(handler: RequestHandler) -> dict[str, Any]:
 class _Modules:
     """UI modules, which give markup."""
 
-    def __init__(self, modules: Any) -> None:
+    def __init__(self, modules: object) -> None:
         self._modules = modules
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         render = getattr(self._modules, name)
         return lambda *args, **kwargs: Markup(render(*args, **kwargs))

@@ -57,7 +57,7 @@ class DummyExecutor(futures.Executor):
         self, fn: Callable[..., object], *args: object, **kwargs: object
     ) -> asyncio.Future[Any]:
         """Call *fn* and return a future that is done."""
-        future: asyncio.Future[Any] = Future()
+        future: asyncio.Future[object] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:
@@ -91,7 +91,7 @@ def _on_executor(
     @wraps(method)
     def submit(self: object, *args: object, **kwargs: object) -> asyncio.Future[Any]:
         running = getattr(self, attribute).submit(method, self, *args, **kwargs)
-        future: asyncio.Future[Any] = Future()
+        future: asyncio.Future[object] = Future()
         chain_future(running, future)
         return future
 

@@ -38,9 +38,9 @@ class Configurable:
     # Set on bases only, and read from their own __dict__: a base must not see the choice
     # made for a base above it.
     __impl_class: type[Configurable] | None = None
-    __impl_kwargs: dict[str, Any] | None = None
+    __impl_kwargs: dict[str, object] | None = None
 
-    def __new__(cls, *args: Any, **kwargs: object) -> Any:
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
         base = cls.configurable_base()
         chosen = cls
         if cls is base:
@@ -88,13 +88,13 @@ class Configurable:
         return chosen
 
     @classmethod
-    def _save_configuration(cls) -> tuple[type[Configurable] | None, dict[str, Any] | None]:
+    def _save_configuration(cls) -> tuple[type[Configurable] | None, dict[str, object] | None]:
         own = vars(cls.configurable_base())
         return own.get("_Configurable__impl_class"), own.get("_Configurable__impl_kwargs")
 
     @classmethod
     def _restore_configuration(
-        cls, saved: tuple[type[Configurable] | None, dict[str, Any] | None]
+        cls, saved: tuple[type[Configurable] | None, dict[str, object] | None]
     ) -> None:
         base = cls.configurable_base()
         base.__impl_class, base.__impl_kwargs = saved

@@ -190,7 +190,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
     def is_own(self) -> bool:
         return request_var.get(None) is self.ctx
 
-    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: object) -> T:
+    def run(self, function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
         if request_var.get(None) is self.ctx:
             return function(*args, **kwargs)
         if self._own is None:

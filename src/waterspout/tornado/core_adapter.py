@@ -116,7 +116,7 @@ class Front(Protocol):
         """Return who takes the next request."""
 
 
-def app_of(program: Any, front: Front | None = None) -> Host:
+def app_of(program: object, front: Front | None = None) -> Host:
     """Return a core application that has *program* answer every request.
 
     *program* is an `Application` or another `HTTPServerConnectionDelegate`, or a function that
@@ -156,7 +156,7 @@ def _take_hooks(app: App, application: Application) -> None:
     app.waterspout_shutdown_funcs.extend(map(_on_the_loop, stopping))
 
 
-def _on_the_loop(hook: Callable[[], Any]) -> Callable[[], Any]:
+def _on_the_loop(hook: Callable[[], object]) -> Callable[[], object]:
     """Have a `def` hook called on the loop's thread, where ``IOLoop.current()`` is the one that
     serves, as it is in a program's own ``main()``."""
 
@@ -231,7 +231,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
     """Return the endpoint for the handlers that *find* finds, at *prefix*."""
 
     # PERF: one coroutine for all of it; each further one is 2 % of a request.
-    async def answer(**values: Any) -> Written | Sent:
+    async def answer(**values: object) -> Written | Sent:
         ctx = request_var.get()
         app = ctx.app
         incoming = ctx.incoming or _message_of(ctx)
@@ -407,7 +407,7 @@ def _raw(args: tuple[str | None, ...]) -> list[bytes | None]:
     return [None if arg is None else arg.encode() for arg in args]
 
 
-def _raw_values(values: dict[str, Any]) -> dict[str, Any]:
+def _raw_values(values: dict[str, object]) -> dict[str, Any]:
     """Return named arguments as the router gives them: bytes; what a converter made stays."""
     return {
         name: value.encode() if isinstance(value, str) else value for name, value in values.items()

@@ -114,7 +114,7 @@ def coroutine(func: Callable[..., object]) -> Callable[..., asyncio.Future[Any]]
 
     @wraps(func)
     def wrapper(*args: object, **kwargs: object) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = Future()
+        future: asyncio.Future[object] = Future()
         run = copy_context().run
         try:
             result = run(func, *args, **kwargs)
@@ -207,7 +207,7 @@ class Runner:
         assert future is not None
         return future
 
-    def handle_yield(self, yielded: Any) -> bool:
+    def handle_yield(self, yielded: object) -> bool:
         """Wait for what the generator yielded; return True if that is done."""
         try:
             self.future = convert_yielded(yielded)
@@ -264,7 +264,7 @@ _tasks: set[asyncio.Future[Any]] = set()
 
 
 def _task(awaitable: Any) -> asyncio.Future[Any]:
-    task: asyncio.Future[Any] = asyncio.ensure_future(awaitable)
+    task: asyncio.Future[object] = asyncio.ensure_future(awaitable)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
     return task
@@ -274,7 +274,7 @@ def maybe_future(x: object) -> Any:
     """Return *x* if it is a future, else a future that has it as its result."""
     if is_future(x):
         return x
-    future: asyncio.Future[Any] = Future()
+    future: asyncio.Future[object] = Future()
     future.set_result(x)
     return future
 
@@ -283,7 +283,7 @@ def maybe_future(x: object) -> Any:
 
 
 def multi(
-    children: Iterable[Any] | Mapping[Any, object], quiet_exceptions: Exceptions = ()
+    children: Iterable[object] | Mapping[object, object], quiet_exceptions: Exceptions = ()
 ) -> asyncio.Future[Any]:
     """Wait for all *children* at once; the result is a list in their order, or a dict with
     their keys.
@@ -362,7 +362,7 @@ class WaitIterator:
 
     def next(self) -> asyncio.Future[Any]:
         """Return a future for the next result."""
-        future: asyncio.Future[Any] = Future()
+        future: asyncio.Future[object] = Future()
         self._next = future
         if self._finished:
             self._give(self._finished.popleft())
@@ -417,7 +417,7 @@ def with_timeout(
     after that is logged, unless it is one of *quiet_exceptions*.
     """
     converted = convert_yielded(future)
-    result: asyncio.Future[Any] = Future()
+    result: asyncio.Future[object] = Future()
     if converted is moment:
         converted = maybe_future(None)
     chain_future(converted, result)

@@ -181,7 +181,7 @@ class OptionParser:
         command line where the option is not a str. ``__file__`` is the path of the file.
         The parse callbacks run unless *final* is false. Raises `Error`.
         """
-        names: dict[str, Any] = {"__file__": os.path.abspath(path)}
+        names: dict[str, object] = {"__file__": os.path.abspath(path)}
         with open(path, "rb") as file:
             source = native_str(file.read())
         exec_in(source, names, names)

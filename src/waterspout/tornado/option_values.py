@@ -155,7 +155,7 @@ def _to_bool(value: str) -> bool:
     return value.lower() not in ("false", "0", "f")
 
 
-_CONVERTERS: dict[type[Any], Callable[[str], Any]] = {
+_CONVERTERS: dict[type[object], Callable[[str], Any]] = {
     datetime: _to_moment,
     timedelta: _to_duration,
     bool: _to_bool,

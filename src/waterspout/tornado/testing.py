@@ -154,7 +154,7 @@ class AsyncTestCase(unittest.TestCase):
         self.stop()
         return True
 
-    def stop(self, _arg: object = None, **kwargs: Any) -> None:
+    def stop(self, _arg: object = None, **kwargs: object) -> None:
         """Make `wait` return the argument, or a dict of the keywords."""
         assert _arg is None or not kwargs
         self.__stop_args = kwargs or _arg
@@ -296,7 +296,7 @@ gen_test.__test__ = False  # type: ignore[attr-defined]  # it is no test, whatev
 
 def _test_method(timeout: float) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     def decorate(test: Callable[..., Any]) -> Callable[..., None]:
-        def begin(self: AsyncTestCase, *args: object, **kwargs: Any) -> object:
+        def begin(self: AsyncTestCase, *args: object, **kwargs: object) -> object:
             result = test(self, *args, **kwargs)
             waits = isinstance(result, Generator) or inspect.iscoroutine(result)
             self._test_generator = result if waits else None
@@ -305,7 +305,7 @@ def _test_method(timeout: float) -> Callable[[Callable[..., Any]], Callable[...,
         started = begin if inspect.iscoroutinefunction(test) else gen.coroutine(begin)
 
         @functools.wraps(test)
-        def run(self: AsyncTestCase, *args: Any, **kwargs: Any) -> Any:
+        def run(self: AsyncTestCase, *args: Any, **kwargs: object) -> Any:
             try:
                 return self.io_loop.run_sync(
                     functools.partial(started, self, *args, **kwargs), timeout=timeout

@@ -55,7 +55,7 @@ class ObjectDict(dict[str, Any]):
         except KeyError:
             raise AttributeError(name) from None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         self[name] = value
 
 
@@ -66,13 +66,13 @@ class ArgReplacer:
     name: str
     arg_pos: int | None
 
-    def __init__(self, func: Callable[..., Any], name: str) -> None:
+    def __init__(self, func: Callable[..., object], name: str) -> None:
         self.name = name
         names = getfullargspec(func).args
         self.arg_pos = names.index(name) if name in names else None
 
     def get_old_value(
-        self, args: Sequence[Any], kwargs: dict[str, Any], default: object = None
+        self, args: Sequence[object], kwargs: Mapping[str, object], default: object = None
     ) -> Any:
         """Return the argument of the call with *args* and *kwargs*, *default* if not given."""
         if self.arg_pos is not None and self.arg_pos < len(args):

@@ -93,7 +93,7 @@ class WSGIContainer:
         self._waterspout_write(request, int(code), reason, started[1], b"".join(chunks))
         self._log(int(code), request)
 
-    async def _waterspout_run(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _waterspout_run(self, function: Callable[..., object], *args: object) -> Any:
         running = self.executor.submit(function, *args)
         future = asyncio.get_running_loop().create_future()
         chain_future(running, future)

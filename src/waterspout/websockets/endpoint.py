@@ -12,7 +12,7 @@ The session is saved with the handshake; later changes are lost, as no response 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def socket_view(
         raise TypeError("subprotocols and origins are lists of str, such as ['chat'].")
     SocketSettings(**options)  # an impossible value is an error here, not at the first client
 
-    async def view(**view_args: Any) -> object:
+    async def view(**view_args: object) -> object:
         ctx = request_var.get()
         settings = from_app(ctx.app, options)
         upgrade = _upgrade_of(ctx, settings)
@@ -106,8 +106,8 @@ def _save_session_here(ctx: RequestContext) -> list[Header]:
 
 
 async def _serve(
-    ctx: RequestContext, func: Function, socket: WebSocket, view_args: dict[str, Any]
-) -> Any:
+    ctx: RequestContext, func: Function, socket: WebSocket, view_args: Mapping[str, object]
+) -> object:
     """Run the function to its end, then wait until the socket is closed."""
     overtime = _Overtime(ctx, socket)
     try:
@@ -145,8 +145,8 @@ async def _serve(
 
 
 async def _call(
-    ctx: RequestContext, func: Function, socket: WebSocket, view_args: dict[str, Any]
-) -> Any:
+    ctx: RequestContext, func: Function, socket: WebSocket, view_args: Mapping[str, object]
+) -> object:
     """Call the function, a `def` one in the request's thread, which it keeps until it ends."""
     if is_async(func):
         return await func(socket, **view_args)

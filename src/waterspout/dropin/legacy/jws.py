@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -66,7 +66,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
             algorithm=self.algorithm if algorithm is None else algorithm,
         )
 
-    def make_header(self, header_fields: dict[str, Any] | None) -> dict[str, Any]:
+    def make_header(self, header_fields: Mapping[str, object] | None) -> dict[str, Any]:
         """Return the header of a token."""
         return {**(header_fields or {}), "alg": self.algorithm_name}
 
@@ -74,7 +74,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
         self,
         obj: object,
         salt: str | bytes | None = None,
-        header_fields: dict[str, Any] | None = None,
+        header_fields: Mapping[str, object] | None = None,
     ) -> bytes:
         """Return a token of *obj*."""
         parts = (self.make_header(header_fields), obj)
@@ -95,7 +95,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
             raise BadHeader("Algorithm mismatch", header=header, payload=payload)
         return (payload, header) if return_header else payload
 
-    def _split(self, signed: bytes) -> tuple[dict[str, Any], object]:
+    def _split(self, signed: bytes) -> tuple[dict[str, object], object]:
         head, dot, body = signed.partition(b".")
         if not dot:
             raise BadPayload('No "." found in value')
@@ -120,7 +120,7 @@ class TimedJSONWebSignatureSerializer(JSONWebSignatureSerializer):
         super().__init__(secret_key, **kwargs)
         self.expires_in = self.DEFAULT_EXPIRES_IN if expires_in is None else expires_in
 
-    def make_header(self, header_fields: dict[str, Any] | None) -> dict[str, Any]:
+    def make_header(self, header_fields: Mapping[str, object] | None) -> dict[str, Any]:
         """Return the header of a token, with the times it was made and ends at."""
         now = self.now()
         return {**super().make_header(header_fields), "iat": now, "exp": now + self.expires_in}
@@ -145,7 +145,7 @@ class TimedJSONWebSignatureSerializer(JSONWebSignatureSerializer):
             )
         return (payload, header) if return_header else payload
 
-    def get_issue_date(self, header: dict[str, Any]) -> datetime | None:
+    def get_issue_date(self, header: Mapping[str, object]) -> datetime | None:
         """Return when a token was made, if its header says it."""
         made = header.get("iat")
         return None if not isinstance(made, int) else datetime.fromtimestamp(made, tz=timezone.utc)  # noqa: UP017

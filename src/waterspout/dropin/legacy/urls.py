@@ -66,10 +66,10 @@ def url_fix(s: str, charset: str = "utf-8") -> str:
 
 
 def url_encode(
-    obj: Mapping[str, Any] | Iterable[tuple[str, Any]],
+    obj: Mapping[str, Any] | Iterable[tuple[str, object]],
     charset: str = "utf-8",
     sort: bool = False,
-    key: Callable[[tuple[str, Any]], Any] | None = None,
+    key: Callable[[tuple[str, object]], Any] | None = None,
     separator: str = "&",
 ) -> str:
     """Write a query string; values that are None are left out."""

@@ -404,7 +404,7 @@ class Answer:
                 batch = await body.take()
             await self._put({"type": "http.response.body", "body": b""})
 
-    async def _put(self, message: dict[str, Any]) -> None:
+    async def _put(self, message: dict[str, object]) -> None:
         try:
             await self.send(message)
         except OSError as error:  # ASGI: `send` may raise it when the client has gone

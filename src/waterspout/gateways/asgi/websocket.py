@@ -150,13 +150,13 @@ class AsgiEnd:
             len(message),
         )
 
-    async def _deliver_message(self, event: dict[str, Any], size: int) -> None:
+    async def _deliver_message(self, event: dict[str, object], size: int) -> None:
         try:
             await self._deliver(event)
         finally:
             self._unsent -= size
 
-    async def _deliver(self, event: dict[str, Any]) -> None:
+    async def _deliver(self, event: dict[str, object]) -> None:
         try:
             async with self._order:
                 await self._send(event)
@@ -188,7 +188,7 @@ class AsgiEnd:
             self._goodbye = asyncio.create_task(self._say(event))
             self._end(code, reason)
 
-    async def _say(self, event: dict[str, Any]) -> None:
+    async def _say(self, event: dict[str, object]) -> None:
         try:
             await self._deliver(event)
         except WebSocketClosed:

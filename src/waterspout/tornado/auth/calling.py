@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from ..escape import json_decode
@@ -19,7 +19,7 @@ class CallsService:
         return AsyncHTTPClient()
 
     async def _waterspout_call(
-        self, url: str, query: dict[str, Any], post_args: dict[str, Any] | None
+        self, url: str, query: Mapping[str, object], post_args: Mapping[str, object] | None
     ) -> object:
         """Return the JSON that the service answers with; a POST if there are *post_args*."""
         if query:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from hmac import digest
 from secrets import token_hex
 from typing import Any
@@ -64,7 +65,7 @@ class OAuthMixin(CallsService):
             raise AuthError("The OAuth request token cookie is malformed") from None
         if key != request_key:
             raise AuthError("Request token does not match cookie")
-        token: dict[str, Any] = {"key": key, "secret": secret}
+        token: dict[str, object] = {"key": key, "secret": secret}
         if verifier:
             token["verifier"] = verifier
         http = http_client or self.get_auth_http_client()
@@ -82,17 +83,17 @@ class OAuthMixin(CallsService):
         """Return *key* and *secret* of this program."""
         raise NotImplementedError
 
-    async def _oauth_get_user_future(self, access_token: dict[str, Any]) -> dict[str, Any]:
+    async def _oauth_get_user_future(self, access_token: dict[str, object]) -> dict[str, Any]:
         """Return the user that the token is of."""
         raise NotImplementedError
 
     # -- signed requests (RFC 5849 §3) -------------------------------------------------------------
 
     def _oauth_request_token_url(
-        self, callback_uri: str | None = None, extra_params: dict[str, Any] | None = None
+        self, callback_uri: str | None = None, extra_params: Mapping[str, object] | None = None
     ) -> str:
         handler: Any = self
-        more: dict[str, Any] = {}
+        more: dict[str, object] = {}
         if self._OAUTH_VERSION == "1.0a":
             if callback_uri == "oob":
                 more["oauth_callback"] = "oob"
@@ -111,7 +112,7 @@ class OAuthMixin(CallsService):
         self,
         url: str,
         access_token: dict[str, Any],
-        parameters: dict[str, Any] | None = None,
+        parameters: Mapping[str, object] | None = None,
         method: str = "GET",
     ) -> dict[str, Any]:
         """Return the parameters that make a request with *parameters* a signed one."""
@@ -124,7 +125,7 @@ class OAuthMixin(CallsService):
         }
 
     def _waterspout_signed_url(
-        self, url: str, more: dict[str, Any], token: dict[str, Any] | None = None
+        self, url: str, more: dict[str, object], token: dict[str, object] | None = None
     ) -> str:
         args = {**self._waterspout_base_args(), **more}
         args["oauth_signature"] = self._waterspout_signature("GET", url, args, token)

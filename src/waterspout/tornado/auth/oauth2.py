@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from ..httputil import url_concat
@@ -22,7 +23,7 @@ class OAuth2Mixin(CallsService):
         redirect_uri: str | None = None,
         client_id: str | None = None,
         client_secret: str | None = None,
-        extra_params: dict[str, Any] | None = None,
+        extra_params: Mapping[str, object] | None = None,
         scope: list[str] | None = None,
         response_type: str = "code",
     ) -> None:
@@ -56,7 +57,7 @@ class OAuth2Mixin(CallsService):
         self,
         url: str,
         access_token: str | None = None,
-        post_args: dict[str, Any] | None = None,
+        post_args: Mapping[str, object] | None = None,
         **args: object,
     ) -> Any:
         """Return the JSON of *url*, asked with the token and *args* in the query; a POST if there

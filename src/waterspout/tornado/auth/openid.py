@@ -85,7 +85,7 @@ class OpenIdMixin(CallsService):
             args["openid.oauth.scope"] = oauth_scope
         return args
 
-    def _on_authentication_verified(self, response: Any) -> dict[str, Any]:
+    def _on_authentication_verified(self, response: Any) -> dict[str, object]:
         if not re.search(rb"^is_valid:true$", response.body, re.MULTILINE):
             raise AuthError(f"Invalid OpenID response: {response.body!r}")
         handler: Any = self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hmac import digest
 from typing import Any
 from urllib.parse import urlencode
@@ -55,7 +56,7 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             body=urlencode(body),
         )
-        access: dict[str, Any] = json_decode(response.body)
+        access: dict[str, object] = json_decode(response.body)
         return access
 
 
@@ -74,7 +75,7 @@ class FacebookGraphMixin(OAuth2Mixin):
         client_id: str,
         client_secret: str,
         code: str,
-        extra_fields: dict[str, Any] | None = None,
+        extra_fields: Mapping[str, object] | None = None,
     ) -> dict[str, Any] | None:
         """Return the user of the code: the usual fields and *extra_fields*, *access_token* and
         *session_expires*.
@@ -106,7 +107,7 @@ class FacebookGraphMixin(OAuth2Mixin):
         self,
         path: str,
         access_token: str | None = None,
-        post_args: dict[str, Any] | None = None,
+        post_args: Mapping[str, object] | None = None,
         **args: object,
     ) -> Any:
         """Return the JSON of a path of the Graph API, such as ``/me``."""
@@ -133,7 +134,7 @@ class TwitterMixin(OAuthMixin):
         self,
         path: str,
         access_token: dict[str, Any],
-        post_args: dict[str, Any] | None = None,
+        post_args: Mapping[str, object] | None = None,
         **args: object,
     ) -> Any:
         """Return the JSON of a path of the API, such as ``/statuses/user_timeline``, or of a
@@ -147,7 +148,7 @@ class TwitterMixin(OAuthMixin):
             args.update(self._oauth_request_parameters(url, access_token, signed, method))
         return await self._waterspout_call(url, args, post_args)
 
-    def _oauth_consumer_token(self) -> dict[str, Any]:
+    def _oauth_consumer_token(self) -> dict[str, object]:
         handler: Any = self
         handler.require_setting("twitter_consumer_key", "Twitter OAuth")
         handler.require_setting("twitter_consumer_secret", "Twitter OAuth")
@@ -156,7 +157,7 @@ class TwitterMixin(OAuthMixin):
             "secret": handler.settings["twitter_consumer_secret"],
         }
 
-    async def _oauth_get_user_future(self, access_token: dict[str, Any]) -> dict[str, Any]:
+    async def _oauth_get_user_future(self, access_token: dict[str, object]) -> dict[str, Any]:
         user: dict[str, Any] = await self.twitter_request(
             "/account/verify_credentials", access_token=access_token
         )

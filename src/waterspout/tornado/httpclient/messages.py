@@ -8,7 +8,6 @@ from datetime import datetime
 from http.client import responses
 from io import BytesIO
 from ssl import SSLContext
-from typing import Any
 
 from ..escape import utf8
 from ..httputil import HTTPHeaders, format_timestamp
@@ -54,10 +53,10 @@ class HTTPRequest:
         ca_certs: str | None = None,
         client_key: str | None = None,
         client_cert: str | None = None,
-        body_producer: Callable[[Callable[[bytes], Any]], object] | None = None,
+        body_producer: Callable[[Callable[[bytes], object]], object] | None = None,
         expect_100_continue: bool = False,
         decompress_response: bool = True,
-        ssl_options: dict[str, Any] | SSLContext | None = None,
+        ssl_options: Mapping[str, object] | SSLContext | None = None,
     ) -> None:
         self.url = url
         self.method = method

@@ -11,8 +11,7 @@ import math
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 from ...application.lifespan import Lifespan
 from ...server.serving import Server
@@ -95,7 +94,7 @@ class HTTPServer(NotesReplaced, Configurable, HTTPServerConnectionDelegate):
         request_callback: Callback,
         no_keep_alive: bool = False,
         xheaders: bool = False,
-        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        ssl_options: Mapping[str, object] | ssl.SSLContext | None = None,
         protocol: str | None = None,
         decompress_request: bool = False,
         chunk_size: int | None = None,
@@ -265,7 +264,7 @@ def _host(front: HTTPServer) -> Host:
     return host
 
 
-def _server_context(options: dict[str, Any] | ssl.SSLContext) -> ssl.SSLContext:
+def _server_context(options: Mapping[str, object] | ssl.SSLContext) -> ssl.SSLContext:
     if isinstance(options, dict) and "certfile" not in options:
         raise KeyError('missing key "certfile" in ssl_options')
     return ssl_options_to_context(options, server_side=True)

@@ -7,7 +7,7 @@ it with what arrives, and receives the response through a `HTTPConnection`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .headers import HTTPHeaders
 from .startline import RequestStartLine, ResponseStartLine
@@ -64,7 +64,7 @@ class WholeConnection(HTTPConnection):
         """Whether the caller is in the context of the request."""
         raise NotImplementedError
 
-    def run(self, function: Callable[..., T], /, *args: Any, **kwargs: object) -> T:
+    def run(self, function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
         """Call *function* in the context of the request, wherever the caller is."""
         raise NotImplementedError
 

@@ -378,8 +378,8 @@ class HTTPServerRequest:
         if self.connection is None:
             return None
         try:
-            certificate: dict[str, Any] | bytes | None = self.connection.stream.socket.getpeercert(
-                binary_form=binary_form
+            certificate: dict[str, object] | bytes | None = (
+                self.connection.stream.socket.getpeercert(binary_form=binary_form)
             )
         except SSLError:
             return None

@@ -38,7 +38,7 @@ class Rule:
         self.target_kwargs = target_kwargs or {}
         self.name = name
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         for revision in self._waterspout_users:
             revision.advance()
@@ -48,7 +48,7 @@ class Rule:
         if revision not in self._waterspout_users:
             super().__setattr__("_waterspout_users", (*self._waterspout_users, revision))
 
-    def reverse(self, *args: Any) -> str | None:
+    def reverse(self, *args: object) -> str | None:
         """Return the URL of the rule (`Matcher.reverse`)."""
         return self.matcher.reverse(*args)
 
@@ -71,7 +71,7 @@ class URLSpec(Rule):
     def __init__(
         self,
         pattern: str | Pattern[str],
-        handler: Any,
+        handler: object,
         kwargs: dict[str, Any] | None = None,
         name: str | None = None,
     ) -> None:

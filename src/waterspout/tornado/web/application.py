@@ -64,7 +64,7 @@ class Application(NotesReplaced, ReversibleRouter):
         transforms: list[type[OutputTransform]] | None = None,
         *,
         on_startup: Iterable[Callable[[], Any]] = (),
-        on_shutdown: Iterable[Callable[[], Any]] = (),
+        on_shutdown: Iterable[Callable[[], object]] = (),
         **settings: Any,
     ) -> None:
         self._waterspout_hooks = list(on_startup), list(on_shutdown)
@@ -94,10 +94,10 @@ class Application(NotesReplaced, ReversibleRouter):
         if settings.get("autoreload"):
             load(f"{_WING}.autoreload:start")()
 
-    def _load_ui_methods(self, methods: Any) -> None:
+    def _load_ui_methods(self, methods: object) -> None:
         self.ui_methods.update(ui_names.methods_in(methods))
 
-    def _load_ui_modules(self, modules: Any) -> None:
+    def _load_ui_modules(self, modules: object) -> None:
         self.ui_modules.update(ui_names.modules_in(modules))
 
     # -- routes ------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class Application(NotesReplaced, ReversibleRouter):
         """
         return _HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
 
-    def reverse_url(self, name: str, *args: Any) -> str:
+    def reverse_url(self, name: str, *args: object) -> str:
         """Return the URL of the rule *name* with *args* in it; where this application is mounted
         in one of the core, else that of its endpoint *name*. Raises KeyError."""
         url = self.default_router.reverse_url(name, *args)
@@ -168,7 +168,7 @@ class Application(NotesReplaced, ReversibleRouter):
         backlog: int = _BACKLOG,
         flags: int | None = None,
         reuse_port: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Serve on *port*, as soon as the event loop runs; return the `HTTPServer`.
 
@@ -192,7 +192,7 @@ class Application(NotesReplaced, ReversibleRouter):
 
     if TYPE_CHECKING:
 
-        def mount(self, prefix: str, app: Any) -> None:
+        def mount(self, prefix: str, app: object) -> None:
             """Let *app*, an application of the core such as a ``Flask``, answer everything below
             *prefix*, with its own hooks and errors; see `App.mount`.
 
@@ -201,7 +201,7 @@ class Application(NotesReplaced, ReversibleRouter):
     else:
         mount = Added(lambda application: partial(_mount, application))
 
-    def _waterspout_mounted(self, app: Any, prefix: str) -> Any:
+    def _waterspout_mounted(self, app: object, prefix: str) -> object:
         """Return the endpoint for this application below *prefix* of a core one."""
         return load(f"{_WING}.core_adapter:mounted")(self, app, prefix)
 
@@ -249,7 +249,7 @@ def _take(application: Application, request: HTTPServerRequest) -> Awaitable[Non
     return delegate.execute()
 
 
-def _mount(application: Application, prefix: str, app: Any) -> None:
+def _mount(application: Application, prefix: str, app: object) -> None:
     if core_of(app) is not app:
         raise TypeError(
             f"Only an App can be mounted in an Application, not {type(app).__name__!r};"

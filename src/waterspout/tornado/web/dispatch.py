@@ -43,7 +43,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
         application: Any,
         request: HTTPServerRequest,
         handler_class: type[RequestHandler],
-        handler_kwargs: dict[str, Any] | None,
+        handler_kwargs: dict[str, object] | None,
         path_args: list[bytes | None] | None,
         path_kwargs: dict[str, bytes | None] | None,
     ) -> None:

@@ -101,7 +101,7 @@ class RequestHandler(Arguments):
         else:
             self.initialize()
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls._waterspout_mixed = cls.__mro__[-2] is not Arguments
 
@@ -121,7 +121,7 @@ class RequestHandler(Arguments):
             """The session, the same that a Flask view of the site has. Needs a secret key."""
 
         @session.setter
-        def session(self, value: Any) -> None: ...
+        def session(self, value: object) -> None: ...
 
         def get_json(self) -> Any:
             """Return the value of a JSON body, whatever its Content-Type.
@@ -141,7 +141,7 @@ class RequestHandler(Arguments):
     #: Is called with the keyword arguments of the route; may be defined with any parameters.
     initialize: Callable[..., None] = _initialize
 
-    def _unimplemented_method(self, *args: Any, **kwargs: object) -> None:
+    def _unimplemented_method(self, *args: object, **kwargs: object) -> None:
         raise HTTPError(405)
 
     head: Callable[..., Awaitable[None] | None] = _unimplemented_method
@@ -198,7 +198,7 @@ class RequestHandler(Arguments):
         return self._current_user
 
     @current_user.setter
-    def current_user(self, value: Any) -> None:
+    def current_user(self, value: object) -> None:
         self._current_user = value
 
     def get_current_user(self) -> Any:
@@ -249,11 +249,11 @@ class RequestHandler(Arguments):
         """Return the value of a cookie of the request."""
         return cookies.get_cookie(self, name, default)
 
-    def clear_cookie(self, name: str, **kwargs: Any) -> None:
+    def clear_cookie(self, name: str, **kwargs: object) -> None:
         """Delete a cookie; domain and path have to be those it was set with."""
         cookies.clear_cookie(self, name, **kwargs)
 
-    def clear_all_cookies(self, **kwargs: Any) -> None:
+    def clear_all_cookies(self, **kwargs: object) -> None:
         """Delete all cookies the client sent."""
         cookies.clear_all_cookies(self, **kwargs)
 
@@ -351,7 +351,7 @@ class RequestHandler(Arguments):
         return rendering.render(self, template_name, **kwargs)
 
     @in_own_context
-    def render_string(self, template_name: str, **kwargs: Any) -> bytes:
+    def render_string(self, template_name: str, **kwargs: object) -> bytes:
         """Return what a template makes of *kwargs* and the usual names."""
         return rendering.render_string(self, template_name, **kwargs)
 
@@ -384,12 +384,12 @@ class RequestHandler(Arguments):
         return rendering.create_template_loader(self, template_path)
 
     @in_own_context
-    def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
+    def static_url(self, path: str, include_host: bool | None = None, **kwargs: object) -> str:
         """Return the URL of a static file, with its version."""
         return rendering.static_url(self, path, include_host, **kwargs)
 
     @in_own_context
-    def reverse_url(self, name: str, *args: Any) -> str:
+    def reverse_url(self, name: str, *args: object) -> str:
         """Return the URL of the route *name*. Raises KeyError."""
         url: str = self.application.reverse_url(name, *args)
         return url
@@ -432,12 +432,12 @@ class RequestHandler(Arguments):
     # -- errors and the log ------------------------------------------------------------------------
 
     @in_own_context
-    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+    def send_error(self, status_code: int = 500, **kwargs: object) -> None:
         """Finish with an error page in place of what has been written; *kwargs* are for
         `write_error`."""
         failures.send_error(self, status_code, **kwargs)
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
+    def write_error(self, status_code: int, **kwargs: object) -> None:
         """Write the error page; *exc_info* is there if an exception was the cause."""
         failures.write_error(self, status_code, **kwargs)
 

@@ -224,7 +224,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _guarded(function: Callable[..., Any], *args: object) -> bool:
+def _guarded(function: Callable[..., object], *args: object) -> bool:
     """Call *function* and return True, or log its exception and return False."""
     try:
         function(*args)

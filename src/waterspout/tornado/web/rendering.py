@@ -144,14 +144,14 @@ def is_absolute(path: str) -> bool:
 # -- the template ----------------------------------------------------------------------------------
 
 
-def render_string(self: Handler, template_name: str, /, **kwargs: Any) -> bytes:
+def render_string(self: Handler, template_name: str, /, **kwargs: object) -> bytes:
     """Return the template rendered in the handler's namespace and *kwargs*, which win.
 
     In an application of the core its settings may name another engine, and its context processors
     add names.
     """
     application: Any = self.application
-    shared: dict[str, Any] = {}
+    shared: dict[str, object] = {}
     if hasattr(type(application), "_waterspout_page"):
         page: bytes | None = application._waterspout_page(self, template_name, kwargs)
         if page is not None:

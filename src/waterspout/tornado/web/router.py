@@ -102,7 +102,9 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
                 return self.application, rule.target, rule.target_kwargs, *found
         return None
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
+    def find_handler(
+        self, request: HTTPServerRequest, **kwargs: object
+    ) -> HTTPMessageDelegate | None:
         found = self.match(request)
         if found is not None:
             application, *target = found
@@ -110,7 +112,7 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
         return super().find_handler(request, **kwargs)
 
     def get_target_delegate(
-        self, target: Any, request: HTTPServerRequest, **target_params: object
+        self, target: object, request: HTTPServerRequest, **target_params: object
     ) -> HTTPMessageDelegate | None:
         if _is_handler(target):
             return self.application.get_handler_delegate(request, target, **target_params)
@@ -144,7 +146,7 @@ class _ApplicationRouter(NotesReplaced, ReversibleRuleRouter):
         return self._waterspout_sorted if inner is None else inner._waterspout_only_index()
 
 
-def _is_handler(target: Any) -> bool:
+def _is_handler(target: object) -> bool:
     return isinstance(target, type) and issubclass(target, RequestHandler)
 
 

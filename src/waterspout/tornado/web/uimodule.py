@@ -74,7 +74,7 @@ class TemplateModule(UIModule):
 
     def __init__(self, handler: Handler) -> None:
         super().__init__(handler)
-        self._resources: dict[str, dict[str, Any]] = {}  # template → what it set, in order
+        self._resources: dict[str, dict[str, object]] = {}  # template → what it set, in order
 
     def render(self, path: str, **kwargs: Any) -> bytes:
         """Return the template *path*, rendered with *kwargs*."""

@@ -77,7 +77,7 @@ class _Stream:
         self._end = end
 
     @property
-    def socket(self) -> Any:
+    def socket(self) -> object:
         """The socket, to be looked at; None where the server does not show it."""
         transport = getattr(self._end, "transport", None)
         return None if transport is None else transport.get_extra_info("socket")
@@ -207,7 +207,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         """Note that the peer lives, and call the delegate."""
         self._await(self._handle_message(_PONG, data))
 
-    def _handle_message(self, opcode: int, data: bytes) -> Future[Any] | None:
+    def _handle_message(self, opcode: int, data: bytes) -> Future[object] | None:
         if opcode == _PING:
             self._send_pong(data)
             self._run_callback(self.handler.on_ping, data)
@@ -262,7 +262,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         future.add_done_callback(self._look_at)
         return future
 
-    def _look_at(self, future: Future[Any]) -> None:
+    def _look_at(self, future: Future[object]) -> None:
         try:
             future.result()
         except (Exception, asyncio.CancelledError):
@@ -272,7 +272,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         self.handler.log_exception(*info)
         self.abort()
 
-    def _await(self, future: Future[Any] | None) -> None:
+    def _await(self, future: Future[object] | None) -> None:
         """Handle nothing more until *future* is done."""
         if future is not None and not future.done():
             self._pause()
