@@ -22,13 +22,13 @@ class Batches:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._gathered: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
+        self._gathered: list[tuple[tuple[object, ...], asyncio.Future[object]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    def ask(self, *command: Any) -> asyncio.Future[Any]:
+    def ask(self, *command: object) -> asyncio.Future[Any]:
         """Send a command; return a future of its reply, or of the error that Redis answers."""
         loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Any] = loop.create_future()
+        reply: asyncio.Future[object] = loop.create_future()
         self._gathered.append((command, reply))
         if self._task is None:
             # In a context of its own: it goes on for other requests.
@@ -43,7 +43,7 @@ class Batches:
         finally:
             self._task = None
 
-    async def _send(self, batch: list[tuple[tuple[Any, ...], asyncio.Future[Any]]]) -> None:
+    async def _send(self, batch: list[tuple[tuple[object, ...], asyncio.Future[Any]]]) -> None:
         pipe = self._client.pipeline(transaction=False)
         for command, _ in batch:
             pipe.execute_command(*command)

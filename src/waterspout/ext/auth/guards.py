@@ -53,7 +53,7 @@ def guarded(func: F, refusal: Callable[[], Refusal | None]) -> F:
     return cast("F", guarded_sync)
 
 
-async def _given_later(args: tuple[Any, ...], answer: Any) -> object:
+async def _given_later(args: tuple[object, ...], answer: Any) -> object:
     return _given(args, await answer)
 
 

@@ -433,7 +433,7 @@ def _has_async_hooks() -> bool:
     app = app_here()
     found = _async_hooks.get(app)
     if found is None:
-        hooks: list[Any] = [hook for some in app.before_request_funcs.values() for hook in some]
+        hooks: list[object] = [hook for some in app.before_request_funcs.values() for hook in some]
         hooks += [hook for some in app.after_request_funcs.values() for hook in some]
         for by_code in app.error_handler_spec.values():
             for handlers in by_code.values():

@@ -93,7 +93,7 @@ class _Integration(FrameworkIntegration):  # type: ignore[misc]  # Authlib has n
         )
 
     @staticmethod
-    def load_config(oauth: Any, name: str, params: Any) -> dict[str, Any]:
+    def load_config(oauth: Any, name: str, params: Any) -> dict[str, object]:
         config = oauth.app.config if oauth.app is not None else {}
         keys = {param: f"{name}_{param}".upper() for param in params}
         return {param: config[key] for param, key in keys.items() if config.get(key) is not None}
@@ -168,7 +168,7 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
         """
         claims = _claims(kwargs)
         params, nonce = self._came_back()
-        token: dict[str, Any] = self.fetch_access_token(**params, **kwargs)
+        token: dict[str, object] = self.fetch_access_token(**params, **kwargs)
         self.token = token
         if nonce is not None and "id_token" in token:
             token["userinfo"] = self.parse_id_token(token, nonce=nonce, **claims)
@@ -178,14 +178,14 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
         """Do as `authorize_access_token`."""
         claims = _claims(kwargs)
         params, nonce = self._came_back()
-        token: dict[str, Any] = await self._beside.fetch_access_token(**params, **kwargs)
+        token: dict[str, object] = await self._beside.fetch_access_token(**params, **kwargs)
         self.token = token
         if nonce is not None and "id_token" in token:
             found = await self._beside.parse_id_token(token, nonce=nonce, **claims)
             token["userinfo"] = found
         return token
 
-    def _came_back(self) -> tuple[dict[str, Any], str | None]:
+    def _came_back(self) -> tuple[dict[str, object], str | None]:
         """Return the parameters to ask for the token with, and OpenID's nonce."""
         values = request.args if request.method == "GET" else request.form
         if error := values.get("error"):
@@ -298,7 +298,7 @@ class OAuth(BaseOAuth):  # type: ignore[misc]  # as above
         return self.create_client(name) if self.app is not None else None
 
 
-def _claims(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _claims(kwargs: dict[str, object]) -> dict[str, Any]:
     """Take what concerns OpenID's claims out of *kwargs*."""
     names = ("claims_options", "claims_cls", "leeway")
     return {name: kwargs.pop(name) for name in names if name in kwargs}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .current import current_user, find_current_user
 from .destinations import expand_login_view, login_url, make_next_param, set_login_view
 from .logins import (
@@ -40,5 +38,5 @@ _create_identifier = create_identifier
 _secret_key = secret_key
 
 
-def _user_context_processor() -> dict[str, Any]:
+def _user_context_processor() -> dict[str, object]:
     return {"current_user": find_current_user()}

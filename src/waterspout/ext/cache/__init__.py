@@ -83,7 +83,10 @@ class Cache(Asking):
     """
 
     def __init__(
-        self, app: object = None, with_jinja2_ext: bool = True, config: dict[str, Any] | None = None
+        self,
+        app: object = None,
+        with_jinja2_ext: bool = True,
+        config: Mapping[str, object] | None = None,
     ) -> None:
         if not (config is None or isinstance(config, dict)):
             raise ValueError("`config` must be an instance of dict or None")
@@ -365,7 +368,7 @@ class Cache(Asking):
             return False, None
         return found, value
 
-    async def _find_again(self, store: Store, rule: Rule, key: str) -> tuple[bool, Any]:
+    async def _find_again(self, store: Store, rule: Rule, key: str) -> tuple[bool, object]:
         try:
             value = await store.ask("get", key)
         except Exception as error:
@@ -472,7 +475,7 @@ class Cache(Asking):
         key = await rule.key_of(store, f.uncached, args, kwargs)
         await store.ask("delete", key)
 
-    def delete_memoized_verhash(self, f: Any, *args: Any) -> None:
+    def delete_memoized_verhash(self, f: Callable[..., object], *args: object) -> None:
         """Delete the name of the generation of a function's results."""
         drive(_rule_of(f, FunctionRule).drop_version(self.direct(), f))
 
@@ -548,7 +551,7 @@ def _joined(parts: Any) -> Any:
     return parts
 
 
-def _set_serializer(cache: Any, serializer: Any) -> None:
+def _set_serializer(cache: Any, serializer: object) -> None:
     base = backends.BaseSerializer
     if serializer is None:
         return

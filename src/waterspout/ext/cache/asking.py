@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: ASYNC109  # seconds that a value is kept, not that anybody waits
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -99,12 +100,12 @@ class Asking:
 
     def get_many(self, *keys: str) -> list[Any]:
         """Return the values of *keys*, None for those that have none."""
-        found: list[Any] = self.cache.get_many(*keys)
+        found: list[object] = self.cache.get_many(*keys)
         return found
 
     def get_dict(self, *keys: str) -> dict[str, Any]:
         """Return the values of *keys* by key."""
-        found: dict[str, Any] = self.cache.get_dict(*keys)
+        found: dict[str, object] = self.cache.get_dict(*keys)
         return found
 
     def has(self, key: str) -> bool:
@@ -115,11 +116,11 @@ class Asking:
         """Give *key* a value for so many seconds; return whether it was taken."""
         return self.cache.set(key, value, timeout=timeout)
 
-    def add(self, key: str, value: object, timeout: Any = None) -> Any:
+    def add(self, key: str, value: object, timeout: float | None = None) -> Any:
         """Give *key* a value if it has none; return whether it was taken."""
         return self.cache.add(key, value, timeout=timeout)
 
-    def set_many(self, mapping: dict[str, Any], timeout: Any = None) -> Any:
+    def set_many(self, mapping: Mapping[str, object], timeout: float | None = None) -> Any:
         """Give each key of *mapping* its value; return the keys that took it."""
         return self.cache.set_many(mapping, timeout=timeout)
 
@@ -156,27 +157,27 @@ class Asking:
 
     async def get_many_async(self, *keys: str) -> list[Any]:
         """Do what `get_many` does, on the event loop."""
-        found: list[Any] = await self.on_loop().ask("get_many", *keys)
+        found: list[object] = await self.on_loop().ask("get_many", *keys)
         return found
 
     async def get_dict_async(self, *keys: str) -> dict[str, Any]:
         """Do what `get_dict` does, on the event loop."""
-        found: dict[str, Any] = await self.on_loop().ask("get_dict", *keys)
+        found: dict[str, object] = await self.on_loop().ask("get_dict", *keys)
         return found
 
     async def has_async(self, key: str) -> bool:
         """Do what `has` does, on the event loop."""
         return bool(await self.on_loop().ask("has", key))
 
-    async def set_async(self, key: str, value: object, timeout: Any = None) -> Any:
+    async def set_async(self, key: str, value: object, timeout: float | None = None) -> Any:
         """Do what `set` does, on the event loop."""
         return await self.on_loop().ask("set", key, value, timeout=timeout)
 
-    async def add_async(self, key: str, value: object, timeout: Any = None) -> Any:
+    async def add_async(self, key: str, value: object, timeout: float | None = None) -> Any:
         """Do what `add` does, on the event loop."""
         return await self.on_loop().ask("add", key, value, timeout=timeout)
 
-    async def set_many_async(self, mapping: dict[str, Any], timeout: object = None) -> Any:
+    async def set_many_async(self, mapping: Mapping[str, object], timeout: object = None) -> Any:
         """Do what `set_many` does, on the event loop."""
         return await self.on_loop().ask("set_many", mapping, timeout=timeout)
 

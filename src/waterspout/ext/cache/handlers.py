@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from waterspout.tornado.web import RequestHandler
 
 __all__ = ["Written", "replay", "watch"]
 
@@ -19,7 +22,7 @@ class Written(NamedTuple):
     body: bytes
 
 
-def _taken(handler: Any) -> Written | None:
+def _taken(handler: RequestHandler) -> Written | None:
     written = handler.waterspout_written_so_far()
     if written is None:
         return None  # it streams
@@ -33,7 +36,7 @@ def watch(handler: Any) -> Any:
     finish = handler.finish
     kept: list[Written | None] = []
 
-    def noting(chunk: Any = None) -> Any:
+    def noting(chunk: object = None) -> object:
         if chunk is not None:
             handler.write(chunk)
         kept.append(_taken(handler))
@@ -48,7 +51,7 @@ def watch(handler: Any) -> Any:
     return tell
 
 
-def replay(handler: Any, written: Written) -> None:
+def replay(handler: RequestHandler, written: Written) -> None:
     """Answer with what was kept."""
     handler.set_status(written.status, written.reason)
     for name in {name for name, _ in written.fields}:

@@ -72,7 +72,7 @@ def id_of(obj: object) -> str:
     return repr(obj) if own is None else str(own())
 
 
-def namespace_of(f: Callable[..., Any], args: Any = None) -> tuple[str, str | None]:
+def namespace_of(f: Callable[..., object], args: Any = None) -> tuple[str, str | None]:
     """Return the name of a function in keys, and that of a method of one object, if it is one.
 
     Raises `ValueError` for a class method without its class.

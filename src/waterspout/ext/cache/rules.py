@@ -6,10 +6,10 @@ from __future__ import annotations
 import base64
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from waterspout import after_this_request, request, request_line, url_for
+from waterspout import Response, after_this_request, request, request_line, url_for
 
 from ..driving import drive
 from . import keys
@@ -147,7 +147,7 @@ class ViewRule(Rule):
         """Let the answer of this request have the field ``hit_cache``."""
 
         @after_this_request
-        def show(response: Any) -> Any:
+        def show(response: Response) -> object:
             response.headers["hit_cache"] = "True"
             return response
 

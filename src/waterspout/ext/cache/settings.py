@@ -54,7 +54,7 @@ _NUMBERS = {
 _LEAST = {"CACHE_DEFAULT_TIMEOUT": -1}
 
 
-def settings_of(app: Any, *own: dict[str, Any] | None) -> dict[str, Any]:
+def settings_of(app: App, *own: dict[str, Any] | None) -> dict[str, Any]:
     """Return the settings of *app*, with a cache's *own* over them.
 
     Raises:

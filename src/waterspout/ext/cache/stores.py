@@ -34,7 +34,7 @@ class Store(Protocol):
     #: Whether other processes have the same values.
     is_shared: bool
 
-    async def ask(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Any:
         """Call a method of the cache and return its result."""
 
     def alone(self, key: str, seconds: float) -> Any:
@@ -80,7 +80,7 @@ class InThreads:
     def __init__(self, cache: Any) -> None:
         self._cache = cache
 
-    async def ask(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Any:
         return await run_in_thread(getattr(self._cache, method), *args, **kwargs)
 
     def alone(self, key: str, seconds: float) -> Any:
@@ -133,7 +133,7 @@ class RedisTwin:
     def _load(self, stored: Any) -> Any:
         return self._cache.serializer.loads(stored)
 
-    async def ask(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Any:
         return await getattr(self, method)(*args, **kwargs)
 
     @asynccontextmanager

@@ -214,12 +214,12 @@ def _is_queue(options: Mapping[str, Any]) -> bool:
     return issubclass(options.get("poolclass", pool.QueuePool), pool.QueuePool)
 
 
-def engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def engine_options(options: Mapping[str, object]) -> dict[str, Any]:
     """Return what `create_engine` takes of *options*."""
     return {name: value for name, value in options.items() if not name.startswith("_")}
 
 
-def _bound_connecting(url: sa.URL, connect_args: dict[str, Any], seconds: float | None) -> None:
+def _bound_connecting(url: sa.URL, connect_args: dict[str, object], seconds: float | None) -> None:
     """Let the driver give up after *seconds* without an answer to a new connection."""
     name = _connect_timeout_of.get(url.get_driver_name())
     if name is not None and seconds is not None and name not in url.query:
@@ -288,7 +288,7 @@ def _roll_back_when_given_back(engine: sa.Engine) -> None:
             record.invalidate(error)
 
 
-def _set_pragmas(engine: sa.Engine, pragmas: Mapping[str, Any]) -> None:
+def _set_pragmas(engine: sa.Engine, pragmas: Mapping[str, object]) -> None:
     in_memory = is_memory(engine.url)
 
     @event.listens_for(engine, "connect")
@@ -312,14 +312,14 @@ class _Shared:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._connection, name)
 
     def close(self) -> None:
         """Leave it open."""
 
 
-def _sharing(engine: sa.Engine) -> Any:
+def _sharing(engine: sa.Engine) -> object:
     """Return what makes asynchronous connections of *engine*'s one connection: a database in memory
     is where its connection is."""
 

@@ -37,7 +37,7 @@ _DATABASE = "sqlite:///app.db"
 _PRAGMAS = {"journal_mode": "WAL", "synchronous": "NORMAL", "busy_timeout": 5000}
 
 #: Settings of an application and their defaults, see docs/db.md.
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[str, object] = {
     "SQLALCHEMY_DATABASE_URI": None,
     "SQLALCHEMY_BINDS": {},
     "SQLALCHEMY_ECHO": False,
@@ -87,7 +87,7 @@ class SQLAlchemy(AsyncSessions):
         session_options: dict[str, Any] | None = None,
         query_class: type[Query] = Query,
         model_class: Any = Model,
-        engine_options: dict[str, Any] | None = None,
+        engine_options: Mapping[str, object] | None = None,
         add_models_to_shell: bool = True,
         disable_autonaming: bool = False,
     ) -> None:
@@ -216,7 +216,9 @@ class SQLAlchemy(AsyncSessions):
             url = in_folder(url, app.instance_path)
         apply_defaults(options, url, app.config)
 
-    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: App) -> sa.Engine:
+    def _make_engine(
+        self, bind_key: str | None, options: Mapping[str, object], app: App
+    ) -> sa.Engine:
         """Make the engine for *bind_key*; a subclass may do it in its own way."""
         engine = sa.engine_from_config(engine_options(options), prefix="")
         prepare(engine, app.config, options)
@@ -410,7 +412,7 @@ class SQLAlchemy(AsyncSessions):
             kwargs["backref"] = (name, {"query_class": self.Query, **options})
 
 
-def _pragmas_for(app: App) -> dict[str, Any]:
+def _pragmas_for(app: App) -> dict[str, object]:
     """Return what is set on connections of SQLite. On Flask's preset foreign keys are as they were:
     a database that was written without them may hold rows that break them."""
     preset = app.default_config

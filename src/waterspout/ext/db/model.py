@@ -45,7 +45,7 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])")
 class _QueryProperty:
     """`Model.query`: a new query of the class in the session of the current context."""
 
-    def __get__(self, obj: Any, cls: type[Model]) -> Query:
+    def __get__(self, obj: object, cls: type[Model]) -> Query:
         return cls.query_class(cls, session=cls.__fsa__.session())
 
 

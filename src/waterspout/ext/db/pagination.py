@@ -74,7 +74,7 @@ class Pagination:
         """How many rows stand before this page."""
         return (self.page - 1) * self.per_page
 
-    def _query_items(self) -> list[Any]:
+    def _query_items(self) -> list[object]:
         """Return the rows of this page."""
         raise NotImplementedError
 

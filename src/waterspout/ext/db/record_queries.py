@@ -34,7 +34,7 @@ class _QueryInfo:
     """A query that was executed; times are in seconds of `time.perf_counter`."""
 
     statement: str | None
-    parameters: Any
+    parameters: object
     start_time: float
     end_time: float
     location: str

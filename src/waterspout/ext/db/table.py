@@ -21,7 +21,7 @@ def table_class(db: Any) -> type[_Table]:
     ``MetaData`` stands after the name, as SQLAlchemy has it, that one is used."""
 
     class Table(_Table):
-        def __new__(cls, *args: Any, bind_key: str | None = None, **kwargs: Any) -> Any:
+        def __new__(cls, *args: object, bind_key: str | None = None, **kwargs: object) -> Any:
             if args and not (len(args) > 1 and isinstance(args[1], sa.MetaData)):
                 args = (args[0], db.make_metadata(bind_key), *args[1:])
             return super().__new__(cls, *args, **kwargs)

@@ -57,7 +57,7 @@ logger = logging.getLogger(__name__)
 _SALT = "wtf-csrf-token"
 _SECRET_SIZE = 20  # bytes, as in Flask-WTF, whose tokens stay good
 
-_DEFAULTS: dict[str, Any] = {
+_DEFAULTS: dict[str, object] = {
     "WTF_CSRF_ENABLED": True,
     "WTF_CSRF_CHECK_DEFAULT": True,
     "WTF_CSRF_METHODS": ("POST", "PUT", "PATCH", "DELETE"),

@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-def _chosen(values: Iterable[Any]) -> list[FileStorage]:
+def _chosen(values: Iterable[object]) -> list[FileStorage]:
     """Return the files among *values*; an input that was left empty sends one without a name."""
     return [value for value in values if isinstance(value, FileStorage) and value]
 
@@ -53,7 +53,7 @@ def _chosen(values: Iterable[Any]) -> list[FileStorage]:
 class FileField(_FileField):  # type: ignore[misc]  # WTForms has no types
     """A file: ``data`` is a Werkzeug `FileStorage`, or None."""
 
-    def process_formdata(self, valuelist: Iterable[Any]) -> None:
+    def process_formdata(self, valuelist: Iterable[object]) -> None:
         found = _chosen(valuelist)
         if found:
             self.data = found[0]
@@ -64,7 +64,7 @@ class FileField(_FileField):  # type: ignore[misc]  # WTForms has no types
 class MultipleFileField(_MultipleFileField):  # type: ignore[misc]  # as above
     """Several files: ``data`` is a list of `FileStorage`."""
 
-    def process_formdata(self, valuelist: Iterable[Any]) -> None:
+    def process_formdata(self, valuelist: Iterable[object]) -> None:
         found = _chosen(valuelist)
         if found:
             self.data = found

@@ -95,7 +95,9 @@ class FlaskForm(WTForm, _Validating):  # type: ignore[misc]  # as above
                 return super().get_translations(form)
             return translations
 
-        def bind_field(self, form: object, unbound_field: object, options: dict[str, Any]) -> Any:
+        def bind_field(
+            self, form: object, unbound_field: object, options: Mapping[str, object]
+        ) -> Any:
             field = super().bind_field(form, unbound_field, options)
             if any(map(_is_async, field.validators)):
                 field.validators = [_called(v) if _is_async(v) else v for v in field.validators]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -280,7 +280,7 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> object:
     else:
 
         @functools.wraps(function)
-        def called(*args: Any, **kwargs: object) -> object:
+        def called(*args: object, **kwargs: object) -> object:
             if needed():
                 work = limiter.check_function(limiter.counter_here(), guarded, name)
                 if is_handler(args) and limiter.would_block():
@@ -293,7 +293,12 @@ def _guarded(limiter: Limiter, function: Any, limits: list[Limit]) -> object:
     return guarded
 
 
-async def _after(work: Any, function: Any, args: Any, kwargs: Any) -> object:
+async def _after(
+    work: Any,
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> object:
     """Call a handler's `def` method when its check, which waits on the event loop, has ended."""
     await work
     result = function(*args, **kwargs)

@@ -18,7 +18,7 @@ _HEADERS = {
 }
 
 #: Argument of `Limiter` → its setting and the default.
-_NAMES: dict[str, tuple[str, Any]] = {
+_NAMES: dict[str, tuple[str, object]] = {
     "default_limits": ("RATELIMIT_DEFAULT", None),
     "default_limits_per_method": ("RATELIMIT_DEFAULTS_PER_METHOD", False),
     "default_limits_exempt_when": ("RATELIMIT_DEFAULTS_EXEMPT_WHEN", None),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import Any
 
 from waterspout.log import printable
 
@@ -31,7 +30,7 @@ def _request_id(record: logging.LogRecord) -> str:
     return getattr(record, "request_id", None) or "-"
 
 
-def _extra(record: logging.LogRecord) -> dict[str, Any]:
+def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _USUAL}
 
 
@@ -62,7 +61,7 @@ class JsonFormatter(TextFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the object of *record*; values that JSON has not are written as text."""
-        fields: dict[str, Any] = {
+        fields: dict[str, object] = {
             "time": _stamp(record),
             "level": record.levelname,
             "logger": record.name,

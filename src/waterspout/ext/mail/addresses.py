@@ -60,7 +60,7 @@ class FlaskMailUnicodeDecodeError(UnicodeDecodeError):
         return f"{super().__str__()}. You passed in {self.obj!r} ({type(self.obj)})"
 
 
-def force_text(s: Any, encoding: str = "utf-8", errors: str = "strict") -> str:
+def force_text(s: object, encoding: str = "utf-8", errors: str = "strict") -> str:
     """Return *s* as text: bytes are decoded, lazy strings and others go through `str`.
 
     Raises:

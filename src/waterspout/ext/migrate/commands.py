@@ -43,7 +43,7 @@ def _ends_with_its_error(function: Callable[P, None]) -> Callable[P, None]:
     return call
 
 
-def _config(directory: Place, **options: Any) -> Any:
+def _config(directory: Place, **options: object) -> Any:
     return current_app.extensions["migrate"].migrate.get_config(directory, **options)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from waterspout import App
@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[[Any], Any])
 class _MigrateConfig:
     """What ``app.extensions["migrate"]`` is, for the ``env.py`` of a repository."""
 
-    def __init__(self, migrate: Migrate, db: Any, configure_args: dict[str, Any]) -> None:
+    def __init__(self, migrate: Migrate, db: Any, configure_args: Mapping[str, object]) -> None:
         self.migrate = migrate
         self.db = db
         self.directory = migrate.directory

@@ -10,6 +10,7 @@ import os
 import uuid
 import weakref
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -243,7 +244,7 @@ class Rooms:
         else:
             text = message if isinstance(message, str) else self._provider.dumps(message)
             kind, body = "t", text.encode()
-        head: dict[str, Any] = {"room": name, "kind": kind}
+        head: dict[str, object] = {"room": name, "kind": kind}
         if skip is not None:
             with self._lock:
                 member = self._members.get(getattr(skip, "socket", skip))
@@ -256,7 +257,7 @@ class Rooms:
         self._put(_Outgoing(data, done))
         await done
 
-    def _tell(self, told: dict[str, Any]) -> None:
+    def _tell(self, told: Mapping[str, object]) -> None:
         """Send what `Presence` says."""
         self._put(_Outgoing(json.dumps(told).encode(), is_message=False))
 

@@ -126,7 +126,7 @@ class Presence:
     def members(self, room: str) -> dict[str, Any]:
         """Return the data of the members in other processes, by their ids."""
         oldest = time.monotonic() - self._ttl
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         with self._lock:
             for process in [key for key, other in self._others.items() if other.heard < oldest]:
                 del self._others[process]

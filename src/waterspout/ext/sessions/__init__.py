@@ -114,7 +114,7 @@ class Session:
         warn_of_misspelt(app.config, "SESSION_", {*known, "SESSION_PROTECTION"})
         app.session_interface = self._get_interface(app)
 
-    def _get_interface(self, app: Any) -> ServerSideSessionInterface:
+    def _get_interface(self, app: App) -> ServerSideSessionInterface:
         kind = setting(app.config, "SESSION_TYPE")
         common = {name: setting(app.config, key) for name, key in _COMMON.items()}
         if kind is None:
@@ -135,7 +135,7 @@ class Session:
 _SQL = {"postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle"}
 
 
-def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
+def _by_url(app: Any, common: dict[str, object]) -> ServerSideSessionInterface:
     if "SESSION_URL" not in app.config and not _is_modern(app):
         # Flask-Session raises this too; a program that forgot a setting should not get files.
         raise ValueError(
@@ -182,7 +182,7 @@ def _by_url(app: Any, common: dict[str, Any]) -> ServerSideSessionInterface:
     return made
 
 
-def _is_modern(app: Any) -> bool:
+def _is_modern(app: App) -> bool:
     """Whether *app* starts from the preset of new programs, not from Flask's."""
     preset = app.default_config
     return any(preset.get(name) != DEFAULT_CONFIG[name] for name in MODERN_DEFAULTS)

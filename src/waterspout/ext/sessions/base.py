@@ -14,14 +14,14 @@ import re
 import secrets
 import time
 from abc import ABC
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from itsdangerous import BadSignature, Signer
 
-from waterspout import current_app, has_request_context, session
+from waterspout import App, Request, Response, current_app, has_request_context, session
 from waterspout.sessions import (
     StoredSessionInterface,
     cookie_attributes,
@@ -139,11 +139,11 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         """Return the store for the running event loop."""
         raise NotImplementedError
 
-    def _pack(self, data: dict[str, Any]) -> Any:
+    def _pack(self, data: Mapping[str, object]) -> object:
         """Return what the store keeps of a session's dict."""
         return deepcopy(data) if self._by_methods else self.serializer.encode(data)
 
-    def _unpack(self, value: Any) -> dict[str, Any]:
+    def _unpack(self, value: Any) -> dict[str, object]:
         """Return the dict of what the store has kept. Raises `ValueError`."""
         return deepcopy(value) if self._by_methods else self.serializer.decode(value)
 
@@ -164,13 +164,13 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         keys = [*reversed(list(app.config.get("SECRET_KEY_FALLBACKS") or ())), app.secret_key]
         return Signer(keys, salt="flask-session", key_derivation="hmac")
 
-    def _unsign(self, app: object, sid: str) -> str:
+    def _unsign(self, app: App, sid: str) -> str:
         return self._get_signer(app).unsign(sid).decode()
 
-    def _sign(self, app: object, sid: str) -> str:
+    def _sign(self, app: App, sid: str) -> str:
         return self._get_signer(app).sign(sid.encode()).decode()
 
-    def should_set_storage(self, app: Any, session: ServerSideSession) -> bool:
+    def should_set_storage(self, app: App, session: ServerSideSession) -> bool:
         """Whether a session is written to a store that cannot only move its end."""
         return bool(session.modified or app.config["SESSION_REFRESH_EACH_REQUEST"])
 
@@ -179,7 +179,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         if session:
             session.regenerate()
 
-    def _retrieve_session_data(self, store_id: str) -> dict[str, Any] | None:
+    def _retrieve_session_data(self, store_id: str) -> dict[str, object] | None:
         """Return a session's dict by its key in the store, None where there is none."""
         found = self._own_store.load(self._sid_of(store_id), None)
         return None if found is None else self._unpack(found)
@@ -203,7 +203,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
     def _sid_of(self, store_id: str) -> str:
         return store_id.removeprefix(self.key_prefix)
 
-    def _arrange_cleanup(self, app: Any) -> None:
+    def _arrange_cleanup(self, app: App) -> None:
         def cleanup() -> None:
             with app.app_context():
                 self._delete_expired_sessions()
@@ -213,12 +213,12 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
 
     # -- opening and saving ------------------------------------------------------------------
 
-    def open_session(self, app: object, request: object) -> Any:
+    def open_session(self, app: App, request: Request) -> Any:
         """Return the session of *request*: the one its cookie names, if we have issued it and it
         lives, else a new one. While the store is down, an `UnavailableSession`."""
         return drive(self._open(app, request, self.waiting_store))
 
-    def save_session(self, app: object, session: object, response: object) -> None:
+    def save_session(self, app: App, session: SessionMixin, response: Response) -> None:
         """Write, refresh or delete *session*, and set or delete its cookie on *response*.
 
         Raises:
@@ -226,10 +226,10 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         """
         drive(self._save(app, session, response, self.waiting_store))
 
-    async def _open_on_loop(self, app: Any, request: Any) -> Any:
+    async def _open_on_loop(self, app: App, request: Request) -> Any:
         return await self._open(app, request, self.async_store())
 
-    async def _save_on_loop(self, app: object, session: object, response: object) -> None:
+    async def _save_on_loop(self, app: App, session: object, response: object) -> None:
         await self._save(app, session, response, self.async_store())
 
     async def _open(self, app: Any, request: Any, store: AsyncStore) -> object:
@@ -285,7 +285,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         )
         keep_from_caches(app, response)
 
-    async def _write(self, app: object, session: ServerSideSession, store: AsyncStore) -> bool:
+    async def _write(self, app: App, session: ServerSideSession, store: AsyncStore) -> bool:
         """Write a changed session. Return False if it was ended by somebody else meanwhile."""
         origin = session.origin
         before = {} if origin is None else self._read(origin.value) or {}
@@ -303,12 +303,12 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
 
     async def _write_over(
         self,
-        app: object,
+        app: App,
         session: ServerSideSession,
         store: AsyncStore,
         latest: Origin | None,
-        before: dict[str, Any],
-        data: dict[str, Any],
+        before: dict[str, object],
+        data: dict[str, object],
     ) -> bool:
         """Write *data* over what the session was read as, or over the *latest* that is known, or
         whatever is there by then: apply to it what has changed since *before*."""
@@ -341,7 +341,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
 
     def _write_of(
         self,
-        app: object,
+        app: App,
         session: ServerSideSession,
         data: dict[str, Any],
         origin: Origin | None,
@@ -366,7 +366,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         made.sid_length = self.sid_length
         return made
 
-    def _sid_in(self, app: object, cookie: str | None) -> str | None:
+    def _sid_in(self, app: App, cookie: str | None) -> str | None:
         """Return the id in a cookie, None if it cannot be one of ours."""
         if cookie and self.use_signer:
             try:
@@ -375,7 +375,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
                 return None
         return cookie if cookie and _SID.match(cookie) else None
 
-    def _read(self, value: object) -> dict[str, Any] | None:
+    def _read(self, value: object) -> dict[str, object] | None:
         try:
             return self._unpack(value)
         except ValueError as error:
@@ -401,27 +401,27 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         lifetime: timedelta = app.permanent_session_lifetime
         return int(lifetime.total_seconds())
 
-    def _left(self, data: dict[str, Any]) -> float:
+    def _left(self, data: dict[str, object]) -> float:
         """Return the seconds until a session must end, however busy it is."""
         if self.absolute is None:
             return float("inf")
         began = data.get(CREATED)
         return self.absolute - (time.time() - began if isinstance(began, int | float) else 0)
 
-    def _note_beginning(self, data: dict[str, Any], before: dict[str, Any]) -> None:
+    def _note_beginning(self, data: dict[str, object], before: Mapping[str, object]) -> None:
         """Put into *data* when the session, or its login, began, if that is asked for."""
         if self.absolute is None:
             return
         if CREATED not in data or self._user_in(data) != self._user_in(before):
             data[CREATED] = int(time.time())
 
-    def _user_in(self, data: dict[str, Any]) -> str | None:
+    def _user_in(self, data: Mapping[str, object]) -> str | None:
         user = None if self.user_key is None else data.get(self.user_key)
         return None if user is None else str(user)
 
     def _changes(
-        self, before: dict[str, Any], data: dict[str, Any]
-    ) -> tuple[dict[str, Any], set[str]]:
+        self, before: Mapping[str, object], data: Mapping[str, object]
+    ) -> tuple[dict[str, object], set[str]]:
         """Return what was set, and which keys were deleted, between two states of a session."""
         now = self._read(self._pack(data)) or {}  # as it will be read: lists for tuples
         changed = {k: v for k, v in now.items() if k not in before or before[k] != v}
@@ -475,12 +475,14 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
             await self._ask(store, store.collect())
 
 
-def _merged(current: dict[str, Any], changes: tuple[dict[str, Any], set[str]]) -> dict[str, Any]:
+def _merged(
+    current: Mapping[str, object], changes: tuple[dict[str, object], set[str]]
+) -> dict[str, object]:
     """Return *current* with what was set and without what was deleted."""
     return {key: value for key, value in current.items() if key not in changes[1]} | changes[0]
 
 
-def setting(config: Any, name: str) -> Any:
+def setting(config: Mapping[str, object], name: str) -> Any:
     """Return a setting of *config*, or its default."""
     return config.get(name, getattr(Defaults, name))
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -118,8 +118,8 @@ class _NotStarted(Exception):
 async def _started(app: App) -> AsyncGenerator[None, None]:
     """Run the start and stop functions of *app* around the block, as a server does: by the
     lifespan protocol of ASGI."""
-    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    told: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    answers: asyncio.Queue[dict[str, object]] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
     living = asyncio.create_task(app(scope, told.get, answers.put))
     await told.put({"type": "lifespan.startup"})

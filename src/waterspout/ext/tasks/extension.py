@@ -210,7 +210,11 @@ class Tasks:
         raise RuntimeError("These Tasks have no application; call tasks.init_app(app).")
 
     def _enqueue(
-        self, task: Task[..., Any], args: tuple[object, ...], kwargs: dict[str, Any], delay: float
+        self,
+        task: Task[..., Any],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        delay: float,
     ) -> Result:
         engine = self._engine()
         message = _message(engine, task, args, kwargs)
@@ -222,7 +226,11 @@ class Tasks:
         return Result(engine, message.task_id)
 
     async def _enqueue_async(
-        self, task: Task[..., Any], args: tuple[object, ...], kwargs: dict[str, Any], delay: float
+        self,
+        task: Task[..., Any],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        delay: float,
     ) -> Result:
         engine = self._engine()
         message = _message(engine, task, args, kwargs)
@@ -297,7 +305,7 @@ async def _store_progress(engine: Engine, running: Running, progress: TaskProgre
 
 
 def _message(
-    engine: Engine, task: Task[..., Any], args: tuple[object, ...], kwargs: dict[str, Any]
+    engine: Engine, task: Task[..., Any], args: tuple[object, ...], kwargs: dict[str, object]
 ) -> TaskiqMessage:
     """Return the message for a call. Raises `TypeError` and `ValueError`, see `Task.enqueue`."""
     task.check_call(args, kwargs)

@@ -6,7 +6,7 @@ import hmac
 import inspect
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -304,7 +304,9 @@ def _plain(text: str) -> Response:
 _TEMPLATE_PATH = "/cgi-bin/message/template/send"
 
 
-def _template(openid: str, template_id: str, data: dict[str, Any], url: str) -> dict[str, Any]:
+def _template(
+    openid: str, template_id: str, data: Mapping[str, object], url: str
+) -> dict[str, Any]:
     values = {
         name: value if isinstance(value, dict) else {"value": value} for name, value in data.items()
     }
@@ -312,7 +314,7 @@ def _template(openid: str, template_id: str, data: dict[str, Any], url: str) -> 
     return {**content, "url": url} if url else content
 
 
-def _js_config(ticket: str, url: str) -> dict[str, Any]:
+def _js_config(ticket: str, url: str) -> dict[str, object]:
     nonce, timestamp = secrets.token_hex(8), int(time.time())
     return {
         "appId": _state().api.app_id,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -99,7 +100,7 @@ class FakeWeChat:
         signed = signature(self.token, timestamp, nonce)
         return {"signature": signed, "timestamp": timestamp, "nonce": nonce, **more}
 
-    def send(self, client: Any, message: dict[str, Any], path: str = "/wechat") -> Any:
+    def send(self, client: Any, message: Mapping[str, object], path: str = "/wechat") -> Any:
         """Post *message* to an application; return its answer, which `opened` reads."""
         query, content = self.query(openid=self.openid), xml.write(message)
         if self.encrypted:

@@ -77,14 +77,14 @@ class RedisSentinelCache(RedisCache):
 
     def __init__(
         self,
-        sentinels: Any = None,
+        sentinels: object = None,
         master: str = "mymaster",
         password: str | None = None,
         db: int = 0,
         default_timeout: int = 300,
-        key_prefix: Any = "",
+        key_prefix: str | None = "",
         ignore_delete_many_errors: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         own = {k: v for k, v in kwargs.items() if not k.startswith("sentinel_")}
         theirs = {k[9:]: v for k, v in kwargs.items() if k.startswith("sentinel_")}

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -58,10 +58,10 @@ class CacheLibSessionInterface(ServerSideSessionInterface):
     def _make_store(self) -> Store:
         return CacheStore(self.cache, self.key_prefix)
 
-    def _pack(self, data: dict[str, Any]) -> Any:
+    def _pack(self, data: Mapping[str, object]) -> object:
         return deepcopy(data)
 
-    def _unpack(self, value: Any) -> dict[str, Any]:
+    def _unpack(self, value: object) -> dict[str, object]:
         if not isinstance(value, dict):
             raise ValueError(f"the cache holds {type(value).__name__}, not dict")
         return deepcopy(value)

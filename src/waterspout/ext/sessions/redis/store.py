@@ -99,7 +99,7 @@ class _Commands:
             if value is not None
         ]
 
-    def _dead(self, began: dict[bytes, bytes], replies: list[Any]) -> list[bytes]:
+    def _dead(self, began: dict[bytes, bytes], replies: list[object]) -> list[bytes]:
         return [sid for sid, value in zip(began, replies[::2], strict=True) if value is None]
 
 

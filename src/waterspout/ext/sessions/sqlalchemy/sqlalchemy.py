@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from waterspout import App
+
 from ... import needs_extra
 from ..base import ServerSideSessionInterface, setting
 from ..defaults import Defaults
@@ -106,7 +108,7 @@ class SqlAlchemySessionInterface(ServerSideSessionInterface):
         return SqlStore(self._engine, self._table, self.key_prefix, disposes=self._owns_engine)
 
 
-def _of_application(app: Any) -> object:
+def _of_application(app: App) -> object:
     """Return the `SQLAlchemy` that *app* has, or a new one for it."""
     found = app.extensions.get("sqlalchemy")
     return import_module("waterspout.ext.db").SQLAlchemy(app) if found is None else found

@@ -58,7 +58,7 @@ def own_engine(url: str, timeout: float, connections: int) -> Engine:
     parsed = make_url(url)
     parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
     whole = max(1, round(timeout))
-    limits: dict[str, Any] = {}
+    limits: dict[str, object] = {}
     if parsed.drivername == "postgresql+psycopg":
         limits = {
             "connect_timeout": max(2, whole),
