@@ -15,12 +15,38 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Union
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from werkzeug.datastructures import Headers
     from werkzeug.sansio.response import Response
+
+# -- values whose type only the program, or another package, knows ---------------------------------
+#
+# Flask and Tornado type them as `Any`, and so must we: a program that gets one uses it as what it
+# is. Each has the name of what it is. Values that are only passed on are `object`.
+
+#: What `json.loads` returns: the program knows its shape.
+JSONValue: TypeAlias = Any
+JSONObject = dict[str, JSONValue]
+
+#: The value of a setting, whose type its documentation gives; settings by their names.
+Setting: TypeAlias = Any
+Settings = dict[str, Setting]
+
+#: The names that a template sees, with their values.
+TemplateNames = dict[str, Any]
+
+#: A function of the program, with the parameters and the result that it wants.
+Function = Callable[..., Any]
+
+#: The arguments of a call to come, by position and by name.
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+#: An object of a package without types, or of several packages whose classes have no common base.
+Untyped: TypeAlias = Any
 
 #: What can be the body of a response, or a whole response. A mapping, so that a TypedDict fits; at
 #: run time it must be a dict.

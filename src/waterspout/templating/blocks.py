@@ -16,10 +16,12 @@ from typing import Any
 from jinja2 import Template, UndefinedError
 from jinja2.runtime import Context
 
+from ..typing import TemplateNames
+
 __all__ = ["render_block", "render_block_async"]
 
 
-def render_block(template: Template, block: str, variables: dict[str, Any]) -> str:
+def render_block(template: Template, block: str, variables: TemplateNames) -> str:
     """Return the text of *block*. Raises `LookupError` if the template has no such block."""
     env = template.environment
     context = template.new_context(dict(variables))

@@ -7,6 +7,7 @@ from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from ..context.variables import app_var, request_var
+from ..typing import TemplateNames
 
 if TYPE_CHECKING:
     from ..interfaces import Application
@@ -27,7 +28,7 @@ def _default_template_ctx_processor() -> dict[str, object]:
     return values
 
 
-def fill_context(app: Application, context: dict[str, Any]) -> None:
+def fill_context(app: Application, context: TemplateNames) -> None:
     """Add to *context*, in place, the values of the context processors: the app's first, then those
     of the current blueprint from its outermost parent inwards. Values in *context* already win."""
     given = context.copy()
@@ -38,7 +39,7 @@ def fill_context(app: Application, context: dict[str, Any]) -> None:
     context.update(given)
 
 
-async def fill_context_async(app: Application, context: dict[str, Any]) -> None:
+async def fill_context_async(app: Application, context: TemplateNames) -> None:
     """Do as `fill_context`, awaiting the processors that are `async def`."""
     given = context.copy()
     for func in _processors(app):

@@ -28,6 +28,7 @@ from ..context.request_context import after_this_request, app_ctx, request
 from ..context.variables import app_var
 from ..http.awaitable import AwaitableStr, Ready
 from ..signals import before_render_template, template_rendered
+from ..typing import TemplateNames
 from . import blocks
 from . import tornado_pages as pages
 from .bytecode_cache import MarkedCache
@@ -80,7 +81,7 @@ class _Template(Template):
         """
         values = self.globals
         if isinstance(values, ChainMap):
-            plain: dict[str, Any] = {}
+            plain: TemplateNames = {}
             for mapping in reversed(values.maps):
                 plain.update(mapping)
             values = plain

@@ -12,10 +12,11 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import escape
 
+from ..typing import TemplateNames
 from .tornado import BaseLoader
 from .tornado import Template as TornadoTemplate
 
@@ -66,11 +67,11 @@ class Page:
         """Return the text of one block. Raises `LookupError` if there is no such."""
         return self._template.generate_block(block, **self._names(context)).decode()
 
-    def generate(self, context: dict[str, Any]) -> Iterator[str]:
+    def generate(self, context: TemplateNames) -> Iterator[str]:
         """Yield the text, in one piece."""
         yield self.render(context)
 
-    def _names(self, context: Mapping[str, object]) -> dict[str, Any]:
+    def _names(self, context: Mapping[str, object]) -> TemplateNames:
         filters = _Filters(self._env)
         return {**self._env.globals, "filters": filters, _ESCAPE: escape, **context}
 

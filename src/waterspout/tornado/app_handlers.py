@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ..templating import render_template
 from ..templating.engines import TORNADO, engine_of
 from ..templating.tornado_pages import load as load_page
+from ..typing import TemplateNames
 from .web.application import Application
 from .web.template_names import names_for
 from .web.url_prefix import root_here, url_in_app
@@ -111,7 +112,7 @@ def rules_of(app: App) -> dict[str, URLSpec]:
     if found is None:
         found = app.extensions[_EXTENSION + ".rules"] = {}
 
-        def path_of(endpoint: str, values: dict[str, Any]) -> str | None:
+        def path_of(endpoint: str, values: TemplateNames) -> str | None:
             rule = found.get(endpoint)
             return None if rule is None else rule.reverse(*values.get("path_args", ()))
 
@@ -126,7 +127,7 @@ def mounted_in(app: App) -> list[tuple[str, Application]]:
     if found is None:
         found = app.extensions[_EXTENSION + ".mounted"] = []
 
-        def path_of(endpoint: str, values: dict[str, Any]) -> str | None:
+        def path_of(endpoint: str, values: TemplateNames) -> str | None:
             for prefix, application in found:
                 router = application.default_router
                 path = router.reverse_url(endpoint, *values.get("path_args", ()))

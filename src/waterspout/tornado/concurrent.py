@@ -37,7 +37,9 @@ Future = asyncio.Future
 #: What counts as a future.
 FUTURES = (futures.Future, Future)
 
-AnyFuture: TypeAlias = "asyncio.Future[Any] | futures.Future[Any]"
+#: A future of the event loop, with a result that only the program knows; or of a thread, too.
+LoopFuture: TypeAlias = "asyncio.Future[Any]"
+AnyFuture: TypeAlias = "LoopFuture | futures.Future[Any]"
 ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
@@ -55,7 +57,7 @@ class DummyExecutor(futures.Executor):
 
     def submit(  # type: ignore[override]  # returns a future of asyncio, as Tornado's does
         self, fn: Callable[..., object], *args: object, **kwargs: object
-    ) -> asyncio.Future[Any]:
+    ) -> LoopFuture:
         """Call *fn* and return a future that is done."""
         future: asyncio.Future[object] = Future()
         try:
@@ -85,11 +87,9 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Any:
     return partial(_on_executor, kwargs.get("executor", "executor"))
 
 
-def _on_executor(
-    attribute: str, method: Callable[..., object]
-) -> Callable[..., asyncio.Future[Any]]:
+def _on_executor(attribute: str, method: Callable[..., object]) -> Callable[..., LoopFuture]:
     @wraps(method)
-    def submit(self: object, *args: object, **kwargs: object) -> asyncio.Future[Any]:
+    def submit(self: object, *args: object, **kwargs: object) -> LoopFuture:
         running = getattr(self, attribute).submit(method, self, *args, **kwargs)
         future: asyncio.Future[object] = Future()
         chain_future(running, future)

@@ -13,7 +13,7 @@ program knows whether it wants the body in pieces.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +29,7 @@ from ..http.message import Incoming
 from ..http.prepared import SENT
 from ..json.provider import DefaultJSONProvider
 from ..routing import EVERYTHING
+from ..typing import Kwargs, Untyped
 from .app_handlers import application_of, mounted_in, rules_of
 from .connection import ServerConnection, connected
 from .httputil import (
@@ -60,7 +61,7 @@ __all__ = ["Host", "add_handlers", "app_of", "application_of", "endpoint_of", "m
 
 Endpoint = Callable[..., Awaitable["Written | Sent"]]
 Found = Target | HTTPMessageDelegate
-Finder = Callable[[App, HTTPServerRequest, dict[str, Any]], Found]
+Finder = Callable[[App, HTTPServerRequest, Kwargs], Found]
 
 # Bound once: looking a class method up makes an object each time.
 _face_of = HTTPServerRequest.waterspout_from_incoming
@@ -104,7 +105,7 @@ class Host(App):
 class Front(Protocol):
     """The `HTTPServer` before an application, which requests may have to go by."""
 
-    request_callback: Any
+    request_callback: Untyped
     #: What the class has for `start_request` as long as nobody has put something else there.
     _waterspout_start_request: Callable[..., HTTPMessageDelegate]
     #: The object has one of its own.
@@ -169,12 +170,10 @@ def _on_the_loop(hook: Callable[[], object]) -> Callable[[], object]:
     return call
 
 
-def endpoint_of(
-    handler_class: type[RequestHandler], arguments: dict[str, Any] | None = None
-) -> Endpoint:
+def endpoint_of(handler_class: type[RequestHandler], arguments: Kwargs | None = None) -> Endpoint:
     """Return a handler class as an endpoint; *arguments* are those of its ``initialize``."""
 
-    def find(app: App, request: HTTPServerRequest, values: dict[str, Any]) -> HTTPMessageDelegate:
+    def find(app: App, request: HTTPServerRequest, values: Kwargs) -> HTTPMessageDelegate:
         path_args = _raw(values.pop("path_args", ()))
         return application_of(app).get_handler_delegate(
             request, handler_class, arguments, path_args, _raw_values(values)
@@ -290,7 +289,10 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
 
 
 async def _go_on(
-    handler: RequestHandler, connection: ServerConnection, work: Any, awaited: object
+    handler: RequestHandler,
+    connection: ServerConnection,
+    work: Coroutine[object, None, None],
+    awaited: object,
 ) -> None:
     """Go on with a handler's *work*, which has come to wait for *awaited*."""
     handler.waterspout_waited = True
@@ -302,8 +304,10 @@ async def _go_on(
         raise
 
 
-def _delegate_endpoint(program: Any) -> Endpoint:
-    async def answer(**_: Any) -> Written | Sent:
+def _delegate_endpoint(
+    program: Untyped,
+) -> Endpoint:
+    async def answer(**_: object) -> Written | Sent:
         ctx = request_var.get()
         incoming = ctx.incoming or _message_of(ctx)
         connection = connected(ctx, incoming)
@@ -320,7 +324,7 @@ def _delegate_endpoint(program: Any) -> Endpoint:
     return answer
 
 
-def _set_root(ctx: Any, request: HTTPServerRequest, root: str, *, joined: bool) -> None:
+def _set_root(ctx: Untyped, request: HTTPServerRequest, root: str, *, joined: bool) -> None:
     """Take the *root* that handlers are mounted at from the path, and note it for `web.url_prefix`
     and `Application.reverse_url`; *joined* says that they are part of a core application."""
     request.path = request.path.removeprefix(root) or "/"
@@ -379,7 +383,7 @@ def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadReques
 # -- handlers among views --------------------------------------------------------------------------
 
 
-def add_handlers(app: App, *arguments: Any) -> None:
+def add_handlers(app: App, *arguments: Untyped) -> None:
     """Add rules, as for `Application`, to *app* (`App.add_handlers`).
 
     Raises `ValueError` for a host pattern that does not match every host.
@@ -407,7 +411,7 @@ def _raw(args: tuple[str | None, ...]) -> list[bytes | None]:
     return [None if arg is None else arg.encode() for arg in args]
 
 
-def _raw_values(values: dict[str, object]) -> dict[str, Any]:
+def _raw_values(values: dict[str, object]) -> Kwargs:
     """Return named arguments as the router gives them: bytes; what a converter made stays."""
     return {
         name: value.encode() if isinstance(value, str) else value for name, value in values.items()

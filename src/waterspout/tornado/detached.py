@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
+from ..typing import Untyped
 from .iostream import StreamClosedError
 
 __all__ = ["ClientStream", "DetachedStream", "set_nodelay"]
 
 
-def set_nodelay(sock: Any, value: bool) -> None:
+def set_nodelay(sock: Untyped, value: bool) -> None:
     """Set or unset TCP_NODELAY on a socket, if it is one of TCP."""
     if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, value)
@@ -23,7 +24,7 @@ class Connection(Protocol):
     """A client's connection, as its stream of bytes needs it."""
 
     @property
-    def transport(self) -> Any: ...
+    def transport(self) -> Untyped: ...
     def closed(self) -> bool: ...
     def close(self) -> None: ...
     def set_close_callback(self, callback: Callable[[], object] | None) -> None: ...
@@ -41,8 +42,8 @@ class ClientStream:
         self._detached: DetachedStream | None = None
 
     @property
-    def socket(self) -> Any:
-        """The client's socket; None where the server does not show it."""
+    def socket(self) -> Untyped:
+        """The client's socket, or what TLS has made of it; None where the server does not show it."""
         transport = self._connection.transport
         if transport is None:
             return None
@@ -114,7 +115,7 @@ class DetachedStream:
         transport.resume_reading()
 
     @property
-    def socket(self) -> Any:
+    def socket(self) -> Untyped:
         """The socket, to be looked at."""
         return self._transport.get_extra_info("socket")
 
@@ -153,7 +154,7 @@ class DetachedStream:
 
         Raises `StreamClosedError` if the stream ends before, or the limit is passed.
         """
-        reader: Any = self._reader
+        reader: Untyped = self._reader
         usual = reader._limit  # asyncio's StreamReader takes it only for all that it reads
         reader._limit = usual if max_bytes is None else max_bytes
         try:
@@ -189,7 +190,7 @@ class DetachedStream:
         """Return all that comes."""
         return await self._complete(self._reader.read())
 
-    async def _complete(self, reading: Any) -> bytes:
+    async def _complete(self, reading: Awaitable[bytes]) -> bytes:
         try:
             data: bytes = await reading
         except (asyncio.IncompleteReadError, ConnectionError) as error:

@@ -20,11 +20,12 @@ from datetime import timedelta
 from functools import singledispatch, wraps
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from .concurrent import (
     AnyFuture,
     Future,
+    LoopFuture,
     ReturnValueIgnoredError,
     call_when_done,
     chain_future,
@@ -86,6 +87,11 @@ class Return(Exception):
         self.value = value
 
 
+#: What a coroutine of the program yields, or what comes of it: a future, an awaitable, a list or
+#: dict of them, or what a program has registered a conversion for.
+Yielded: TypeAlias = Any
+
+
 class _Done:
     """A done value without a result; not a future, which would belong to one loop."""
 
@@ -98,7 +104,7 @@ class _Done:
 
 
 #: Yielded, lets everything else that is ready run first.
-moment: Any = _Done()
+moment: Yielded = _Done()
 
 _nothing: object = _Done()
 
@@ -106,14 +112,14 @@ _nothing: object = _Done()
 # -- generators --------------------------------------------------------------------------------
 
 
-def coroutine(func: Callable[..., object]) -> Callable[..., asyncio.Future[Any]]:
+def coroutine(func: Callable[..., object]) -> Callable[..., LoopFuture]:
     """Make a generator function a coroutine: a call returns a future.
 
     An exception in it is raised where the future is awaited, and nowhere else.
     """
 
     @wraps(func)
-    def wrapper(*args: object, **kwargs: object) -> asyncio.Future[Any]:
+    def wrapper(*args: object, **kwargs: object) -> LoopFuture:
         future: asyncio.Future[object] = Future()
         run = copy_context().run
         try:
@@ -153,14 +159,14 @@ class Runner:
         self,
         ctx_run: Callable[..., object],
         gen: Generator[object, object, object],
-        result_future: asyncio.Future[Any],
+        result_future: LoopFuture,
         first_yielded: object,
     ) -> None:
         self.ctx_run = ctx_run
         self.gen = gen
-        self.result_future: asyncio.Future[Any] | None = result_future
+        self.result_future: LoopFuture | None = result_future
         self._loop = result_future.get_loop()
-        self.future: Any = _nothing
+        self.future: Yielded = _nothing
         self.running = False
         self.finished = False
         if ctx_run(self.handle_yield, first_yielded):
@@ -183,7 +189,7 @@ class Runner:
         finally:
             self.running = False
 
-    def _advance(self) -> Any:
+    def _advance(self) -> Yielded:
         """Tell the generator the outcome of what it waited for; return what it yields next."""
         future, self.future = self.future, _nothing
         failure: BaseException | None = None
@@ -199,7 +205,7 @@ class Runner:
             # would wait for the garbage collector.
             del future, failure
 
-    def _finish(self) -> asyncio.Future[Any]:
+    def _finish(self) -> LoopFuture:
         """Note the end; return the future of the result, and drop the reference to it."""
         self.finished = True
         self.future = _nothing
@@ -240,7 +246,7 @@ class Runner:
 # -- what may be yielded -----------------------------------------------------------------------
 
 
-def _convert(yielded: object) -> Any:
+def _convert(yielded: object) -> Yielded:
     """Return a future for what a coroutine yielded: a future, an awaitable, a list or dict of
     what may be yielded, None.
 
@@ -260,17 +266,17 @@ def _convert(yielded: object) -> Any:
 convert_yielded = singledispatch(_convert)
 
 #: asyncio holds its tasks weakly, and nobody else may hold these.
-_tasks: set[asyncio.Future[Any]] = set()
+_tasks: set[LoopFuture] = set()
 
 
-def _task(awaitable: Any) -> asyncio.Future[Any]:
+def _task(awaitable: Yielded) -> LoopFuture:
     task: asyncio.Future[object] = asyncio.ensure_future(awaitable)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
     return task
 
 
-def maybe_future(x: object) -> Any:
+def maybe_future(x: object) -> Yielded:
     """Return *x* if it is a future, else a future that has it as its result."""
     if is_future(x):
         return x
@@ -284,7 +290,7 @@ def maybe_future(x: object) -> Any:
 
 def multi(
     children: Iterable[object] | Mapping[object, object], quiet_exceptions: Exceptions = ()
-) -> asyncio.Future[Any]:
+) -> LoopFuture:
     """Wait for all *children* at once; the result is a list in their order, or a dict with
     their keys.
 
@@ -294,7 +300,7 @@ def multi(
     keys = list(children) if isinstance(children, Mapping) else None
     values = children.values() if isinstance(children, Mapping) else children
     futures = [convert_yielded(child) for child in values]
-    future: asyncio.Future[Any] = Future()
+    future: LoopFuture = Future()
     unfinished = set(futures)
 
     def collect() -> None:
@@ -345,7 +351,7 @@ class WaitIterator:
         named: Iterable[tuple[int | str, AnyFuture]] = kwargs.items() or enumerate(args)
         self._unfinished: dict[AnyFuture, deque[int | str]] = {}
         self._finished: deque[AnyFuture] = deque()
-        self._next: asyncio.Future[Any] | None = None
+        self._next: LoopFuture | None = None
         self.current_index: int | str | None = None
         self.current_future: AnyFuture | None = None
         for index, future in named:
@@ -360,7 +366,7 @@ class WaitIterator:
         self.current_index = self.current_future = None
         return True
 
-    def next(self) -> asyncio.Future[Any]:
+    def next(self) -> LoopFuture:
         """Return a future for the next result."""
         future: asyncio.Future[object] = Future()
         self._next = future
@@ -384,10 +390,10 @@ class WaitIterator:
         chain_future(future, self._next)
         self._next = None
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[Yielded]:
         return self
 
-    def __anext__(self) -> asyncio.Future[Any]:
+    def __anext__(self) -> LoopFuture:
         if self.done():
             raise StopAsyncIteration
         return self.next()
@@ -405,11 +411,11 @@ def sleep(duration: float) -> asyncio.Future[None]:
 
 def with_timeout(
     timeout: float | timedelta,
-    future: Any,
+    future: Yielded,
     quiet_exceptions: Exceptions = (),
     *,
     message: str | Callable[[], str] | None = None,
-) -> asyncio.Future[Any]:
+) -> LoopFuture:
     """Return a future with the outcome of *future* (anything that may be yielded), or with
     `TimeoutError` at *timeout*: a timedelta from now, or a time as of `time.time`.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gettext
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from ..peers.imported_names import imported_names
 from .translations import CONTEXT_SEPARATOR as CONTEXT_SEPARATOR
@@ -36,7 +36,10 @@ _log = logging.getLogger("tornado.general")
 
 # Programs and tests read and replace these.
 _default_locale = "en_US"
-_translations: dict[str, Any] = {}
+#: The texts of a language: of CSV files, or of `gettext`.
+Catalog: TypeAlias = "dict[str, dict[str, str]] | gettext.NullTranslations"
+
+_translations: Mapping[str, Catalog] = {}
 _supported_locales = frozenset([_default_locale])
 _use_gettext = False
 
@@ -67,7 +70,7 @@ def load_gettext_translations(directory: str, domain: str) -> None:
     _use(read_gettext_catalogs(directory, domain), with_gettext=True)
 
 
-def _use(translations: dict[str, Any], with_gettext: bool) -> None:
+def _use(translations: Mapping[str, Catalog], with_gettext: bool) -> None:
     global _translations, _use_gettext
     _translations = translations
     _use_gettext = with_gettext
@@ -119,7 +122,7 @@ def _make(code: str) -> Locale:
     translations = _translations.get(code)
     if _use_gettext and translations is not None:
         return GettextLocale(code, cast(gettext.NullTranslations, translations))
-    return CSVLocale(code, translations or {})
+    return CSVLocale(code, cast("dict[str, dict[str, str]]", translations or {}))
 
 
 if not TYPE_CHECKING:  # what Tornado's module has by its imports

@@ -11,8 +11,9 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
+from ..typing import Setting, Settings
 from .escape import native_str
 from .option_values import Error, Option
 from .util import exec_in
@@ -55,7 +56,7 @@ class OptionParser:
         metavar: str | None = None,
         multiple: bool = False,
         group: str | None = None,
-        callback: Callable[[Any], None] | None = None,
+        callback: Callable[[Setting], None] | None = None,
     ) -> None:
         """Add an option. Raises `Error` if there is one of that name.
 
@@ -97,7 +98,7 @@ class OptionParser:
             raise AttributeError(f"Unrecognized option {self._normalize_name(name)!r}")
         return option
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Setting:
         if name in ("_options", "_parse_callbacks"):  # a copy that is being made
             raise AttributeError(name)
         return self._get(name).value()
@@ -105,7 +106,7 @@ class OptionParser:
     def __setattr__(self, name: str, value: object) -> None:
         self._get(name).set(value)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Setting:
         return self._get(name).value()
 
     def __setitem__(self, name: str, value: object) -> None:
@@ -117,11 +118,11 @@ class OptionParser:
     def __contains__(self, name: str) -> bool:
         return self._normalize_name(name) in self._options
 
-    def items(self) -> Iterable[tuple[str, Any]]:
+    def items(self) -> Iterable[tuple[str, Setting]]:
         """Return (name, value) of every option."""
         return list(self.as_dict().items())
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Settings:
         """Return the values by name."""
         return self.group_dict("")
 
@@ -129,7 +130,7 @@ class OptionParser:
         """Return the names of the groups."""
         return {option.group_name for option in self._options.values()}
 
-    def group_dict(self, group: str | None) -> dict[str, Any]:
+    def group_dict(self, group: str | None) -> Settings:
         """Return the values of a group by name; of all groups where *group* is empty."""
         return {
             option.name: option.value()
@@ -266,10 +267,10 @@ class _Mockable:
     def __init__(self, options: OptionParser) -> None:
         vars(self).update(_options=options, _originals={})
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Setting:
         return getattr(self._options, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in self._originals:
             raise RuntimeError(f"{name!r} is patched already; call mockable() again")
         self._originals[name] = getattr(self._options, name)

@@ -7,9 +7,10 @@ sets up the logging, unless ``--logging=none`` or ``options.logging = None`` say
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..peers.imported_names import imported_names
+from ..typing import Setting
 from .log import define_logging_options
 from .option_parser import OptionParser, _Mockable, options
 from .option_values import Error
@@ -38,7 +39,7 @@ def define(
     metavar: str | None = None,
     multiple: bool = False,
     group: str | None = None,
-    callback: Callable[[Any], None] | None = None,
+    callback: Callable[[Setting], None] | None = None,
 ) -> None:
     """Add an option to those of the process; see `OptionParser.define`."""
     options.define(name, default, type, help, metavar, multiple, group, callback)

@@ -18,10 +18,12 @@ import sys
 import unittest
 import warnings
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..peers.imported_names import imported_names
+from ..typing import Function, Kwargs, Untyped
 from . import gen
 from .httpclient import AsyncHTTPClient, HTTPResponse
 from .httpserver import HTTPServer
@@ -45,6 +47,7 @@ __all__ = [
 
 _CERTIFICATE = os.path.join(os.path.dirname(__file__), "testing_certificate.pem")
 
+T = TypeVar("T")
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
@@ -83,8 +86,8 @@ class AsyncTestCase(unittest.TestCase):
         self.__stopped = False
         self.__running = False
         self.__failure: BaseException | None = None
-        self.__stop_args: Any = None
-        self._test_generator: Any = None
+        self.__stop_args: object = None
+        self._test_generator: Untyped = None
 
     def setUp(self) -> None:
         super().setUp()
@@ -226,11 +229,11 @@ class AsyncHTTPTestCase(AsyncTestCase):
         """Return what is served: an `Application`, or anything else for `HTTPServer`."""
         raise NotImplementedError
 
-    def get_httpserver_options(self) -> dict[str, Any]:
+    def get_httpserver_options(self) -> Kwargs:
         """Return keyword arguments for the server; may be overridden."""
         return {}
 
-    def fetch(self, path: str, raise_error: bool = False, **kwargs: Any) -> HTTPResponse:
+    def fetch(self, path: str, raise_error: bool = False, **kwargs: object) -> HTTPResponse:
         """Fetch a path of the server, or an absolute URL, and wait for the response.
 
         The keywords are those of `AsyncHTTPClient.fetch`; an error status is raised only with
@@ -263,16 +266,16 @@ class AsyncHTTPSTestCase(AsyncHTTPTestCase):
         """Return a client that does not check the certificate."""
         return AsyncHTTPClient(force_instance=True, defaults={"validate_cert": False})
 
-    def get_httpserver_options(self) -> dict[str, Any]:
+    def get_httpserver_options(self) -> Kwargs:
         """Return what turns TLS on."""
         return {"ssl_options": self.get_ssl_options()}
 
-    def get_ssl_options(self) -> dict[str, Any]:
+    def get_ssl_options(self) -> Kwargs:
         """Return the ``ssl_options`` of the server; may be overridden."""
         return AsyncHTTPSTestCase.default_ssl_options()
 
     @staticmethod
-    def default_ssl_options() -> dict[str, Any]:
+    def default_ssl_options() -> Kwargs:
         """Return options with a certificate for 127.0.0.1 that no authority has signed, and whose
         key everybody knows."""
         return {"certfile": _CERTIFICATE, "keyfile": _CERTIFICATE}
@@ -294,8 +297,8 @@ def gen_test(func: Any = None, timeout: float | None = None) -> Any:
 gen_test.__test__ = False  # type: ignore[attr-defined]  # it is no test, whatever its name says
 
 
-def _test_method(timeout: float) -> Callable[[Callable[..., Any]], Callable[..., None]]:
-    def decorate(test: Callable[..., Any]) -> Callable[..., None]:
+def _test_method(timeout: float) -> Callable[[Function], Callable[..., None]]:
+    def decorate(test: Function) -> Callable[..., None]:
         def begin(self: AsyncTestCase, *args: object, **kwargs: object) -> object:
             result = test(self, *args, **kwargs)
             waits = isinstance(result, Generator) or inspect.iscoroutine(result)
@@ -322,7 +325,7 @@ def _test_method(timeout: float) -> Callable[[Callable[..., Any]], Callable[...,
     return decorate
 
 
-def setup_with_context_manager(testcase: unittest.TestCase, cm: Any) -> Any:
+def setup_with_context_manager(testcase: unittest.TestCase, cm: AbstractContextManager[T]) -> T:
     """Enter a context manager for the rest of the test; return what it gives."""
     value = cm.__enter__()
     testcase.addCleanup(cm.__exit__, None, None, None)
@@ -409,7 +412,7 @@ class ExpectLog(logging.Filter):
 # -- command line ------------------------------------------------------------------------------
 
 
-def main(**kwargs: Any) -> None:
+def main(**kwargs: Untyped) -> None:
     """Run tests as `unittest.main` does, with Tornado's options on the command line.
 
     Without names there, the suite that the main module's ``all()`` returns.

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
 from ..peers.imported_names import imported_names
+from ..typing import Kwargs, TemplateNames, Untyped
 from .configurable import Configurable, import_object
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from types import CodeType
 
 __all__ = [
     "ArgReplacer",
@@ -80,8 +82,8 @@ class ArgReplacer:
         return kwargs.get(self.name, default)
 
     def replace(
-        self, new_value: Any, args: Sequence[object], kwargs: dict[str, Any]
-    ) -> tuple[Any, Sequence[Any], dict[str, Any]]:
+        self, new_value: object, args: Sequence[object], kwargs: Kwargs
+    ) -> tuple[object, Sequence[object], Kwargs]:
         """Put *new_value* in place of the argument; return the old value (None if not given)
         and the arguments to call with. *kwargs* is changed, *args* is not."""
         old = self.get_old_value(args, kwargs)
@@ -102,7 +104,7 @@ class GzipDecompressor:
     """
 
     def __init__(self) -> None:
-        self._member: Any = None  # None between members, where the stream may end
+        self._member: Untyped = None  # None between members, where the stream may end
         self._tail = b""
 
     @property
@@ -155,7 +157,9 @@ class GzipDecompressor:
         return b""
 
 
-def exec_in(code: Any, glob: dict[str, Any], loc: Mapping[str, object] | None = None) -> None:
+def exec_in(
+    code: str | CodeType, glob: TemplateNames, loc: Mapping[str, object] | None = None
+) -> None:
     """Run *code* (source text or a code object) in the namespaces; it does not take over
     the ``from __future__`` imports of the caller."""
     if isinstance(code, str):

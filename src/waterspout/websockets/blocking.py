@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from ..typing import JSONValue
 from .errors import WebSocketClosed
 from .socket import Headers, WebSocket
 
@@ -66,7 +67,7 @@ class BlockingWebSocket:
         self._open()
         self._wait(self._socket.send(message))
 
-    def receive_json(self, timeout: float | None = None) -> Any:
+    def receive_json(self, timeout: float | None = None) -> JSONValue:
         """Return the next message, read as JSON."""
         self._open()
         return self._wait(self._socket.receive_json(), timeout)

@@ -12,9 +12,9 @@ The session is saved with the handshake; later changes are lost, as no response 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import Forbidden, HTTPException
 
@@ -26,6 +26,7 @@ from ..dispatch.plan import is_async
 from ..http.prepared import SENT
 from ..http.upgrade import UpgradeRequired
 from ..security.origins import refusal, sender
+from ..typing import Function, Kwargs
 from .blocking import BlockingWebSocket
 from .errors import WebSocketClosed
 from .settings import SocketSettings, from_app
@@ -36,14 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = ["socket_view"]
 
-Function = Callable[..., Any]
-
 
 def socket_view(
     func: Function,
     subprotocols: Sequence[str],
     origins: Collection[str] | None,
-    options: dict[str, Any],
+    options: Kwargs,
 ) -> Function:
     """Return the view of a route whose WebSockets *func* handles; *options* are the route's own
     values for `SocketSettings`.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import Forbidden
 
 from ..json.provider import JSONProvider
+from ..typing import JSONValue
 from .errors import ABNORMAL, WebSocketClosed
 from .headers import checked_fields
 
@@ -168,7 +169,7 @@ class WebSocket:
             self._broken = True
             raise self._closed() from None
 
-    async def receive_json(self) -> Any:
+    async def receive_json(self) -> JSONValue:
         """Return the next message as the app's JSON provider reads it; `ValueError` if it is not
         JSON."""
         return self._provider.loads(await self.receive())

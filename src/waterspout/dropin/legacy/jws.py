@@ -17,6 +17,8 @@ from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from itsdangerous.serializer import Serializer
 from itsdangerous.signer import HMACAlgorithm, NoneAlgorithm, Signer, SigningAlgorithm
 
+from ...typing import JSONObject, JSONValue
+
 
 class JSONWebSignatureSerializer(Serializer[bytes]):
     """Signs JSON values: `dumps` returns ``header.payload.signature`` as bytes."""
@@ -34,9 +36,9 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
         secret_key: Any,
         salt: str | bytes | None = None,
         serializer: object = None,
-        serializer_kwargs: dict[str, Any] | None = None,
+        serializer_kwargs: JSONObject | None = None,
         signer: type[Signer] | None = None,
-        signer_kwargs: dict[str, Any] | None = None,
+        signer_kwargs: JSONObject | None = None,
         algorithm_name: str | None = None,
     ) -> None:
         super().__init__(
@@ -66,7 +68,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
             algorithm=self.algorithm if algorithm is None else algorithm,
         )
 
-    def make_header(self, header_fields: Mapping[str, object] | None) -> dict[str, Any]:
+    def make_header(self, header_fields: Mapping[str, object] | None) -> JSONObject:
         """Return the header of a token."""
         return {**(header_fields or {}), "alg": self.algorithm_name}
 
@@ -83,7 +85,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
 
     def loads(  # type: ignore[override]  # as it was
         self, s: str | bytes, salt: str | bytes | None = None, return_header: bool = False
-    ) -> Any:
+    ) -> JSONValue:
         """Return the value in a token, with *return_header* its header too.
 
         Raises `BadSignature`, `BadHeader`, `BadPayload`; SECURITY: a header that names another
@@ -120,14 +122,14 @@ class TimedJSONWebSignatureSerializer(JSONWebSignatureSerializer):
         super().__init__(secret_key, **kwargs)
         self.expires_in = self.DEFAULT_EXPIRES_IN if expires_in is None else expires_in
 
-    def make_header(self, header_fields: Mapping[str, object] | None) -> dict[str, Any]:
+    def make_header(self, header_fields: Mapping[str, object] | None) -> JSONObject:
         """Return the header of a token, with the times it was made and ends at."""
         now = self.now()
         return {**super().make_header(header_fields), "iat": now, "exp": now + self.expires_in}
 
     def loads(  # type: ignore[override]  # as it was
         self, s: str | bytes, salt: str | bytes | None = None, return_header: bool = False
-    ) -> Any:
+    ) -> JSONValue:
         """Return the value in a token. Raises `SignatureExpired` besides, `BadSignature` if it
         does not say when it ends."""
         payload, header = super().loads(s, salt, return_header=True)

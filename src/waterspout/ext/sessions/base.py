@@ -23,6 +23,7 @@ from itsdangerous import BadSignature, Signer
 
 from waterspout import App, Request, Response, current_app, has_request_context, session
 from waterspout.sessions import (
+    SessionMixin,
     StoredSessionInterface,
     cookie_attributes,
     keep_from_caches,

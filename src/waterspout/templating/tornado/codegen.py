@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from ...typing import TemplateNames
 from .errors import ParseError
 from .nodes import (
     Apply,
@@ -56,7 +57,7 @@ class Loader(Protocol):
     """What finds the templates that others extend and include, and says how they are read."""
 
     autoescape: str | None
-    namespace: dict[str, Any]
+    namespace: TemplateNames
     whitespace: Any
 
     def load(self, name: str, parent_path: str | None = None) -> Any: ...

@@ -6,8 +6,8 @@ import errno
 import os
 import posixpath
 import threading
-from typing import Any
 
+from ...typing import TemplateNames, Untyped
 from .errors import ParseError
 from .template import Template
 
@@ -25,7 +25,7 @@ class BaseLoader:
     def __init__(
         self,
         autoescape: str | None = "xhtml_escape",
-        namespace: dict[str, Any] | None = None,
+        namespace: TemplateNames | None = None,
         whitespace: str | None = None,
     ) -> None:
         self.autoescape = autoescape
@@ -81,7 +81,7 @@ class Loader(BaseLoader):
 
     confined = True
 
-    def __init__(self, root_directory: str, **kwargs: Any) -> None:
+    def __init__(self, root_directory: str, **kwargs: Untyped) -> None:
         super().__init__(**kwargs)
         self.root = os.path.abspath(root_directory)
 
@@ -110,7 +110,7 @@ class Loader(BaseLoader):
 class DictLoader(BaseLoader):
     """Loads templates from a dictionary: name → source."""
 
-    def __init__(self, dict: dict[str, str], **kwargs: Any) -> None:
+    def __init__(self, dict: dict[str, str], **kwargs: Untyped) -> None:
         super().__init__(**kwargs)
         self.dict = dict
 

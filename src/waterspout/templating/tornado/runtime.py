@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from typing import Any
 
 from markupsafe import escape
 
 from ...escaping import json_encode, linkify, squeeze, url_escape, utf8, xhtml_escape
 from ...escaping.markup import escape_text
+from ...typing import TemplateNames
 
 _NEVER_MARKUP = frozenset({int, float, bool, type(None)})
 
-NAMES: dict[str, Any] = {
+NAMES: TemplateNames = {
     "escape": xhtml_escape,
     "xhtml_escape": xhtml_escape,
     "url_escape": url_escape,

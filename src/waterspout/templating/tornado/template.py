@@ -8,9 +8,10 @@ import logging
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ...escaping import to_unicode, utf8
+from ...typing import TemplateNames
 from .codegen import Generated, generate
 from .error_location import excerpt, tell
 from .errors import CodeError, ParseError
@@ -56,7 +57,7 @@ class Template:
     ) -> None:
         self.name = to_unicode(name)
         self.loader = loader
-        self.namespace: dict[str, Any] = loader.namespace if loader else {}
+        self.namespace: TemplateNames = loader.namespace if loader else {}
         if isinstance(autoescape, _Unset):
             autoescape = loader.autoescape if loader else "xhtml_escape"
         if not isinstance(compress_whitespace, _Unset):

@@ -7,12 +7,18 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from hmac import digest
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 
+from ...typing import JSONObject
 from ..escape import native_str, to_basestring, utf8
 from .calling import CallsService
 from .errors import AuthError
+
+if TYPE_CHECKING:
+    from ..httpclient import AsyncHTTPClient, HTTPResponse
+    from ..web import RequestHandler
+
 
 __all__ = ["OAuthMixin"]
 
@@ -33,8 +39,8 @@ class OAuthMixin(CallsService):
     async def authorize_redirect(
         self,
         callback_uri: str | None = None,
-        extra_params: dict[str, Any] | None = None,
-        http_client: Any = None,
+        extra_params: JSONObject | None = None,
+        http_client: AsyncHTTPClient | None = None,
     ) -> None:
         """Get a request token, keep it in a cookie, and send the browser to the service, which
         sends it back to *callback_uri*. With ``oob`` the service's URL is written out instead.
@@ -47,12 +53,14 @@ class OAuthMixin(CallsService):
         url = self._oauth_request_token_url(callback_uri, extra_params)
         self._on_request_token(self._OAUTH_AUTHORIZE_URL, callback_uri, await http.fetch(url))
 
-    async def get_authenticated_user(self, http_client: Any = None) -> dict[str, Any]:
+    async def get_authenticated_user(
+        self, http_client: AsyncHTTPClient | None = None
+    ) -> JSONObject:
         """Return what `_oauth_get_user_future` says of who came back, and *access_token*.
 
         Raises `AuthError` if the token is not the one of the cookie, or gives no user.
         """
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         request_key = utf8(handler.get_argument("oauth_token"))
         verifier = handler.get_argument("oauth_verifier", None)
         cookie = handler.get_cookie(_COOKIE)
@@ -79,11 +87,11 @@ class OAuthMixin(CallsService):
 
     # -- what a service provides -----------------------------------------------------------------
 
-    def _oauth_consumer_token(self) -> dict[str, Any]:
+    def _oauth_consumer_token(self) -> JSONObject:
         """Return *key* and *secret* of this program."""
         raise NotImplementedError
 
-    async def _oauth_get_user_future(self, access_token: dict[str, object]) -> dict[str, Any]:
+    async def _oauth_get_user_future(self, access_token: dict[str, object]) -> JSONObject:
         """Return the user that the token is of."""
         raise NotImplementedError
 
@@ -92,7 +100,7 @@ class OAuthMixin(CallsService):
     def _oauth_request_token_url(
         self, callback_uri: str | None = None, extra_params: Mapping[str, object] | None = None
     ) -> str:
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         more: dict[str, object] = {}
         if self._OAUTH_VERSION == "1.0a":
             if callback_uri == "oob":
@@ -102,7 +110,7 @@ class OAuthMixin(CallsService):
             more.update(extra_params or {})
         return self._waterspout_signed_url(self._OAUTH_REQUEST_TOKEN_URL, more)
 
-    def _oauth_access_token_url(self, request_token: dict[str, Any]) -> str:
+    def _oauth_access_token_url(self, request_token: JSONObject) -> str:
         more = {"oauth_token": to_basestring(request_token["key"])}
         if "verifier" in request_token:
             more["oauth_verifier"] = request_token["verifier"]
@@ -111,10 +119,10 @@ class OAuthMixin(CallsService):
     def _oauth_request_parameters(
         self,
         url: str,
-        access_token: dict[str, Any],
+        access_token: JSONObject,
         parameters: Mapping[str, object] | None = None,
         method: str = "GET",
-    ) -> dict[str, Any]:
+    ) -> JSONObject:
         """Return the parameters that make a request with *parameters* a signed one."""
         args = self._waterspout_base_args()
         args["oauth_token"] = to_basestring(access_token["key"])
@@ -125,13 +133,13 @@ class OAuthMixin(CallsService):
         }
 
     def _waterspout_signed_url(
-        self, url: str, more: dict[str, object], token: dict[str, object] | None = None
+        self, url: str, more: Mapping[str, object], token: dict[str, object] | None = None
     ) -> str:
         args = {**self._waterspout_base_args(), **more}
         args["oauth_signature"] = self._waterspout_signature("GET", url, args, token)
         return f"{url}?{urlencode(args)}"
 
-    def _waterspout_base_args(self) -> dict[str, Any]:
+    def _waterspout_base_args(self) -> JSONObject:
         return {
             "oauth_consumer_key": to_basestring(self._oauth_consumer_token()["key"]),
             "oauth_signature_method": "HMAC-SHA1",
@@ -141,7 +149,7 @@ class OAuthMixin(CallsService):
         }
 
     def _waterspout_signature(
-        self, method: str, url: str, args: dict[str, Any], token: dict[str, Any] | None
+        self, method: str, url: str, args: JSONObject, token: JSONObject | None
     ) -> str:
         escape = _escape if self._OAUTH_VERSION == "1.0a" else native_str
         secrets = (self._oauth_consumer_token()["secret"], token["secret"] if token else "")
@@ -158,9 +166,9 @@ class OAuthMixin(CallsService):
     # -- the way back ------------------------------------------------------------------------------
 
     def _on_request_token(
-        self, authorize_url: str, callback_uri: str | None, response: Any
+        self, authorize_url: str, callback_uri: str | None, response: HTTPResponse
     ) -> None:
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         token = _parse_token(response.body)
         pair = (b64encode(utf8(token["key"])), b64encode(utf8(token["secret"])))
         handler.set_cookie(_COOKIE, b"|".join(pair))
@@ -178,7 +186,7 @@ def _escape(value: str | bytes) -> str:
     return quote(value, safe="~")
 
 
-def _parse_token(body: bytes) -> dict[str, Any]:
+def _parse_token(body: bytes) -> JSONObject:
     """Return *key* and *secret* of the token in a response, and what else is in it."""
     found = {name: values[0] for name, values in parse_qs(native_str(body)).items()}
     try:

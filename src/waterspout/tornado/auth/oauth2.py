@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
+from ...typing import JSONValue, Kwargs
 from ..httputil import url_concat
 from .calling import CallsService
+
+if TYPE_CHECKING:
+    from ..web import RequestHandler
+
 
 __all__ = ["OAuth2Mixin"]
 
@@ -37,7 +42,7 @@ class OAuth2Mixin(CallsService):
         args.update(extra_params or {}, response_type=response_type)
         if scope:
             args["scope"] = " ".join(scope)
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         handler.redirect(url_concat(self._OAUTH_AUTHORIZE_URL, args))
 
     def _oauth_request_token_url(
@@ -46,7 +51,7 @@ class OAuth2Mixin(CallsService):
         client_id: str | None = None,
         client_secret: str | None = None,
         code: str | None = None,
-        extra_params: dict[str, Any] | None = None,
+        extra_params: Kwargs | None = None,
     ) -> str:
         args = _given(
             redirect_uri=redirect_uri, code=code, client_id=client_id, client_secret=client_secret
@@ -59,12 +64,12 @@ class OAuth2Mixin(CallsService):
         access_token: str | None = None,
         post_args: Mapping[str, object] | None = None,
         **args: object,
-    ) -> Any:
+    ) -> JSONValue:
         """Return the JSON of *url*, asked with the token and *args* in the query; a POST if there
         are *post_args*."""
         query = {"access_token": access_token, **args} if access_token else {}
         return await self._waterspout_call(url, query, post_args)
 
 
-def _given(**args: str | None) -> dict[str, Any]:
+def _given(**args: str | None) -> Kwargs:
     return {name: value for name, value in args.items() if value is not None}

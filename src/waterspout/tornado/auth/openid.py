@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode, urljoin
 
+from ...typing import JSONObject
 from .calling import CallsService
 from .errors import AuthError
+
+if TYPE_CHECKING:
+    from ..httpclient import AsyncHTTPClient, HTTPResponse
+    from ..web import RequestHandler
+
 
 __all__ = ["OpenIdMixin"]
 
@@ -44,15 +50,19 @@ class OpenIdMixin(CallsService):
     ) -> None:
         """Send the browser to the provider, which sends it back to *callback_uri* (this page by
         default) with the attributes that were asked for."""
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         args = self._openid_args(callback_uri or handler.request.uri, ax_attrs)
         handler.redirect(f"{self._OPENID_ENDPOINT}?{urlencode(args)}")
 
-    async def get_authenticated_user(self, http_client: Any = None) -> dict[str, Any]:
+    async def get_authenticated_user(
+        self, http_client: AsyncHTTPClient | None = None
+    ) -> JSONObject:
         """Return who came back: *name*, *email*, *claimed_id* and other attributes, those that
         the provider gave. Raises `AuthError` if the provider does not confirm it."""
-        handler: Any = self
-        args = {name: values[-1] for name, values in handler.request.arguments.items()}
+        handler = cast("RequestHandler", self)
+        args: dict[str, bytes | str] = {
+            name: values[-1] for name, values in handler.request.arguments.items()
+        }
         args["openid.mode"] = "check_authentication"
         http = http_client or self.get_auth_http_client()
         response = await http.fetch(self._OPENID_ENDPOINT, method="POST", body=urlencode(args))
@@ -61,7 +71,7 @@ class OpenIdMixin(CallsService):
     def _openid_args(
         self, callback_uri: str, ax_attrs: Iterable[str] = (), oauth_scope: str | None = None
     ) -> dict[str, str]:
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         url = urljoin(handler.request.full_url(), callback_uri)
         args = {
             "openid.ns": "http://specs.openid.net/auth/2.0",
@@ -85,10 +95,10 @@ class OpenIdMixin(CallsService):
             args["openid.oauth.scope"] = oauth_scope
         return args
 
-    def _on_authentication_verified(self, response: Any) -> dict[str, object]:
+    def _on_authentication_verified(self, response: HTTPResponse) -> dict[str, object]:
         if not re.search(rb"^is_valid:true$", response.body, re.MULTILINE):
             raise AuthError(f"Invalid OpenID response: {response.body!r}")
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         arguments = {name: handler.get_argument(name) for name in handler.request.arguments}
         given = _attributes(arguments)
         names = [name for name in (given.get("firstname"), given.get("lastname")) if name]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hmac import digest
-from typing import Any
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
+from ...typing import JSONObject, JSONValue
 from ..escape import json_decode
 from .errors import AuthError
 from .oauth1 import OAuthMixin
 from .oauth2 import OAuth2Mixin
+
+if TYPE_CHECKING:
+    from ..web import RequestHandler
+
 
 __all__ = ["FacebookGraphMixin", "GoogleOAuth2Mixin", "TwitterMixin"]
 
@@ -26,7 +31,7 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
 
     def get_google_oauth_settings(self) -> dict[str, str]:
         """Return *key* and *secret*; may be overridden."""
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         settings: dict[str, str] = handler.settings[self._OAUTH_SETTINGS_KEY]
         return settings
 
@@ -36,7 +41,7 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
         code: str,
         client_id: str | None = None,
         client_secret: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> JSONObject:
         """Return what Google gives for the code: *access_token* and more, but not the user, whom
         `oauth2_request` gets from ``_OAUTH_USERINFO_URL``."""
         if client_id is None or client_secret is None:
@@ -76,7 +81,7 @@ class FacebookGraphMixin(OAuth2Mixin):
         client_secret: str,
         code: str,
         extra_fields: Mapping[str, object] | None = None,
-    ) -> dict[str, Any] | None:
+    ) -> JSONObject | None:
         """Return the user of the code: the usual fields and *extra_fields*, *access_token* and
         *session_expires*.
 
@@ -109,7 +114,7 @@ class FacebookGraphMixin(OAuth2Mixin):
         access_token: str | None = None,
         post_args: Mapping[str, object] | None = None,
         **args: object,
-    ) -> Any:
+    ) -> JSONValue:
         """Return the JSON of a path of the Graph API, such as ``/me``."""
         url = self._FACEBOOK_BASE_URL + path
         return await self.oauth2_request(url, access_token, post_args, **args)
@@ -133,10 +138,10 @@ class TwitterMixin(OAuthMixin):
     async def twitter_request(
         self,
         path: str,
-        access_token: dict[str, Any],
+        access_token: JSONObject,
         post_args: Mapping[str, object] | None = None,
         **args: object,
-    ) -> Any:
+    ) -> JSONValue:
         """Return the JSON of a path of the API, such as ``/statuses/user_timeline``, or of a
         URL."""
         url = path
@@ -149,7 +154,7 @@ class TwitterMixin(OAuthMixin):
         return await self._waterspout_call(url, args, post_args)
 
     def _oauth_consumer_token(self) -> dict[str, object]:
-        handler: Any = self
+        handler = cast("RequestHandler", self)
         handler.require_setting("twitter_consumer_key", "Twitter OAuth")
         handler.require_setting("twitter_consumer_secret", "Twitter OAuth")
         return {
@@ -157,8 +162,8 @@ class TwitterMixin(OAuthMixin):
             "secret": handler.settings["twitter_consumer_secret"],
         }
 
-    async def _oauth_get_user_future(self, access_token: dict[str, object]) -> dict[str, Any]:
-        user: dict[str, Any] = await self.twitter_request(
+    async def _oauth_get_user_future(self, access_token: dict[str, object]) -> JSONObject:
+        user: JSONObject = await self.twitter_request(
             "/account/verify_credentials", access_token=access_token
         )
         if user:

@@ -6,6 +6,7 @@ import re
 from re import Pattern
 from typing import Any
 
+from ...typing import Kwargs
 from ..escape import url_escape, url_unescape, utf8
 from ..httputil import HTTPServerRequest
 from ..util import re_unescape
@@ -16,12 +17,12 @@ __all__ = ["AnyMatches", "DefaultHostMatches", "HostMatches", "Matcher", "PathMa
 class Matcher:
     """Decides whether a rule is for a request."""
 
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+    def match(self, request: HTTPServerRequest) -> Kwargs | None:
         """Return None if it is not, else the parameters for the target: a dict, often empty,
         or for request handlers with *path_args* or *path_kwargs*."""
         raise NotImplementedError
 
-    def reverse(self, *args: Any) -> str | None:
+    def reverse(self, *args: object) -> str | None:
         """Return the URL that is matched with *args* in its groups, None if there is none."""
         return None
 
@@ -29,7 +30,7 @@ class Matcher:
 class AnyMatches(Matcher):
     """Every request."""
 
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+    def match(self, request: HTTPServerRequest) -> Kwargs | None:
         """Return no parameters."""
         return {}
 
@@ -40,7 +41,7 @@ class HostMatches(Matcher):
     def __init__(self, host_pattern: str | Pattern[str]) -> None:
         self.host_pattern = _compiled(host_pattern)
 
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+    def match(self, request: HTTPServerRequest) -> Kwargs | None:
         """Match the Host of the request."""
         return {} if self.host_pattern.match(request.host_name) else None
 
@@ -53,7 +54,7 @@ class DefaultHostMatches(Matcher):
         self.application = application
         self.host_pattern = host_pattern
 
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+    def match(self, request: HTTPServerRequest) -> Kwargs | None:
         """Match the default host."""
         direct = "X-Real-Ip" not in request.headers
         return {} if direct and self.host_pattern.match(self.application.default_host) else None
@@ -74,7 +75,7 @@ class PathMatches(Matcher):
         )
         self._path, self._group_count = self._find_groups()
 
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+    def match(self, request: HTTPServerRequest) -> Kwargs | None:
         """Match the path; the parameters hold *path_args* and *path_kwargs* if there are
         groups."""
         found = self.waterspout_arguments(request.path)
@@ -96,7 +97,7 @@ class PathMatches(Matcher):
             return [], named
         return [_unquote_or_none(value) for value in found.groups()], {}
 
-    def reverse(self, *args: Any) -> str | None:
+    def reverse(self, *args: object) -> str | None:
         """Return the path with *args*, quoted, in place of the groups. Raises ValueError if
         the expression is not a plain path with groups in it."""
         if self._path is None:

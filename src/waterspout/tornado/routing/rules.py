@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ...import_paths import load
 from ...observed import Revision
+from ...typing import Kwargs
 from ..util import import_object
 from .matchers import Matcher, PathMatches
 
@@ -28,7 +29,7 @@ class Rule:
         self,
         matcher: Matcher,
         target: Any,
-        target_kwargs: dict[str, Any] | None = None,
+        target_kwargs: Kwargs | None = None,
         name: str | None = None,
     ) -> None:
         self.matcher = matcher
@@ -72,7 +73,7 @@ class URLSpec(Rule):
         self,
         pattern: str | Pattern[str],
         handler: object,
-        kwargs: dict[str, Any] | None = None,
+        kwargs: Kwargs | None = None,
         name: str | None = None,
     ) -> None:
         matcher = PathMatches(pattern)

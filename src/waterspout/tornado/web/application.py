@@ -15,6 +15,7 @@ from ...context.variables import request_var
 from ...import_paths import load
 from ...observed import Revision
 from ...peers.added_names import Added
+from ...typing import Kwargs
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..replaced_methods import NotesReplaced
@@ -132,7 +133,7 @@ class Application(NotesReplaced, ReversibleRouter):
         self,
         request: HTTPServerRequest,
         target_class: type[RequestHandler],
-        target_kwargs: dict[str, Any] | None = None,
+        target_kwargs: Kwargs | None = None,
         path_args: list[bytes | None] | None = None,
         path_kwargs: dict[str, bytes | None] | None = None,
     ) -> _HandlerDelegate:

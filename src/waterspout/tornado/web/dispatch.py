@@ -6,6 +6,7 @@ from asyncio import Future, ensure_future, wait
 from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from ...typing import Settings, Untyped
 from ..httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .transforms import OutputTransform
 
 # NOTE: shared by all requests without arguments in the path, and so never changed.
-_NONE: Any = {}
+_NONE: Untyped = {}
 
 
 class _HandlerDelegate(HTTPMessageDelegate):
@@ -117,7 +118,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
         running.add_done_callback(_look_at)
         return preparation(self.handler)
 
-    def begin(self) -> Coroutine[Any, Any, None]:
+    def begin(self) -> Coroutine[object, None, None]:
         """Make the handler, and return the coroutine that takes it through the request."""
         application, request = self.application, self.request
         forget_changed(application.settings)
@@ -131,13 +132,13 @@ class _HandlerDelegate(HTTPMessageDelegate):
         return one_coroutine(handler._execute(transforms, *self.path_args, **self.path_kwargs))
 
 
-def one_coroutine(result: Any) -> Coroutine[Any, Any, None]:
+def one_coroutine(result: Any) -> Coroutine[object, None, None]:
     """Return what `RequestHandler._execute` has returned as a coroutine: a program's own may be
     decorated by `gen.coroutine`, or be `def`."""
     return result if isinstance(result, Coroutine) else settled(result)
 
 
-def forget_changed(settings: dict[str, Any]) -> None:
+def forget_changed(settings: Settings) -> None:
     """With the settings of debug mode, forget the templates and the hashes of files, which may
     have changed."""
     if not settings.get("compiled_template_cache", True):

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...context.variables import request_var
+from ...typing import JSONValue
 from ..escape import json_decode
 from . import ui_names
 from .context_entry import run_own
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["bind_ui", "get_json", "json_getter", "session_of", "user_here"]
 
 
-def get_json(self: Handler) -> Any:
+def get_json(self: Handler) -> JSONValue:
     """Return the value of a JSON body, whatever its Content-Type.
 
     Raises `HTTPError` 400 if the body is empty or is not JSON.
@@ -59,7 +60,7 @@ def session_of(self: Handler) -> SessionMixin:
     return run_own(self, session_here)
 
 
-def json_getter(self: Handler) -> Callable[[], Any]:
+def json_getter(self: Handler) -> Callable[[], JSONValue]:
     """Return `get_json` of *handler*."""
     return partial(get_json, self)
 

@@ -19,6 +19,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from ...concurrency.coroutines import go_on
+from ...typing import Kwargs
 from ..httputil import HTTPInputError
 from ..iostream import StreamClosedError
 from ..log import app_log
@@ -88,7 +89,7 @@ def start(
     args: Sequence[bytes | None],
     kwargs: Mapping[str, bytes | None],
     streams: bool,
-) -> Coroutine[Any, Any, None] | None:
+) -> Coroutine[object, None, None] | None:
     """Run *handler* as far as nothing has to be awaited; return a coroutine for the rest, None if
     it has ended. *args* and *kwargs* are what the route matched; *streams* says that the handler
     takes its body in pieces.
@@ -211,7 +212,7 @@ def _say_prepared(self: Handler) -> None:
 # Values that are neither text nor bytes were made by a converter of the core's routes.
 
 
-def _decoded_by_name(self: Handler, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _decoded_by_name(self: Handler, kwargs: Mapping[str, object]) -> Kwargs:
     return {
         name: self.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
         for name, arg in kwargs.items()

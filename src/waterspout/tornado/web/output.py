@@ -11,6 +11,7 @@ from asyncio import Future
 from typing import TYPE_CHECKING, Any
 
 from ...http.prepared import answer_of, usual_answer
+from ...typing import JSONObject
 from ..escape import json_encode, utf8
 from ..httputil import ResponseStartLine
 from ..httputil.delegates import WholeConnection
@@ -29,7 +30,7 @@ _LIST_REFUSED = (
 )
 
 
-def write(self: Handler, chunk: str | bytes | dict[Any, Any]) -> None:
+def write(self: Handler, chunk: str | bytes | JSONObject) -> None:
     """Add *chunk* to the content; a dict as JSON, with the content type of JSON.
 
     Raises `RuntimeError` after `finish`, TypeError for other types.
@@ -78,7 +79,7 @@ def flush(self: Handler, include_footers: bool = False) -> Future[None]:
     return connection.write_headers(start_line, self._headers, chunk)
 
 
-def finish(self: Handler, chunk: str | bytes | dict[Any, Any] | None = None) -> Future[None]:
+def finish(self: Handler, chunk: str | bytes | JSONObject | None = None) -> Future[None]:
     """Write *chunk* and end the response. The future is done when all of it is sent.
 
     Raises `RuntimeError` the second time, and for content with a status that has none.

@@ -31,7 +31,7 @@ _OURS = (
 # -- the page --------------------------------------------------------------------------------------
 
 
-def render(self: Handler, template_name: str, /, **kwargs: Any) -> Awaitable[None]:
+def render(self: Handler, template_name: str, /, **kwargs: object) -> Awaitable[None]:
     """Finish the response with a page; return what `RequestHandler.finish` returns.
 
     Raises `RuntimeError` if the response is finished already.
@@ -209,7 +209,7 @@ def create_template_loader(self: Handler, template_path: str) -> BaseLoader:
     return Loader(template_path, **options)
 
 
-def get_template_namespace(self: Handler) -> dict[str, Any]:
+def get_template_namespace(self: Handler) -> TemplateNames:
     """Return the names that templates see, a dict of its own. Programs add to it."""
     names = {
         "handler": self,
@@ -225,7 +225,9 @@ def get_template_namespace(self: Handler) -> dict[str, Any]:
 # -- static files ----------------------------------------------------------------------------------
 
 
-def static_url(self: Handler, path: str, /, include_host: bool | None = None, **kwargs: Any) -> str:
+def static_url(
+    self: Handler, path: str, /, include_host: bool | None = None, **kwargs: object
+) -> str:
     """Return the URL of a static file, with a version unless ``include_version=False``.
 
     The host is part of it if *include_host* says so, or else the handler's attribute of that name.

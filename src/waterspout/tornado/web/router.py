@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from re import Match
-from typing import Any
 
 from ...observed import Revision
+from ...typing import Kwargs
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..replaced_methods import NotesReplaced
 from ..routing import (
@@ -25,14 +25,16 @@ from .interfaces import HandlerSite
 
 #: An application, one of its handlers' classes, and what that is given: arguments for
 #: ``initialize``, what a path has for the method by position, and by name.
-Target = tuple[HandlerSite, type[RequestHandler], dict[str, Any], Any, Any]
+Target = tuple[
+    HandlerSite, type[RequestHandler], Kwargs, Sequence[bytes | None], Mapping[str, bytes | None]
+]
 
 _Match = Callable[[str], Match[str] | None]
 
 _encode = str.encode
 
 # NOTE: shared by all requests without such arguments, and so never changed.
-_NONE: dict[str, Any] = {}
+_NONE: Kwargs = {}
 
 
 # As shipped: while routers have these methods, `match` does the same as they.

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, ClassVar
 from ...concurrency.thread_pools import Lane, LaneFull, lanes_of
 from ...http.conditions import failed, not_modified, range_applies
 from ...security.redirects import has_host
+from ...typing import Settings
 from ..httputil import _get_content_range, _parse_request_range
 from .errors import HTTPError
 from .handler import RequestHandler
@@ -327,9 +328,7 @@ class StaticFileHandler(RequestHandler):
     # -- versions ----------------------------------------------------------------------------------
 
     @classmethod
-    def make_static_url(
-        cls, settings: dict[str, Any], path: str, include_version: bool = True
-    ) -> str:
+    def make_static_url(cls, settings: Settings, path: str, include_version: bool = True) -> str:
         """Return the URL of a file, with a version if it has one, relative to the host.
 
         *settings* are those of the application.
@@ -339,7 +338,7 @@ class StaticFileHandler(RequestHandler):
         return f"{url}?v={version}" if version else url
 
     @classmethod
-    def get_version(cls, settings: dict[str, Any], path: str) -> str | None:
+    def get_version(cls, settings: Settings, path: str) -> str | None:
         """Return the version of a file, None if it has none. *path* must not come from a client:
         the file is read."""
         return cls._get_cached_version(cls.get_absolute_path(settings["static_path"], path))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...csrf import CSRFError, source_here
 from ...escaping import xhtml_escape
 from ...security import xsrf
+from ...typing import Settings
 from .errors import HTTPError
 
 if TYPE_CHECKING:
@@ -106,6 +107,6 @@ def _decode_xsrf_token(self: Handler, cookie: str) -> tuple[int | None, bytes | 
     return token
 
 
-def _cookie_name(settings: dict[str, Any]) -> str:
+def _cookie_name(settings: Settings) -> str:
     name: str = settings.get("xsrf_cookie_name", "_xsrf")
     return name

@@ -7,9 +7,10 @@ import re
 import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ...typing import JSONObject, Kwargs
 from ...websockets.protocol import Link
 from ..escape import utf8
 from ..httpclient import HTTPRequest
@@ -47,7 +48,7 @@ class WebSocketClientConnection:
         self,
         request: HTTPRequest,
         on_message_callback: Callable[[Message], None] | None = None,
-        compression_options: dict[str, Any] | None = None,
+        compression_options: Kwargs | None = None,
         ping_interval: float | None = None,
         ping_timeout: float | None = None,
         max_message_size: int = _default_max_message_size,
@@ -115,7 +116,7 @@ class WebSocketClientConnection:
         return self.protocol.selected_subprotocol
 
     def write_message(
-        self, message: str | bytes | dict[str, Any], binary: bool = False
+        self, message: str | bytes | JSONObject, binary: bool = False
     ) -> Future[None]:
         """Send a message, as text or *binary*; a dict as JSON.
 
@@ -223,7 +224,7 @@ def websocket_connect(
     callback: Callable[[Future[WebSocketClientConnection]], object] | None = None,
     connect_timeout: float | None = None,
     on_message_callback: Callable[[Message], None] | None = None,
-    compression_options: dict[str, Any] | None = None,
+    compression_options: Kwargs | None = None,
     ping_interval: float | None = None,
     ping_timeout: float | None = None,
     max_message_size: int = _default_max_message_size,

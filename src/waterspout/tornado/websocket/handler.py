@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.exceptions import HTTPException
 
+from ...typing import JSONObject, Kwargs
 from ...websockets.errors import WebSocketClosed
 from ..escape import json_encode, utf8
 from ..log import gen_log
@@ -203,7 +204,7 @@ class WebSocketHandler(RequestHandler):
         """Return which of the client's *subprotocols* to speak, or None."""
         return None
 
-    def get_compression_options(self) -> dict[str, Any] | None:
+    def get_compression_options(self) -> Kwargs | None:
         """Return None for no compression, or a dict with any of ``compression_level`` and
         ``mem_level`` (see `zlib.compressobj`)."""
         return None
@@ -243,7 +244,7 @@ class WebSocketHandler(RequestHandler):
         return self.ws_connection.selected_subprotocol
 
     def write_message(
-        self, message: bytes | str | dict[str, Any], binary: bool = False
+        self, message: bytes | str | JSONObject, binary: bool = False
     ) -> Future[None]:
         """Send a message, as text or *binary*; a dict as JSON.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...typing import Kwargs
 from ...websockets.settings import Deflate, SocketSettings
 
 _default_max_message_size = 10 * 1024 * 1024
@@ -21,7 +22,7 @@ class _WebSocketParams:
         ping_interval: float | None = None,
         ping_timeout: float | None = None,
         max_message_size: int = _default_max_message_size,
-        compression_options: dict[str, Any] | None = None,
+        compression_options: Kwargs | None = None,
         close_timeout: float = _FAREWELL,
         **caps: Any,
     ) -> None:

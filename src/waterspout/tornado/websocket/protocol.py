@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ...typing import JSONObject
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
 from ...websockets.protocol import is_sendable
 from ..detached import set_nodelay
@@ -114,7 +115,7 @@ class WebSocketProtocol(abc.ABC):
 
     @abc.abstractmethod
     def write_message(
-        self, message: str | bytes | dict[str, Any], binary: bool = False
+        self, message: str | bytes | JSONObject, binary: bool = False
     ) -> Future[None]:
         """Send a message."""
 
@@ -294,7 +295,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     # -- sending -----------------------------------------------------------------------------------
 
     def write_message(
-        self, message: str | bytes | dict[str, Any], binary: bool = False
+        self, message: str | bytes | JSONObject, binary: bool = False
     ) -> Future[None]:
         """Send a message, a dict as JSON; the future is done when more may be written.
 
