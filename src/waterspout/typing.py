@@ -45,6 +45,9 @@ Function = Callable[..., Any]
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
+#: A user of the program: what its `get_current_user`, or its loader, returns.
+User: TypeAlias = Any
+
 #: An object of a package without types, or of several packages whose classes have no common base.
 Untyped: TypeAlias = Any
 

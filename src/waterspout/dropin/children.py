@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from threading import Thread
 from types import ModuleType
-from typing import Any
+
+from ..typing import Untyped
 
 
 def wait_in_threads(process: ModuleType) -> None:
     """Let `set_exit_callback` and `wait_for_exit` of the installed `tornado.process` work where the
     loop refuses a handler of SIGCHLD: a thread waits for each child, as in asyncio itself."""
-    subprocess: Any = process.Subprocess
+    subprocess: Untyped = process.Subprocess
     by_signal = subprocess.initialize.__func__
     set_exit_callback = subprocess.set_exit_callback
 
@@ -22,7 +23,7 @@ def wait_in_threads(process: ModuleType) -> None:
         except RuntimeError:
             pass  # see `set_callback`
 
-    def set_callback(self: Any, callback: object) -> None:
+    def set_callback(self: Untyped, callback: object) -> None:
         """Run *callback* with the exit status when the process has ended."""
         set_exit_callback(self, callback)
         if not subprocess._initialized and self.pid in subprocess._waiting:
@@ -32,7 +33,7 @@ def wait_in_threads(process: ModuleType) -> None:
     subprocess.set_exit_callback = set_callback
 
 
-def _wait(subprocess: Any, child: Any) -> None:
+def _wait(subprocess: Untyped, child: Untyped) -> None:
     try:
         pid, status = os.waitpid(child.pid, 0)
     except ChildProcessError:

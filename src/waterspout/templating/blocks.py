@@ -11,12 +11,11 @@ closed: by then the chain of parents is complete.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from jinja2 import Template, UndefinedError
 from jinja2.runtime import Context
 
-from ..typing import TemplateNames
+from ..typing import TemplateNames, Untyped
 
 __all__ = ["render_block", "render_block_async"]
 
@@ -49,7 +48,7 @@ async def render_block_async(
     env = template.environment
     context = template.new_context(dict(variables))
     missing: UndefinedError | None = None
-    opening: Any = template.root_render_func(context)
+    opening: Untyped = template.root_render_func(context)
     try:
         await anext(opening, None)
     except UndefinedError as error:
@@ -58,7 +57,7 @@ async def render_block_async(
         env.handle_exception()
     finally:
         await opening.aclose()
-    render: Any = _find(template, context, block, missing)
+    render: Untyped = _find(template, context, block, missing)
     try:
         return env.concat([piece async for piece in render(context)])
     except Exception:
@@ -67,7 +66,7 @@ async def render_block_async(
 
 def _find(
     template: Template, context: Context, block: str, missing: UndefinedError | None
-) -> Callable[[Context], Any]:
+) -> Callable[[Context], Untyped]:
     chain = context.blocks.get(block)
     if chain:
         return chain[0]

@@ -17,13 +17,14 @@ from __future__ import annotations
 import asyncio
 from asyncio import get_running_loop
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, default_exceptions
 
 from .. import signals
 from ..context.variables import request_var
 from ..http.prepared import SENT, Sent, Written, answer_of
+from ..typing import Untyped
 from .client_context import ClientContext
 from .detached import ClientStream, DetachedStream
 from .early_response import SendsBeside, release
@@ -51,7 +52,7 @@ T = TypeVar("T")
 
 # The loop that ran last, and a done future of it. PERF: one for all responses; making one is 2 % of
 # a request.
-_done: tuple[Any, Any] = None, None
+_done: tuple[object, Untyped] = None, None
 
 
 def _new_done(loop: asyncio.AbstractEventLoop) -> Future[None]:
@@ -427,7 +428,7 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         return self._stream
 
     @property
-    def transport(self) -> Any:
+    def transport(self) -> Untyped:
         """asyncio's transport of the connection; None where the server does not show it."""
         return getattr(self.peer, "transport", None)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..http.prepared import Pieces
+from ..typing import Untyped
 from .iostream import StreamClosedError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class SendsBeside:
 
     ctx: RequestContext
     incoming: Incoming
-    peer: Any
+    peer: Untyped
     _written: Written | None
 
     def _send_soon(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -22,7 +22,8 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any, Literal, Protocol, TypeVar, overload
 
-from .concurrent import AnyFuture, Future, chain_future, is_future
+from ..typing import Untyped
+from .concurrent import AnyFuture, Future, LoopFuture, chain_future, is_future
 from .gen import BadYieldError, convert_yielded
 from .interruption import interruptible
 from .log import app_log
@@ -215,14 +216,14 @@ class IOLoop:
         """Do what `add_callback` does; says that nobody waits for the callback."""
         self.add_callback(callback, *args, **kwargs)
 
-    def add_future(self, future: AnyFuture, callback: Callable[[Any], Any]) -> None:
+    def add_future(self, future: AnyFuture, callback: Callable[[Untyped], object]) -> None:
         """Call *callback* with the future on this loop when it is done."""
         if isinstance(future, Future):
             future.add_done_callback(lambda done: self._run_callback(partial(callback, done)))
         else:
             future.add_done_callback(lambda done: self.add_callback(callback, done))
 
-    def _run_callback(self, callback: Callable[[], Any]) -> None:
+    def _run_callback(self, callback: Callable[[], object]) -> None:
         try:
             result = callback()
             if result is None:
@@ -278,7 +279,7 @@ class IOLoop:
         call = partial(self._run_callback, partial(callback, *args, **kwargs))
         return self.asyncio_loop.call_later(max(delay, 0), call)
 
-    def remove_timeout(self, timeout: Any) -> None:
+    def remove_timeout(self, timeout: Untyped) -> None:
         """Take back an `add_timeout`; one that has run already does no harm."""
         timeout.cancel()
 
@@ -427,7 +428,7 @@ class PeriodicCallback:
         self._next_timeout += (math.floor(late / interval) + 1) * interval
 
 
-def _chain(future: asyncio.Future[Any], done: AnyFuture) -> None:
+def _chain(future: LoopFuture, done: AnyFuture) -> None:
     chain_future(done, future)
 
 

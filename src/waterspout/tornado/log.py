@@ -11,10 +11,11 @@ import logging.handlers
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..peers.imported_names import imported_names
 from ..tracebacks import fold_in_log
+from ..typing import Untyped
 from .option_parser import options as process_options
 
 __all__ = [
@@ -92,7 +93,7 @@ class LogFormatter(logging.Formatter):
         return text.replace("\n", "\n    ")
 
 
-def enable_pretty_logging(options: Any = None, logger: logging.Logger | None = None) -> None:
+def enable_pretty_logging(options: Untyped = None, logger: logging.Logger | None = None) -> None:
     """Set up *logger* (by default the root) as the logging options say.
 
     Called when options have been parsed. Raises ValueError for an unknown
@@ -114,7 +115,7 @@ def enable_pretty_logging(options: Any = None, logger: logging.Logger | None = N
         logger.addHandler(handler)
 
 
-def _file_handler(options: Any) -> logging.Handler:
+def _file_handler(options: Untyped) -> logging.Handler:
     common = {
         "filename": options.log_file_prefix,
         "backupCount": options.log_file_num_backups,
@@ -135,7 +136,7 @@ def _file_handler(options: Any) -> logging.Handler:
             )
 
 
-def define_logging_options(options: Any = None) -> None:
+def define_logging_options(options: Untyped = None) -> None:
     """Add the logging options to *options*, and have the logging set up once they are parsed.
 
     The process's own options have them already.

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from inspect import getfullargspec
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from warnings import warn
 
 from ..peers.imported_names import imported_names
@@ -48,10 +48,10 @@ basestring_type = str
 TimeoutError = asyncio.TimeoutError
 
 
-class ObjectDict(dict[str, Any]):
+class ObjectDict(dict[str, Untyped]):
     """A dict whose keys can be had, and set, as attributes."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Untyped:
         try:
             return self[name]
         except KeyError:
@@ -75,7 +75,7 @@ class ArgReplacer:
 
     def get_old_value(
         self, args: Sequence[object], kwargs: Mapping[str, object], default: object = None
-    ) -> Any:
+    ) -> object:
         """Return the argument of the call with *args* and *kwargs*, *default* if not given."""
         if self.arg_pos is not None and self.arg_pos < len(args):
             return args[self.arg_pos]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import TooManyRequests
 
+from ..typing import Untyped
 from .rate import Rate
 from .transport import End, Sink
 
@@ -54,7 +55,7 @@ class Capped:
         self._idle = settings.idle_timeout
         rate = settings.message_rate
         self._rate = None if rate is None else Rate(rate)
-        self._end: Any = None  # from `watch` on
+        self._end: Untyped = None  # from `watch` on
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()  # a message, in either direction
         self._timer: asyncio.TimerHandle | None = None

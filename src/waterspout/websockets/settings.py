@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..config import SOCKET_OPTIONS
+from ..typing import Setting
 
 if TYPE_CHECKING:
     from ..interfaces import Application
@@ -82,7 +83,7 @@ class SocketSettings:
                 )
 
 
-def from_app(app: Application, options: Mapping[str, Any]) -> SocketSettings:
+def from_app(app: Application, options: Mapping[str, Setting]) -> SocketSettings:
     """Return the settings of a route with *options*; raises `ValueError`."""
     config = app.config
     settings = SocketSettings(

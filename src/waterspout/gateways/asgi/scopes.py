@@ -9,9 +9,10 @@ from ...http.message import BLANK, Incoming, Origin
 
 __all__ = ["Receive", "Scope", "Send", "header_pairs", "message_of"]
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Scope = Message
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 def message_of(scope: Scope) -> Incoming:

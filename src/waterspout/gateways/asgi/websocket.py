@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ...typing import Untyped
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
 from ...websockets.limits import Capped, capped
 from ...websockets.protocol import is_sendable
 from ...websockets.settings import SocketSettings
 from ...websockets.transport import Header, Sink
 from .cycle import Answer
-from .scopes import Receive, Scope, Send
+from .scopes import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from ...http.message import Incoming
@@ -90,7 +91,7 @@ class SocketAnswer(Answer):
         self._end_of_client = end
         return end if caps is None else caps.watch(end)
 
-    async def _deny(self, event: Any) -> None:
+    async def _deny(self, event: Message) -> None:
         if self._can_deny:
             kind = event["type"].removeprefix("http.response")
             await self._send_event({**event, "type": f"{_DENIAL}{kind}"})
@@ -212,6 +213,6 @@ class AsgiEnd:
         await asyncio.wait(tasks)
 
 
-async def _nothing() -> Any:
+async def _nothing() -> Untyped:
     """Receive nothing: the request has no body, and `AsgiEnd` receives the disconnection."""
     await asyncio.Event().wait()

@@ -46,7 +46,7 @@ else:
         `http.once` have the object make its ``__dict__``, at half as much time again.
         """
 
-        def __init__(self, make: Callable[[Any], object]) -> None:
+        def __init__(self, make: Callable[[Untyped], object]) -> None:
             self.make = make
             self.__doc__ = make.__doc__
 
@@ -103,7 +103,7 @@ class HTTPServerRequest:
     uri: str
     path: str
     query: str = ""
-    connection: Any
+    connection: Untyped
 
     # Done when the body has been taken by a handler that streams it.
     waterspout_body_future: Future[None]
@@ -372,7 +372,7 @@ class HTTPServerRequest:
         """Return the seconds since the request came, until it was answered."""
         return (self._finish_time or time()) - self._start_time
 
-    def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+    def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, object] | bytes | None:
         """Return the client's certificate: a dict, or DER bytes if *binary_form* is true; None
         if it sent none (`ssl.SSLSocket.getpeercert`)."""
         if self.connection is None:

@@ -15,7 +15,7 @@ from ...context.variables import request_var
 from ...import_paths import load
 from ...observed import Revision
 from ...peers.added_names import Added
-from ...typing import Kwargs
+from ...typing import Kwargs, Setting, Untyped
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..replaced_methods import NotesReplaced
@@ -64,9 +64,9 @@ class Application(NotesReplaced, ReversibleRouter):
         default_host: str | None = None,
         transforms: list[type[OutputTransform]] | None = None,
         *,
-        on_startup: Iterable[Callable[[], Any]] = (),
+        on_startup: Iterable[Callable[[], object]] = (),
         on_shutdown: Iterable[Callable[[], object]] = (),
-        **settings: Any,
+        **settings: Setting,
     ) -> None:
         self._waterspout_hooks = list(on_startup), list(on_shutdown)
         if transforms is None:
@@ -75,7 +75,7 @@ class Application(NotesReplaced, ReversibleRouter):
         self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
-        self.waterspout_mounts: list[tuple[str, Any]] = []
+        self.waterspout_mounts: list[tuple[str, Untyped]] = []
         self.ui_modules: dict[str, type[UIModule]] = {
             "linkify": _linkify,
             "xsrf_form_html": _xsrf_form_html,
@@ -117,7 +117,7 @@ class Application(NotesReplaced, ReversibleRouter):
         """Add an output transform."""
         self.transforms.append(transform_class)
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
+    def find_handler(self, request: HTTPServerRequest, **kwargs: object) -> HTTPMessageDelegate:
         """Return the delegate for *request*: by the rules, else of ``default_handler_class``, else
         one that responds with 404."""
         found = self.default_router.find_handler(request)
@@ -231,7 +231,7 @@ class Application(NotesReplaced, ReversibleRouter):
             access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)
 
 
-def _static_rules(application: Application) -> list[tuple[Any, ...]]:
+def _static_rules(application: Application) -> list[tuple[object, ...]]:
     """Return the rules for the setting ``static_path``."""
     settings = application.settings
     if not settings.get("static_path"):

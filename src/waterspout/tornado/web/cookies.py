@@ -7,8 +7,9 @@ import warnings
 from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 from time import struct_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ...typing import Setting, Untyped
 from ..escape import native_str
 from ..httputil import format_timestamp
 from . import signed
@@ -42,7 +43,7 @@ def set_cookie(
     httponly: bool = False,
     secure: bool = False,
     samesite: str | None = None,
-    **others: Any,
+    **others: Untyped,
 ) -> None:
     """Set a cookie of the response (RFC 6265 §4.1).
 
@@ -59,7 +60,7 @@ def set_cookie(
             raise CookieError(f"Invalid cookie attribute {attribute}={text!r} for cookie {name!r}")
     if expires_days is not None and not expires:
         expires = datetime.now(UTC) + timedelta(days=expires_days)
-    attributes: dict[str, Any] = {
+    attributes: dict[str, Untyped] = {
         "domain": domain,
         "expires": format_timestamp(expires) if expires else None,
         "path": path,
@@ -150,6 +151,6 @@ def get_signed_cookie_key_version(self: Handler, name: str, value: str | None = 
     return None if value is None else signed.get_signature_key_version(value)
 
 
-def _secret(self: Handler) -> Any:
+def _secret(self: Handler) -> Setting:
     self.require_setting("cookie_secret", "secure cookies")
     return self.application.settings["cookie_secret"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import Future, ensure_future, wait
 from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...typing import Settings, Untyped
 from ..httputil import (
@@ -21,6 +21,7 @@ from .rendering import forget_templates
 from .static import StaticFileHandler
 
 if TYPE_CHECKING:
+    from .interfaces import HandlerSite
     from .router import Target
     from .transforms import OutputTransform
 
@@ -41,7 +42,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
 
     def __init__(
         self,
-        application: Any,
+        application: HandlerSite,
         request: HTTPServerRequest,
         handler_class: type[RequestHandler],
         handler_kwargs: dict[str, object] | None,
@@ -132,7 +133,7 @@ class _HandlerDelegate(HTTPMessageDelegate):
         return one_coroutine(handler._execute(transforms, *self.path_args, **self.path_kwargs))
 
 
-def one_coroutine(result: Any) -> Coroutine[object, None, None]:
+def one_coroutine(result: Awaitable[None] | None) -> Coroutine[object, None, None]:
     """Return what `RequestHandler._execute` has returned as a coroutine: a program's own may be
     decorated by `gen.coroutine`, or be `def`."""
     return result if isinstance(result, Coroutine) else settled(result)
@@ -147,7 +148,7 @@ def forget_changed(settings: Settings) -> None:
         settings.get("static_handler_class", StaticFileHandler).reset()
 
 
-def transforms_for(application: Any, request: HTTPServerRequest) -> list[OutputTransform]:
+def transforms_for(application: HandlerSite, request: HTTPServerRequest) -> list[OutputTransform]:
     """Make the output transforms of *request*."""
     makers = application.transforms
     return [make(request) for make in makers] if makers else []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from http.client import responses
-from typing import Any
+
+from ...typing import Untyped
 
 __all__ = ["Finish", "HTTPError", "MissingArgumentError"]
 
@@ -20,7 +21,11 @@ class HTTPError(Exception):
     waterspout_allowed: list[str] | None = None
 
     def __init__(
-        self, status_code: int = 500, log_message: str | None = None, *args: Any, **kwargs: Any
+        self,
+        status_code: int = 500,
+        log_message: str | None = None,
+        *args: object,
+        **kwargs: Untyped,
     ) -> None:
         self.status_code = status_code
         self._log_message = log_message

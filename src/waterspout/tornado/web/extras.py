@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...context.variables import request_var
-from ...typing import JSONValue
+from ...typing import JSONValue, User
 from ..escape import json_decode
 from . import ui_names
 from .context_entry import run_own
@@ -49,7 +49,7 @@ def session_here() -> SessionMixin:
     return found
 
 
-def user_here() -> Any:
+def user_here() -> User:
     """Return what the application's own user loader says of the request that runs."""
     ctx = request_var.get(None)
     return None if ctx is None else ctx.user()

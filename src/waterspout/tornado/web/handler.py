@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 from ...import_paths import load
 from ...peers.added_names import Added
 from ...templating.tornado import BaseLoader
+from ...typing import Function, JSONValue, Settings, TemplateNames, Untyped, User
 from ..httputil import HTTPHeaders, HTTPServerRequest
 from ..locale import Locale
 from ..util import ObjectDict
@@ -64,7 +65,7 @@ class RequestHandler(Arguments):
     waterspout_client_was_asked: bool = False
 
     #: The `Application`, with what a program has put on it.
-    application: Any
+    application: Untyped
     request: HTTPServerRequest
     path_args: list[str]
     path_kwargs: dict[str, str]
@@ -82,12 +83,12 @@ class RequestHandler(Arguments):
     # Unset until they are read or set:
     _new_cookie: SimpleCookie
     _active_modules: dict[str, UIModule]
-    _current_user: Any
+    _current_user: User
     _locale: Locale
     _xsrf_token: bytes
     _raw_xsrf_token: tuple[int | None, bytes, float]
 
-    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: object) -> None:
+    def __init__(self, application: Untyped, request: HTTPServerRequest, **kwargs: object) -> None:
         if self._waterspout_mixed:
             super().__init__()
         self.application = application
@@ -106,7 +107,7 @@ class RequestHandler(Arguments):
         cls._waterspout_mixed = cls.__mro__[-2] is not Arguments
 
     @classmethod
-    def _waterspout_endpoint(cls, name: str) -> Callable[..., Any]:
+    def _waterspout_endpoint(cls, name: str) -> Function:
         """Return this class as an endpoint of a core application (``app.route``)."""
         return load(f"{__package__.rpartition('.')[0]}.core_adapter:endpoint_of")(cls)  # type: ignore[no-any-return]  # by name
 
@@ -123,7 +124,7 @@ class RequestHandler(Arguments):
         @session.setter
         def session(self, value: object) -> None: ...
 
-        def get_json(self) -> Any:
+        def get_json(self) -> JSONValue:
             """Return the value of a JSON body, whatever its Content-Type.
 
             Raises `HTTPError` 400 if the body is empty or is not JSON.
@@ -174,9 +175,9 @@ class RequestHandler(Arguments):
     # -- about the request -------------------------------------------------------------------------
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Settings:
         """The settings of the application."""
-        settings: dict[str, Any] = self.application.settings
+        settings: Settings = self.application.settings
         return settings
 
     def require_setting(self, name: str, feature: str = "this feature") -> None:
@@ -189,7 +190,7 @@ class RequestHandler(Arguments):
     # -- the user ----------------------------------------------------------------------------------
 
     @property
-    def current_user(self) -> Any:
+    def current_user(self) -> User:
         """The user of this request: what was set, else `get_current_user`, which is asked
         once."""
         self.waterspout_client_was_asked = True
@@ -201,7 +202,7 @@ class RequestHandler(Arguments):
     def current_user(self, value: object) -> None:
         self._current_user = value
 
-    def get_current_user(self) -> Any:
+    def get_current_user(self) -> User:
         """Return the user: by default what the application's own user loader says, else
         None. Not a coroutine; where it takes one, set `current_user` in `prepare`."""
         return run_own(self, user_here)
@@ -263,7 +264,7 @@ class RequestHandler(Arguments):
         value: str | bytes,
         expires_days: float | None = 30,
         version: int | None = None,
-        **kwargs: Any,
+        **kwargs: Untyped,
     ) -> None:
         """Set a cookie that clients can read but not forge (setting ``cookie_secret``)."""
         signed = self.create_signed_value(name, value, version=version)
@@ -345,7 +346,7 @@ class RequestHandler(Arguments):
     # -- pages -------------------------------------------------------------------------------------
 
     @in_own_context
-    def render(self, template_name: str, **kwargs: Any) -> Awaitable[None]:
+    def render(self, template_name: str, **kwargs: Untyped) -> Awaitable[None]:
         """Finish with a page made by a template, and by the UI modules in it. In an `App` its
         settings JINJA_TEMPLATES and TORNADO_TEMPLATES say which names are for which engine."""
         return rendering.render(self, template_name, **kwargs)
@@ -371,7 +372,7 @@ class RequestHandler(Arguments):
         """Return the element with the modules' own style."""
         return rendering.render_embed_css(self, css_embed)
 
-    def get_template_namespace(self) -> dict[str, Any]:
+    def get_template_namespace(self) -> TemplateNames:
         """Return the names that templates see; subclasses add to them."""
         return rendering.get_template_namespace(self)
 

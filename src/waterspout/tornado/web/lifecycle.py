@@ -16,10 +16,10 @@ from asyncio import CancelledError, Future, current_task
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from sys import intern
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...concurrency.coroutines import go_on
-from ...typing import Kwargs
+from ...typing import Kwargs, Untyped
 from ..httputil import HTTPInputError
 from ..iostream import StreamClosedError
 from ..log import app_log
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .transforms import OutputTransform
 
 # Groups that took no part are None; str comes from routers of the program.
-_RAW: Any = (bytes, str, type(None))
+_RAW: Untyped = (bytes, str, type(None))
 
 _ENDED = object()
 
@@ -107,7 +107,7 @@ def start(
                 request._parse_body()
             except HTTPInputError as error:
                 raise HTTPError(400, f"Invalid body: {error}") from error
-        decoded: list[Any] = [
+        decoded: list[Untyped] = [
             self.decode_argument(arg) if isinstance(arg, _RAW) else arg for arg in args
         ]
         self.path_args = decoded
@@ -212,7 +212,7 @@ def _say_prepared(self: Handler) -> None:
 # Values that are neither text nor bytes were made by a converter of the core's routes.
 
 
-def _decoded_by_name(self: Handler, kwargs: Mapping[str, object]) -> Kwargs:
+def _decoded_by_name(self: Handler, kwargs: Mapping[str, Untyped]) -> Kwargs:
     return {
         name: self.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
         for name, arg in kwargs.items()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ...escaping import linkify, to_unicode
+from ...typing import Untyped, User
 
 if TYPE_CHECKING:
     from .interfaces import Handler
@@ -27,11 +28,11 @@ class UIModule:
         self.locale = handler.locale
 
     @property
-    def current_user(self) -> Any:
+    def current_user(self) -> User:
         """The handler's `current_user`."""
         return self.handler.current_user
 
-    def render(self, *args: Any, **kwargs: Any) -> str | bytes:
+    def render(self, *args: Untyped, **kwargs: Untyped) -> str | bytes:
         """Return the module's output, which is not escaped any more."""
         raise NotImplementedError
 
@@ -76,7 +77,7 @@ class TemplateModule(UIModule):
         super().__init__(handler)
         self._resources: dict[str, dict[str, object]] = {}  # template → what it set, in order
 
-    def render(self, path: str, **kwargs: Any) -> bytes:
+    def render(self, path: str, **kwargs: object) -> bytes:
         """Return the template *path*, rendered with *kwargs*."""
 
         def set_resources(**resources: object) -> str:
@@ -116,7 +117,7 @@ class TemplateModule(UIModule):
 
 
 class _linkify(UIModule):  # named as templates name it
-    def render(self, text: str, **kwargs: Any) -> str:
+    def render(self, text: str, **kwargs: Untyped) -> str:
         return linkify(text, **kwargs)
 
 
@@ -145,7 +146,7 @@ class _UIModuleNamespace:
 def _ui_module(handler: Handler, name: str, module: type[UIModule]) -> Callable[..., str]:
     """Return what renders the one instance of *module* in this response."""
 
-    def render(*args: Any, **kwargs: Any) -> str:
+    def render(*args: Untyped, **kwargs: Untyped) -> str:
         active: dict[str, UIModule] | None = getattr(handler, "_active_modules", None)
         if active is None:
             active = handler._active_modules = {}

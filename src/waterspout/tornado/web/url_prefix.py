@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from werkzeug.routing import BuildError
 
 from ...context.variables import request_var
+from ...typing import Kwargs
 from ..httputil import HTTPServerRequest
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def answers(application: Any, path: str) -> bool:
 def url_in_app(app: App, name: str, args: tuple[object, ...]) -> str:
     """Return the URL of an endpoint of *app*; *args* are its path's variables, in order. Raises
     KeyError."""
-    values: dict[str, Any] = {"path_args": args} if args else {}
+    values: Kwargs = {"path_args": args} if args else {}
     if args and name in {rule.endpoint for rule in app.url_map.iter_rules()}:
         paths = (_names_in(rule.rule) for rule in app.url_map.iter_rules(name))
         names = next((names for names in paths if len(names) == len(args)), [])

@@ -15,13 +15,14 @@ import asyncio
 import base64
 import hashlib
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ...typing import JSONObject
+from ...typing import Function, JSONObject, Untyped
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
 from ...websockets.protocol import is_sendable
+from ..concurrent import LoopFuture
 from ..detached import set_nodelay
 from ..escape import json_encode, utf8
 from ..log import gen_log
@@ -101,7 +102,7 @@ class WebSocketProtocol(abc.ABC):
 
     def __init__(self, handler: Delegate) -> None:
         self.handler = handler
-        self.stream: Any = None
+        self.stream: Untyped = None
         self.client_terminated = False
         self.server_terminated = False
 
@@ -242,8 +243,8 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
     # -- calling the delegate ----------------------------------------------------------------------
 
     def _run_callback(
-        self, callback: Callable[..., Any], *args: object, **kwargs: object
-    ) -> Future[Any] | None:
+        self, callback: Function, *args: object, **kwargs: object
+    ) -> LoopFuture | None:
         """Call; an error is logged and drops the connection. What is returned never raises."""
         try:
             result = self._context.run(callback, *args, **kwargs)
@@ -252,7 +253,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
             return None
         if result is None:
             return None
-        future: Future[Any]
+        future: LoopFuture
         if asyncio.iscoroutine(result):
             future = self._loop.create_task(result, context=self._context)
         else:
@@ -269,7 +270,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         except (Exception, asyncio.CancelledError):
             self._fail(sys.exc_info())
 
-    def _fail(self, info: Any) -> None:
+    def _fail(self, info: Untyped) -> None:
         self.handler.log_exception(*info)
         self.abort()
 
