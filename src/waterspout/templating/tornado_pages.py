@@ -55,7 +55,7 @@ class Page:
         """Tell whether the template may read the variable *name*."""
         return self._template.waterspout_uses(name)
 
-    def render(self, context: dict[str, Any]) -> str:
+    def render(self, context: TemplateNames) -> str:
         """Return the text."""
         return self.render_bytes(context).decode()
 

@@ -43,7 +43,7 @@ class ClientStream:
 
     @property
     def socket(self) -> Untyped:
-        """The client's socket, or what TLS has made of it; None where the server does not show it."""
+        """The client's socket, perhaps as wrapped by TLS; None if the server shows none."""
         transport = self._connection.transport
         if transport is None:
             return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from waterspout import Response, after_this_request, request, request_line, url_for

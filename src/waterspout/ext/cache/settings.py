@@ -6,6 +6,8 @@ import hashlib
 import warnings
 from typing import Any
 
+from waterspout import App
+
 from ..setting_checks import check_number, check_port, check_url, shown, warn_of_misspelt
 
 __all__ = ["DEFAULTS", "settings_of"]

@@ -21,7 +21,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from waterspout import on_private_loop, run_in_thread, session
+from waterspout import App, on_private_loop, run_in_thread, session
 from waterspout.config import DEFAULT_CONFIG, MODERN_DEFAULTS, SETTINGS
 
 from ..driving import drive

@@ -149,7 +149,7 @@ class _Compiled:
             self._read = frozenset(_names_read(self._function))
         return name in self._read or not self._read.isdisjoint(_READ_ALL)
 
-    def run(self, namespace: dict[str, Any]) -> bytes:
+    def run(self, namespace: TemplateNames) -> bytes:
         """Run the function with *namespace* as its globals."""
         execute: Callable[..., bytes] = FunctionType(self._function, namespace)
         try:

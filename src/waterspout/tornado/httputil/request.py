@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ...http.multipart_split import Split
 from ...http.spooled_body import SpooledBody
+from ...typing import Untyped
 from ..escape import parse_qs_bytes
 from .cookies import morsels
 from .errors import HTTPInputError

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..locale import Locale
     from ..template import BaseLoader
     from .transforms import OutputTransform
-    from .uimodule import UIModule
 
 __all__ = ["Handler", "HandlerSite"]
 
@@ -63,7 +62,7 @@ class _State(Protocol):
     _stream_request_body: ClassVar[bool]
     _template_loader_lock: ClassVar[threading.Lock]
     _template_loaders: ClassVar[dict[str, BaseLoader]]
-    _active_modules: dict[str, UIModule]
+    _active_modules: dict[str, Untyped]
     _raw_xsrf_token: tuple[int | None, bytes, float]
     _xsrf_token: bytes
     waterspout_answer: Written
@@ -143,7 +142,7 @@ class _Pages(Protocol):
     def render_embed_js(self, js_embed: Iterable[bytes]) -> bytes: ...
     def render_linked_css(self, css_files: Iterable[str]) -> str: ...
     def render_embed_css(self, css_embed: Iterable[bytes]) -> bytes: ...
-    def _ui_module(self, name: str, module: type[UIModule]) -> Callable[..., str]: ...
+    def _ui_module(self, name: str, module: Untyped) -> Callable[..., str]: ...
 
 
 class _Life(Protocol):
