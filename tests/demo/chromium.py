@@ -101,6 +101,7 @@ class Page:
         self._browser = browser
         self._session = session
         self._context = context
+        self._scripts = True
 
     def close(self) -> None:
         """Close the window and forget its cookies."""
@@ -122,6 +123,7 @@ class Page:
     def without_scripts(self) -> None:
         """Let no script of the site run from the next page on."""
         self.call("Emulation.setScriptExecutionDisabled", value=True)
+        self._scripts = False
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it is complete."""
@@ -130,9 +132,8 @@ class Page:
 
     def run(self, script: str) -> Any:
         """Run JavaScript in the page; return the value of its last expression, awaited."""
-        helper = "window.complete ??= () => document.readyState === 'complete';"
         done = self.call(
-            "Runtime.evaluate", expression=helper + script, returnByValue=True, awaitPromise=True
+            "Runtime.evaluate", expression=HELPER + script, returnByValue=True, awaitPromise=True
         )
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
@@ -181,7 +182,11 @@ class Page:
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end:
             # The first question after a navigation may meet a page that is going away.
-            look = {"expression": POLL % condition, "awaitPromise": True}
+            if self._scripts:
+                look = {"expression": POLL % condition, "awaitPromise": True}
+            else:  # no timer runs in such a page
+                time.sleep(0.02)
+                look = {"expression": HELPER + condition}
             reply = self._browser.ask(self._session, "Runtime.evaluate", **look)
             if reply.get("result", {}).get("result", {}).get("value") is True:
                 return
@@ -207,6 +212,7 @@ class Page:
         path.write_bytes(base64.b64decode(shot["data"]))
 
 
+HELPER = "window.complete ??= () => document.readyState === 'complete';"
 # Looks at once and after each change of the page, for up to a quarter of a second.
 POLL = """new Promise(answer => {
   window.complete ??= () => document.readyState === 'complete';

@@ -129,3 +129,9 @@ def test_pages_are_light(blog: Blog) -> None:
         size = len(page.content) + sum(len(visitor.get(part).content) for part in set(parts))
     assert size < 60_000
     assert re.findall(r'(?:src|href)="(?:https?:)?//', page.text) == []
+
+
+def test_the_migrations_leave_the_log_alone(blog: Blog, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is logged after the first start has the application's format, not Alembic's."""
+    blog.app.logger.warning("after the migrations")
+    assert "WARNI " not in capfd.readouterr().err

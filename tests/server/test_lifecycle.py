@@ -316,6 +316,32 @@ def test_factory_and_import_string(start: Start) -> None:
         assert program.wait() == 0
 
 
+@pytest.mark.parametrize(
+    "factory",
+    ["partial(made, 'by a partial')", "Maker('by a method').make", "lambda: made('by a lambda')"],
+)
+def test_what_needs_no_arguments_is_a_factory(start: Start, factory: str) -> None:
+    """A partial or a bound method is called as a function is, by each worker."""
+    program = start(
+        source=(
+            "from functools import partial\n"
+            "from waterspout import App\n"
+            "from waterspout.server import serve\n"
+            "def made(word=''):\n"
+            "    app = App('made')\n"
+            "    app.add_url_rule('/', 'word', lambda: word)\n"
+            "    return app\n"
+            "class Maker:\n"
+            "    def __init__(self, word): self.word = word\n"
+            "    def make(self): return made(self.word)\n"
+            f"serve({factory}, port=0, workers=2)\n"
+        )
+    )
+    assert get(f"http://127.0.0.1:{program.port()}/").startswith("by a ")
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0, program.output
+
+
 def test_unix_socket_is_served_and_removed(start: Start) -> None:
     program = start(
         source="from waterspout.server import serve\nserve('served_app:app', uds='app.sock')\n"

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, select
 from waterspout import Blueprint, Response, abort, render_template, request
 
 from .comments import CommentForm
-from .extensions import cache, db, limiter
+from .extensions import db, limiter
 from .models import Post, Tag, User, post_tag
 from .queries import LARGEST_ID, find, get_post, list_query
 
@@ -71,7 +71,6 @@ def newest() -> str:
 
 
 @pages.get("/feed.xml")
-@cache.cached(timeout=60, key_prefix="feed")
 def feed() -> Response:
     """Offer the newest posts to feed readers (RSS 2.0)."""
     posts = list(db.session.execute(list_query(size=FEED_SIZE)).mappings())[:FEED_SIZE]

@@ -38,10 +38,11 @@ def run_migrations(*, multidb: bool = False, **options: object) -> None:
 
     *options* are those of ``context.configure``, before those of `Migrate`. With *multidb* each
     database of the application is changed, by scripts of the template ``flask-multidb``; all are
-    committed together, after the last.
+    committed together, after the last. Logs go where ``alembic.ini`` says; if it says nothing of
+    them, where the application's go.
     """
-    if context.config.config_file_name is not None:
-        logging.config.fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+    if context.config.file_config.has_section("loggers"):
+        logging.config.fileConfig(context.config.file_config, disable_existing_loggers=False)
     databases = _databases() if multidb else _databases()[:1]
     extension = current_app.extensions["migrate"]
     leave_out = partial(_leave_out_empty, len(databases))

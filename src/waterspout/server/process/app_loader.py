@@ -10,6 +10,8 @@ import inspect
 import logging
 import os
 import sys
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 
 from werkzeug.utils import ImportStringError, import_string
@@ -21,6 +23,9 @@ from ...import_paths import load
 _logger = logging.getLogger("waterspout.server")
 
 
+_FACTORIES = (FunctionType, MethodType, partial)
+
+
 class ApplicationError(RuntimeError):
     """There is no application at the given name; the text says what was found."""
 
@@ -28,12 +33,12 @@ class ApplicationError(RuntimeError):
 def resolve(app: Any) -> Any:
     """Return the application that `app` is, names, or makes.  Raises `ApplicationError`.
 
-    A function that takes no arguments is a factory and is called.
+    A function, method or `functools.partial` that needs no arguments is a factory and is called.
     """
     _warn_if_not_enabled()
     if isinstance(app, str):
         app = _imported(app)
-    if inspect.isfunction(app) and not _required(app):
+    if isinstance(app, _FACTORIES) and not _required(app):
         app = app()
     core = core_of(app)
     if core is not None:
