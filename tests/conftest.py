@@ -13,7 +13,6 @@ from importlib.metadata import version
 
 import pytest
 
-from waterspout import signals
 from waterspout.context.variables import app_var, request_var
 
 # A shell that runs the tests in the background has them ignore these, and so would every program
@@ -40,13 +39,6 @@ def no_control_socket() -> Iterator[None]:
         if version("gunicorn") >= "24":
             patch.setenv("GUNICORN_CMD_ARGS", "--no-control-socket")
         yield
-
-
-@pytest.fixture(autouse=True)
-def unwatched_signals() -> Iterator[None]:
-    """Have each test begin as a process does in which nothing was ever connected to a signal."""
-    yield
-    signals.watched = signals.has_listeners()
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -130,3 +131,24 @@ def test_other_apps_are_not_heard(app: App, listen: Callable[[App, Way], Seen]) 
     other = App("other")
     assert other.test_client().get("/").status_code == 404
     assert seen == []
+
+
+def test_signals_are_watched_while_a_receiver_is_connected() -> None:
+    app, other = App("one"), App("other")
+
+    def receive(sender: App, **said: Any) -> None: ...
+
+    assert not signals.watched
+    with signals.request_finished.connected_to(receive, app):
+        assert signals.watched
+    assert not signals.watched
+    for sender in (app, other):
+        signals.request_started.connect(receive, sender)
+    signals.request_started.disconnect(receive, app)
+    assert signals.watched
+    signals.request_started.disconnect(receive, other)
+    assert not signals.watched
+    signals.appcontext_popped.connect(receive)
+    del receive
+    gc.collect()
+    assert not signals.watched

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import uvloop
 
-from waterspout import App
+from waterspout import App, signals
 from waterspout.server import Server, ServerSettings
 from waterspout.tornado.httpserver import HTTPServer
 from waterspout.tornado.ioloop import IOLoop
@@ -145,6 +146,22 @@ def start_app(loop: asyncio.AbstractEventLoop) -> Any:
 )
 def test_an_answer_leaves_before_the_loop_stops(new_loop: Any, start: Any, sent: bytes) -> None:
     assert run_forever(new_loop, start, sent).endswith(b"goodbye")
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize(
+    "start", [start_handlers(Stopping), start_handlers(StoppingFirst), start_app]
+)
+def test_an_answer_leaves_when_def_functions_run_after_its_view(new_loop: Any, start: Any) -> None:
+    seen = []
+
+    def receive(sender: Any, **said: Any) -> None:
+        time.sleep(0.02)  # for more turns than a loop runs at once
+        seen.append(said)
+
+    with signals.request_finished.connected_to(receive):
+        assert run_forever(new_loop, start, ASK + b"\r\n").endswith(b"goodbye")
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])

@@ -62,7 +62,7 @@ def receive(app: Application, incoming: Incoming) -> RequestContext | None:
             ctx.matched_rule = rule
             ctx.matched_args = args
             # Set although they are the class's defaults: an instance's attribute is read faster.
-            ctx.made_request = ctx.live_session = ctx.after_funcs = None
+            ctx.made_request = ctx.live_session = ctx.after_funcs = ctx.close_funcs = None
             # As `waterspout_plan_for`.
             plan = rule.plan
             if plan is None or plan.revision != app.waterspout_revision.number:

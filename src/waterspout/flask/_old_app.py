@@ -10,10 +10,12 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ReferenceType, ref
 
 from ..config import Config
+from ..peers.added_names import Added
 from ._standins import _make_timedelta
 
 if TYPE_CHECKING:
@@ -153,11 +155,19 @@ OLD: dict[str, Old] = {
 }
 
 
-def get_old(app: App, name: str) -> Any:
-    """Return a removed attribute of *app*. Raises `AttributeError` for every other name."""
-    old = OLD.get(name)
-    if old is None:
-        raise AttributeError(f"{type(app).__name__!r} object has no attribute {name!r}")
+def add_old(kind: type[App]) -> None:
+    """Let the objects of *kind* have the removed attributes; they are found last.
+
+    PERF: a ``__getattr__`` would make every attribute of an application slower, 5 % of a request.
+    """
+    for name in OLD:
+        added = Added(partial(_get_old, name))
+        added.__set_name__(kind, name)
+        setattr(kind, name, added)
+
+
+def _get_old(name: str, app: App) -> Any:
+    old = OLD[name]
     warn(f"'app.{name}' was removed; use {old.instead}.")
     return old.get(app)
 

@@ -13,7 +13,7 @@ from ..peers.added_names import find_last
 from ..peers.imported_names import imported_names
 from ..peers.removed_names import removed_names
 from ._json_classes import JSONClassAttribute
-from ._old_app import OLD, FlaskConfig, get_old, set_old
+from ._old_app import OLD, FlaskConfig, add_old, set_old
 from ._removed import APP
 
 __all__ = ["Flask"]
@@ -43,8 +43,9 @@ class Flask(App):
 
     if not TYPE_CHECKING:  # a removed name is missing to a type checker
 
-        def __getattr__(self, name: str) -> Any:
-            return get_old(self, name)
+        def __dir__(self) -> list[str]:
+            own = vars(self)
+            return [name for name in super().__dir__() if name not in OLD or name in own]
 
         def __setattr__(self, name: str, value: Any) -> None:
             if not (name in OLD and not hasattr(type(self), name) and set_old(self, name, value)):
@@ -61,6 +62,7 @@ _ADDITIONS = (
     *("keep_csrf_secrets", "on_shutdown", "on_startup", "websocket", "wsgi"),
 )
 find_last(Flask, App, _ADDITIONS)
+add_old(Flask)
 
 
 if not TYPE_CHECKING:  # removed names, and what Flask's module has by its imports

@@ -54,10 +54,10 @@ class Written:
     reason: str
     body: bytes | Pieces
     exact: bool
-    #: The fields are these, an Etag of *tag* (the text between the quotes; None: no Etag), and
-    #: Content-Length. None if there are other fields.
+    #: The fields are these, an Etag of *tag* (None: no Etag), and Content-Length. None if there
+    #: are other fields.
     usual: Usual | None
-    tag: bytes | None
+    tag: str | None
     _fields: Fields | None
 
     @property
@@ -69,7 +69,7 @@ class Written:
             assert isinstance(self.body, bytes)
             fields = self._fields = self.usual.make()
             if self.tag is not None:
-                fields["Etag"] = f'"{self.tag.decode()}"'
+                fields["Etag"] = self.tag
             fields["Content-Length"] = str(len(self.body))
         return fields
 
@@ -106,7 +106,7 @@ def answer_of(
     return written
 
 
-def usual_answer(usual: Usual, tag: bytes | None, body: bytes) -> Written:
+def usual_answer(usual: Usual, tag: str | None, body: bytes) -> Written:
     """Return a response of 200 with the *usual* fields, an Etag of *tag*, and Content-Length."""
     written = Written()
     written.status = 200

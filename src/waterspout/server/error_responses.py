@@ -76,9 +76,10 @@ def close_response(response: Any) -> None:
 def closes_by_code(response: Any) -> bool:
     """Tell whether closing *response* runs code that may block, or needs its request's thread:
     functions of the program, or the closing of a body or file."""
+    pieces = getattr(response, "response", None)
     return bool(
         getattr(response, "_on_close", None)
-        or hasattr(getattr(response, "response", None), "close")
+        or (type(pieces) is not list and hasattr(pieces, "close"))
         or getattr(type(response), "close", None) not in _OWN_CLOSES
     )
 

@@ -117,6 +117,9 @@ class ConnectionView(Served, Protocol):
         self, exchange: Exchange, head: bytes, body: bytes, status: int = 200
     ) -> None: ...
     def head_bytes(self, exchange: Exchange, outgoing: Outgoing, framing: bytes = b"") -> bytes: ...
+    def take_closed(self, exchange: Exchange, outgoing: Outgoing) -> None:
+        """Send a response that was made, and closed, in a thread."""
+
     def take_answer(
         self,
         exchange: Exchange,

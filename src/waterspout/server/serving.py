@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..application.lifespan import Lifespan
 from ..concurrency.background import cancel_spawned, spawned
 from ..concurrency.thread_pools import Lanes, LaneSettings
+from ..context.variables import request_var
 from ..import_paths import load
 from . import error_responses as answers
 from .access_log import Access, open_log
@@ -263,10 +264,15 @@ class Server:
         if self._ticker is not None:
             self._ticker.cancel()
 
-    def _write_all(self) -> None:
-        """Write responses that are complete before the loop stops."""
+    def _write_all(self) -> bool:
+        """Write responses that are complete before the loop stops; return whether the request whose
+        code stops it is still to be answered."""
         self.outbox.loop_stops(self.loop)
         self.frame_outbox.loop_stops(self.loop)
+        ctx = request_var.get(None)
+        incoming = None if ctx is None else ctx.incoming
+        peer = None if incoming is None else incoming.peer
+        return isinstance(peer, Connection) and peer.owes_answer(ctx)
 
     def stop_accepting(self, *, drain: bool = True) -> None:
         """Stop listening; with `drain`, after accepting the connections that wait in the queue."""

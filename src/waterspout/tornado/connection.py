@@ -50,6 +50,9 @@ __all__ = ["ServerConnection", "connected"]
 
 T = TypeVar("T")
 
+# Bound once: looking a method up makes an object each time.
+_current = request_var.get
+
 # The loop that ran last, and a done future of it. PERF: one for all responses; making one is 2 % of
 # a request.
 _done: tuple[object, Untyped] = None, None

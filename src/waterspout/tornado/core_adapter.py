@@ -63,7 +63,8 @@ Endpoint = Callable[..., Awaitable["Written | Sent"]]
 Found = Target | HTTPMessageDelegate
 Finder = Callable[[App, HTTPServerRequest, Kwargs], Found]
 
-# Bound once: looking a class method up makes an object each time.
+# Bound once: looking a method up makes an object each time.
+_current = request_var.get
 _face_of = HTTPServerRequest.waterspout_from_incoming
 
 #: Bytes a body may have, as Tornado's servers have it.
@@ -231,7 +232,7 @@ def _handlers_endpoint(find: Finder, prefix: str = "", *, stream: bool) -> Endpo
 
     # PERF: one coroutine for all of it; each further one is 2 % of a request.
     async def answer(**values: object) -> Written | Sent:
-        ctx = request_var.get()
+        ctx = _current()
         app = ctx.app
         incoming = ctx.incoming or _message_of(ctx)
         connection = connected(ctx, incoming)
@@ -308,7 +309,7 @@ def _delegate_endpoint(
     program: Untyped,
 ) -> Endpoint:
     async def answer(**_: object) -> Written | Sent:
-        ctx = request_var.get()
+        ctx = _current()
         incoming = ctx.incoming or _message_of(ctx)
         connection = connected(ctx, incoming)
         if isinstance(program, HTTPServerConnectionDelegate):

@@ -215,7 +215,7 @@ class Answer:
             await self._run_in_thread(partial(self._run_wsgi, environ))
         elif plan is None or plan.where == Where.LOOP:
             await self._run_on_loop(exchange.ctx)
-        elif plan.where == Where.INLINE and not signals.has_listeners():
+        elif plan.where == Where.INLINE and not signals.watched:
             response, outgoing = self._run_sync()
             self.driver.begin()
             await self._deliver(response, outgoing)

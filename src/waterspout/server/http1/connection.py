@@ -220,7 +220,7 @@ class Connection(Receiver):
         if it is still needed."""
         if exchange.abandoned:
             exchange.discard_body()
-        if exchange.lent is not None:
+        if exchange.bodied and exchange.lent is not None:
             exchange.lent.finish()
         if outgoing is None:
             if not (result is SENT or exchange.abandoned):
@@ -237,6 +237,14 @@ class Connection(Receiver):
             thread.keep()
         work = dispatching.finish_in_thread(self, exchange, result, outgoing, thread)
         self.server.keep(task_in(thread.context, work), exchange.is_wanted)
+
+    def take_closed(self, exchange: Exchange, outgoing: Outgoing) -> None:
+        """Send a response that was made in a thread, and closed there; on the loop."""
+        if exchange.abandoned:
+            exchange.discard_body()
+        if exchange.bodied and exchange.lent is not None:
+            exchange.lent.finish()
+        self.deliver(exchange, outgoing)
 
     def refuse_busy(self, exchange: Exchange, error: Exception) -> None:
         """Respond with 503 to a request that cannot have a thread, unless it has its response."""
@@ -381,10 +389,19 @@ class Connection(Receiver):
         if not exchange.keep_alive:
             self.receiving = None
             self.close(read_on=not exchange.complete)
-        elif self.waiting or self.receiving is not None or self._error is not None or self.closing:
+        elif (
+            self.waiting
+            or self.receiving is not None
+            or self._error is not None
+            or self.closing
+            or self.parser.in_head
+        ):
             self._go_on()
         else:
-            self._rest()
+            # `_rest`, which `_go_on` comes to, for the usual case.
+            self.idle = True
+            self.idle_since = now = self.loop.time()
+            self.deadline = now + self.timeouts.keep_alive
 
     def _rest(self) -> None:
         """Wait for a request, or for the end of one that has begun."""
@@ -439,6 +456,11 @@ class Connection(Receiver):
     def detach(self) -> tuple[asyncio.Transport, bytes]:
         """Give up the transport, see `detaching.detach`."""
         return detaching.detach(self)
+
+    def owes_answer(self, ctx: RequestContext) -> bool:
+        """Whether the running request is that of *ctx*, and nothing of its response is written."""
+        exchange = self.running
+        return exchange is not None and exchange.ctx is ctx and not (exchange.status or self.shut)
 
     def close_answered(self, ctx: RequestContext) -> None:
         """Close the connection when the response to the request of *ctx* is written."""

@@ -117,8 +117,10 @@ class Starter:
     def __init__(self, loop: asyncio.AbstractEventLoop, lanes: Lanes) -> None:
         self._loop = loop
         self._lane = lanes.views
+        own = contextvars.copy_context()
+        own.run(enter, None)  # so that `request_var.set` alone enters a request's
         #: Makes the context of a request: a copy of the server's own.
-        self.fresh = contextvars.copy_context().copy
+        self.fresh = own.copy
         self._carrier: _Carrier | None = None
         self._will_forget = False
 

@@ -130,8 +130,8 @@ def plain_head(written: Written, defaults: DefaultFields | None) -> bytes | None
             return None
         if written.tag is None:
             return head + b"Content-Length: "
-        # SECURITY: the tag is ours, and hexadecimal.
-        return b"".join((head, b'Etag: "', written.tag, b'"\r\nContent-Length: '))
+        # SECURITY: the tag is ours, hexadecimal in quotes.
+        return b"".join((head, b"Etag: ", written.tag.encode(), b"\r\nContent-Length: "))
     fields = written.fields
     values: Any = tuple(fields.values())
     tagged = "Etag" in fields

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import signals
 from ...concurrency.request_thread import NoThread, RequestThread, see_through, task_in
-from ...context.variables import enter
+from ...context.variables import enter, request_var
 from ...dispatch import pipeline
 from ...dispatch.drivers import SYNC, LoopDriver, drive
 from ...dispatch.pipeline import Answer, Plain
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("waterspout.server")
 
+_enter = request_var.set
+
 #: Bytes of a WSGI answer that are read in the thread that made it.
 _TAKEN_AT_ONCE = 256 * 1024
 
@@ -58,7 +60,7 @@ async def run_lone(connection: ConnectionView, exchange: Exchange) -> None:
     nothing that needs a response object. Everything else continues on the general path.
     """
     ctx: Any = exchange.ctx
-    enter(ctx)
+    _enter(ctx)  # PERF: `enter`, in a context of `Starter.fresh`: 1 % of a small request less
     ctx.opened = True
     try:
         args = ctx.matched_args
@@ -260,7 +262,7 @@ def _outlives(ctx: RequestContext, exchange: Exchange, outgoing: Outgoing) -> bo
 def run_inline(connection: ConnectionView, exchange: Exchange) -> None:
     """Run a request at once, on the loop's thread; in a worker thread while signals have
     receivers: a receiver may block, or be `async def`."""
-    if signals.has_listeners():
+    if signals.watched:
         connection.server.lanes.views.submit(run_in_thread, connection, exchange)
         return
     exchange.context = context = connection.starter.fresh()
@@ -301,7 +303,7 @@ def _hand_over(
     lane = connection.server.lanes.views
     if not (outgoing.body is None or closes_by_code(result)):
         close_response(result)
-        lane.answer(connection.take_answer, exchange, result, outgoing, None)
+        lane.answer(connection.take_closed, exchange, outgoing)
         return
     thread = RequestThread.of_here(lane, context)
     lane.answer(connection.take_answer, exchange, result, outgoing, thread)

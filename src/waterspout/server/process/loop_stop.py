@@ -17,6 +17,9 @@ Action = Callable[[], object]
 
 #: Most turns that a loop still runs.
 _MAX_TURNS = 100
+#: Turns after which each further one waits, for what threads have to do meanwhile: in seconds.
+_QUICK_TURNS = 20
+_WAIT = 0.002
 
 
 class _Stop:
@@ -34,7 +37,10 @@ class _Stop:
                 waits = [action() is True for action in tuple(self.actions)]
                 if any(waits) and self._turns < _MAX_TURNS:
                     self._turns += 1
-                    self._loop.call_soon(self)
+                    if self._turns <= _QUICK_TURNS:
+                        self._loop.call_soon(self)
+                    else:
+                        self._loop.call_later(_WAIT, self)
                     return
         self._turns = 0
         self._stop()

@@ -23,16 +23,20 @@ R = TypeVar("R")
 
 def is_own(handler: Handler) -> bool:
     """Whether the caller is in the context of the request that *handler* answers."""
-    connection = _connection_of(handler)
+    try:
+        connection = handler.request.connection
+    except AttributeError:  # of one that a test has made without a request
+        return True
     return not isinstance(connection, WholeConnection) or connection.is_own()
 
 
 def run_own(handler: Handler, function: Callable[..., R], /, *args: object, **kwargs: object) -> R:
     """Call *function* in the context of the request that *handler* answers."""
-    connection = _connection_of(handler)
-    if isinstance(connection, WholeConnection):
-        return connection.run(function, *args, **kwargs)
-    return function(*args, **kwargs)
+    # PERF: asked first: to enter it again takes as long as all of a small template.
+    if is_own(handler):
+        return function(*args, **kwargs)
+    found: R = handler.request.connection.run(function, *args, **kwargs)
+    return found
 
 
 def in_own_context(method: F) -> F:
@@ -40,11 +44,8 @@ def in_own_context(method: F) -> F:
 
     @wraps(method)
     def entered(self: Handler, /, *args: object, **kwargs: object) -> object:
+        if is_own(self):
+            return method(self, *args, **kwargs)
         return run_own(self, method, self, *args, **kwargs)
 
     return cast("F", entered)
-
-
-def _connection_of(handler: Handler) -> object:
-    """Return what *handler* writes to; None for one that a test has made without a request."""
-    return getattr(getattr(handler, "request", None), "connection", None)

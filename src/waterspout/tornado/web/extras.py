@@ -68,4 +68,5 @@ def json_getter(self: Handler) -> Callable[[], JSONValue]:
 def bind_ui(self: Handler) -> ObjectDict:
     """Return the ``ui`` of *handler*, which Tornado's have from the start; once for each."""
     self.ui = found = ui_names.bound(self)
+    self.waterspout_has_ui = True
     return found

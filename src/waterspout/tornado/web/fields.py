@@ -63,6 +63,7 @@ def clear(self: Handler) -> None:
     """Reset the response: nothing written, 200, the default header fields."""
     self.waterspout_fields = None
     self.waterspout_usual = _HTML
+    self.waterspout_tag = None
     self.set_default_headers()
     self._write_buffer = []
     self._status_code = 200
@@ -75,7 +76,12 @@ def headers_of(self: Handler) -> HTTPHeaders:
     if made is None:
         made = self.waterspout_fields = _Default()
         usual, self.waterspout_usual = self.waterspout_usual, None
-        made.waterspout_lines = self.waterspout_answer.fields if usual is None else usual.make()
+        if usual is None:
+            made.waterspout_lines = self.waterspout_answer.fields
+        else:
+            made.waterspout_lines = usual.make()
+            if self.waterspout_tag is not None:
+                made.waterspout_lines["Etag"] = self.waterspout_tag
     return made
 
 

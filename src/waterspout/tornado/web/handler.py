@@ -59,6 +59,8 @@ class RequestHandler(Arguments):
 
     #: Whether another base, after this class, may have a constructor.
     _waterspout_mixed: ClassVar[bool] = False
+    #: Whether `ui` was made: its functions hold the handler.
+    waterspout_has_ui: bool = False
     #: Whether code other than the request's own may have a reference to the handler.
     waterspout_waited: bool = False
     #: Somebody has asked for what is one client's, see `sessions.ClientUse`.
@@ -75,6 +77,9 @@ class RequestHandler(Arguments):
     #: written.
     waterspout_usual: Usual | None
     waterspout_fields: HTTPHeaders | None
+    #: The entity tag beside the usual fields, and the one that `compute_etag` made last.
+    waterspout_tag: str | None
+    waterspout_made_tag: str | None = None
     #: The response that was made of the usual fields.
     waterspout_answer: Written
     _write_buffer: list[bytes]
@@ -96,6 +101,8 @@ class RequestHandler(Arguments):
         self._headers_written = False
         self._finished = False
         self._auto_finish = True
+        # PERF: set here, because an instance's attribute is read faster than a class's.
+        self.waterspout_waited = self.waterspout_has_ui = False
         self.clear()
         if kwargs:
             self.initialize(**kwargs)

@@ -67,6 +67,9 @@ class _State(Protocol):
     _xsrf_token: bytes
     waterspout_answer: Written
     waterspout_fields: HTTPHeaders | None
+    waterspout_has_ui: bool
+    waterspout_made_tag: str | None
+    waterspout_tag: str | None
     waterspout_usual: Usual | None
     waterspout_waited: bool
     waterspout_client_was_asked: bool

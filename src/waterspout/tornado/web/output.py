@@ -8,7 +8,7 @@ adds its length and its entity tag.
 from __future__ import annotations
 
 from asyncio import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...http.prepared import answer_of, usual_answer
 from ...typing import JSONObject
@@ -16,7 +16,6 @@ from ..escape import json_encode, utf8
 from ..httputil import ResponseStartLine
 from ..httputil.delegates import WholeConnection
 from .context_entry import is_own, run_own
-from .etags import asked_tags, client_has_it, digest, tags_as_shipped
 
 if TYPE_CHECKING:
     from ..httputil import HTTPConnection
@@ -97,7 +96,8 @@ def finish(self: Handler, chunk: str | bytes | JSONObject | None = None) -> Futu
     self._finished = True
     self._log()
     self.on_finish()
-    self._break_cycles()
+    if self.waterspout_has_ui:
+        self._break_cycles()
     return future
 
 
@@ -124,15 +124,16 @@ def send_in_parts(self: Handler) -> Future[None]:
     return future
 
 
-def send_whole(self: Handler) -> Future[None]:
-    """Send all of the response at once, in one call of the connection."""
+def send_whole(self: Handler, *, tagged: bool = False) -> Future[None]:
+    """Send all of the response at once, in one call of the connection. *tagged* says that its
+    entity tag has been seen to."""
     request = self.request
     connection: HTTPConnection = request.connection
     if not isinstance(connection, WholeConnection):
         return send_in_parts(self)
     if hasattr(self, "_new_cookie"):
         _add_cookies(self)
-    exact = _complete_head(self)
+    exact = _complete_head(self, tagged=tagged)
     buffer = self._write_buffer
     body = buffer[0] if buffer else b""
     if request.method == "HEAD":
@@ -147,40 +148,39 @@ def send_usual(self: Handler) -> Future[None]:
     """Send all of the response at once, 200 with the usual header fields and an entity tag of the
     content; others by `send_whole`, or by `flush` if that is not ours. The header fields
     are not made."""
-    if not _flushes_as_shipped(self):
+    try:
+        ours = self.flush.__func__ is flush  # type: ignore[attr-defined]  # of methods
+    except AttributeError:
+        ours = False
+    if not ours:
         return send_in_parts(self)
     request = self.request
     connection: HTTPConnection = request.connection
-    usual = self.waterspout_usual
     method = request.method
     if (
-        usual is None
+        self.waterspout_usual is None
         or self._status_code != 200
         or self._reason != "OK"
         or method == "HEAD"
         or not isinstance(connection, WholeConnection)
         or hasattr(self, "_new_cookie")
-        or not tags_as_shipped(self)
     ):
         return send_whole(self)
+    if method == "GET" and self.waterspout_tag is None:
+        # As `_tag`.
+        self.set_etag_header()
+        if self.check_etag_header():
+            self._write_buffer = []
+            self.set_status(304)
+    usual = self.waterspout_usual
+    if usual is None or self._status_code != 200:  # by methods of the program, or it is 304
+        return send_whole(self, tagged=True)
     body = b"".join(self._write_buffer)
-    tag = None
-    if method == "GET":
-        if asked_tags(request) is not None:
-            return send_whole(self)
-        tag = digest(body)
-    self.waterspout_answer = written = usual_answer(usual, tag, body)
+    self.waterspout_answer = written = usual_answer(usual, self.waterspout_tag, body)
     self.waterspout_usual = None
     self._headers_written = True
     self._write_buffer = []
     return connection.answer(written)
-
-
-def _flushes_as_shipped(self: Any) -> bool:
-    try:
-        return self.flush.__func__ is flush
-    except AttributeError:  # no method
-        return False
 
 
 def _add_cookies(self: Handler) -> None:
@@ -188,20 +188,27 @@ def _add_cookies(self: Handler) -> None:
         self.add_header("Set-Cookie", cookie.OutputString(None))
 
 
-def _complete_head(self: Handler) -> bool:
-    """Add the fields that can be told when all of the content is there, which is one piece then.
-    Return whether Content-Length says how long it is."""
+def _tag(self: Handler) -> None:
+    """Give a response its entity tag; make it 304 if the client has the content already."""
+    self.set_etag_header()
+    if self.check_etag_header():
+        self._write_buffer = []
+        self.set_status(304)
+
+
+def _complete_head(self: Handler, *, tagged: bool = False) -> bool:
+    """Add the fields that can be told when all of the content is there, which is one piece then;
+    the entity tag unless it is *tagged*. Return whether Content-Length says how long it is."""
     buffer = self._write_buffer
     if len(buffer) > 1:
         self._write_buffer = buffer = [b"".join(buffer)]
     content = buffer[0] if buffer else b""
-    fields = self._headers.waterspout_by_name()
     status = self._status_code
-    if status == 200 and self.request.method in _TAGGED and "Etag" not in fields:
-        if client_has_it(self, content, fields):
-            self._write_buffer = []
-            self.set_status(304)
+    if not tagged and status == 200 and self.request.method in _TAGGED:
+        if "Etag" not in self._headers:
+            _tag(self)
         status = self._status_code
+    fields = self._headers.waterspout_by_name()
     if status != 200 and self._should_not_send_content(status):
         if self._write_buffer:
             raise RuntimeError(f"Cannot send body with status code HTTP{status}")
