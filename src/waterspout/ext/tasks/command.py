@@ -1,4 +1,4 @@
-"""The command ``waterspout tasks``: processes that run tasks."""
+"""The command ``waterspout tasks``: processes that run tasks. What failed: `failed`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .failed import add_commands
 from .supervisor import CHILD_VARIABLE, Supervisor
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["add_command"]
 def add_command(app: App, engine: Engine) -> None:
     """Add the command to *app*: ``waterspout --app shop:app tasks``."""
 
-    @click.command("tasks", short_help="Run background tasks.")
+    @click.group("tasks", short_help="Run background tasks.", invoke_without_command=True)
     @click.option(
         "--workers",
         "-w",
@@ -46,12 +47,17 @@ def add_command(app: App, engine: Engine) -> None:
         "--reload/--no-reload", default=None,
         help="Begin anew when source files change; the default is to do it in debug mode.",
     )  # fmt: skip
-    def command(workers: int, concurrency: int | None, reload: bool | None) -> None:
+    @click.pass_context
+    def command(
+        context: click.Context, workers: int, concurrency: int | None, reload: bool | None
+    ) -> None:
         """Run the tasks that TASKS_URL's broker has, and the periodic ones.
 
         Ctrl+C or SIGTERM ends it: tasks that run have TASKS_GRACE seconds, those that are cancelled
         go to another worker.
         """
+        if context.invoked_subcommand is not None:
+            return
         if concurrency is not None:
             engine.settings = replace(engine.settings, concurrency=concurrency)
         is_child = CHILD_VARIABLE in os.environ
@@ -61,6 +67,7 @@ def add_command(app: App, engine: Engine) -> None:
             sys.exit(Supervisor(workers, engine.settings.grace, reload).run())
         sys.exit(run(app, engine))
 
+    add_commands(command, engine)
     app.cli.add_command(command)
 
 

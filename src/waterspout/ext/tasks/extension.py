@@ -257,6 +257,7 @@ class Tasks:
     async def _send_tick(engine: Engine, task: Task[..., Any], id: str) -> None:
         message = _message(engine, task, (), {})
         message.task_id = id
+        message.labels["periodic"] = True
         await engine.send(message, 0.0)
 
     def _report(self, done: float, total: float | None, note: Any) -> None:

@@ -182,7 +182,10 @@ class Worker(Receiver):
                 "Task %s (%s) failed", task.name, running.id,
                 exc_info=error, extra={"request_id": running.request_id or "-"},
             )  # fmt: skip
-            return TypeError(str(error)) if isinstance(error, _Unfit) else error
+            stored = TypeError(str(error)) if isinstance(error, _Unfit) else error
+            if "periodic" not in message.labels:  # the next tick is its retry
+                await self._ours.bury_failed(message, stored)
+            return stored
         if self._ours.settings.eager:
             return _AT_ONCE
         again = message.model_copy(deep=True)

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ... import needs_extra
 from ..settings import Settings
-from .base import Absence, Broker, Delivery, heed_cancellation
+from .base import DEAD_KEPT, Absence, Broker, DeadLetter, Delivery, heed_cancellation
 
 with needs_extra("tasks"):
     import aio_pika
@@ -43,6 +44,7 @@ with needs_extra("tasks"):
 __all__ = ["AmqpBroker"]
 
 _LONGEST = 31  # 2^31 ms are 24 days
+_READINGS = 1_000_000  # times that a dead letter may be looked at; RabbitMQ 4 has a default of 20
 _IDLE = 60_000  # ms that a queue of waiting messages outlives its last one
 
 
@@ -87,7 +89,8 @@ class AmqpBroker(Broker):
 
     async def _declare(self, channel: AbstractChannel) -> AbstractQueue:
         quorum: dict[str, Any] = {"x-queue-type": "quorum"}
-        await channel.declare_queue(self._dead, durable=True, arguments=quorum)
+        dead = {"x-max-length": DEAD_KEPT, "x-delivery-limit": _READINGS, **quorum}
+        await channel.declare_queue(self._dead, durable=True, arguments=dead)
         return await channel.declare_queue(self._queue, durable=True, arguments=quorum)
 
     async def shutdown(self) -> None:
@@ -191,7 +194,26 @@ class AmqpBroker(Broker):
 
     async def bury(self, data: bytes, reason: str) -> None:
         """Publish to the queue of dead letters."""
-        await self._publish(data, self._dead, headers={"reason": reason})
+        await self._publish(data, self._dead, headers={"reason": reason}, timestamp=time.time())
+
+    async def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
+        """Take the dead letters over a channel of their own; what is not acknowledged goes back to
+        its place when that is closed."""
+        await self._connected()
+        assert self._connection is not None
+        channel = await self._connection.channel()
+        try:
+            queue = await channel.get_queue(self._dead, ensure=False)
+            while (message := await queue.get(fail=False)) is not None:
+                reason = str(message.headers.get("reason", "?"))
+                at = None if message.timestamp is None else message.timestamp.timestamp()
+                yield DeadLetter(message.body, reason, at, message)
+        finally:
+            await channel.close()
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Acknowledge."""
+        await letter.token.ack()
 
     async def release(self, tokens: Sequence[Any]) -> None:
         """Let RabbitMQ deliver the messages to others."""

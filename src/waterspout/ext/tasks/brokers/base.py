@@ -27,7 +27,16 @@ with needs_extra("tasks"):
     from taskiq.decor import AsyncTaskiqDecoratedTask
     from taskiq.result_backends.dummy import DummyResultBackend
 
-__all__ = ["Absence", "Broker", "Delivery", "Verdict", "heed_cancellation", "logger"]
+__all__ = [
+    "DEAD_KEPT",
+    "Absence",
+    "Broker",
+    "DeadLetter",
+    "Delivery",
+    "Verdict",
+    "heed_cancellation",
+    "logger",
+]
 
 logger = logging.getLogger("waterspout.tasks")
 
@@ -38,6 +47,10 @@ _SOON = 0.02
 #: Seconds that an acknowledgement is tried again while the broker is away.
 _ACK_PATIENCE = 60.0
 _DONE_KEPT = 10_000
+#: Characters of the reason why a task has failed.
+_REASON_KEPT = 500
+#: Dead letters that a broker keeps; then the oldest goes.
+DEAD_KEPT = 10_000
 
 
 class Delivery(NamedTuple):
@@ -48,6 +61,17 @@ class Delivery(NamedTuple):
     """What the broker knows it by."""
     times: int
     """Times that it has been delivered, with this one."""
+
+
+class DeadLetter(NamedTuple):
+    """A message among the dead letters."""
+
+    data: bytes
+    reason: str
+    at: float | None
+    """When it was put there, in seconds since the epoch."""
+    token: Any
+    """What the broker knows it by."""
 
 
 class Verdict(NamedTuple):
@@ -226,6 +250,25 @@ class Broker(AsyncBroker):
     @abstractmethod
     async def bury(self, data: bytes, reason: str) -> None:
         """Keep a message among the dead letters."""
+
+    # -- dead letters ------------------------------------------------------------------------------
+
+    async def bury_failed(self, message: TaskiqMessage, error: Exception) -> None:
+        """Keep a task that failed after all its retries; without the broker it is only logged."""
+        said = f"{type(error).__name__}: {error}"
+        try:
+            async with asyncio.timeout(self.settings.broker_timeout):
+                await self.bury(self.formatter.dumps(message).message, said[:_REASON_KEPT])
+        except self.gone as away:
+            logger.warning("Task %s is not kept as a failed one: %s", message.task_id, away)
+
+    def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
+        """Yield the dead letters, the oldest first; to be closed by who stops before the end."""
+        raise NotImplementedError
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Delete a dead letter that `dead_letters` has just yielded."""
+        raise NotImplementedError
 
     # -- signs of life -----------------------------------------------------------------------------
 

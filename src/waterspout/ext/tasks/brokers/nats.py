@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ... import needs_extra
 from ..settings import Settings
-from .base import Absence, Broker, Delivery, heed_cancellation, logger
+from .base import DEAD_KEPT, Absence, Broker, DeadLetter, Delivery, heed_cancellation, logger
 
 with needs_extra("tasks"):
     import nats
@@ -36,7 +37,6 @@ __all__ = ["NatsBroker", "bucket", "connect"]
 
 _WORKERS = "workers"
 _FETCH = 1.0  # seconds that a request waits for a message
-_DEAD_KEPT = 10_000
 _CLAIMS_KEPT = 3600.0
 _REFUSALS = 3  # deliveries of one message that is not due; then a copy takes its place
 
@@ -111,7 +111,7 @@ class NatsBroker(Broker):
                 name=self._name, subjects=[self._subject], retention=RetentionPolicy.WORK_QUEUE
             ),
             StreamConfig(
-                name=f"{self._name}_dead", subjects=[f"{self._subject}.dead"], max_msgs=_DEAD_KEPT
+                name=f"{self._name}_dead", subjects=[f"{self._subject}.dead"], max_msgs=DEAD_KEPT
             ),
         ):
             try:
@@ -200,7 +200,27 @@ class NatsBroker(Broker):
     async def bury(self, data: bytes, reason: str) -> None:
         """Publish to the stream of dead letters."""
         line = " ".join(reason.split())
-        await self._stream.publish(f"{self._subject}.dead", data, headers={"Reason": line})
+        fields = {"Reason": line, "At": str(time.time())}
+        await self._stream.publish(f"{self._subject}.dead", data, headers=fields)
+
+    async def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
+        """Read the stream of dead letters."""
+        number = 1
+        while True:
+            try:
+                found = await self._stream.get_msg(
+                    f"{self._name}_dead", seq=number, subject=f"{self._subject}.dead", next=True
+                )
+            except NotFoundError:
+                return
+            fields = found.headers or {}
+            at = float(fields["At"]) if "At" in fields else None
+            yield DeadLetter(found.data or b"", fields.get("Reason", "?"), at, found.seq)
+            number = (found.seq or number) + 1
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Delete the message from the stream."""
+        await self._stream.delete_msg(f"{self._name}_dead", letter.token)
 
     async def extend(self, tokens: Sequence[Any]) -> None:
         """Say of each message that it is worked on."""

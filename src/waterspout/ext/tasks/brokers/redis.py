@@ -25,7 +25,7 @@ from typing import Any
 
 from ... import needs_extra
 from ..settings import Settings
-from .base import Absence, Broker, Delivery, heed_cancellation, logger
+from .base import DEAD_KEPT, Absence, Broker, DeadLetter, Delivery, heed_cancellation, logger
 
 with needs_extra("tasks"):
     import redis.asyncio
@@ -37,7 +37,6 @@ __all__ = ["RedisBroker"]
 _GROUP = "workers"
 _BLOCK = 1.0  # seconds that a read waits for a message
 _LOOK = 0.1  # seconds between two looks for what has become due
-_DEAD_KEPT = 10_000
 
 #: Move what is due from the sorted set to the stream: all or nothing of each.
 _MOVE = """
@@ -196,7 +195,20 @@ class RedisBroker(Broker):
     async def bury(self, data: bytes, reason: str) -> None:
         """Append to the dead letters."""
         entry = {"data": data, "reason": reason}
-        await self._redis.xadd(self._dead, entry, maxlen=_DEAD_KEPT, approximate=True)
+        await self._redis.xadd(self._dead, entry, maxlen=DEAD_KEPT, approximate=True)
+
+    async def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
+        """Read the stream of dead letters."""
+        start = "-"
+        while entries := await self._redis.xrange(self._dead, min=start, count=100):
+            for id_, fields in entries:
+                reason, at = fields[b"reason"].decode(), int(id_.partition(b"-")[0]) / 1000
+                yield DeadLetter(fields[b"data"], reason, at, id_)
+            start = b"(" + entries[-1][0]
+
+    async def forget_dead(self, letter: DeadLetter) -> None:
+        """Delete the entry."""
+        await self._redis.xdel(self._dead, letter.token)
 
     async def extend(self, tokens: Sequence[Any]) -> None:
         """Claim the entries anew, which sets back their idle time."""
