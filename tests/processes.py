@@ -10,18 +10,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 
 import pytest
 
 #: Where Debian has servers, besides the search path.
-_ADMIN = "/usr/sbin:/usr/local/sbin"
+_ADMIN = ":".join(["/usr/sbin", "/usr/local/sbin", *glob("/usr/lib/postgresql/*/bin")])
 _SECONDS = 30.0  # the longest any of these waits; reached only by a failing test
 
 
-def wait_until(true: Callable[[], bool]) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = _SECONDS) -> None:
     """Wait for something that no event tells of."""
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ... import needs_extra
@@ -37,6 +38,7 @@ with needs_extra("tasks"):
         AbstractIncomingMessage,
         AbstractQueue,
     )
+    from aio_pika.connection import make_url
     from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
     from aiormq.exceptions import ChannelLockedResource
     from taskiq import AckableMessage, BrokerMessage
@@ -44,8 +46,24 @@ with needs_extra("tasks"):
 __all__ = ["AmqpBroker"]
 
 _LONGEST = 31  # 2^31 ms are 24 days
+_CONFIRMED = 0.8  # of TASKS_BROKER_TIMEOUT, in which a message is confirmed
 _READINGS = 1_000_000  # times that a dead letter may be looked at; RabbitMQ 4 has a default of 20
 _IDLE = 60_000  # ms that a queue of waiting messages outlives its last one
+
+
+#: It tells of each lost connection with a stack, and of each one that could not be made.
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _lost_is_an_error() -> Iterator[None]:
+    """Raise `ConnectionError` where aiormq, whose connection was lost, cancels what waits for it:
+    nobody has told our task to end."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        heed_cancellation()
+        raise ConnectionError("the connection to RabbitMQ was lost") from error
 
 
 class AmqpBroker(Broker):
@@ -72,14 +90,22 @@ class AmqpBroker(Broker):
         async with self._lock:
             if self._channel is not None and not self._channel.is_closed:
                 return self._channel
-            await self._hang_up()
-            self._connection = await self._connect()
-            self._channel = channel = await self._connection.channel(on_return_raises=True)
-            await self._declare(channel)
+            with _lost_is_an_error():
+                await self._hang_up()
+                self._connection = await self._connect()
+                self._channel = channel = await self._connection.channel(on_return_raises=True)
+                await self._declare(channel)
             return channel
 
     async def _connect(self) -> AbstractConnection:
-        return await aio_pika.connect(self.settings.url, timeout=self.settings.broker_timeout)
+        # NOTE: not `aio_pika.connect`, which leaves a connection that fails unclosed.
+        connection = aio_pika.Connection(make_url(self.settings.url))
+        try:
+            await connection.connect(timeout=self.settings.broker_timeout)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     async def _hang_up(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
@@ -110,7 +136,16 @@ class AmqpBroker(Broker):
         persistent = aio_pika.Message(
             data, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **options
         )
-        await channel.default_exchange.publish(persistent, routing_key=queue)
+        try:
+            with _lost_is_an_error():
+                async with asyncio.timeout(_CONFIRMED * self.settings.broker_timeout):
+                    await channel.default_exchange.publish(persistent, routing_key=queue)
+        except TimeoutError:
+            # A RabbitMQ that has just started may never confirm what came too early: the next
+            # message goes over a new connection.
+            if self._channel is channel:
+                self._channel = None
+            raise
 
     async def kick_later(self, message: BrokerMessage, delay: float) -> None:
         """Publish to the queue with the largest waiting time that is not too long."""
@@ -118,16 +153,14 @@ class AmqpBroker(Broker):
         name = f"{self._queue}.after.{power}"
         channel = await self._connected()
         # Declared each time: RabbitMQ forgets it when it has not been used for a while.
-        await channel.declare_queue(
-            name,
-            durable=True,
-            arguments={
-                "x-message-ttl": 2**power,
-                "x-expires": 2**power + _IDLE,
-                "x-dead-letter-exchange": "",
-                "x-dead-letter-routing-key": self._queue,
-            },
-        )
+        waiting: dict[str, Any] = {
+            "x-message-ttl": 2**power,
+            "x-expires": 2**power + _IDLE,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": self._queue,
+        }
+        with _lost_is_an_error():
+            await channel.declare_queue(name, durable=True, arguments=waiting)
         await self._publish(message.message, name)
 
     async def claim(self, name: str, lifetime: float) -> bool:
@@ -158,14 +191,16 @@ class AmqpBroker(Broker):
         while True:
             heed_cancellation()
             try:
-                async with await self._connect() as connection:
-                    arrived = await self._consume(connection)
-                    absence.over()
-                    while (message := await arrived.get()) is not None:
-                        times = int(message.headers.get("x-delivery-count") or 0) + 1  # type: ignore[arg-type]  # RabbitMQ's own
-                        accepted = await self.accept(Delivery(message.body, message, times))
-                        if accepted is not None:
-                            yield accepted
+                with _lost_is_an_error():
+                    async with await self._connect() as connection:
+                        async with asyncio.timeout(self.settings.broker_timeout):
+                            arrived = await self._consume(connection)
+                        absence.over()
+                        while (message := await arrived.get()) is not None:
+                            count: Any = message.headers.get("x-delivery-count")  # RabbitMQ's own
+                            delivery = Delivery(message.body, message, int(count or 0) + 1)
+                            if (accepted := await self.accept(delivery)) is not None:
+                                yield accepted
                 error: Exception = ConnectionError("the connection was closed")
             except self.gone as raised:
                 error = raised
@@ -190,7 +225,8 @@ class AmqpBroker(Broker):
 
     async def ack(self, token: Any) -> None:
         """Acknowledge."""
-        await token.ack()
+        with _lost_is_an_error():
+            await token.ack()
 
     async def bury(self, data: bytes, reason: str) -> None:
         """Publish to the queue of dead letters."""
