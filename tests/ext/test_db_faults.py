@@ -90,14 +90,14 @@ def test_a_server_that_restarts_is_503_and_then_back(
         with serve_in_thread(app) as server, caplog.at_level(logging.WARNING):
             address = str(server.urls[0].removeprefix("http://").rstrip("/"))
             with Load(address, 6) as load:
-                load.wait_for(200, 20)
+                load.wait_for(200, 8)
                 database.stop()
-                load.wait_for(503, 20)
+                load.wait_for(503, 8)
                 answers = [ask(address, path) for path in _PATHS]
                 assert [answer.status for answer in answers] == [503] * 3
                 assert {answer.headers["Retry-After"] for answer in answers} == {"3"}
                 database.start()
-                load.wait_for(200, 20)
+                load.wait_for(200, 8)
                 assert [ask(address, path).body for path in _PATHS] == [b"42"] * 3
     assert {status for _, status in load.counts} == {200, 503}
     messages = [record.getMessage() for record in caplog.records]
@@ -157,9 +157,9 @@ def test_workers_of_a_preloaded_program_share_no_connection(tmp_path: Path) -> N
         with running(tmp_path, *command, environ=environ) as where:
             address = where.removeprefix("http://")
             with ThreadPoolExecutor(8) as clients:
-                paths = [f"/{('def', 'async')[n % 2]}?number={n}" for n in range(80)]
+                paths = [f"/{('def', 'async')[n % 2]}?number={n}" for n in range(32)]
                 found = [answer.json for answer in clients.map(partial(ask, address), paths)]
-    assert [answer["number"] for answer in found] == list(range(80))
+    assert [answer["number"] for answer in found] == list(range(32))
     pairs = {(answer["backend"], answer["worker"]) for answer in found}
     assert len({worker for _, worker in pairs}) == 2
     assert len({backend for backend, _ in pairs}) == len(pairs)
