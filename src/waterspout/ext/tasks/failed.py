@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -51,7 +51,11 @@ class FailedTask:
 
     def details(self) -> str:
         """Return all of it, as JSON."""
-        known: dict[str, Any] = {"id": self.id, "failed": self.when, "reason": self.letter.reason}
+        known: dict[str, object] = {
+            "id": self.id,
+            "failed": self.when,
+            "reason": self.letter.reason,
+        }
         message = self.message
         if message is None:
             known["data"] = self.letter.data.decode("utf-8", "backslashreplace")
@@ -168,7 +172,7 @@ def _treat(
     engine: Engine,
     ids: Sequence[str],
     everything: bool,
-    act: Callable[[FailedTask, Broker], Coroutine[Any, Any, bool]],
+    act: Callable[[FailedTask, Broker], Coroutine[object, object, bool]],
 ) -> None:
     """Do *act* with each failed task that was named, and forget those for which it says True."""
     if bool(ids) is everything:
@@ -195,7 +199,7 @@ def _treat(
         click.echo("No failed tasks.", err=True)
 
 
-def _run(engine: Engine, work: Callable[[Broker], Coroutine[Any, Any, int]]) -> int:
+def _run(engine: Engine, work: Callable[[Broker], Coroutine[object, object, int]]) -> int:
     """Do *work* with the broker; return what it does."""
     if engine.is_local:
         raise click.ClickException(

@@ -131,10 +131,13 @@ class AmqpBroker(Broker):
         """Publish to the queue; RabbitMQ has confirmed when this returns."""
         await self._publish(message.message, self._queue)
 
-    async def _publish(self, data: bytes, queue: str, **options: Any) -> None:
+    async def _publish(self, data: bytes, queue: str, reason: str | None = None) -> None:
         channel = await self._connected()
         persistent = aio_pika.Message(
-            data, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **options
+            data,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            headers=None if reason is None else {"reason": reason},
+            timestamp=time.time(),
         )
         try:
             with _lost_is_an_error():
@@ -153,14 +156,17 @@ class AmqpBroker(Broker):
         name = f"{self._queue}.after.{power}"
         channel = await self._connected()
         # Declared each time: RabbitMQ forgets it when it has not been used for a while.
-        waiting: dict[str, Any] = {
-            "x-message-ttl": 2**power,
-            "x-expires": 2**power + _IDLE,
-            "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": self._queue,
-        }
         with _lost_is_an_error():
-            await channel.declare_queue(name, durable=True, arguments=waiting)
+            await channel.declare_queue(
+                name,
+                durable=True,
+                arguments={
+                    "x-message-ttl": 2**power,
+                    "x-expires": 2**power + _IDLE,
+                    "x-dead-letter-exchange": "",
+                    "x-dead-letter-routing-key": self._queue,
+                },
+            )
         await self._publish(message.message, name)
 
     async def claim(self, name: str, lifetime: float) -> bool:
@@ -197,8 +203,8 @@ class AmqpBroker(Broker):
                             arrived = await self._consume(connection)
                         absence.over()
                         while (message := await arrived.get()) is not None:
-                            count: Any = message.headers.get("x-delivery-count")  # RabbitMQ's own
-                            delivery = Delivery(message.body, message, int(count or 0) + 1)
+                            times = int(str(message.headers.get("x-delivery-count") or 0)) + 1
+                            delivery = Delivery(message.body, message, times)
                             if (accepted := await self.accept(delivery)) is not None:
                                 yield accepted
                 error: Exception = ConnectionError("the connection was closed")
@@ -230,7 +236,7 @@ class AmqpBroker(Broker):
 
     async def bury(self, data: bytes, reason: str) -> None:
         """Publish to the queue of dead letters."""
-        await self._publish(data, self._dead, headers={"reason": reason}, timestamp=time.time())
+        await self._publish(data, self._dead, reason)
 
     async def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
         """Take the dead letters over a channel of their own; what is not acknowledged goes back to
