@@ -268,7 +268,7 @@ def demo_command(
         of_server = _settings(host, port, None, workers=workers)
         app = start_app(settings, fresh=fresh)
         # Each of several workers makes the application for itself.
-        server.serve(app if workers == 1 else partial(make_app, settings), of_server)
+        server.serve(app if workers == 1 else lambda: make_app(settings), of_server)
 
 
 def run_app(
