@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from waterspout import App
 from waterspout.demo import make_app, prepare
@@ -72,7 +73,9 @@ def blog_on(url: str, folder: Path, **settings: Any) -> Iterator[Blog]:
     with pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
         patch.setattr("click.echo", lambda text, **_: said.append(text))
+        # What is tested is not the cost of passwords.
+        cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr("waterspout.ext.auth.passwords.hasher", cheap)
         prepare(app)
-    password = said[-1].rpartition(" ")[2]
-    with serve_in_thread(app) as server:
-        yield Blog(app, str(server.urls[0]), password)
+        with serve_in_thread(app) as server:
+            yield Blog(app, str(server.urls[0]), said[-1].rpartition(" ")[2])

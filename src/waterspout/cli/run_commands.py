@@ -253,22 +253,22 @@ def demo_command(
 
     \f
     Raises:
-        click.ClickException: A package is missing; the message names the extra.
+        click.ClickException: A package is missing, or a URL is of no use; the message says which.
     """
     try:
-        make_app, prepare = load("waterspout.demo:make_app"), load("waterspout.demo:prepare")
+        make_app, start_app = load("waterspout.demo:make_app"), load("waterspout.demo:start_app")
     except ModuleNotFoundError as ex:
         raise click.ClickException(
             f"The demo needs the package '{ex.name}': pip install 'waterspout[demo]'."
         ) from None
 
     given = {"SQLALCHEMY_DATABASE_URI": database, "REDIS_URL": redis}
-    make = partial(make_app, {name: value for name, value in given.items() if value})
+    settings = {name: value for name, value in given.items() if value}
     with _errors_in_words():
-        settings = _settings(host, port, None, workers=workers)
-        app = make()
-        prepare(app, fresh=fresh)
-        server.serve(app if workers == 1 else make, settings)
+        of_server = _settings(host, port, None, workers=workers)
+        app = start_app(settings, fresh=fresh)
+        # Each of several workers makes the application for itself.
+        server.serve(app if workers == 1 else lambda: make_app(settings), of_server)
 
 
 def run_app(

@@ -22,10 +22,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
 from waterspout import App, Response, render_template, request
+from waterspout.ext.db import DatabaseUnavailable
 from waterspout.ext.forms import form_macros, ui
 
 from . import (
@@ -46,7 +49,7 @@ from .markdown import render
 from .queries import LARGEST_ID
 from .start import prepare
 
-__all__ = ["make_app", "prepare"]
+__all__ = ["make_app", "prepare", "start_app"]
 
 DEFAULT_FOLDER = "waterspout-blog"
 
@@ -97,6 +100,20 @@ def make_app(settings: Mapping[str, object] | None = None) -> App:
     app.config.update(given)
     _add_extensions(app)
     _add_pages(app)
+    return app
+
+
+def start_app(settings: Mapping[str, object], *, fresh: bool = False) -> App:
+    """Make the blog and all that it needs, for a command: `make_app`, then `prepare`.
+
+    Raises:
+        click.ClickException: A URL or a database cannot be used; says why.
+    """
+    try:
+        app = make_app(settings)
+        prepare(app, fresh=fresh)
+    except (ValueError, ModuleNotFoundError, SQLAlchemyError, DatabaseUnavailable) as error:
+        raise click.ClickException(f"The blog cannot start. {error}") from error
     return app
 
 
