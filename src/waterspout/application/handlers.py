@@ -46,7 +46,8 @@ class Joining(Registration):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.waterspout_user_func = None  # PERF: an instance's attribute is read faster
+        # Set although it is the class's default: an instance's attribute is read faster.
+        self.waterspout_user_func = None
         #: Prefixes, and the applications below them.
         self.waterspout_mounts: list[tuple[str, Application]] = []
         #: Where this one is mounted: prefixes, and the applications that have them.
