@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,18 @@ def test_the_program_of_databases_runs(notes: dict[str, Any]) -> None:
     _, shop_db, visit = notes["make_shop"]()
     with notes["make_shop"].__globals__["app"].app_context():
         assert visit.metadata is shop_db.metadatas["logs"]
+
+
+def test_the_tests_of_the_program_pass(notes: dict[str, Any], tmp_path: Path) -> None:
+    """Each is undone: both see the notes that it has made, and they are gone afterwards."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts="]
+    command.append(notes["__file__"])
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=55, check=False
+    )
+    assert (done.returncode, "2 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+    with notes["app"].app_context():
+        assert notes["db"].session.scalars(notes["db"].select(notes["Note"])).all() == []
 
 
 def test_every_setting_is_on_the_page(notes: dict[str, Any]) -> None:

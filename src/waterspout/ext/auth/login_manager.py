@@ -100,6 +100,7 @@ class LoginManager:
         #: The method of a user that gives the id.
         self.id_attribute = ID_ATTRIBUTE
         self._user_callback: Loader | None = None
+        self._async_user_callback: Loader | None = None
         self._header_callback: Loader | None = None
         self._request_callback: Loader | None = None
         self._session_identifier_generator: Callable[[], str] = create_identifier
@@ -130,8 +131,16 @@ class LoginManager:
 
     def user_loader(self, callback: F) -> F:
         """Let *callback*, ``def`` or ``async def``, return the user with an id (a str), None if
-        there is none."""
-        self._user_callback = callback
+        there is none.
+
+        A program may register one of each: what runs on the event loop then uses the ``async def``
+        one, ``def`` views the other. So each has the user in the database session of its kind.
+        """
+        is_async = iscoroutinefunction(callback)
+        if is_async:
+            self._async_user_callback = callback
+        if not is_async or self._user_callback is None or iscoroutinefunction(self._user_callback):
+            self._user_callback = callback
         return callback
 
     @property
@@ -206,7 +215,8 @@ class LoginManager:
         """Look for the user before an endpoint on the event loop; a coroutine is awaited."""
         if current_app.config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
             self._watch_cookie()
-        loaders = (self._user_callback, self._request_callback, self._header_callback)
+        of_user = self._async_user_callback or self._user_callback
+        loaders = (of_user, self._request_callback, self._header_callback)
         if not any(loaders) or not (request.cookies or any(loaders[1:])):
             return None  # there is nobody to look for
         is_async = any(map(iscoroutinefunction, loaders))
@@ -268,7 +278,7 @@ class LoginManager:
         user = None
         user_id = session.get("_user_id")
         if user_id is not None and self._user_callback is not None:
-            user = await call(self._user_callback, user_id)
+            user = await call(self._loader_for(call), user_id)
         if user is None:
             user = await self._find_beyond_session(call)
         self._update_request_context_with_user(user)
@@ -296,10 +306,15 @@ class LoginManager:
             return None
         session["_user_id"] = user_id
         session["_fresh"] = False
-        found = await call(self._user_callback, user_id) if self._user_callback else None
+        found = await call(self._loader_for(call), user_id) if self._user_callback else None
         if found is not None:
             user_loaded_from_cookie.send(app_here(), user=found)
         return found
+
+    def _loader_for(self, call: Call) -> Loader | None:
+        """Return the user loader for code that calls loaders by *call*."""
+        beside = self._async_user_callback if call is _call_beside else None
+        return beside or self._user_callback
 
     def _session_protection_failed(self) -> bool:
         """Tell whether the session was ended, because it comes from elsewhere."""

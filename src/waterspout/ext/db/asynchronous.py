@@ -61,7 +61,7 @@ class AsyncSessions:
 
         def make() -> AsyncSession:
             engines = self._engines_here()
-            made: AsyncSession = factory(db=self, engines=engines.sync_on_loop())
+            made: AsyncSession = factory(db=self, engines=engines.binds_on_loop())
             if not engines.serves_here():
                 closing = asyncio.get_running_loop().create_task(_close_with_loop(made))
                 made.info[_CLOSING] = closing
@@ -184,11 +184,16 @@ def _refuse_hidden_loads(state: Any) -> None:
     if state.is_relationship_load:
         path = state.loader_strategy_path
         name = f"{path[0].class_.__name__}.{path[1].key}"
+        why = f"{name} is not loaded"
         advice = f"add .options(selectinload({name})) to the query"
     else:
-        name = f"{state.bind_mapper.class_.__name__}: an attribute"
-        advice = "await the session's refresh(row) after the commit, or load it with the query"
+        name = state.bind_mapper.class_.__name__
+        why = (
+            f"A row of {name} has no values: a rollback, or a commit with expire_on_commit, has let"
+            " go of them, or the column is deferred"
+        )
+        advice = "write 'await db.async_session.refresh(row)' before you read it"
     raise NotLoaded(
-        f"{name} is not loaded, and to load it here would block the event loop: {advice}, or read"
-        " it by 'await row.awaitable_attrs.name'."
+        f"{why}; to load it here would block the event loop: {advice}, or read it by 'await"
+        " row.awaitable_attrs.<name>'."
     )

@@ -16,7 +16,8 @@ import logging
 import os
 import select
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -80,6 +81,7 @@ class AppEngines:
             asyncio.AbstractEventLoop, dict[str | None, AsyncEngine]
         ] = WeakKeyDictionary()
         self._serving: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+        self._held: dict[str | None, sa.Connection] = {}
 
     def add(self, key: str | None, engine: sa.Engine, options: dict[str, Any]) -> None:
         """Take an engine that was made with *options*."""
@@ -120,9 +122,32 @@ class AppEngines:
         """Tell whether the running loop is that of a server."""
         return asyncio.get_running_loop() in self._serving
 
-    def sync_on_loop(self) -> dict[str | None, sa.Engine]:
-        """Return what a session works with inside the asynchronous engines of the loop."""
-        return {key: engine.sync_engine for key, engine in self.on_loop().items()}
+    def binds(self) -> Mapping[str | None, sa.Engine | sa.Connection]:
+        """Return what sessions of `def` code work with."""
+        return self._held or self.sync
+
+    def binds_on_loop(self) -> Mapping[str | None, sa.Engine | sa.Connection]:
+        """Return what sessions work with inside the asynchronous engines of the loop."""
+        return self._held or {key: engine.sync_engine for key, engine in self.on_loop().items()}
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """Have all sessions work in one transaction of each database, which is undone at the end.
+
+        Raises:
+            RuntimeError: This has begun already.
+        """
+        if self._held:
+            raise RuntimeError("db.rolled_back() within db.rolled_back(): the outer one is enough.")
+        with ExitStack() as stack:
+            for key, engine in self.sync.items():
+                connection = stack.enter_context(engine.connect())
+                stack.callback(connection.begin().rollback)
+                if engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN")  # its driver would wait for a write
+                self._held[key] = connection
+            stack.callback(self._held.clear)
+            yield
 
     def _asynchronous(self, key: str | None, loop: asyncio.AbstractEventLoop) -> AsyncEngine:
         settings = self._settings

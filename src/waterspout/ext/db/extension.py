@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -257,6 +258,28 @@ class SQLAlchemy(AsyncSessions):
         return found
 
     # -- engines -----------------------------------------------------------------------
+
+    @property
+    def session_binds(self) -> Mapping[str | None, sa.Engine | sa.Connection]:
+        """What the current application's sessions of `def` code work with, by bind key."""
+        return self._engines_here().binds()
+
+    @contextmanager
+    def rolled_back(self, app: App) -> Iterator[None]:
+        """Undo at the end of a block what *app* has written to its databases in it: for tests.
+
+            with db.rolled_back(app):
+                app.test_client().post("/notes", data={"text": "gone after this"})
+
+        All sessions, of both kinds of code, work in one transaction of each database; a commit ends
+        a savepoint. One request at a time, please: they share a connection, and `async def` code
+        waits for it on the event loop. Tables are made before.
+
+        Raises:
+            RuntimeError: It is within such a block already.
+        """
+        with self._app_engines[app].rolled_back():
+            yield
 
     @property
     def metadata(self) -> sa.MetaData:

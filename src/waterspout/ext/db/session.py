@@ -29,13 +29,37 @@ class Session(orm.Session):
     def __init__(
         self,
         db: Any,
-        engines: Mapping[str | None, sa.Engine] | None = None,
+        engines: Mapping[str | None, sa.Engine | sa.Connection] | None = None,
         **kwargs: Any,
     ) -> None:
+        # Within a transaction that somebody else has begun, a commit ends a savepoint of ours.
+        kwargs.setdefault("join_transaction_mode", "create_savepoint")
         super().__init__(**kwargs)
         self._db = db
         self._engines = engines
         self.model_changes: dict[object, tuple[Any, str]] = {}
+
+    def add(self, instance: object, *args: Any, **kwargs: Any) -> None:
+        """Put *instance* into the session.
+
+        Raises:
+            InvalidRequestError: It belongs to another session.
+        """
+        try:
+            super().add(instance, *args, **kwargs)
+        except exc.InvalidRequestError as error:
+            raise _explained(error) from error
+
+    def refresh(self, instance: object, *args: Any, **kwargs: Any) -> None:
+        """Read *instance* anew.
+
+        Raises:
+            InvalidRequestError: It belongs to another session, or to none.
+        """
+        try:
+            super().refresh(instance, *args, **kwargs)
+        except exc.InvalidRequestError as error:
+            raise _explained(error) from error
 
     def get_bind(
         self,
@@ -53,7 +77,7 @@ class Session(orm.Session):
         """
         if bind is not None:
             return bind
-        engines = self._db.engines if self._engines is None else self._engines
+        engines = self._db.session_binds if self._engines is None else self._engines
         tables = []
         if mapper is not None:
             try:
@@ -75,7 +99,22 @@ class Session(orm.Session):
         return super().get_bind(mapper=mapper, clause=clause, bind=bind, **kwargs)
 
 
-def _engine_of(table: object, engines: Mapping[str | None, sa.Engine]) -> sa.Engine | None:
+def _explained(error: exc.InvalidRequestError) -> exc.InvalidRequestError:
+    """Return an error that says what to do about a row of another session: `db.session` and
+    `db.async_session` have their own."""
+    if "already attached" not in str(error) and "not persistent" not in str(error):
+        return error
+    return exc.InvalidRequestError(
+        f"{error}. A row belongs to the session that has loaded it, db.session or db.async_session;"
+        " current_user to that of its loader. Bring it over by 'row = await"
+        " db.async_session.merge(row)' ('db.session.merge(row)' in def code), or write its key:"
+        " author_id=current_user.id."
+    )
+
+
+def _engine_of(
+    table: object, engines: Mapping[str | None, sa.Engine | sa.Connection]
+) -> sa.Engine | sa.Connection | None:
     """Return the engine for a table that belongs to a bind key, None for what does not."""
     if not isinstance(table, sa.Table) or "bind_key" not in table.metadata.info:
         return None
