@@ -69,7 +69,7 @@ PUBLIC_MODULES = {
     *("waterspout.config", "waterspout.signals", "waterspout.sessions", "waterspout.typing"),
     *("waterspout.tornado.web", "waterspout.tornado.websocket", "waterspout.tornado.escape"),
     *("waterspout.cli", "waterspout.log", "waterspout.server", "waterspout.testing"),
-    "waterspout.flask.script",
+    *("waterspout.concurrency", "waterspout.flask.script"),
 }
 
 # Modules that name the package itself instead of a relative path: module prefix → why.

@@ -24,6 +24,7 @@ from .application.handlers import Joining
 from .application.mounts import below, path_of
 from .application.scaffold import setupmethod, static_view
 from .concurrency import async_to_sync as bridge
+from .concurrency.coroutines import drive
 from .context.app_context import _unset
 from .context.propagation import carry
 from .context.request_context import (
@@ -40,7 +41,7 @@ from .csrf import csrf_token
 from .dispatch import pipeline
 from .dispatch.admission import takes_environ
 from .dispatch.before_send import pass_last_to_wsgi
-from .dispatch.drivers import SYNC, drive
+from .dispatch.drivers import SYNC
 from .dispatch.make_response import to_response
 from .dispatch.plan import SEAMS, Heads, Plan, is_async
 from .flashing import get_flashed_messages

@@ -27,9 +27,10 @@ from typing import Any, TypeVar, overload
 from ..context.request_context import AppContext
 from ..context.variables import app_var, request_var
 from ..dispatch import pipeline
-from ..dispatch.drivers import SYNC, Driver, LoopDriver, drive
+from ..dispatch.drivers import SYNC, Driver, LoopDriver
 from ..dispatch.plan import is_async
 from . import async_to_sync as bridge
+from .coroutines import drive
 from .request_thread import RequestThread, see_through, task_in
 from .thread_pools import lanes_of
 

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["begin", "go_on"]
+__all__ = ["begin", "drive", "go_on"]
+
+T = TypeVar("T")
+
+
+def drive(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work*, which waits for nothing, to its end, and return its result.
+
+    So what both kinds of code do is written once, as coroutines over what waits for them: `def`
+    code gives them something that waits in its thread.
+
+    Raises `RuntimeError` if it suspends.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise RuntimeError("A coroutine suspended in synchronous code; this is a bug.")
 
 
 @coroutine

@@ -18,6 +18,7 @@ from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ..concurrency.coroutines import drive
 from ..concurrency.request_thread import RequestThread
 from .plan import Hook, is_async
 
@@ -160,17 +161,3 @@ SYNC = SyncDriver()
 
 async def settle(value: Awaitable[T]) -> T:
     return await value
-
-
-def drive(stage: Coroutine[Any, Any, T]) -> T:
-    """Run a stage that was given the `SYNC` driver to its end.
-
-    Raises `RuntimeError` if the stage suspends.
-    """
-    try:
-        stage.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    stage.close()
-    raise RuntimeError("A pipeline stage suspended in synchronous code; this is a bug.")

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import Forbidden, HTTPException
 
+from ..concurrency.coroutines import drive
 from ..context.request_context import RequestContext
 from ..context.variables import request_var
-from ..dispatch.drivers import SYNC, Driver, drive
+from ..dispatch.drivers import SYNC, Driver
 from ..dispatch.pipeline import save_session
 from ..dispatch.plan import is_async
 from ..http.prepared import SENT

@@ -11,7 +11,7 @@ a thread.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from waterspout import (
     run_in_thread,
     session,
 )
+from waterspout.concurrency import drive
 
 from ..outage import StoreUnavailable
 from ..request_notes import keep_note, read_note
@@ -260,7 +261,7 @@ class LoginManager:
 
     def _load_user(self) -> None:
         """Find the user and keep it for the request."""
-        _at_once(self._find_user(_call_now))
+        drive(self._find_user(_call_now))
 
     async def _load_user_async(self) -> None:
         await self._find_user(_call_beside)
@@ -416,18 +417,6 @@ async def _call_beside(loader: Loader, *args: object) -> object:
     if iscoroutinefunction(loader):
         return await loader(*args)
     return await run_in_thread(loader, *args)
-
-
-def _at_once(work: Coroutine[object, object, T]) -> T:
-    """Return the result of *work*, which waits for nothing."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    finally:
-        work.close()
-    raise RuntimeError("A user loader has suspended in synchronous code; this is a bug.")
 
 
 def _runs_on_loop() -> bool:

@@ -28,9 +28,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.utils import import_string
 
 from waterspout import Response, current_app
+from waterspout.concurrency import drive
 from waterspout.sessions import ClientUse
 
-from ..driving import drive
 from ..handler_methods import is_handler
 from ..outage import Outage
 from . import backends, handlers, keys, privacy

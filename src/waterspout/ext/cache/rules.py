@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from waterspout import Response, after_this_request, request, request_line, url_for
+from waterspout.concurrency import drive
 
-from ..driving import drive
 from . import keys
 
 if TYPE_CHECKING:

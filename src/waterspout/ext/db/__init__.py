@@ -13,7 +13,9 @@ It takes the place of Flask-SQLAlchemy 3.1, with the same names in the same modu
 
 from __future__ import annotations
 
+from .asynchronous import NotLoaded
 from .extension import SQLAlchemy
+from .model import ModelMixin
 from .unavailable import DatabaseUnavailable
 
-__all__ = ["DatabaseUnavailable", "SQLAlchemy"]
+__all__ = ["DatabaseUnavailable", "ModelMixin", "NotLoaded", "SQLAlchemy"]

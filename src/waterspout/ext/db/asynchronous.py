@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from waterspout import abort
 from waterspout.ext import needs_extra
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .engines import AppEngines
 
 __all__ = ["AsyncSessions", "NotLoaded"]
+
+T = TypeVar("T")
 
 #: The task that closes a session with its loop, among the session's ``info``.
 _CLOSING = "waterspout.closing"
@@ -98,8 +100,8 @@ class AsyncSessions:
         return self.async_engines[None]
 
     async def async_get_or_404(
-        self, entity: Any, ident: Any, *, description: str | None = None, **kwargs: Any
-    ) -> Any:
+        self, entity: type[T], ident: Any, *, description: str | None = None, **kwargs: Any
+    ) -> T:
         """Return the row of *entity* with the primary key *ident*.
 
         Raises:

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from waterspout import App, abort, current_app, has_app_context
@@ -31,6 +31,8 @@ with needs_extra("db"):
     from sqlalchemy import event, exc, orm
 
 __all__ = ["SQLAlchemy"]
+
+T = TypeVar("T")
 
 _DATABASE = "sqlite:///app.db"
 """Where nothing is configured: a file in the instance folder."""
@@ -324,8 +326,8 @@ class SQLAlchemy(AsyncSessions):
     # -- answers for a web page ----------------------------------------------------------
 
     def get_or_404(
-        self, entity: Any, ident: Any, *, description: str | None = None, **kwargs: Any
-    ) -> Any:
+        self, entity: type[T], ident: Any, *, description: str | None = None, **kwargs: Any
+    ) -> T:
         """Return the row of *entity* with the primary key *ident* (``session.get``).
 
         Raises:

@@ -26,6 +26,7 @@ __all__ = [
     "DefaultMeta",
     "DefaultMetaNoName",
     "Model",
+    "ModelMixin",
     "NameMetaMixin",
     "NameMixin",
     "camel_to_snake_case",
@@ -192,6 +193,19 @@ class NameMixin:
         return _make_table(cls, *args, **kwargs)
 
 
+class ModelMixin(BindMixin, NameMixin, Model):
+    """Makes a base class of your own the class of the models, which type checkers know:
+
+        class Base(ModelMixin, DeclarativeBase): ...
+
+        db = SQLAlchemy(app, model_class=Base)
+
+        class User(Base): ...
+
+    Models have all that subclasses of `db.Model` have, which `Base` then is.
+    """
+
+
 class DefaultMeta(BindMetaMixin, NameMetaMixin, orm.DeclarativeMeta):
     """The metaclass of `db.Model` where it is made by ``declarative_base``."""
 
@@ -219,12 +233,16 @@ def is_2x_base(model_class: type) -> bool:
 
 def declarative_base(db: Any, model_class: Any, disable_autonaming: bool) -> Any:
     """Return `db.Model`, made of *model_class*: a subclass of `Model` or any class, a subclass of
-    ``DeclarativeBase`` or ``DeclarativeBaseNoMeta``, or a finished declarative class."""
-    if is_2x_base(model_class):
+    ``DeclarativeBase`` or ``DeclarativeBaseNoMeta``, of either with `ModelMixin`, or a finished
+    declarative class."""
+    if issubclass(model_class, ModelMixin):
+        model: Any = model_class
+        model.__fsa__ = db
+    elif is_2x_base(model_class):
         naming = () if disable_autonaming else (NameMixin,)
         own = {name: v for name, v in vars(model_class).items() if name not in _OF_THE_CLASS}
         own["__fsa__"] = db
-        model: Any = new_class(
+        model = new_class(
             "Model",
             (BindMixin, *naming, Model, *model_class.__bases__),
             {"metaclass": type(model_class)},

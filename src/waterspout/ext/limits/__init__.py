@@ -22,11 +22,11 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from waterspout import Blueprint, has_request_context, request
+from waterspout.concurrency import drive
 
-from ..driving import drive
 from ..handler_methods import is_handler
 from ..request_notes import read_note
 from .constants import ExemptionScope, HeaderNames
@@ -215,7 +215,11 @@ class Limited:
         self._limiter = limiter
         self._limit = limit
 
-    def __call__(self, obj: object) -> Any:
+    @overload
+    def __call__(self, obj: Blueprint) -> None: ...
+    @overload
+    def __call__(self, obj: F) -> F: ...
+    def __call__(self, obj: Any) -> object:
         if isinstance(obj, Blueprint):
             self._limiter.limit_blueprint(obj.name, self._limit)
             return None

@@ -14,9 +14,9 @@ from weakref import WeakKeyDictionary, WeakSet
 from werkzeug.http import http_date
 
 from waterspout import after_this_request, current_app, has_app_context, on_private_loop, request
+from waterspout.concurrency import drive
 
 from .. import needs_extra
-from ..driving import drive
 from ..per_process import keeps_per_process
 from ..request_notes import keep_note, read_note
 from .constants import ExemptionScope, HeaderNames

@@ -22,9 +22,9 @@ from importlib import import_module
 from typing import Any
 
 from waterspout import App, on_private_loop, run_in_thread, session
+from waterspout.concurrency import drive
 from waterspout.config import DEFAULT_CONFIG, MODERN_DEFAULTS, SETTINGS
 
-from ..driving import drive
 from ..outage import StoreUnavailable
 from ..setting_checks import check_number, check_url, shown, warn_of_misspelt
 from .base import ServerSideSessionInterface, interface_here, setting

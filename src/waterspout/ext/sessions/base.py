@@ -17,11 +17,12 @@ from abc import ABC
 from collections.abc import Coroutine, Mapping
 from copy import deepcopy
 from datetime import timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypedDict, TypeVar
 
 from itsdangerous import BadSignature, Signer
 
 from waterspout import App, Request, Response, current_app, has_request_context, session
+from waterspout.concurrency import drive
 from waterspout.sessions import (
     SessionMixin,
     StoredSessionInterface,
@@ -30,7 +31,6 @@ from waterspout.sessions import (
     vary_on_cookie,
 )
 
-from ..driving import drive
 from ..outage import Outage, StoreUnavailable
 from .defaults import Defaults
 from .methods import MethodStore
@@ -66,6 +66,17 @@ _SID = re.compile(r"[A-Za-z0-9_-]{8,512}\Z")
 _METHODS = ("_retrieve_session_data", "_delete_session", "_upsert_session")
 #: How often a write is tried anew after another request's.
 _ATTEMPTS = 500
+
+
+class Options(TypedDict, total=False):
+    """What every session interface takes besides its store, as `ServerSideSessionInterface`."""
+
+    key_prefix: str
+    use_signer: bool
+    permanent: bool
+    sid_length: int
+    serialization_format: str
+    cleanup_n_requests: int | None
 
 
 class ServerSideSessionInterface(StoredSessionInterface, ABC):

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
-from .base import ServerSideSessionInterface, setting
+from .base import Options, ServerSideSessionInterface, setting
 from .store import Entry, Outcome, Store, Write
 from .stored_session import ServerSideSession
 
@@ -47,13 +47,12 @@ class SqliteSessionInterface(ServerSideSessionInterface):
     session_class = SqliteSession
     ttl = False
 
-    def __init__(self, app: Any, url: str, **options: Any) -> None:
+    def __init__(self, app: Any, url: str, **options: Unpack[Options]) -> None:
         path = url.removeprefix("sqlite:///")
         if path == url or not path or path.startswith(":memory:"):
             raise ValueError(f"SESSION_URL names a file, 'sqlite:///sessions.sqlite', not {url!r}")
         self._path = Path(app.instance_path, path)
         self._timeout: float = setting(app.config, "SESSION_TIMEOUT")
-        self.key_prefix: str = options["key_prefix"]
         super().__init__(app, **options)
 
     def _make_store(self) -> Store:

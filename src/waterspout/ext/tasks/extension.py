@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from waterspout import App, current_app, g, has_app_context, has_request_context, request
 from waterspout.log import request_id
@@ -45,6 +45,12 @@ class Enqueued:
     delay: float
     """Seconds until it is due."""
     id: str
+
+
+class Periodic(Protocol):
+    """What `Tasks.every` and `Tasks.cron` return: a decorator."""
+
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
 
 
 class Tasks:
@@ -128,7 +134,7 @@ class Tasks:
 
         return decorate if func is None else decorate(func)
 
-    def every(self, interval: float | timedelta, **options: Any) -> Callable[[Any], Any]:
+    def every(self, interval: float | timedelta, **options: Any) -> Periodic:
         """Enqueue the function every *interval* seconds, once among all processes.
 
         It is made a task with *options*, see `task`, unless it is one; its results are not kept.
@@ -138,15 +144,15 @@ class Tasks:
         seconds = interval.total_seconds() if isinstance(interval, timedelta) else float(interval)
         return self._periodic(Every(seconds), options)
 
-    def cron(self, expression: str, **options: Any) -> Callable[[Any], Any]:
+    def cron(self, expression: str, **options: Any) -> Periodic:
         """Enqueue the function at the minutes of a cron *expression* (five fields), as `every`
         does; the time zone is TASKS_TIMEZONE. Raises `ValueError` for a wrong one."""
         return self._periodic(Cron(expression), options)
 
-    def _periodic(self, schedule: Schedule, options: dict[str, Any]) -> Callable[[Any], object]:
+    def _periodic(self, schedule: Schedule, options: dict[str, Any]) -> Periodic:
         options.setdefault("keep_result", False)
 
-        def decorate(function: Any) -> object:
+        def decorate(function: Callable[P, R]) -> Task[P, R]:
             made = function if isinstance(function, Task) else self.task(**options)(function)
             made.check_call((), {})
             self._entries.append(Entry(made, schedule))

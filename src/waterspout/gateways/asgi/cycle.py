@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import ClientDisconnected
 
 from ... import signals
+from ...concurrency.coroutines import drive
 from ...concurrency.request_thread import NoThread, RequestThread, run_beside, see_through, task_in
 from ...concurrency.thread_pools import LaneFull, lanes_of
 from ...context.variables import enter
 from ...dispatch import pipeline
-from ...dispatch.drivers import SYNC, LoopDriver, drive
+from ...dispatch.drivers import SYNC, LoopDriver
 from ...dispatch.entry import receive as receive_message
 from ...dispatch.pipeline import Plain
 from ...dispatch.plan import Where

@@ -12,10 +12,11 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from ... import signals
+from ...concurrency.coroutines import drive
 from ...concurrency.request_thread import NoThread, RequestThread, see_through, task_in
 from ...context.variables import enter, request_var
 from ...dispatch import pipeline
-from ...dispatch.drivers import SYNC, LoopDriver, drive
+from ...dispatch.drivers import SYNC, LoopDriver
 from ...dispatch.pipeline import Answer, Plain
 from ...http.prepared import SENT, Written
 from ...log import printable

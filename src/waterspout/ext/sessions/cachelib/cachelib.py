@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, Unpack
 
 from ... import needs_extra
-from ..base import ServerSideSessionInterface
+from ..base import Options, ServerSideSessionInterface
 from ..defaults import Defaults
 from ..store import Entry, Outcome, Store, Write
 from ..stored_session import ServerSideSession
@@ -38,11 +38,7 @@ class CacheLibSessionInterface(ServerSideSessionInterface):
         self,
         app: Any = None,
         client: object = Defaults.SESSION_CACHELIB,
-        key_prefix: str = Defaults.SESSION_KEY_PREFIX,
-        use_signer: bool = Defaults.SESSION_USE_SIGNER,
-        permanent: bool = Defaults.SESSION_PERMANENT,
-        sid_length: int = Defaults.SESSION_ID_LENGTH,
-        serialization_format: str = Defaults.SESSION_SERIALIZATION_FORMAT,
+        **options: Unpack[Options],
     ) -> None:
         if client is None:
             warnings.warn(
@@ -52,8 +48,7 @@ class CacheLibSessionInterface(ServerSideSessionInterface):
             )
             client = FileSystemCache("flask_session", threshold=500)
         self.cache = client
-        self.key_prefix = key_prefix
-        super().__init__(app, key_prefix, use_signer, permanent, sid_length, serialization_format)
+        super().__init__(app, **options)
 
     def _make_store(self) -> Store:
         return CacheStore(self.cache, self.key_prefix)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 from ... import needs_extra
+from ..base import Options
 from ..cachelib import CacheLibSessionInterface
 from ..defaults import Defaults
 from ..stored_session import ServerSideSession
@@ -28,22 +30,14 @@ class FileSystemSessionInterface(CacheLibSessionInterface):
     def __init__(
         self,
         app: object,
-        key_prefix: str = Defaults.SESSION_KEY_PREFIX,
-        use_signer: bool = Defaults.SESSION_USE_SIGNER,
-        permanent: bool = Defaults.SESSION_PERMANENT,
-        sid_length: int = Defaults.SESSION_ID_LENGTH,
-        serialization_format: str = Defaults.SESSION_SERIALIZATION_FORMAT,
         cache_dir: str | None = Defaults.SESSION_FILE_DIR,
         threshold: int = Defaults.SESSION_FILE_THRESHOLD,
         mode: int = Defaults.SESSION_FILE_MODE,
+        **options: Unpack[Options],
     ) -> None:
         folder = Path.cwd() / "flask_session" if cache_dir is None else cache_dir
         super().__init__(
             app,
             FileSystemCache(str(folder), threshold=threshold, mode=mode),
-            key_prefix,
-            use_signer,
-            permanent,
-            sid_length,
-            serialization_format,
+            **options,
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack
 
-from ..base import ServerSideSessionInterface
+from ..base import Options, ServerSideSessionInterface
 from ..defaults import Defaults
 from ..stored_session import ServerSideSession
 
@@ -31,16 +31,12 @@ class MemcachedSessionInterface(ServerSideSessionInterface):
         self,
         app: object,
         client: Any = Defaults.SESSION_MEMCACHED,
-        key_prefix: str = Defaults.SESSION_KEY_PREFIX,
-        use_signer: bool = Defaults.SESSION_USE_SIGNER,
-        permanent: bool = Defaults.SESSION_PERMANENT,
-        sid_length: int = Defaults.SESSION_ID_LENGTH,
-        serialization_format: str = Defaults.SESSION_SERIALIZATION_FORMAT,
+        **options: Unpack[Options],
     ) -> None:
         if not all(hasattr(client, name) for name in ("get", "set", "delete")):
             raise ValueError("SESSION_TYPE 'memcached' needs a client in SESSION_MEMCACHED")
         self.client = client
-        super().__init__(app, key_prefix, use_signer, permanent, sid_length, serialization_format)
+        super().__init__(app, **options)
 
     def _retrieve_session_data(self, store_id: str) -> dict[str, Any] | None:
         found = self.client.get(store_id)

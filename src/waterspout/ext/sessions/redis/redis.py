@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from typing import Any
+from typing import Any, Unpack
 from weakref import WeakKeyDictionary
 
 from ... import needs_extra
-from ..base import ServerSideSessionInterface, setting
+from ..base import Options, ServerSideSessionInterface, setting
 from ..defaults import Defaults
 from ..store import AsyncStore, Store
 from ..stored_session import ServerSideSession
@@ -41,11 +41,7 @@ class RedisSessionInterface(ServerSideSessionInterface):
         self,
         app: Any,
         client: object = Defaults.SESSION_REDIS,
-        key_prefix: str = Defaults.SESSION_KEY_PREFIX,
-        use_signer: bool = Defaults.SESSION_USE_SIGNER,
-        permanent: bool = Defaults.SESSION_PERMANENT,
-        sid_length: int = Defaults.SESSION_ID_LENGTH,
-        serialization_format: str = Defaults.SESSION_SERIALIZATION_FORMAT,
+        **options: Unpack[Options],
     ) -> None:
         if client is None:
             warnings.warn(
@@ -61,11 +57,10 @@ class RedisSessionInterface(ServerSideSessionInterface):
             timeout=setting(config, "SESSION_TIMEOUT"),
             connections=setting(config, "SESSION_POOL_SIZE"),
         )
-        self.key_prefix = key_prefix
         self._on_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncRedisStore] = (
             WeakKeyDictionary()
         )
-        super().__init__(app, key_prefix, use_signer, permanent, sid_length, serialization_format)
+        super().__init__(app, **options)
 
     def _make_store(self) -> Store:
         return RedisStore(self._own_client, self.key_prefix)

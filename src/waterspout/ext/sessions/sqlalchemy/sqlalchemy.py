@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, Unpack
 
 from waterspout import App
 
 from ... import needs_extra
-from ..base import ServerSideSessionInterface, setting
+from ..base import Options, ServerSideSessionInterface, setting
 from ..defaults import Defaults
 from ..store import Store
 from ..stored_session import ServerSideSession
@@ -64,16 +64,11 @@ class SqlAlchemySessionInterface(ServerSideSessionInterface):
         self,
         app: Any,
         client: Any = Defaults.SESSION_SQLALCHEMY,
-        key_prefix: str = Defaults.SESSION_KEY_PREFIX,
-        use_signer: bool = Defaults.SESSION_USE_SIGNER,
-        permanent: bool = Defaults.SESSION_PERMANENT,
-        sid_length: int = Defaults.SESSION_ID_LENGTH,
-        serialization_format: str = Defaults.SESSION_SERIALIZATION_FORMAT,
         table: str = Defaults.SESSION_SQLALCHEMY_TABLE,
         sequence: str | None = Defaults.SESSION_SQLALCHEMY_SEQUENCE,
         schema: str | None = Defaults.SESSION_SQLALCHEMY_SCHEMA,
         bind_key: str | None = Defaults.SESSION_SQLALCHEMY_BIND_KEY,
-        cleanup_n_requests: int | None = Defaults.SESSION_CLEANUP_N_REQUESTS,
+        **options: Unpack[Options],
     ) -> None:
         self._owns_engine = isinstance(client, str)
         self.sql_session_model: Any = None
@@ -93,16 +88,7 @@ class SqlAlchemySessionInterface(ServerSideSessionInterface):
             with app.app_context():
                 self._engine = client.engines[bind_key]
         self.client = client
-        self.key_prefix = key_prefix
-        super().__init__(
-            app,
-            key_prefix,
-            use_signer,
-            permanent,
-            sid_length,
-            serialization_format,
-            cleanup_n_requests,
-        )
+        super().__init__(app, **options)
 
     def _make_store(self) -> Store:
         return SqlStore(self._engine, self._table, self.key_prefix, disposes=self._owns_engine)
