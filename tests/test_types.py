@@ -12,6 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "tests" / "typing").glob("*.py"))
+#: Apart, because checkers read the libraries under them, which takes them long.
+BATTERIES = ROOT / "tests" / "typing" / "batteries.py"
+EXAMPLES.remove(BATTERIES)
 PAGES = ["README.md", "docs/flask.md", "docs/tornado.md"]
 SECONDS = 55
 
@@ -47,8 +50,9 @@ STRICT = ("mypy", "--config-file=", "--strict", "--no-error-summary", "--python-
 
 
 @pytest.mark.timeout(60)
-def test_examples_under_mypy() -> None:
-    assert run(*STRICT, *map(str, EXAMPLES)) == ""
+@pytest.mark.parametrize("paths", [EXAMPLES, [BATTERIES]], ids=["core", "batteries"])
+def test_examples_under_mypy(paths: list[Path]) -> None:
+    assert run(*STRICT, *map(str, paths)) == ""
 
 
 @pytest.mark.timeout(60)
@@ -60,5 +64,5 @@ def test_pages_under_mypy(programs: list[str]) -> None:
 
 @pytest.mark.timeout(60)
 def test_examples_and_pages_under_pyright(programs: list[str]) -> None:
-    paths = [*map(str, EXAMPLES), *programs]
+    paths = [*map(str, EXAMPLES), str(BATTERIES), *programs]
     assert run("pyright", "--pythonpath", sys.executable, *paths) == ""
