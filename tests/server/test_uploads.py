@@ -27,7 +27,7 @@ HEAD = (
 )
 FORM = HEAD + CONTENT + b"\r\n--bound--\r\n"
 FORM_TYPE = "multipart/form-data; boundary=bound"
-SETTINGS = ServerSettings(port=0, access_log=False)
+SETTINGS = ServerSettings(port=0, access_log=None)
 
 
 def exchange(sock: socket.socket, body: bytes, *, chunked: bool = False) -> tuple[int, bytes]:

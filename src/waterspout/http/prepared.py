@@ -9,14 +9,25 @@ response as a value: whole, if the endpoint finished before anything was sent, e
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from .default_fields import DefaultFields
 
-__all__ = ["SENT", "BrokenOff", "Pieces", "Sent", "Usual", "Written", "answer_of", "usual_answer"]
+__all__ = [
+    "SENT",
+    "BrokenOff",
+    "FilePart",
+    "Pieces",
+    "Sent",
+    "Usual",
+    "Written",
+    "answer_of",
+    "usual_answer",
+]
 
 #: Bytes after which a buffered body is sent in more than one piece.
 _PIECE = 64 * 1024
@@ -128,6 +139,25 @@ class Sent:
 SENT: Final = Sent()
 
 
+class FilePart:
+    """A piece of a body that is a part of an open file. Whoever has it closes it."""
+
+    __slots__ = ("file", "length", "start")
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        #: With a handle of its own: the writer may close the file while this is sent.
+        self.file = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)
+        self.start = start
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
 class BrokenOff(ConnectionError):
     """Raised to the sender of a body: its endpoint has failed half-way, and has logged that."""
 
@@ -140,10 +170,14 @@ class Pieces:
 
     #: The header section is sent before the first piece is there.
     head_is_due = True
+    #: Whether the sender takes a `FilePart`; it says so when it has begun.
+    takes_files = False
+    #: The one that the sender has to take, if the last piece was an empty one.
+    part: FilePart | None = None
 
     def __init__(self, gone: Callable[[], Exception]) -> None:
         self._gone = gone
-        self._chunks: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
+        self._chunks: deque[tuple[bytes | FilePart, asyncio.Future[None] | None]] = deque()
         self._ended = False
         self._is_all = False
         self._arrived: asyncio.Future[None] | None = None
@@ -153,10 +187,12 @@ class Pieces:
         #: Pieces are not taken any more.
         self.closed = False
 
-    def put(self, chunk: bytes, taken: asyncio.Future[None] | None = None) -> None:
+    def put(self, chunk: bytes | FilePart, taken: asyncio.Future[None] | None = None) -> None:
         """Add a piece; *taken* is done once the client may be sent more, and raises the error of
         *gone* if the client has left."""
         if self.closed:
+            if isinstance(chunk, FilePart):
+                chunk.close()
             if taken is not None:
                 self._sending.append(taken)
                 self._settle(self._gone if self._left else None)
@@ -206,10 +242,19 @@ class Pieces:
                 raise StopAsyncIteration
             self._arrived = asyncio.get_running_loop().create_future()
             await self._arrived
-        parts = []
+        parts: list[bytes] = []
         size = 0
         while self._chunks and size < _PIECE:
-            chunk, taken = self._chunks.popleft()
+            chunk, taken = self._chunks[0]
+            if isinstance(chunk, FilePart):
+                if parts:
+                    break
+                self._chunks.popleft()
+                if taken is not None:
+                    self._sending.append(taken)
+                self.part = chunk
+                return b""
+            self._chunks.popleft()
             parts.append(chunk)
             size += len(chunk)
             if taken is not None:
@@ -219,7 +264,12 @@ class Pieces:
     def _close(self, error: Callable[[], Exception] | None) -> None:
         self.closed = True
         self._sending += [taken for _, taken in self._chunks if taken is not None]
+        for chunk, _ in self._chunks:
+            if isinstance(chunk, FilePart):
+                chunk.close()
         self._chunks.clear()
+        if self.part is not None:
+            self.part.close()
         self._settle(error)
         self._wake()
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 import asyncio
 from asyncio import get_running_loop
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, default_exceptions
 
 from .. import signals
 from ..context.variables import request_var
-from ..http.prepared import SENT, Sent, Written, answer_of
+from ..http.prepared import SENT, FilePart, Sent, Written, answer_of
 from ..typing import Untyped
 from .client_context import ClientContext
 from .detached import ClientStream, DetachedStream
@@ -221,6 +221,20 @@ class ServerConnection(SendsBeside, BodyLimits, WholeConnection):
         else:
             self._written.body += chunk  # type: ignore[operator]  # bytes, as there are no pieces
             future.set_result(None)  # it goes with the head, whose future tells
+        return future
+
+    def send_file(self, file: BinaryIO, start: int, length: int) -> Future[None] | None:
+        """Write a part of an open file as a piece of the body, as `write` does; None where the
+        server sends no files by itself. The header section has been sent."""
+        if self._pieces is None or not self._pieces.takes_files or self._lost or self._gone:
+            return None
+        if self._missing is None or self._missing < length:
+            return None
+        self._missing -= length
+        future: Future[None] = get_running_loop().create_future()
+        self._pieces.put(FilePart(file, start, length), future)
+        if self._missing == 0:
+            self._pieces.is_all()
         return future
 
     def _write_by_hand(self, chunk: bytes) -> Future[None]:

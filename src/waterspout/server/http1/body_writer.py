@@ -15,12 +15,12 @@ from werkzeug.exceptions import ClientDisconnected
 
 from ...concurrency.request_thread import RequestThread, run_beside, see_through, task_in
 from ...concurrency.thread_pools import LaneFull
-from ...http.prepared import BrokenOff
+from ...http.prepared import BrokenOff, Pieces
 from ...log import printable
 from .. import error_responses as answers
 from ..exchange import gone
 from .body_pieces import PAUSE, TURN, AsyncPieces, SyncPieces, first_pieces, pieces
-from .file_body import FileBody, file_body
+from .file_body import FileBody, can_copy, copy_part, file_body
 
 if TYPE_CHECKING:
     from ...concurrency.streaming import Beat
@@ -130,7 +130,12 @@ async def _write_all(
         batch = await first_pieces(body)
         begin = getattr(body.response.response, "begin", None) if left is None else None
         connection.write_now(connection.head_bytes(exchange, outgoing, framing))
+        source = body.response.response
+        if type(source) is Pieces and left is not None:
+            source.takes_files = can_copy(connection)
         while batch is not None:
+            if left is not None and type(source) is Pieces and source.part is not None:
+                left = await _write_part(connection, exchange, source, left)
             if left is not None:
                 batch = [b"".join(batch)[:left]]
                 left -= len(batch[0])
@@ -162,6 +167,31 @@ async def _write_all(
     if left:
         _note_missing(exchange, left)
     connection.exchange_done(exchange)
+
+
+async def _write_part(
+    connection: ConnectionView, exchange: Exchange, source: Pieces, left: int
+) -> int:
+    """Write the part of a file that is due, of which *left* bytes are wanted at the most; return
+    how many bytes are left then."""
+    part, source.part = source.part, None
+    assert part is not None, "it is due"
+    await connection.write_through(b"")
+    sent = 0
+    try:
+        sent = await copy_part(connection, part, min(part.length, left))
+    except (ConnectionError, TimeoutError):
+        connection.abort()
+        raise gone() from None
+    finally:
+        part.close()
+        exchange.sent += sent
+    if sent < min(part.length, left):
+        incoming = exchange.incoming
+        path = printable(incoming.path)
+        _logger.error("%s %s became shorter while it was sent", incoming.method, path)
+        raise BrokenOff
+    return left - sent
 
 
 async def _write_events(

@@ -13,23 +13,28 @@ import select
 import socket
 import stat
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug.wsgi import FileWrapper
 
 from ...concurrency.request_thread import RequestThread, until_done
+from ...concurrency.thread_pools import LaneFull
 from ...http import Response
 from .. import error_responses as answers
 
 if TYPE_CHECKING:
+    from ...http.prepared import FilePart
     from ..interfaces import ConnectionView
     from .response_encoder import Outgoing
 
-__all__ = ["FileBody", "file_body"]
+__all__ = ["FileBody", "can_copy", "copy_part", "file_body"]
 
 #: Bytes the kernel copies in one call; others on the machine get their turn between two.
 _AT_ONCE = 1024 * 1024
+#: Bytes after which a job of the pool of files ends, so that others get their turn.
+_IN_A_JOB = 8 * _AT_ONCE
 #: As it is before a program replaces it.
 _ITER_ENCODED = Response.iter_encoded
 
@@ -128,16 +133,79 @@ def _settle(end: asyncio.Future[None]) -> None:
         end.set_result(None)
 
 
+def can_copy(connection: ConnectionView) -> bool:
+    """Tell whether the kernel can copy files to the client of *connection*: there is no TLS, and
+    the client has not gone."""
+    transport = connection.transport
+    if transport.get_extra_info("sslcontext") is not None or connection.shut:
+        return False
+    client = transport.get_extra_info("socket")
+    return client is not None and client.fileno() >= 0
+
+
+async def copy_part(connection: ConnectionView, part: FilePart, length: int) -> int:
+    """Copy *length* bytes of a part of a file to a client, all of whose other bytes have left, and
+    return how many there were. The pool of files does it, and nobody waits in it for the client.
+
+    Raises `OSError` if the client leaves or does not read.
+    """
+    loop = connection.loop
+    lane = connection.server.lanes.files
+    patience = connection.server.settings.timeouts.write
+    sent = 0
+    # One of our own, see `FileBody.send`.
+    handle = connection.transport.get_extra_info("socket").fileno()
+    with socket.socket(fileno=os.dup(handle)) as client:
+        while sent < length:
+            copy = partial(
+                _copy_ahead, client.fileno(), part.file.fileno(), part.start + sent, length - sent
+            )
+            try:
+                count = await lane.run(copy)
+            except LaneFull:  # a download that has begun goes on, for as long as that is so
+                count = copy()
+            if count is None:
+                break  # the file has become shorter
+            sent += count
+            if sent < length:
+                await _until_writable(loop, client, patience)
+    return sent
+
+
+def _copy_ahead(client: int, file: int, start: int, length: int) -> int | None:
+    """Copy as much as the client takes now; return how many bytes, None at the end of the file."""
+    sent = 0
+    while sent < length and sent < _IN_A_JOB:
+        try:
+            count = os.sendfile(client, file, start + sent, min(length - sent, _AT_ONCE))
+        except BlockingIOError:
+            break
+        if not count:
+            return sent or None
+        sent += count
+    return sent
+
+
+async def _until_writable(
+    loop: asyncio.AbstractEventLoop, client: socket.socket, seconds: float
+) -> None:
+    """Wait until *client* can be written to. Raises `TimeoutError`."""
+    writable = loop.create_future()
+    handle = client.fileno()
+    loop.add_writer(handle, _settle, writable)
+    try:
+        async with asyncio.timeout(seconds):
+            await writable
+    finally:
+        loop.remove_writer(handle)
+
+
 def file_body(
     connection: ConnectionView, response: Any, outgoing: Outgoing, thread: RequestThread
 ) -> FileBody | None:
     """Return the body of *response* as a `FileBody`, None if it has to be made piece by piece."""
     part = _part_of(response, outgoing)
-    transport = connection.transport
-    if part is None or transport.get_extra_info("sslcontext") is not None or connection.shut:
-        return None
-    client = transport.get_extra_info("socket")
-    if client is None or client.fileno() < 0:
+    if part is None or not can_copy(connection):
         return None
     return FileBody(connection, response, part, thread)
 

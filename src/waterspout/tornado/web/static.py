@@ -185,15 +185,17 @@ class StaticFileHandler(RequestHandler):
         await self.__answer(include_body=True)
 
     async def __send_open_file(self, file: BinaryIO, start: int, length: int) -> None:
-        chunks = read_part(file, start, start + length)
         # PERF: up to 256 KiB are sent together with the header section: 100 KiB at half the cost of
         # two pieces. Not where a transform has to decide first whether the file is compressed.
         if length <= _LARGE and not self._transforms:
-            content = b"".join(chunks)
+            content = os.pread(file.fileno(), length, start)
             if len(content) != length:
                 raise HTTPError(500, "%s became shorter while it was read", self.path)
             self.write(content)
             return
+        if length > _LARGE and await self.__is_sent_by_server(file, start, length):
+            return
+        chunks = read_part(file, start, start + length)
         lane = lanes_of(asyncio.get_running_loop()).files if length > _LARGE else None
         while length > 0:
             chunk = await _next_of(chunks, lane)
@@ -205,6 +207,27 @@ class StaticFileHandler(RequestHandler):
                 await self.flush()
             except OSError:  # the client has gone
                 return
+
+    async def __is_sent_by_server(self, file: BinaryIO, start: int, length: int) -> bool:
+        """Have the server send a part of a file, without a byte of it in this process; return
+        whether it does."""
+        send = getattr(self.request.connection, "send_file", None)
+        kind = type(self)
+        if (
+            send is None
+            or self._transforms
+            or any(getattr(kind, name) is not shipped for name, shipped in _WRITING)
+        ):
+            return False
+        try:
+            await self.flush()
+            sent = send(file, start, length)
+            if sent is None:
+                return False
+            await sent
+        except OSError:  # the client has gone
+            pass
+        return True
 
     def compute_etag(self) -> str | None:
         """Return the version as the ETag, the same for a part as for the whole."""
@@ -413,6 +436,7 @@ def _function(kind: type, name: str) -> Any:
     return getattr(method, "__func__", method)
 
 
+_WRITING = [(name, getattr(RequestHandler, name)) for name in ("flush", "write")]
 _SHIPPED = [
     (name, _function(StaticFileHandler, name))
     for name in ("get_content", "get_content_size", "get_content_version")
