@@ -1,8 +1,10 @@
-"""Static files of three sizes: a Flask program's and a Tornado program's, unchanged."""
+"""Static files of three sizes: a Flask program's and a Tornado program's, unchanged; and of nginx,
+where that is installed."""
 
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from .throughput import Cell, Measured, all_running, take_turns
 
 SIZES = {"1 KiB": 1024, "100 KiB": 100 * 1024, "10 MiB": 10 * 1024 * 1024}
 FLASK_BARS = {"1 KiB": (7, 0.9), "100 KiB": (3, 1), "10 MiB": (1, 1)}  # gunicorn, granian
+NGINX_BARS = {"1 KiB": 0.2, "100 KiB": 0.3, "10 MiB": 0.8}
 TORNADO_BAR = 1.5
 
 
@@ -26,6 +29,7 @@ def static_files(rounds: int, seconds: float) -> Section:
     servers = [
         *(peers.FLASK_GUNICORN, peers.FLASK_GRANIAN, flask_ours),
         *(peers.TORNADO, tornado_ours),
+        *([peers.NGINX] if shutil.which(peers.NGINX_COMMAND) else []),
     ]
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES.values():
@@ -47,11 +51,13 @@ def static_files(rounds: int, seconds: float) -> Section:
 
 
 def _judge(section: Section, name: str, measured: list[Measured]) -> None:
-    gunicorn, granian, flask, tornado, ours = measured
+    gunicorn, granian, flask, tornado, ours, *nginx = measured
     bars = FLASK_BARS[name]
     section.ratio(f"{name}, against Flask on gunicorn", flask, gunicorn, Bar(">=", bars[0]))
     section.ratio(f"{name}, against Flask on granian", flask, granian, Bar(">=", bars[1]))
     section.ratio(f"{name}, against Tornado", ours, tornado, Bar(">=", TORNADO_BAR))
+    for one in nginx:
+        section.ratio(f"{name}, against nginx", flask, one, Bar(">=", NGINX_BARS[name]))
 
 
 def _with_files(server: Server, folder: str) -> Server:

@@ -72,6 +72,10 @@ FLASK_GUNICORN = Server(
 
 TORNADO = Server("Tornado / uvloop", (sys.executable, "-m", f"{PROGRAMS}.tornado_app", "{port}"))
 
+#: Not on PATH for every user.
+NGINX_COMMAND = "/usr/sbin/nginx"
+NGINX = Server("nginx", (sys.executable, "-m", f"{PROGRAMS}.nginx", NGINX_COMMAND, "{port}"))
+
 FLASK_GRANIAN = granian("Flask", "flask_app", "wsgi")
 
 ASYNC_PEERS = (

@@ -286,6 +286,10 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             "Let send_from_directory follow symbolic links that lead out of its directory.",
             modern=False,
         ),
+        "SEND_FILE_PRECOMPRESSED": Setting(
+            False,
+            "Send the variant of a static file, name.br or name.gz beside it, to who accepts it.",
+        ),
         "TEMPLATES_AUTO_RELOAD": Setting(None, "Reload changed templates; None: when DEBUG is on."),
         "TORNADO_TEMPLATES": Setting(
             (".tornado.html",),

@@ -21,7 +21,7 @@ from .. import typing as ft
 from ..config import SOCKET_OPTIONS
 from ..context.request_context import app_ctx
 from ..dispatch import static_files
-from ..files import send_from_directory
+from ..dispatch.precompressed import send_static
 from ..import_paths import load
 from ..observed import ObservedType
 from ..templating import _default_template_ctx_processor
@@ -190,7 +190,7 @@ class Scaffold(metaclass=ObservedType):
         if folder is None:
             raise RuntimeError("'static_folder' must be set to serve static_files.")
         # `send_file` would use the current app, which may not be this object.
-        return send_from_directory(folder, filename, max_age=self.get_send_file_max_age(filename))
+        return send_static(folder, filename, self.get_send_file_max_age(filename))
 
     # NOTE: programs exempt views by dotted name; Flask's name for a blueprint's static view is
     # this.

@@ -24,8 +24,9 @@ from werkzeug.http import remove_entity_headers
 from werkzeug.wsgi import FileWrapper
 
 from ..context.variables import request_var
-from ..files import find_below, identity
+from ..files import identity
 from ..http.prepared import answer_of
+from .precompressed import find_variant
 
 if TYPE_CHECKING:
     from ..context.request_context import RequestContext
@@ -61,12 +62,17 @@ def answer(app: Any, filename: str) -> Response | Written:
         made: Response = app.send_static_file(filename)
         return made
     # The application that serves has the settings; *app* may be another.
-    full = find_below(ctx.app, app.static_folder, filename)
-    key = (full, app.get_send_file_max_age(filename))
+    incoming = ctx.incoming
+    accepted = None
+    if ctx.app.config["SEND_FILE_PRECOMPRESSED"]:
+        accepted = (incoming.header(b"accept-encoding") or b"").decode("latin-1")
+    found = find_variant(ctx.app, app.static_folder, filename, accepted)
+    full = None if found is None else found.path
+    key = (filename, found, app.get_send_file_max_age(filename))
     second = int(time.time())
     kept = ctx.plan.kept_files.get(key)
     if full is not None and kept is not None and kept.second == second:
-        asked = ctx.incoming.header(b"if-none-match")
+        asked = incoming.header(b"if-none-match")
         if asked is None:
             body = _read(full, kept.identity)
             if body is not None:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 #: The lengths of small bodies as they are sent, formatted once.
 _SMALL = 1024
+#: Bytes of a body from which on it is not copied behind its header section.
+_LARGE = 32 * 1024
 _LENGTHS = [b"%d\r\n" % size for size in range(_SMALL)]
 
 
@@ -308,7 +310,10 @@ class Connection(Receiver):
             # Joined, which is faster than formatted.
             exchange.sent = size = len(body)
             length = _LENGTHS[size] if size < _SMALL else b"%d\r\n" % size
-            self.send(b"".join((head, length, server.date_line, b"\r\n", body)))
+            if size < _LARGE:
+                self.send(b"".join((head, length, server.date_line, b"\r\n", body)))
+            else:
+                self.send_large(b"".join((head, length, server.date_line, b"\r\n")), body)
             self.exchange_done(exchange)
             return
         shown = b"" if incoming.method == "HEAD" else body
@@ -332,7 +337,10 @@ class Connection(Receiver):
         ):
             # Most responses: one check, and joined instead of formatted.
             exchange.status, exchange.head = outgoing.status, outgoing.head
-            self.send(b"".join((outgoing.head, self.server.date_line, b"\r\n", body)))
+            if length < _LARGE:
+                self.send(b"".join((outgoing.head, self.server.date_line, b"\r\n", body)))
+            else:
+                self.send_large(b"".join((outgoing.head, self.server.date_line, b"\r\n")), body)
             exchange.sent = length
             self.exchange_done(exchange)
             return

@@ -206,6 +206,11 @@ class Wire(asyncio.Protocol):
         if not self.shut:
             self.transport.write(data)
 
+    def send_large(self, head: bytes, body: bytes) -> None:
+        """Write *head* and *body* at once: the transport passes both to the kernel together."""
+        self.write_now(head)
+        self.write_now(body)
+
     async def write_through(self, data: bytes) -> None:
         """Write *data* and wait until the kernel has all that was written. Raises
         `ClientDisconnected`."""
