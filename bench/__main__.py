@@ -20,6 +20,8 @@ from .report import Section, Verdict, document, summary
 from .rooms import room_messages
 from .server_sessions import server_sessions
 from .servers import CORES
+from .shop import flask_shop
+from .tails import text_beside_computing
 from .timers import event_streams, flushed_from_timers
 from .uploads import uploads
 from .waiting import beside_sleepers, beside_streams
@@ -55,6 +57,8 @@ WORKLOADS: dict[str, Callable[[int, float], Section]] = {
     "timers": flushed_from_timers,
     "chunks": tiny_chunks,
     "rooms": room_messages,
+    "tails": text_beside_computing,
+    "program": flask_shop,
     "db": databases,
     "sessions": server_sessions,
     "blog": blog,

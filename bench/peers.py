@@ -52,6 +52,17 @@ def granian(name: str, program: str, interface: str = "asgi") -> Server:
     )
 
 
+def gunicorn(name: str, program: str, threads: int = 4) -> Server:
+    """A WSGI program on gunicorn with threads."""
+    return Server(
+        f"{name} / gunicorn gthread",
+        (
+            *(command("gunicorn"), f"{PROGRAMS}.{program}:app", "-b", "127.0.0.1:{port}"),
+            *("-k", "gthread", "-w", "1", "--threads", str(threads), "--log-level", "warning"),
+        ),
+    )
+
+
 BARE = Server("bare protocol", (sys.executable, "-m", f"{PROGRAMS}.bare", "{port}"))
 
 SANIC = Server(
@@ -62,13 +73,7 @@ SANIC = Server(
     ),
 )
 
-FLASK_GUNICORN = Server(
-    "Flask / gunicorn gthread",
-    (
-        *(command("gunicorn"), f"{PROGRAMS}.flask_app:app", "-b", "127.0.0.1:{port}"),
-        *("-k", "gthread", "-w", "1", "--threads", "4", "--log-level", "warning"),
-    ),
-)
+FLASK_GUNICORN = gunicorn("Flask", "flask_app")
 
 TORNADO = Server("Tornado / uvloop", (sys.executable, "-m", f"{PROGRAMS}.tornado_app", "{port}"))
 

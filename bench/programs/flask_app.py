@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -21,6 +22,14 @@ ROWS = [{"name": f"Item <{n}>", "price": n * 1.25, "stock": n % 7} for n in rang
 @app.route("/")
 def text() -> str:
     return "Hello, World!"
+
+
+@app.route("/busy")
+def busy() -> str:
+    until = time.thread_time() + 0.05
+    while time.thread_time() < until:
+        sum(range(1000))
+    return "computed"
 
 
 @app.route("/json")
