@@ -16,11 +16,11 @@ from .files import static_files
 from .imports import import_time
 from .load import WRK
 from .memory import idle_connections
+from .program import flask_shop
 from .report import Section, Verdict, document, summary
 from .rooms import room_messages
 from .server_sessions import server_sessions
 from .servers import CORES
-from .shop import flask_shop
 from .tails import text_beside_computing
 from .timers import event_streams, flushed_from_timers
 from .uploads import uploads

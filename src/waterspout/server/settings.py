@@ -153,6 +153,10 @@ class Threads:
     background: int = 40
     """Threads for ``run_in_thread`` and ``spawn``; a thousand calls may wait
     for them."""
+    switch: float = 0.001
+    """Seconds after which Python takes the interpreter from a thread that computes while others
+    wait for it (`sys.setswitchinterval`), in a process that serves; Python's own are 0.005. A
+    program that has set it keeps its value."""
 
     def __post_init__(self) -> None:
         _check_positive(self, allow_zero={"queue"})

@@ -30,8 +30,8 @@ from ..serving import Server
 from ..settings import ServerSettings, SettingsError
 from ..settings_sources import unknown_variables
 from ..sockets import ListenError
-from .allocator import keep_freed_memory
 from .app_loader import ApplicationError
+from .interpreter import prepare
 from .reload import Watched, is_reload_child, run_with_reload
 from .signals import LATE_SECONDS, ServerSignals, last_resort
 
@@ -105,7 +105,7 @@ def serve_here(
     with explained() as outcome:
         server = Server(app, settings, access_log=access_log)
         raise_descriptor_limit(settings.limits.max_connections)
-        keep_freed_memory()
+        prepare(settings.threads)
         with last_resort(server), ServerSignals(server):
             if _runs_a_loop():
                 _run_in_thread(server, ready)

@@ -37,9 +37,9 @@ from ..serving import Server
 from ..settings import ServerSettings, SettingsError
 from ..settings_sources import unknown_variables
 from ..sockets import Listener
-from .allocator import keep_freed_memory
 from .app_loader import ApplicationError, resolve
 from .gunicorn_settings import settings_from, warnings
+from .interpreter import prepare
 from .per_process import not_shared
 from .request_hooks import HookedServer, HookingLog, has_hooks
 from .run import EXIT_STARTUP_FAILED, end_tasks, loop_factory, raise_descriptor_limit
@@ -127,7 +127,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             listeners = [Listener(_owned(sock), shared=True) for sock in self.sockets]
             self.server = self._make_server(listeners)
             raise_descriptor_limit(settings.limits.max_connections)
-            keep_freed_memory()
+            prepare(settings.threads)
             # The application may have set handlers of its own when it was imported.
             with (
                 ServerSignals(self.server, second_ends=False),
