@@ -26,7 +26,7 @@ _OWN_CHOICE = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABL
 def prepare(threads: Threads) -> None:
     """Set what holds for the whole process.
 
-    PERF: a `def` view waits three times for the interpreter: to be received, to be run, and to be
+    NOTE: a `def` view waits three times for the interpreter: to be received, to be run, and to be
     answered. Beside threads that compute each wait takes as long as `threads.switch`, or a multiple
     of it.
     """
