@@ -127,10 +127,9 @@ def test_gunicorns_own_worker_on_a_unix_socket(tmp_path: Path, host: str) -> Non
     command = [sys.executable, "-m", "gunicorn", "hosts:app", "-b", f"unix:{path}"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
-        wait_until(path.exists)
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(15)
-            sock.connect(str(path))
+            wait_until(lambda: sock.connect_ex(str(path)) == 0)
             sock.sendall(f"GET / HTTP/1.0\r\n{host}\r\n".encode())
             answer = b"".join(iter(lambda: sock.recv(65536), b""))
     finally:
