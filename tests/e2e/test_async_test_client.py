@@ -113,8 +113,10 @@ async def test_lifespan_is_around_the_block(app: App) -> None:
     async def shutdown() -> None:
         said.append("shutdown")
 
+    leaving = asyncio.Event()
+
     async def work() -> None:
-        await asyncio.sleep(0.01)
+        await leaving.wait()
         said.append(f"work {request.path}")
 
     @app.get("/")
@@ -126,6 +128,7 @@ async def test_lifespan_is_around_the_block(app: App) -> None:
     async with app.test_client() as client:
         await client.get("/")
         said.append("left")
+        leaving.set()
     expected = ["in", "startup demand", "view", "left", "work /", "shutdown", "out"]
     assert said == expected
 

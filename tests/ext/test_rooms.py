@@ -135,9 +135,10 @@ def test_every_kind_of_socket_hears_every_kind_of_sender(two: list[tuple[str, Ro
                 for client in {ann, bob, cid} - {sender}:
                     assert str(await client.receive()).endswith(f": {text}")
             await asyncio.to_thread(post, first + "/say/lobby")
-            await asyncio.to_thread(post, second + "/say-async/lobby")
             for client in (ann, bob, cid):
                 assert json.loads(await client.receive()) == {"from": "a view"}
+            await asyncio.to_thread(post, second + "/say-async/lobby")
+            for client in (ann, bob, cid):
                 assert await client.receive() == b"\x00\xff"
             await rooms.broadcast("all")
             for client in (ann, bob, cid, dan):
