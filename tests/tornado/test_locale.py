@@ -18,7 +18,11 @@ import tornado.locale as theirs
 
 from waterspout.tornado import locale as ours
 
-STATE = ("_translations", "_supported_locales", "_use_gettext", "_default_locale")
+#: The state of a module that has loaded no translations.
+STATE: dict[str, Any] = {
+    "_translations": {}, "_supported_locales": frozenset({"en_US"}), "_use_gettext": False,
+    "_default_locale": "en_US",
+}  # fmt: skip
 FRENCH = """"school","école"
 "%(name)s liked this","%(name)s ont aimé","plural"
 "%(name)s liked this","%(name)s a aimé","singular"
@@ -34,8 +38,12 @@ FRENCH = """"school","école"
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    """Each test starts without translations, on both sides."""
+    """Each test starts without translations, on both sides: other tests run programs that load
+    theirs into this process."""
     saved = {module: {name: getattr(module, name) for name in STATE} for module in (ours, theirs)}
+    for module in saved:
+        vars(module).update(STATE)
+        module.Locale._cache = {}
     yield
     for module, state in saved.items():
         vars(module).update(state)
