@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from asyncio import CancelledError
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 
+from . import typing as ft
 from .application.handlers import Joining
 from .application.mounts import below, path_of
 from .application.scaffold import setupmethod, static_view
@@ -54,6 +55,7 @@ from .observed import observe
 from .routing.urls import build_url
 from .sessions.cookie import is_lazy
 from .templating import fill_context
+from .typing import Argument, Coro, Function, Values
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -63,7 +65,8 @@ if TYPE_CHECKING:
     from .templating import Environment
     from .testing import FlaskClient, FlaskCliRunner
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
+T = TypeVar("T")
 
 #: Methods whose override is kept by sending every request through WSGI.
 _WSGI_SEAMS = ("wsgi_app", "__call__", "request_context", "app_context")
@@ -128,15 +131,15 @@ class App(Joining):
             root_path=root_path,
         )
         #: Functions called once, before the first request is handled.
-        self.before_first_request_funcs: list[Callable[[], Any]] = []
+        self.before_first_request_funcs: list[Callable[[], object]] = []
         self._waterspout_first_request: Future[None] | None = None
         self.waterspout_kept_heads: Heads | None = None
         self._waterspout_first_request_lock = threading.Lock()
         #: Functions called when a server starts and stops with the app, and contexts that
         #: are entered and left around both.
-        self.waterspout_startup_funcs: list[Callable[[], Any]] = []
-        self.waterspout_shutdown_funcs: list[Callable[[], Any]] = []
-        self.waterspout_lifespan_funcs: list[Callable[..., Any]] = []
+        self.waterspout_startup_funcs: list[Callable[[], object]] = []
+        self.waterspout_shutdown_funcs: list[Callable[[], object]] = []
+        self.waterspout_lifespan_funcs: list[Function] = []
         self.waterspout_note_change()
         observe(self)
         self._waterspout_no_route: Plan | None = None
@@ -152,7 +155,7 @@ class App(Joining):
 
     # -- what a program overrides ------------------------------------------------
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name in _OWN or name == "session_interface":
             self.waterspout_note_change()
@@ -243,7 +246,7 @@ class App(Joining):
         self.waterspout_lifespan_funcs.append(f)
         return f
 
-    def waterspout_take_first_request(self) -> tuple[Future[None], list[Callable[[], Any]]]:
+    def waterspout_take_first_request(self) -> tuple[Future[None], list[Callable[[], object]]]:
         """Return a future of the end of the functions that run once, and those functions if the
         caller is the one to run them."""
         with self._waterspout_first_request_lock:
@@ -274,11 +277,11 @@ class App(Joining):
         made.policies["json.dumps_function"] = self.json.dumps
         return made
 
-    def update_template_context(self, context: dict[str, Any]) -> None:
+    def update_template_context(self, context: Values) -> None:
         """Add what context processors give to *context*; its own values win."""
         fill_context(self, context)
 
-    def make_shell_context(self) -> dict[str, Any]:
+    def make_shell_context(self) -> Values:
         """Return the names of an interactive shell."""
         names = {"app": self, "g": g}
         for processor in self.shell_context_processors:
@@ -309,7 +312,7 @@ class App(Joining):
         _method: str | None = None,
         _scheme: str | None = None,
         _external: bool | None = None,
-        **values: Any,
+        **values: Argument,
     ) -> str:
         """Build the URL of *endpoint* (see `waterspout.url_for`)."""
         return build_url(
@@ -328,16 +331,18 @@ class App(Joining):
         """Run hooks, view and error handlers and return the finished response."""
         return cast("Response", drive(pipeline.full_dispatch(current_context(), SYNC)))
 
-    def preprocess_request(self) -> Any:
+    def preprocess_request(self) -> ft.ReturnValue:
         """Run the before-request functions; a value other than None ends the dispatching."""
         ctx = current_context()
         return drive(pipeline.preprocess(ctx, SYNC, self.waterspout_plan_for(ctx.request.url_rule)))
 
-    def dispatch_request(self) -> Any:
+    def dispatch_request(self) -> ft.ReturnValue:
         """Call the view that matched and return its value."""
         return drive(pipeline.dispatch(current_context(), SYNC))
 
-    def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
+    def finalize_request(
+        self, rv: ft.ResponseReturnValue | HTTPException, from_error_handler: bool = False
+    ) -> Response:
         """Make the response of a view's value and run the after-request functions."""
         return drive(pipeline.finalize(current_context(), SYNC, rv, from_error_handler))
 
@@ -345,15 +350,15 @@ class App(Joining):
         """Run the after-request functions on *response* and save the session."""
         return drive(pipeline.process_response(current_context(), SYNC, response))
 
-    def make_response(self, rv: Any) -> Response:
+    def make_response(self, rv: ft.ReturnValue) -> Response:
         """Convert a view's value to a response, see `make_response.to_response`."""
         return to_response(self, current_context().request, rv)
 
-    def handle_http_exception(self, e: HTTPException) -> Any:
+    def handle_http_exception(self, e: HTTPException) -> ft.ReturnValue:
         """Return an error handler's value for an HTTP error, or the error."""
         return drive(pipeline.handle_http_exception(current_context(), SYNC, e))
 
-    def handle_user_exception(self, e: Exception) -> Any:
+    def handle_user_exception(self, e: Exception) -> ft.ReturnValue:
         """Return an error handler's value for an exception, or raise it on."""
         return drive(pipeline.handle_user_exception(current_context(), SYNC, e))
 
@@ -404,11 +409,11 @@ class App(Joining):
             exc = sys.exc_info()[1]
         drive(pipeline.teardown_appcontext(self, SYNC, exc))
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def ensure_sync(self, func: Function) -> Function:
         """Return *func*, made callable from synchronous code if it is `async def`."""
         return self.async_to_sync(func) if is_async(func) else func
 
-    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    def async_to_sync(self, func: Callable[..., Coro[T]]) -> Callable[..., T]:
         """Return a synchronous function that runs the coroutine function *func*: on the
         server's loop where there is one, else on a private one."""
         return bridge.async_to_sync(func)
@@ -419,7 +424,7 @@ class App(Joining):
         """Return an application context for a ``with`` block."""
         return AppContext(self)
 
-    async def call_in_context(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    async def call_in_context(self, func: Function, /, *args: Argument, **kwargs: Argument) -> Any:
         """Call *func*, `def` (in a worker thread) or `async def`, in an application context of
         its own, whose teardown functions have run when this returns its result.
 
@@ -434,7 +439,7 @@ class App(Joining):
         """Return the request context of a WSGI environ."""
         return RequestContext(self, environ)
 
-    def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
+    def test_request_context(self, *args: Argument, **kwargs: Argument) -> RequestContext:
         """Return the context of a made-up request; the arguments are those of Werkzeug's
         `EnvironBuilder`: path, base_url, method, data, json, headers, …"""
         builder = load("waterspout.testing:EnvironBuilder")(self, *args, **kwargs)
@@ -499,7 +504,7 @@ class App(Joining):
         port: int | None = None,
         debug: bool | None = None,
         load_dotenv: bool = True,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         """Serve the application on our server until it is stopped.
 
@@ -510,13 +515,13 @@ class App(Joining):
             self, host, port, debug=debug, load_dotenv=load_dotenv, **options
         )
 
-    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
+    def test_client(self, use_cookies: bool = True, **kwargs: Argument) -> FlaskClient:
         """Return a test client of `test_client_class`. In a ``with`` block it keeps the
         context of the last request."""
         cls: type[FlaskClient] = self.test_client_class or load("waterspout.testing:FlaskClient")
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
-    def test_cli_runner(self, **kwargs: Any) -> FlaskCliRunner:
+    def test_cli_runner(self, **kwargs: Argument) -> FlaskCliRunner:
         """Return a runner for the app's commands, of `test_cli_runner_class`."""
         cls: type[FlaskCliRunner] = self.test_cli_runner_class or load(
             "waterspout.testing:FlaskCliRunner"

@@ -11,7 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, overload
+from typing import overload
 
 from . import typing as ft
 from .application.scaffold import (
@@ -29,15 +29,17 @@ from .application.scaffold import (
     setupmethod,
 )
 from .import_paths import load
+from .typing import Argument, Function, OwnApp, Values
 
 DeferredSetupFunction = Callable[["BlueprintSetupState"], None]
+_Hooks = dict[str | None, list[Function]]
 
 
 class BlueprintSetupState:
     """One registration of a blueprint on an application. Deferred functions are called with it."""
 
     def __init__(
-        self, blueprint: Blueprint, app: Any, options: Any, first_registration: bool
+        self, blueprint: Blueprint, app: OwnApp, options: Values, first_registration: bool
     ) -> None:
         self.app = app
         self.blueprint = blueprint
@@ -63,7 +65,7 @@ class BlueprintSetupState:
         rule: str,
         endpoint: str | None = None,
         view_func: ft.RouteCallable | None = None,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         """Register a route on the application, below the blueprint's prefix and name."""
         if self.url_prefix is not None:
@@ -110,7 +112,7 @@ class Blueprint(Scaffold):
         template_folder: str | os.PathLike[str] | None = None,
         url_prefix: str | None = None,
         subdomain: str | None = None,
-        url_defaults: dict[str, Any] | None = None,
+        url_defaults: Values | None = None,
         root_path: str | None = None,
         cli_group: str | None = _sentinel,
     ) -> None:
@@ -126,7 +128,7 @@ class Blueprint(Scaffold):
         self.url_values_defaults = {} if url_defaults is None else url_defaults
         self.cli_group = cli_group
         self.deferred_functions: list[DeferredSetupFunction] = []
-        self._blueprints: list[tuple[Blueprint, dict[str, Any]]] = []
+        self._blueprints: list[tuple[Blueprint, Values]] = []
         # The application's own list has the standard processor already.
         self.template_context_processors.clear()
 
@@ -158,13 +160,13 @@ class Blueprint(Scaffold):
         self.record(update_wrapper(first_time, func))
 
     def make_setup_state(
-        self, app: Any, options: dict[str, Any], first_registration: bool = False
+        self, app: OwnApp, options: Values, first_registration: bool = False
     ) -> BlueprintSetupState:
         """Make the state of one registration; for overriding."""
         return BlueprintSetupState(self, app, options, first_registration)
 
     @setupmethod
-    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+    def register_blueprint(self, blueprint: Blueprint, **options: Argument) -> None:
         """Nest *blueprint* in this one; *options* as for `App.register_blueprint`.
 
         Raises `ValueError` for the blueprint itself.
@@ -176,7 +178,7 @@ class Blueprint(Scaffold):
             load("waterspout.dropin.hints:refuse_peer")(kind, "registered here")
         self._blueprints.append((blueprint, options))
 
-    def register(self, app: Any, options: dict[str, Any]) -> None:
+    def register(self, app: OwnApp, options: Values) -> None:
         """Become part of *app*: what `App.register_blueprint` calls.
 
         :raises ValueError: the name is taken.
@@ -209,7 +211,7 @@ class Blueprint(Scaffold):
         for nested, nested_options in self._blueprints:
             nested.register(app, _nested_options(state, name, nested, nested_options))
 
-    def _merge_blueprint_funcs(self, app: Any, name: str) -> None:
+    def _merge_blueprint_funcs(self, app: OwnApp, name: str) -> None:
         """Copy hooks, error handlers and views to *app*, for the blueprint *name*."""
         for scope, handlers in self.error_handler_spec.items():
             app.error_handler_spec[_scoped(name, scope)] = defaultdict(
@@ -217,7 +219,7 @@ class Blueprint(Scaffold):
             )
         app.view_functions.update(self.view_functions)
 
-        registries: tuple[tuple[dict[Any, list[Any]], dict[Any, list[Any]]], ...] = (
+        registries: tuple[tuple[_Hooks, _Hooks], ...] = (
             (self.before_request_funcs, app.before_request_funcs),
             (self.after_request_funcs, app.after_request_funcs),
             (self.teardown_request_funcs, app.teardown_request_funcs),
@@ -229,7 +231,7 @@ class Blueprint(Scaffold):
             for scope, functions in own.items():
                 apps[_scoped(name, scope)].extend(functions)
 
-    def _waterspout_add_commands(self, app: Any, name: str, group_name: str | None) -> None:
+    def _waterspout_add_commands(self, app: OwnApp, name: str, group_name: str | None) -> None:
         # Asking for the group would import click: most blueprints have no commands.
         untouched = "cli" not in vars(self) and type(self).cli is Scaffold.cli
         if untouched or not self.cli.commands:
@@ -249,7 +251,7 @@ class Blueprint(Scaffold):
         endpoint: str | None = None,
         view_func: ft.RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         """Register a route, see `App.add_url_rule`; prefix and name go before rule and endpoint.
 
@@ -276,7 +278,7 @@ class Blueprint(Scaffold):
     @overload
     def app_template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
-    def app_template_filter(self, name: Any = None) -> Any:
+    def app_template_filter(self, name: F | str | None = None) -> F | Callable[[F], F]:
         """Register a Jinja filter by decorator, under *name* or the function's."""
         return self._waterspout_template_decorator(self.add_app_template_filter, name)
 
@@ -292,7 +294,7 @@ class Blueprint(Scaffold):
     @overload
     def app_template_test(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
-    def app_template_test(self, name: Any = None) -> Any:
+    def app_template_test(self, name: F | str | None = None) -> F | Callable[[F], F]:
         """Register a Jinja test by decorator, under *name* or the function's."""
         return self._waterspout_template_decorator(self.add_app_template_test, name)
 
@@ -306,7 +308,7 @@ class Blueprint(Scaffold):
     @overload
     def app_template_global(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
-    def app_template_global(self, name: Any = None) -> Any:
+    def app_template_global(self, name: F | str | None = None) -> F | Callable[[F], F]:
         """Register a function that templates can call by decorator, under *name* or its own."""
         return self._waterspout_template_decorator(self.add_app_template_global, name)
 
@@ -385,8 +387,8 @@ def _scoped(name: str, scope: str | None) -> str:
 
 
 def _nested_options(
-    state: BlueprintSetupState, name: str, nested: Blueprint, options: dict[str, Any]
-) -> dict[str, Any]:
+    state: BlueprintSetupState, name: str, nested: Blueprint, options: Values
+) -> Values:
     """Return the options for registering *nested* within the registration *state*."""
     options = {**options, "name_prefix": name}
     prefix = options.get("url_prefix")

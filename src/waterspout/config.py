@@ -20,11 +20,13 @@ from typing import IO, Any, Generic, NamedTuple, Self, TypeVar, overload
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.utils import import_string
 
+from .typing import OwnApp, SettingValue, Values
+
 __all__ = ["DEFAULT_CONFIG", "MODERN_DEFAULTS", "SETTINGS", "Config", "ConfigAttribute", "Setting"]
 
 T = TypeVar("T")
 
-_same: Any = object()
+_same: object = object()
 
 # NOTE: not MappingProxyType: programs copy and pickle their settings.
 _NO_FIELDS: Mapping[str, str] = ImmutableDict()
@@ -45,10 +47,10 @@ class Setting(NamedTuple):
     otherwise. `unit` is empty where the value is no quantity.
     """
 
-    default: Any
+    default: SettingValue
     about: str
     unit: str = ""
-    modern: Any = _same
+    modern: SettingValue = _same
 
 
 #: Every setting, by name. The meaning of None is part of each line.
@@ -325,12 +327,12 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
 )
 
 #: The values an app starts from: Flask 3.1.3's defaults, and ours that keep its behaviour.
-DEFAULT_CONFIG: Mapping[str, Any] = MappingProxyType(
+DEFAULT_CONFIG: Mapping[str, SettingValue] = MappingProxyType(
     {name: setting.default for name, setting in SETTINGS.items()}
 )
 
 #: What the modern preset changes in `DEFAULT_CONFIG`.
-MODERN_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+MODERN_DEFAULTS: Mapping[str, SettingValue] = MappingProxyType(
     {name: setting.modern for name, setting in SETTINGS.items() if setting.modern is not _same}
 )
 
@@ -347,31 +349,31 @@ class ConfigAttribute(Generic[T]):
     *get_converter* is applied to the value when it is read.
     """
 
-    def __init__(self, name: str, get_converter: Callable[[Any], T] | None = None) -> None:
+    def __init__(self, name: str, get_converter: Callable[[SettingValue], T] | None = None) -> None:
         self.__name__ = name
         self.get_converter = get_converter
 
     @overload
-    def __get__(self, obj: None, owner: Any = None) -> Self: ...
+    def __get__(self, obj: None, owner: object = None) -> Self: ...
 
     @overload
-    def __get__(self, obj: Any, owner: Any = None) -> T: ...
+    def __get__(self, obj: OwnApp, owner: object = None) -> T: ...
 
-    def __get__(self, obj: Any, owner: Any = None) -> T | Self:
+    def __get__(self, obj: OwnApp, owner: object = None) -> T | Self:
         if obj is None:
             return self
-        value: Any = obj.config[self.__name__]
+        value: SettingValue = obj.config[self.__name__]
         convert = self.get_converter
         if convert is not None:
             value = convert(value)
         found: T = value
         return found
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: OwnApp, value: SettingValue) -> None:
         obj.config[self.__name__] = value
 
 
-class Config(dict[str, Any]):
+class Config(dict[str, SettingValue]):
     """A dict of settings, with ways to fill it from files, objects and the environment.
 
     Only upper-case names count as settings, so a configuration module may have helpers in
@@ -382,12 +384,14 @@ class Config(dict[str, Any]):
     """
 
     def __init__(
-        self, root_path: str | os.PathLike[str], defaults: Mapping[str, Any] | None = None
+        self, root_path: str | os.PathLike[str], defaults: Mapping[str, SettingValue] | None = None
     ) -> None:
         super().__init__(defaults or {})
         self.root_path = root_path
 
-    def from_mapping(self, mapping: Mapping[str, Any] | None = None, **kwargs: Any) -> bool:
+    def from_mapping(
+        self, mapping: Mapping[str, SettingValue] | None = None, **kwargs: SettingValue
+    ) -> bool:
         """Take the upper-case items of *mapping* (or an iterable of pairs) and the keywords.
 
         Returns True.
@@ -427,7 +431,7 @@ class Config(dict[str, Any]):
     def from_file(
         self,
         filename: str | os.PathLike[str],
-        load: Callable[[IO[Any]], Mapping[str, Any]],
+        load: Callable[[IO[Any]], Mapping[str, SettingValue]],
         silent: bool = False,
         text: bool = True,
     ) -> bool:
@@ -456,7 +460,7 @@ class Config(dict[str, Any]):
         )
 
     def from_prefixed_env(
-        self, prefix: str = "FLASK", *, loads: Callable[[str], Any] = json.loads
+        self, prefix: str = "FLASK", *, loads: Callable[[str], SettingValue] = json.loads
     ) -> bool:
         """Take the environment variables that begin with *prefix* and an underscore.
 
@@ -468,13 +472,13 @@ class Config(dict[str, Any]):
         for name in sorted(os.environ):
             if not name.startswith(start):
                 continue
-            value: Any = os.environ[name]
+            value: SettingValue = os.environ[name]
             try:
                 value = loads(value)
             except Exception:  # whatever a loader raises, the text stays
                 pass
             *parents, last = name[len(start) :].split("__")
-            target: dict[str, Any] = self
+            target: dict[str, SettingValue] = self
             for parent in parents:
                 target = target.setdefault(parent, {})
             target[last] = value
@@ -482,7 +486,7 @@ class Config(dict[str, Any]):
 
     def get_namespace(
         self, namespace: str, lowercase: bool = True, trim_namespace: bool = True
-    ) -> dict[str, Any]:
+    ) -> Values:
         """Collect the settings whose names begin with *namespace*.
 
         With *trim_namespace* the keys lose that beginning, with *lowercase* they are in

@@ -17,6 +17,7 @@ from werkzeug.security import safe_join
 from werkzeug.wsgi import FileWrapper
 
 from .context.request_context import app_ctx, request
+from .typing import Argument, Function
 
 if TYPE_CHECKING:
     from .http import Response
@@ -80,7 +81,7 @@ def send_file(
     return response
 
 
-def _of_one_file(app: Application, path: Any, make: Callable[..., Any]) -> Any:
+def _of_one_file(app: Application, path: Any, make: Function) -> Any:
     """Make the response; make it again if the file was replaced between `stat` and `open`:
     length and ETag would be the old one's, and stay in caches."""
     full = os.path.join(app.root_path, path) if isinstance(path, str) else None
@@ -104,7 +105,7 @@ def identity(found: os.stat_result) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Any) -> Response:
+def send_from_directory(directory: StrPath, path: StrPath, **kwargs: Argument) -> Response:
     """Return a response that sends the file *path*, which may come from a client, from below
     *directory*, which must not.
 

@@ -70,7 +70,7 @@ class ObservedType(ABCMeta):
     __instancecheck__ = type.__instancecheck__
     __subclasscheck__ = type.__subclasscheck__
 
-    def __setattr__(cls, name: str, value: Any) -> None:
+    def __setattr__(cls, name: str, value: object) -> None:
         super().__setattr__(name, value)
         announce()
 
@@ -82,7 +82,7 @@ class ObservedType(ABCMeta):
 class Observed(metaclass=ObservedType):
     """An object that notifies observers when a public attribute of its class is replaced on it."""
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name[0] != "_" and hasattr(type(self), name):
             announce()
@@ -96,8 +96,8 @@ class Observed(metaclass=ObservedType):
 def _notifying(base: type, names: tuple[str, ...]) -> Callable[[type[T]], type[T]]:
     """Wrap the named methods of *base* in the decorated class so that they advance the revision."""
 
-    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
-        def notifying(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrap(method: Callable[..., object]) -> Callable[..., object]:
+        def notifying(self: Any, *args: object, **kwargs: object) -> object:
             try:
                 return method(self, *args, **kwargs)
             finally:
@@ -125,7 +125,7 @@ def _notifying(base: type, names: tuple[str, ...]) -> Callable[[type[T]], type[T
 class HookList(list[Any]):
     """A list of hook functions that advances its revision when it changes."""
 
-    def __init__(self, revision: Revision, hooks: Iterable[Any] = ()) -> None:
+    def __init__(self, revision: Revision, hooks: Iterable[object] = ()) -> None:
         super().__init__(hooks)
         self.revision = revision
 
@@ -151,7 +151,7 @@ class HookRegistry(Registry):
     """Hook lists by blueprint name (None for the application); a missing one is made, as
     in Flask's ``defaultdict(list)``."""
 
-    def __setitem__(self, name: Any, hooks: Any) -> None:
+    def __setitem__(self, name: object, hooks: object) -> None:
         if type(hooks) is list:
             hooks = HookList(self.revision, hooks)
         super().__setitem__(name, hooks)
@@ -162,7 +162,7 @@ class HookRegistry(Registry):
             self[name] = default
         return self[name]
 
-    def __missing__(self, name: Any) -> HookList:
+    def __missing__(self, name: object) -> HookList:
         made = HookList(self.revision)
         dict.__setitem__(self, name, made)
         return made

@@ -12,7 +12,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from .context.variables import current_config
 
@@ -30,7 +29,7 @@ _PROGRAMS = os.path.join(_OURS, "demo", "")
 _BETWEEN = ("werkzeug", "jinja2", "asyncio", "concurrent.futures", "threading", "contextlib")
 
 
-def folds(config: Mapping[str, Any] | None) -> bool:
+def folds(config: Mapping[str, object] | None) -> bool:
     """Tell whether an application with the settings *config* wants its tracebacks folded."""
     return config is not None and config.get("TRACEBACK") == "program"
 

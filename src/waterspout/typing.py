@@ -11,6 +11,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
+    Coroutine,
     Iterator,
     Mapping,
     Sequence,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
     from werkzeug.sansio.response import Response
 
+_T = TypeVar("_T")
+
 # -- values whose type only the program, or another package, knows ---------------------------------
 #
 # Flask and Tornado type them as `Any`, and so must we: a program that gets one uses it as what it
@@ -32,8 +35,8 @@ JSONValue: TypeAlias = Any
 JSONObject = dict[str, JSONValue]
 
 #: The value of a setting, whose type its documentation gives; settings by their names.
-Setting: TypeAlias = Any
-Settings = dict[str, Setting]
+SettingValue: TypeAlias = Any
+Settings = dict[str, SettingValue]
 
 #: The names that a template sees, with their values.
 TemplateNames = dict[str, Any]
@@ -51,14 +54,31 @@ User: TypeAlias = Any
 #: An object of a package without types, or of several packages whose classes have no common base.
 Untyped: TypeAlias = Any
 
+#: What a call of an ``async def`` function makes; what it yields is the event loop's.
+Coro = Coroutine[Any, Any, _T]
+
+#: Values of any kinds by name: the arguments of a view, the options of a route, ASGI's scope.
+Values = dict[str, Any]
+
+#: What a view or a hook has returned, before a response is made of it: a `ResponseReturnValue`, if
+#: the program is right.
+ReturnValue: TypeAlias = Any
+
+#: An argument that is passed on to a function of the program or of a library, which says its kind;
+#: and the arguments of methods that programs override with parameters of their own.
+Argument: TypeAlias = Any
+
+#: The application, in methods that programs override, where they name their own class of it.
+OwnApp: TypeAlias = Any
+
 #: What can be the body of a response, or a whole response. A mapping, so that a TypedDict fits; at
 #: run time it must be a dict.
 ResponseValue = Union[
     "Response",
     str,
     bytes,
-    list[Any],
-    Mapping[str, Any],
+    list[JSONValue],
+    Mapping[str, JSONValue],
     Iterator[str],
     Iterator[bytes],
     AsyncIterable[str],
@@ -92,18 +112,16 @@ BeforeFirstRequestCallable = Callable[[], None] | Callable[[], Awaitable[None]]
 BeforeRequestCallable = (
     Callable[[], ResponseReturnValue | None] | Callable[[], Awaitable[ResponseReturnValue | None]]
 )
-ShellContextProcessorCallable = Callable[[], dict[str, Any]]
+ShellContextProcessorCallable = Callable[[], Values]
 TeardownCallable = (
     Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]
 )
-TemplateContextProcessorCallable = (
-    Callable[[], dict[str, Any]] | Callable[[], Awaitable[dict[str, Any]]]
-)
-TemplateFilterCallable = Callable[..., Any]
-TemplateGlobalCallable = Callable[..., Any]
+TemplateContextProcessorCallable = Callable[[], Values] | Callable[[], Awaitable[Values]]
+TemplateFilterCallable = Function
+TemplateGlobalCallable = Function
 TemplateTestCallable = Callable[..., bool]
-URLDefaultCallable = Callable[[str, dict[str, Any]], None]
-URLValuePreprocessorCallable = Callable[[str | None, dict[str, Any] | None], None]
+URLDefaultCallable = Callable[[str, Values], None]
+URLValuePreprocessorCallable = Callable[[str | None, Values | None], None]
 
 #: The argument is the exception; `Any`, because a handler names the class it is registered for.
 ErrorHandlerCallable = (

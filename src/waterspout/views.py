@@ -11,11 +11,12 @@ the pipeline runs `loop_view` of it on the event loop instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, ClassVar
 
 from .context.request_context import current_app, request
+from .typing import Argument, Function, ReturnValue
 
 __all__ = ["MethodView", "View", "http_method_funcs", "loop_view"]
 
@@ -41,17 +42,17 @@ class View:
     provide_automatic_options: ClassVar[bool | None] = None
     #: Decorators for the function `as_view` makes, the innermost first. Decorators of the
     #: class itself do not reach it.
-    decorators: ClassVar[list[Callable[..., Any]]] = []
+    decorators: ClassVar[list[Function]] = []
     #: Make an instance per request. If False, one instance serves all: less work, but then
     #: data of one request must not be kept on ``self``.
     init_every_request: ClassVar[bool] = True
 
-    def dispatch_request(self) -> Any:
+    def dispatch_request(self) -> ReturnValue:
         """Return the response; called with the URL's variables as keywords."""
         raise NotImplementedError
 
     @classmethod
-    def as_view(cls, name: str, *class_args: Any, **class_kwargs: Any) -> Callable[..., Any]:
+    def as_view(cls, name: str, *class_args: Argument, **class_kwargs: Argument) -> Function:
         """Return a view function whose endpoint is *name*; the other arguments are those of
         the class.
 
@@ -59,13 +60,13 @@ class View:
         """
         shared = None if cls.init_every_request else cls(*class_args, **class_kwargs)
 
-        def instance() -> Any:
+        def instance() -> View:
             return made.view_class(*class_args, **class_kwargs) if shared is None else shared
 
-        def view(**kwargs: Any) -> Any:
+        def view(**kwargs: Argument) -> object:
             return current_app.ensure_sync(instance().dispatch_request)(**kwargs)
 
-        async def on_loop(**kwargs: Any) -> Any:
+        async def on_loop(**kwargs: Argument) -> object:
             rv = instance()._waterspout_handler()(**kwargs)
             return await rv if isawaitable(rv) else rv
 
@@ -82,10 +83,10 @@ class View:
         made.provide_automatic_options = cls.provide_automatic_options
         if not cls.decorators:
             made._loop_view = (made, on_loop)
-        function: Callable[..., Any] = made
+        function: Function = made
         return function
 
-    def _waterspout_handler(self) -> Callable[..., Any]:
+    def _waterspout_handler(self) -> Function:
         """Return the method that handles the current request."""
         return self.dispatch_request
 
@@ -95,13 +96,13 @@ class View:
         return iscoroutinefunction(cls.dispatch_request)
 
 
-def loop_view(view: Callable[..., Any]) -> Callable[..., Any]:
+def loop_view(view: Function) -> Function:
     """Return the coroutine function that may run on the event loop in place of *view*; *view*
     itself where it is no function of `View.as_view`, or not all of its class is async."""
     # SECURITY: functools.wraps copies attributes to a wrapper. Were the coroutine function taken
     # from there, the wrapper (a login check, say) would be skipped.
     made: Any
-    twin: Callable[..., Any]
+    twin: Function
     made, twin = getattr(view, "_loop_view", (None, view))
     whole = made is view
     return twin if whole and made.view_class._waterspout_is_async() else view
@@ -123,7 +124,7 @@ class MethodView(View):
     `methods` follows from the methods a class has, unless it sets them.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "methods" in cls.__dict__:
             return
@@ -133,19 +134,19 @@ class MethodView(View):
         if found:
             cls.methods = found
 
-    def dispatch_request(self, **kwargs: Any) -> Any:
+    def dispatch_request(self, **kwargs: Argument) -> ReturnValue:
         """Call the method named as the request's; HEAD falls back on ``get``."""
         return current_app.ensure_sync(self._waterspout_method())(**kwargs)
 
-    def _waterspout_method(self) -> Callable[..., Any]:
+    def _waterspout_method(self) -> Function:
         name = request.method
-        method: Callable[..., Any] | None = getattr(self, name.lower(), None)
+        method: Function | None = getattr(self, name.lower(), None)
         if method is None and name == "HEAD":
             method = getattr(self, "get", None)
         assert method is not None, f"Unimplemented method {name!r}"
         return method
 
-    def _waterspout_handler(self) -> Callable[..., Any]:
+    def _waterspout_handler(self) -> Function:
         own = type(self).dispatch_request is not MethodView.dispatch_request
         return self.dispatch_request if own else self._waterspout_method()
 

@@ -22,6 +22,7 @@ from ..concurrency.background import run_in_thread, spawn
 from ..context.variables import request_var
 from ..http import Response
 from ..http.message import Incoming
+from ..typing import Function, Values
 from ..websockets.endpoint import socket_view
 from ..websockets.errors import NO_STATUS, WebSocketClosed
 from ..websockets.protocol import is_sendable
@@ -42,9 +43,9 @@ _END = object()
 _logger = logging.getLogger("waterspout.gateways.asgi")
 
 
-def mounted(app: Application, prefix: str, program: Program) -> Callable[..., Any]:
+def mounted(app: Application, prefix: str, program: Program) -> Function:
     """Return the endpoint for *program* below *prefix* of *app*, whose lifespan it joins."""
-    state: dict[str, Any] = {}
+    state: Values = {}
     app.waterspout_lifespan_funcs.append(lambda _: _lifespan(program, state))
 
     async def converse(socket: WebSocket) -> None:
@@ -52,7 +53,7 @@ def mounted(app: Application, prefix: str, program: Program) -> Callable[..., An
 
     socket = socket_view(converse, (), None, {})
 
-    async def answer() -> Any:
+    async def answer() -> object:
         ctx = request_var.get()
         incoming = ctx.incoming
         if incoming is not None and (incoming.header(b"upgrade") or b"").lower() == b"websocket":
@@ -67,7 +68,7 @@ def mounted(app: Application, prefix: str, program: Program) -> Callable[..., An
     return answer
 
 
-def _scope(ctx: RequestContext, prefix: str, state: dict[str, Any]) -> dict[str, Any]:
+def _scope(ctx: RequestContext, prefix: str, state: Values) -> Values:
     incoming = ctx.incoming or Incoming.from_environ(ctx.request.environ)
     raw = incoming.target.partition(b"?")[0]
     return {
@@ -102,7 +103,7 @@ class _Exchange:
         self._ended = False
         self._body = self._read_body()
 
-    async def answer(self, scope: dict[str, Any]) -> Response:
+    async def answer(self, scope: Values) -> Response:
         """Return the program's response. Raises what the program raises before it."""
         if self._whole_only:
             await self._run(scope)
@@ -111,7 +112,7 @@ class _Exchange:
         contextvars.Context().run(spawn, self._run, scope)
         return await self._begun
 
-    async def _run(self, scope: dict[str, Any]) -> None:
+    async def _run(self, scope: Values) -> None:
         try:
             await self._program(scope, self._receive, self._send)
         except _Gone:
@@ -206,7 +207,7 @@ class _Exchange:
         if not self._begun.done() and not self._whole_only:
             self._begun.set_result(_response(start, _Body(self._pieces, self._over)))
 
-    async def _put(self, piece: Any) -> None:
+    async def _put(self, piece: object) -> None:
         """Pass a piece on when there is room. Raises `OSError` if the response is not read any
         more."""
         if not self._over.is_set():
@@ -266,7 +267,7 @@ class _Conversation:
         self._program = program
         self._connected = False
 
-    async def run(self, http: dict[str, Any]) -> None:
+    async def run(self, http: Values) -> None:
         """Let the program talk to the client. Raises 403 if it refuses."""
         secure = {"http": "ws", "https": "wss"}[http["scheme"]]
         offered = list(self._socket.offered_subprotocols)
@@ -312,7 +313,7 @@ class _Conversation:
 
 
 @asynccontextmanager
-async def _lifespan(program: Program, state: dict[str, Any]) -> AsyncIterator[None]:
+async def _lifespan(program: Program, state: Values) -> AsyncIterator[None]:
     """Start the program, and stop it at the end. A program without a lifespan raises at its first
     event (ASGI: the server goes on without)."""
     events: asyncio.Queue[Event] = asyncio.Queue()

@@ -23,6 +23,7 @@ from ..import_paths import load
 from ..routing import PatternRule
 from ..routing.patterns import is_below
 from ..routing.urls import build_beyond
+from ..typing import Argument, Function, SettingValue, Values
 from .mounts import endpoint_for
 from .registration import Registration
 from .scaffold import setupmethod
@@ -33,18 +34,18 @@ if TYPE_CHECKING:
     from ..csrf import CSRFSource
     from ..interfaces import Application
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 
 class Joining(Registration):
     """The part of `App` that registers request handlers, mounted programs and users."""
 
     #: The function that returns the user of a request, see `identify`.
-    waterspout_user_func: Callable[[], Any] | None = None
+    waterspout_user_func: Callable[[], object] | None = None
     #: Where the secrets against cross-site requests are kept, see `keep_csrf_secrets`.
     waterspout_csrf_source: CSRFSource | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Argument, **kwargs: Argument) -> None:
         super().__init__(*args, **kwargs)
         # Set although it is the class's default: an instance's attribute is read faster.
         self.waterspout_user_func = None
@@ -54,14 +55,12 @@ class Joining(Registration):
         self.waterspout_mounted_in: list[tuple[str, Application]] = []
         #: Tornado's application settings for the request handlers of this one, such as
         #: ``ui_modules`` or ``login_url``; see `waterspout.tornado.core_adapter.application_of`.
-        self.handler_settings: dict[str, Any] = {}
+        self.handler_settings: Values = {}
         #: Functions that build the path of an endpoint that no rule of the table has, out of its
         #: values; None for an endpoint that is not theirs. Paths are without the mount's prefix.
-        self.waterspout_path_builders: list[Callable[[str, dict[str, Any]], str | None]] = []
+        self.waterspout_path_builders: list[Callable[[str, Values], str | None]] = []
 
-    def handle_url_build_error(
-        self, error: BuildError, endpoint: str, values: dict[str, Any]
-    ) -> str:
+    def handle_url_build_error(self, error: BuildError, endpoint: str, values: Values) -> str:
         """Build the URL beyond this application's own rules, or ask `url_build_error_handlers`
         for one, or raise *error*."""
         try:
@@ -91,9 +90,9 @@ class Joining(Registration):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
+        view_func: Function | None = None,
         provide_automatic_options: bool | None = None,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         """Add a route, see `Registration.add_url_rule`; for a handler class that accepts WebSockets
         also the route of their opening handshake."""
@@ -105,7 +104,7 @@ class Joining(Registration):
 
     @setupmethod
     def waterspout_add_pattern(
-        self, pattern: str, endpoint: str, view_func: Callable[..., Any], **options: Any
+        self, pattern: str, endpoint: str, view_func: Function, **options: Argument
     ) -> None:
         """Add a route whose rule is a regular expression over the whole path, see
         `routing.PatternRule`, which also takes the *options*."""
@@ -114,7 +113,7 @@ class Joining(Registration):
         self.waterspout_route_table.add_pattern(PatternRule(pattern, endpoint, **options))
 
     @setupmethod
-    def add_handlers(self, *arguments: Any) -> None:
+    def add_handlers(self, *arguments: Argument) -> None:
         """Add request handlers: ``add_handlers([(pattern, Handler), …])``, the entries as for
         `waterspout.tornado.web.Application`, or ``add_handlers(host_pattern, [...])``.
 
@@ -123,7 +122,7 @@ class Joining(Registration):
         load("waterspout.tornado.core_adapter:add_handlers")(self, *arguments)
 
     @setupmethod
-    def mount(self, prefix: str, program: Any) -> None:
+    def mount(self, prefix: str, program: object) -> None:
         """Have *program* handle every request below *prefix*, such as ``/admin``.
 
         An `App` runs with its own hooks and errors, and starts and stops with this one; while
@@ -185,7 +184,7 @@ class Joining(Registration):
         at = self.waterspout_route_table.patterns.mounted_at(path)
         return found if at is None or len(at) <= len(found[0]) else None
 
-    def waterspout_own_keys(self) -> tuple[str | bytes | None, Any]:
+    def waterspout_own_keys(self) -> tuple[str | bytes | None, SettingValue]:
         """Return SECRET_KEY and SECRET_KEY_FALLBACKS."""
         return self.config["SECRET_KEY"], self.config["SECRET_KEY_FALLBACKS"]
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import copy_context
 from inspect import isasyncgen, isawaitable, isgenerator
@@ -32,6 +32,7 @@ from ..context.variables import app_var
 from ..dispatch.drivers import LoopDriver
 from ..dispatch.pipeline import teardown_appcontext
 from ..dispatch.plan import is_async
+from ..typing import Argument, Function, OwnApp
 from .mounts import family
 
 _logger = logging.getLogger("waterspout.server")
@@ -47,7 +48,7 @@ class Lifespan:
     Applications without hooks (anything that lacks the attributes) start and stop at once.
     """
 
-    def __init__(self, app: Any, lanes: Lanes) -> None:
+    def __init__(self, app: OwnApp, lanes: Lanes) -> None:
         self._app = app
         self._lanes = lanes
         self._stop = asyncio.Event()
@@ -108,7 +109,7 @@ class Lifespan:
                 await self._end(app)
             self._current = "The end of a lifespan context"
 
-    async def _begin(self, app: Any, contexts: AsyncExitStack) -> None:
+    async def _begin(self, app: object, contexts: AsyncExitStack) -> None:
         makers = tuple(getattr(app, "waterspout_lifespan_funcs", ()))
         starting = tuple(getattr(app, "waterspout_startup_funcs", ()))
         async with self._app_context(app, makers or starting):
@@ -119,7 +120,7 @@ class Lifespan:
                 self._current = f"startup hook {_name(hook)}"
                 await self._call(hook)
 
-    async def _end(self, app: Any) -> None:
+    async def _end(self, app: object) -> None:
         stopping = tuple(getattr(app, "waterspout_shutdown_funcs", ()))
         async with self._app_context(app, stopping):
             for hook in reversed(stopping):
@@ -129,7 +130,7 @@ class Lifespan:
                 except Exception:
                     _logger.exception("%s failed.", self._current)
 
-    async def _call(self, hook: Callable[[], Any]) -> None:
+    async def _call(self, hook: Function) -> None:
         if is_async(hook):
             await hook()
             return
@@ -138,7 +139,7 @@ class Lifespan:
             await result
 
     @asynccontextmanager
-    async def _app_context(self, app: Any, hooks: tuple[Any, ...]) -> AsyncIterator[None]:
+    async def _app_context(self, app: OwnApp, hooks: tuple[object, ...]) -> AsyncIterator[None]:
         """Make `current_app` work for the *hooks* of one phase, and run the teardown functions at
         its end. Without hooks nothing runs: a program written for Flask expects none."""
         if not hooks or not hasattr(app, "app_context"):
@@ -182,14 +183,16 @@ class Lifespan:
                 " generator with one 'yield'."
             )
 
-    def _leaver(self, made: Any) -> Callable[..., Any]:
-        async def leave(*exc: Any) -> bool | None:
+    def _leaver(self, made: Any) -> Function:
+        async def leave(
+            *exc: Argument,
+        ) -> bool | None:
             result: bool | None = await self._lanes.files.run(made.__exit__, *exc)
             return result
 
         return leave
 
 
-def _name(hook: Any) -> str:
+def _name(hook: object) -> str:
     name = getattr(hook, "__qualname__", None) or repr(hook)
     return f"{getattr(hook, '__module__', '?')}.{name}"

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..context.variables import request_var
 from ..import_paths import load
+from ..typing import Function
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 __all__ = ["below", "endpoint_for", "family", "is_asgi", "path_of"]
 
-Endpoint = Callable[..., Any]
+Endpoint = Function
 
 
-def endpoint_for(app: Any, prefix: str, program: Any) -> Endpoint:
+def endpoint_for(app: object, prefix: str, program: object) -> Endpoint:
     """Return the endpoint that passes requests below *prefix* of *app* to *program*.
 
     Raises `TypeError` for what is no program.
@@ -43,7 +44,7 @@ def endpoint_for(app: Any, prefix: str, program: Any) -> Endpoint:
     return _wsgi_view(prefix, program)
 
 
-def is_asgi(program: Callable[..., Any]) -> bool:
+def is_asgi(program: Callable[..., object]) -> bool:
     """Tell an ASGI 3.0 program from a WSGI one: it is called with three arguments, and is most
     often ``async def``."""
     called = program if inspect.isroutine(program) else type(program).__call__
@@ -78,7 +79,7 @@ def path_of(environ: WSGIEnvironment) -> str:
     return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
 
 
-def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:
+def _wsgi_view(prefix: str, program: Callable[..., object]) -> Endpoint:
     def answer() -> Any:
         # Called inside the endpoint, so that the application's error handlers see its errors.
         ctx = request_var.get()
@@ -90,7 +91,7 @@ def _wsgi_view(prefix: str, program: Callable[..., Any]) -> Endpoint:
     return answer
 
 
-def family(app: Any) -> list[Any]:
+def family(app: object) -> list[Any]:
     """Return *app* and the applications mounted in it, and in those, each once; outer ones
     before inner ones."""
     found: list[Any] = []
@@ -98,7 +99,7 @@ def family(app: Any) -> list[Any]:
     return found
 
 
-def _add_family(app: Any, found: list[Any]) -> None:
+def _add_family(app: object, found: list[object]) -> None:
     if not any(app is known for known in found):
         found.append(app)
         for _, inner in getattr(app, "waterspout_mounts", ()):

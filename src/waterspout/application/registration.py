@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, ValuesView
+from collections.abc import Callable, Mapping, ValuesView
 from datetime import timedelta
 from functools import cached_property
 from itertools import chain
@@ -42,22 +42,27 @@ from ..routing.subdomain import subdomain_of
 from ..routing.urls import bind_map
 from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..sessions.keys import SecretKey
+from ..typing import Argument, Function, SettingValue, Values
 from .root_path import find_package
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
 
 if TYPE_CHECKING:
+    from jinja2 import BaseLoader
+
     from ..blueprints import Blueprint
     from ..dispatch.plan import Plan
-    from ..http import Response
+    from ..http import Request, Response
     from ..http.default_fields import DefaultFields
     from ..interfaces import Application
+    from ..routing.patterns import PatternRule
+    from ..routing.table import Match
     from ..templating import Environment
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 #: Registries that stay observed, whatever a program sets in their place.
 _HOOKS = ("before_request_funcs", "after_request_funcs", "teardown_request_funcs")
-_REGISTRIES: dict[str, Any] = {
+_REGISTRIES: Values = {
     "view_functions": Registry,
     "url_value_preprocessors": HookRegistry,
     **dict.fromkeys(_HOOKS, HookRegistry),
@@ -81,25 +86,25 @@ class Registration(Scaffold):
     #: The class of `jinja_env`.
     jinja_environment: Any = Lazy("waterspout.templating:Environment")
     #: The class of `g`.
-    app_ctx_globals_class: type[Any] = _AppCtxGlobals
+    app_ctx_globals_class: type = _AppCtxGlobals
     #: The class of `config`.
     config_class = Config
     testing = ConfigAttribute[bool]("TESTING")
-    secret_key: Any = SecretKey("SECRET_KEY")
+    secret_key: SettingValue = SecretKey("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute[timedelta](
         "PERMANENT_SESSION_LIFETIME",
-        get_converter=cast("Callable[[Any], timedelta]", _lifetime),
+        get_converter=cast("Callable[[SettingValue], timedelta]", _lifetime),
     )
     #: The class of `json`; None, or Flask's: as the setting JSON_PROVIDER says.
     json_provider_class: type[JSONProvider] | None = None
     #: Options for `jinja_environment`.
-    jinja_options: dict[str, Any] = {}
+    jinja_options: Values = {}
     url_rule_class: type[WerkzeugRule] = Rule
     url_map_class = Map
     test_client_class: Any = None
     test_cli_runner_class: Any = None
     #: The values `config` starts from: here the "modern" preset.
-    default_config: Any = {**DEFAULT_CONFIG, **MODERN_DEFAULTS}
+    default_config: Mapping[str, SettingValue] = {**DEFAULT_CONFIG, **MODERN_DEFAULTS}
     session_interface: SessionInterface = SecureCookieSessionInterface()
     response_class: Any
     request_class: Any
@@ -141,25 +146,23 @@ class Registration(Scaffold):
         #: The settings, see `waterspout.config.SETTINGS`.
         self.config = self.make_config(instance_relative_config)
         self.aborter = self.make_aborter()
-        self.url_build_error_handlers: list[
-            Callable[[Exception, str, dict[str, Any]], str | None]
-        ] = []
-        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
+        self.url_build_error_handlers: list[Callable[[Exception, str, Values], str | None]] = []
+        self.shell_context_processors: list[Callable[[], Values]] = []
         self.blueprints: dict[str, Blueprint] = {}
         #: What extensions keep on the application, by their name.
-        self.extensions: dict[str, Any] = {}
+        self.extensions: Values = {}
         self.subdomain_matching = subdomain_matching
         self.url_map = self.url_map_class(host_matching=host_matching)
         self._waterspout_watch_registries()
         self._got_first_request = False
 
     def _waterspout_watch_registries(self) -> None:
-        self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
+        self.teardown_appcontext_funcs: list[Function] = []
         #: Functions called with every response just before it is sent, see `App.before_send`.
-        self.waterspout_before_send_funcs: list[Callable[..., Any]] = []
+        self.waterspout_before_send_funcs: list[Function] = []
         self.waterspout_default_fields: DefaultFields | None = None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         kind = _REGISTRIES.get(name)
         if kind is not None and not isinstance(value, kind):
             value = kind(self.waterspout_revision, value)
@@ -169,7 +172,9 @@ class Registration(Scaffold):
             if name == "url_map":
                 before = self.__dict__.get("waterspout_route_table")
                 patterns = Patterns() if before is None else before.patterns
-                object.__setattr__(self, "waterspout_route_table", RouteTable(value, patterns))
+                object.__setattr__(
+                    self, "waterspout_route_table", RouteTable(self.url_map, patterns)
+                )
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
@@ -251,9 +256,10 @@ class Registration(Scaffold):
         path = os.path.join(self.instance_path, resource)
         return cast("IO[AnyStr]", open(path, mode, encoding=None if "b" in mode else encoding))
 
-    def create_global_jinja_loader(self) -> Any:
+    def create_global_jinja_loader(self) -> BaseLoader:
         """Make the loader that looks into the app's and the blueprints' folders."""
-        return load("waterspout.templating:DispatchingJinjaLoader")(self)
+        made: BaseLoader = load("waterspout.templating:DispatchingJinjaLoader")(self)
+        return made
 
     def select_jinja_autoescape(self, filename: str | None) -> bool:
         """Tell whether a template is escaped: markup by its suffix, strings always."""
@@ -276,7 +282,7 @@ class Registration(Scaffold):
     # -- registering -----------------------------------------------------------
 
     @setupmethod
-    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+    def register_blueprint(self, blueprint: Blueprint, **options: Argument) -> None:
         """Add the routes and hooks of *blueprint*; *options* (url_prefix, subdomain,
         url_defaults, name) replace its own."""
         kind: type = type(blueprint)
@@ -293,9 +299,9 @@ class Registration(Scaffold):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
+        view_func: Function | None = None,
         provide_automatic_options: bool | None = None,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         """Add a route: *options* go to the rule (methods, defaults, host, timeout, …)."""
         if endpoint is None:
@@ -324,7 +330,7 @@ class Registration(Scaffold):
         if view_func is not None:
             self._waterspout_add_view_function(endpoint, view_func)
 
-    def _waterspout_add_view_function(self, endpoint: str, view_func: Callable[..., Any]) -> None:
+    def _waterspout_add_view_function(self, endpoint: str, view_func: Function) -> None:
         old = self.view_functions.get(endpoint)
         if old is not None and old != view_func:
             raise AssertionError(
@@ -337,12 +343,12 @@ class Registration(Scaffold):
     @overload
     def template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
-    def template_filter(self, name: Any = None) -> Any:
+    def template_filter(self, name: F | str | None = None) -> F | Callable[[F], F]:
         """Register a Jinja filter by decorator, under *name* or the function's."""
         return self._waterspout_template_decorator(self.add_template_filter, name)
 
     @setupmethod
-    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_filter(self, f: Function, name: str | None = None) -> None:
         """Register a Jinja filter."""
         self.jinja_env.filters[name or f.__name__] = f
 
@@ -351,12 +357,12 @@ class Registration(Scaffold):
     @overload
     def template_test(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
-    def template_test(self, name: Any = None) -> Any:
+    def template_test(self, name: F | str | None = None) -> F | Callable[[F], F]:
         """Register a Jinja test by decorator, under *name* or the function's."""
         return self._waterspout_template_decorator(self.add_template_test, name)
 
     @setupmethod
-    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_test(self, f: Function, name: str | None = None) -> None:
         """Register a Jinja test."""
         self.jinja_env.tests[name or f.__name__] = f
 
@@ -365,12 +371,12 @@ class Registration(Scaffold):
     @overload
     def template_global(self, name: str | None = None) -> Callable[[F], F]: ...
     @setupmethod
-    def template_global(self, name: Any = None) -> Any:
+    def template_global(self, name: F | str | None = None) -> F | Callable[[F], F]:
         """Register a Jinja global by decorator, under *name* or the function's."""
         return self._waterspout_template_decorator(self.add_template_global, name)
 
     @setupmethod
-    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_global(self, f: Function, name: str | None = None) -> None:
         """Register a Jinja global."""
         self.jinja_env.globals[name or f.__name__] = f
 
@@ -388,7 +394,7 @@ class Registration(Scaffold):
 
     # -- looking up ------------------------------------------------------------
 
-    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Callable[..., Any] | None:
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Function | None:
         """Return the handler for *e*: by code before by class, blueprints before the app,
         the nearest base class first."""
         exc_class, code = self._get_exc_class_and_code(type(e))
@@ -397,7 +403,7 @@ class Registration(Scaffold):
             for name in names:
                 handlers = self.error_handler_spec[name][wanted]
                 for cls in exc_class.__mro__ if handlers else ():
-                    handler: Callable[..., Any] | None = handlers.get(cls)
+                    handler: Callable[..., object] | None = handlers.get(cls)
                     if handler is not None:
                         return handler
         return None
@@ -423,7 +429,7 @@ class Registration(Scaffold):
         )
         return cast("Response", made)
 
-    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+    def inject_url_defaults(self, endpoint: str, values: Values) -> None:
         """Let the `url_defaults` functions of the app and the endpoint's blueprints add to
         *values*."""
         names: Any = (None,)
@@ -435,9 +441,7 @@ class Registration(Scaffold):
                 for func in self.url_default_functions[name]:
                     func(endpoint, values)
 
-    def handle_url_build_error(
-        self, error: BuildError, endpoint: str, values: dict[str, Any]
-    ) -> str:
+    def handle_url_build_error(self, error: BuildError, endpoint: str, values: Values) -> str:
         """Ask `url_build_error_handlers` for a URL in turn, or raise *error*."""
         for handler in self.url_build_error_handlers:
             try:
@@ -449,7 +453,7 @@ class Registration(Scaffold):
                     return rv
         raise error
 
-    def waterspout_find_route(self, request: Any) -> tuple[Any, dict[str, Any]] | None:
+    def waterspout_find_route(self, request: Request) -> Match | None:
         """Return rule and arguments by the route table, None if Werkzeug must be asked."""
         if self.subdomain_matching or "create_url_adapter" in self.waterspout_overridden:
             return None
@@ -460,7 +464,9 @@ class Registration(Scaffold):
             return None
         return self.waterspout_route_table.find(request.method, path)
 
-    def waterspout_match_by(self, adapter: MapAdapter, path: str) -> tuple[Any, Any]:
+    def waterspout_match_by(
+        self, adapter: MapAdapter, path: str
+    ) -> tuple[WerkzeugRule | PatternRule, Mapping[str, Any]]:
         """Return rule and arguments by Werkzeug, or by a pattern where it finds no rule.
 
         Raises what Werkzeug raises.
@@ -480,7 +486,7 @@ class Registration(Scaffold):
         limit: int | None = self.config["MAX_CONTENT_LENGTH"]
         return limit
 
-    def _waterspout_make_adapter(self, request: Any) -> MapAdapter:
+    def _waterspout_make_adapter(self, request: Request) -> MapAdapter:
         """Bind the URL map to a request's host, scheme, prefix and path."""
         config = self.config
         check_host(self, request)  # type: ignore[arg-type]  # an App

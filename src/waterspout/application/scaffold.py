@@ -25,6 +25,7 @@ from ..dispatch.precompressed import send_static
 from ..import_paths import load
 from ..observed import ObservedType
 from ..templating import _default_template_ctx_processor
+from ..typing import Argument, Function, Values
 from .root_path import get_root_path
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 #: Stands for "not given" where ``None`` means something.
 _sentinel: Any = object()
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 T_after_request = TypeVar("T_after_request", bound=ft.AfterRequestCallable[Any])
 T_before_request = TypeVar("T_before_request", bound=ft.BeforeRequestCallable)
 T_error_handler = TypeVar("T_error_handler", bound=ft.ErrorHandlerCallable)
@@ -56,7 +57,7 @@ def setupmethod(f: F) -> F:
     """Decorate a method of set-up, which raises `AssertionError` once set-up is over."""
     name = f.__name__
 
-    def checked(self: Scaffold, *args: Any, **kwargs: Any) -> Any:
+    def checked(self: Scaffold, *args: Argument, **kwargs: Argument) -> object:
         self._check_setup_finished(name)
         return f(self, *args, **kwargs)
 
@@ -211,7 +212,7 @@ class Scaffold(metaclass=ObservedType):
     # -- routes ------------------------------------------------------------------
 
     def _method_route(
-        self, method: str, rule: str, options: dict[str, Any]
+        self, method: str, rule: str, options: Values
     ) -> Callable[[T_route], T_route]:
         if "methods" in options:
             raise TypeError("Use the 'route' decorator to use the 'methods' argument.")
@@ -256,7 +257,7 @@ class Scaffold(metaclass=ObservedType):
         """
 
         def decorator(f: T_route) -> T_route:
-            given: dict[str, Any] = {**options}
+            given: Values = {**options}
             endpoint = given.pop("endpoint", None)
             self.add_url_rule(rule, endpoint, f, **given)
             return f
@@ -270,7 +271,7 @@ class Scaffold(metaclass=ObservedType):
         endpoint: str | None = None,
         view_func: ft.RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         """Register *view_func* for the URLs that match *rule*.
 
@@ -287,7 +288,7 @@ class Scaffold(metaclass=ObservedType):
         endpoint: str | None = None,
         subprotocols: Sequence[str] = (),
         origins: Collection[str] | None = None,
-        **options: Any,
+        **options: Argument,
     ) -> Callable[[F], F]:
         """Register the decorated function for the WebSockets at the URLs that match *rule*.
 
@@ -379,10 +380,12 @@ class Scaffold(metaclass=ObservedType):
         return f
 
     @staticmethod
-    def _waterspout_template_decorator(add: Callable[..., None], name: Any) -> Any:
+    def _waterspout_template_decorator(
+        add: Callable[..., None], name: F | str | None
+    ) -> F | Callable[[F], F]:
         """Register a function with *add*, or return a decorator that does, by whether *name* is
         one."""
-        if callable(name):  # the decorator stands without parentheses
+        if name is not None and not isinstance(name, str):  # a decorator without parentheses
             add(name)
             return name
 
@@ -447,7 +450,7 @@ def _endpoint_from_view_func(view_func: ft.RouteCallable) -> str:
     return view_func.__name__
 
 
-def static_view(app: Scaffold) -> Callable[..., Any]:
+def static_view(app: Scaffold) -> Function:
     """Return an application's view of its static files, without a reference cycle to it."""
     reference = weakref.ref(app)
     view = lambda **kw: _static_answer(cast("Scaffold", reference()), **kw)  # noqa: E731  # its name is Flask's

@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..context.request_context import current_app
+from ..typing import Values
 from .groups import with_appcontext
 from .options import debug_option, dropin_option, naming_options, set_app
 
@@ -89,7 +90,7 @@ def shell_command() -> None:
         f"App: {current_app.import_name}\n"
         f"Instance: {current_app.instance_path}"
     )
-    names: dict[str, Any] = {}
+    names: Values = {}
     startup = os.environ.get("PYTHONSTARTUP")
     if startup and os.path.isfile(startup):
         with open(startup, "rb") as file:
@@ -99,7 +100,7 @@ def shell_command() -> None:
     code.interact(banner=banner, local=names)
 
 
-def _prepare_line_editing(names: dict[str, Any]) -> None:
+def _prepare_line_editing(names: Values) -> None:
     """Do what the interpreter does at its own prompt: history, and completion of *names*."""
     hook = getattr(sys, "__interactivehook__", None)
     if hook is None:
@@ -129,7 +130,7 @@ def named_behind(command: click.Command) -> click.Command:
     return made
 
 
-def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+def get_version(ctx: click.Context, param: click.Parameter, value: object) -> None:
     """Print the versions that matter to a Flask program, and end."""
     if value and not ctx.resilient_parsing:
         try:
@@ -139,7 +140,7 @@ def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         _print_versions(ctx, f"Flask {flask}")
 
 
-def get_own_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+def get_own_version(ctx: click.Context, param: click.Parameter, value: object) -> None:
     """Print the versions that matter to a Waterspout program, and end."""
     if value and not ctx.resilient_parsing:
         _print_versions(ctx)
@@ -156,7 +157,7 @@ def _print_versions(ctx: click.Context, *more: str) -> None:
     ctx.exit()
 
 
-def version_option(callback: Any) -> click.Option:
+def version_option(callback: object) -> click.Option:
     """Make the option `--version`."""
     return click.Option(
         ["--version"],

@@ -17,12 +17,13 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib.util import find_spec
 from types import FunctionType, ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import click
 
 from ..application.handlers import core_of
 from ..env import get_debug_flag, get_load_dotenv
+from ..typing import Values
 
 if TYPE_CHECKING:
     from ..interfaces import Application
@@ -44,7 +45,7 @@ class AppImportError(NoAppException):
 class NotAnAppException(NoAppException):
     """The named object exists, but it is `found`, and no application of ours."""
 
-    def __init__(self, name: str, found: Any) -> None:
+    def __init__(self, name: str, found: object) -> None:
         self.found = found
         self.is_flask = _is_flask(found)
         hint = _FLASK_HINT if self.is_flask else ""
@@ -125,7 +126,7 @@ def _is_program(function: FunctionType) -> bool:
     return len(needed) == 3 and inspect.iscoroutinefunction(function)
 
 
-def _parse(app_name: str) -> tuple[str, list[Any], dict[str, Any]]:
+def _parse(app_name: str) -> tuple[str, list[object], Values]:
     """Split `name` or `name(literal, key=literal)`."""
     try:
         expression = ast.parse(app_name.strip(), mode="eval").body
@@ -151,9 +152,9 @@ def _parse(app_name: str) -> tuple[str, list[Any], dict[str, Any]]:
 
 
 def _call_factory(
-    factory: FunctionType, args: list[Any] | tuple[()], kwargs: dict[str, Any],
+    factory: FunctionType, args: list[object] | tuple[()], kwargs: Values,
     module: ModuleType, written: str,
-) -> Any:  # fmt: skip
+) -> object:  # fmt: skip
     try:
         return factory(*args, **kwargs)
     except TypeError as ex:
@@ -308,7 +309,7 @@ class ScriptInfo:
     ) -> None:
         self.app_import_path = app_import_path
         self.create_app = create_app
-        self.data: dict[Any, Any] = {}
+        self.data: dict[object, object] = {}
         """Anything a command wants to keep here."""
         self.set_debug_flag = set_debug_flag
         self.load_dotenv_defaults = get_load_dotenv(load_dotenv_defaults)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import click
 
 from ..context.request_context import current_app
+from ..typing import Argument, Function
 from .discovery import ScriptInfo
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
 
@@ -24,7 +25,7 @@ def with_appcontext(f: F) -> F:
     """
 
     @click.pass_context
-    def in_context(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+    def in_context(ctx: click.Context, /, *args: object, **kwargs: object) -> object:
         if not current_app:
             app = ctx.ensure_object(ScriptInfo).load_app()
             ctx.with_resource(app.app_context())
@@ -37,22 +38,22 @@ class AppGroup(click.Group):
     """A group whose commands run inside the application's context."""
 
     def command(  # type: ignore[override]  # narrower: always gives a decorator, as Flask's
-        self, *args: Any, **kwargs: Any
-    ) -> Callable[[Callable[..., Any]], click.Command]:
+        self, *args: Argument, **kwargs: Argument
+    ) -> Callable[[Function], click.Command]:
         """Make and add a command; `with_appcontext=False` leaves the context out."""
         wrap = kwargs.pop("with_appcontext", True)
         make = super().command
 
-        def decorator(f: Callable[..., Any]) -> click.Command:
+        def decorator(f: Callable[..., object]) -> click.Command:
             command: click.Command = make(*args, **kwargs)(with_appcontext(f) if wrap else f)
             return command
 
         return decorator
 
     def group(  # type: ignore[override]  # as for `command`
-        self, *args: Any, **kwargs: Any
-    ) -> Callable[[Callable[..., Any]], click.Group]:
+        self, *args: Argument, **kwargs: Argument
+    ) -> Callable[[Function], click.Group]:
         """Make and add a group, by default another `AppGroup`."""
         kwargs.setdefault("cls", AppGroup)
-        group: Callable[[Callable[..., Any]], click.Group] = super().group(*args, **kwargs)
+        group: Callable[[Callable[..., object]], click.Group] = super().group(*args, **kwargs)
         return group

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 from werkzeug.utils import import_string
 
+from ..typing import Argument, Function
 from .discovery import ScriptInfo
 from .environment import load_dotenv
 
@@ -25,7 +26,7 @@ else:
     ParamType = click.ParamType  # not generic before click 8.3
 
 
-F = TypeVar("F", bound="Callable[..., Any]")
+F = TypeVar("F", bound="Function")
 
 
 class CertParamType(ParamType):
@@ -36,7 +37,9 @@ class CertParamType(ParamType):
     def __init__(self) -> None:
         self.path_type = click.Path(exists=True, dir_okay=False, resolve_path=True)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(
+        self, value: Argument, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
         """Return the file's full path, `'adhoc'`, or the context object."""
         try:
             return self.path_type(value, param, ctx)
@@ -83,7 +86,9 @@ def _validate_key(ctx: click.Context, param: click.Parameter, value: str | None)
 class SeparatedPathType(click.Path):
     """Several paths in one value, separated as in `PATH` (`:`; on Windows `;`)."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(
+        self, value: Argument, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
         """Return the list of paths."""
         one = super().convert
         return [one(item, param, ctx) for item in self.split_envvar_value(value)]
@@ -193,7 +198,7 @@ def naming_options() -> list[click.Option]:
     ]
 
 
-def joined(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[F], F]:
+def joined(*options: Callable[[Callable[..., object]], Callable[..., object]]) -> Callable[[F], F]:
     """Make one decorator of several, which adds them in the order of writing."""
 
     def decorate(command: F) -> F:

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import metadata
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..context.request_context import current_app
+from ..typing import Argument
 from .commands import (
     get_own_version,
     get_version,
@@ -56,7 +57,7 @@ class FlaskGroup(AppGroup):
         add_version_option: bool = True,
         load_dotenv: bool = True,
         set_debug_flag: bool = True,
-        **extra: Any,
+        **extra: Argument,
     ) -> None:
         params = [*(extra.pop("params", None) or ()), *self.options]
         if add_version_option:
@@ -134,7 +135,7 @@ class FlaskGroup(AppGroup):
         info_name: str | None,
         args: list[str],
         parent: click.Context | None = None,
-        **extra: Any,
+        **extra: Argument,
     ) -> click.Context:
         """Make click's context, with a `ScriptInfo` as its object unless there is one."""
         # An `app.run()` outside of a main guard would serve while the application is loaded

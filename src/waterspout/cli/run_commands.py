@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
 import click
 
@@ -30,6 +30,7 @@ from ..server.process.reload import Watched, is_reload_child, run_with_reload
 from ..server.settings import ServerSettings, SettingsError
 from ..server.settings_sources import unknown_variables
 from ..server.sockets import ListenError
+from ..typing import Argument, Values
 from .discovery import (
     AppImportError,
     NoAppException,
@@ -118,7 +119,7 @@ def settings_command(
     exclude_patterns: list[str] | None,
     as_json: bool,
     gunicorn: str | None,
-    **options: Any,
+    **options: Argument,
 ) -> None:
     """Show each setting of the server, its value, and where that comes from: the default, a file
     of variables ('.env'), the environment, an option, 'run' itself, or gunicorn's settings.
@@ -155,7 +156,7 @@ def serve_command(
     /,
     extra_files: list[str] | None,
     exclude_patterns: list[str] | None,
-    **options: Any,
+    **options: Argument,
 ) -> None:
     """Serve MODULE:APP, or the application that is named or found otherwise.
 
@@ -278,7 +279,7 @@ def run_app(
     *,
     debug: bool | None = None,
     load_dotenv: bool = True,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Do what `app.run()` promises."""
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
@@ -331,9 +332,9 @@ def _run_simple() -> RunSimple:
     return found
 
 
-def _settings(host: str, port: int, cert: Cert, **more: Any) -> ServerSettings:
+def _settings(host: str, port: int, cert: Cert, **more: object) -> ServerSettings:
     """Return the settings of the environment with the options on top."""
-    values: dict[str, Any] = {"host": host, "port": port, **more}
+    values: Values = {"host": host, "port": port, **more}
     if host.startswith(UNIX_PREFIX):
         values |= {"host": "", "uds": host.removeprefix(UNIX_PREFIX)}
     if isinstance(cert, tuple):
@@ -379,7 +380,7 @@ def _load_app(info: ScriptInfo) -> Application:
         sys.exit(1)
 
 
-def _or_its_wrapper(load: Callable[[], Any]) -> Any:
+def _or_its_wrapper(load: Callable[[], object]) -> object:
     """Return what *load* does, or the WSGI callable that was found instead (`ProxyFix`, a
     dispatcher): the server takes both."""
     try:
@@ -390,7 +391,7 @@ def _or_its_wrapper(load: Callable[[], Any]) -> Any:
         return ex.found
 
 
-def _factory(info: ScriptInfo) -> Callable[[], Any]:
+def _factory(info: ScriptInfo) -> Callable[[], object]:
     """Return the function by which each worker makes the application for itself.
 
     A module that is not there is reported now; whatever else is wrong, by the workers.
@@ -398,7 +399,7 @@ def _factory(info: ScriptInfo) -> Callable[[], Any]:
     if info.app_import_path:
         find_module(split_import_path(info.app_import_path)[0])
 
-    def load() -> Any:
+    def load() -> object:
         try:
             return _or_its_wrapper(info.load_app)
         except NoAppException as ex:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..import_paths import load
 from ..server.settings import ServerSettings
 from ..server.settings_sources import described, sources
+from ..typing import Values
 from .environment import set_by_file
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class RunCommand(click.Command):
             )
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value as it is written in a variable."""
     if isinstance(value, tuple):
         return ",".join(map(str, value)) or "none"
@@ -60,7 +61,7 @@ def print_settings(layers: list[tuple[str, ServerSettings]], as_json: bool) -> N
         click.echo(f"{name:{widths[0]}}  {value:{widths[1]}}  {source}")
 
 
-def _rows(layers: list[tuple[str, ServerSettings]]) -> Iterator[tuple[str, Any, str]]:
+def _rows(layers: list[tuple[str, ServerSettings]]) -> Iterator[tuple[str, object, str]]:
     for setting, value, source in sources(layers, os.environ):
         if source.startswith("environment") and set_by_file(setting.variable):
             source = f"file ({setting.variable})"
@@ -80,7 +81,7 @@ def under_gunicorn(path: str) -> ServerSettings:
         config = load("gunicorn.config:Config")()
     except ImportError:
         raise click.UsageError("gunicorn is not installed: pip install gunicorn.") from None
-    names: dict[str, Any] = {"__file__": path, "__name__": "__config__"}
+    names: Values = {"__file__": path, "__name__": "__config__"}
     with open(path, "rb") as file:
         exec(compile(file.read(), path, "exec"), names)
     known = {name: value for name, value in names.items() if name in config.settings}

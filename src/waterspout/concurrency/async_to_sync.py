@@ -13,16 +13,17 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial, wraps
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from ..typing import Coro
 from .private_loop import PrivateLoop
 
 T = TypeVar("T")
 
-_MISSING: Any = object()
+_MISSING: object = object()
 _thread = threading.local()
 
 
@@ -49,7 +50,7 @@ def adopt(context: contextvars.Context, before: contextvars.Context) -> None:
             var.set(value)
 
 
-def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_async(coroutine: Coro[T]) -> T:
     """Run *coroutine* to its end from synchronous code and return its result.
 
     Raises `RuntimeError` on a thread whose event loop is running: the loop would wait
@@ -77,7 +78,7 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def start_on(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], context: contextvars.Context
+    loop: asyncio.AbstractEventLoop, coroutine: Coro[T], context: contextvars.Context
 ) -> Future[T]:
     """Run *coroutine* in *context* as a task of *loop*, from another thread."""
     future: Future[T] = Future()
@@ -102,17 +103,17 @@ def start_on(
 
 
 def _cancel_too(
-    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], future: Future[Any]
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[object], future: Future[object]
 ) -> None:
     if future.cancelled() and not loop.is_closed():
         loop.call_soon_threadsafe(task.cancel)
 
 
-def async_to_sync(func: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+def async_to_sync(func: Callable[..., Coro[T]]) -> Callable[..., T]:
     """Return a synchronous function that runs the coroutine function *func*."""
 
     @wraps(func)
-    def wrapper(*args: Any, **kwargs: Any) -> T:
+    def wrapper(*args: object, **kwargs: object) -> T:
         return run_async(func(*args, **kwargs))
 
     return wrapper

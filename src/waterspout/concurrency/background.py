@@ -18,7 +18,7 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
 from inspect import iscoroutine
@@ -29,6 +29,7 @@ from ..context.variables import app_var, request_var
 from ..dispatch import pipeline
 from ..dispatch.drivers import SYNC, Driver, LoopDriver
 from ..dispatch.plan import is_async
+from ..typing import Coro, Function, OwnApp, Values
 from . import async_to_sync as bridge
 from .coroutines import drive
 from .request_thread import RequestThread, see_through, task_in
@@ -49,13 +50,13 @@ Handle = asyncio.Task[T] | Future[T]
 
 _logger = logging.getLogger("waterspout")
 
-_tasks: set[asyncio.Task[Any]] = set()
+_tasks: set[asyncio.Task[object]] = set()
 _threads: set[threading.Thread] = set()
 #: Seconds that the end of a process without a server of ours waits for spawned work.
 _PROCESS_GRACE = 10.0
 
 
-async def run_in_thread(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+async def run_in_thread(func: Callable[..., T], /, *args: object, **kwargs: object) -> T:
     """Call the `def` function *func* in a worker thread and return its result.
 
     `request`, `session`, `g` and every other context variable are there as they are here, and
@@ -66,18 +67,18 @@ async def run_in_thread(func: Callable[..., T], /, *args: Any, **kwargs: Any) ->
 
 
 @overload
-def spawn(work: Coroutine[Any, Any, T], /) -> Handle[T]: ...
+def spawn(work: Coro[T], /) -> Handle[T]: ...
 
 
 @overload
-def spawn(work: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Handle[T]: ...
+def spawn(work: Callable[..., Awaitable[T]], /, *args: object, **kwargs: object) -> Handle[T]: ...
 
 
 @overload
-def spawn(work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Handle[T]: ...
+def spawn(work: Callable[..., T], /, *args: object, **kwargs: object) -> Handle[T]: ...
 
 
-def spawn(work: Any, /, *args: Any, **kwargs: Any) -> Any:
+def spawn(work: object, /, *args: object, **kwargs: object) -> object:
     """Start *work* and go on without waiting for it: a coroutine, or a function (with its
     arguments), which runs in a worker thread unless it is ``async def``.
 
@@ -105,7 +106,7 @@ def spawn(work: Any, /, *args: Any, **kwargs: Any) -> Any:
     return loop.create_task(live, context=context)
 
 
-def _make(work: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _make(work: object, args: tuple[object, ...], kwargs: Values) -> object:
     """Return a coroutine of async work; of other work a function without arguments."""
     if iscoroutine(work):
         if args or kwargs:
@@ -123,8 +124,11 @@ def _make(work: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 async def _live(
-    running: Any, name: str, context: contextvars.Context, ctx: AppContext | None
-) -> Any:
+    running: Any,
+    name: str,
+    context: contextvars.Context,
+    ctx: AppContext | None,
+) -> object:
     """Run work to its end as a task in *context*, a function in a thread; log its error, end its
     application context, `def` functions in the same thread."""
     task = asyncio.current_task()
@@ -150,13 +154,13 @@ async def _live(
             driver.end()
 
 
-def _note_end(task: asyncio.Task[Any]) -> None:
+def _note_end(task: asyncio.Task[object]) -> None:
     _tasks.discard(task)
     if not task.cancelled():
         task.exception()  # it is logged; nobody has to ask for it
 
 
-def spawned(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
+def spawned(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[object]]:
     """Return the tasks of spawned work that run on *loop*."""
     return [task for task in list(_tasks) if task.get_loop() is loop]
 
@@ -183,14 +187,16 @@ async def cancel_spawned(within: float = 1.0) -> None:
         await asyncio.wait(tasks, timeout=within)
 
 
-async def call_in_context(app: Any, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+async def call_in_context(
+    app: OwnApp, func: Function, args: tuple[object, ...], kwargs: Values
+) -> object:
     """Do what `App.call_in_context` promises."""
     context = contextvars.Context()
     ctx = app.app_context()
     context.run(app_var.set, ctx)
     driver = LoopDriver(RequestThread(lanes_of(asyncio.get_running_loop()).work, context))
 
-    async def call() -> Any:
+    async def call() -> object:
         error: BaseException | None = None
         try:
             return await driver.call(app, func, *args, **kwargs)
@@ -212,13 +218,16 @@ async def call_in_context(app: Any, func: Callable[..., Any], args: Any, kwargs:
 
 
 def _start_thread(
-    running: Any, name: str, context: contextvars.Context, ctx: AppContext | None
-) -> Future[Any]:
-    future: Future[Any] = Future()
+    running: Any,
+    name: str,
+    context: contextvars.Context,
+    ctx: AppContext | None,
+) -> Future[object]:
+    future: Future[object] = Future()
 
     def run() -> None:
         error: BaseException | None = None
-        result: Any = None
+        result: object = None
         try:
             result = bridge.run_async(running) if iscoroutine(running) else running()
         except BaseException as raised:

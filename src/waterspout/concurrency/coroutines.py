@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from types import coroutine
 from typing import Any, TypeVar
+
+from ..typing import Coro
 
 __all__ = ["begin", "drive", "go_on"]
 
 T = TypeVar("T")
 
 
-def drive(work: Coroutine[Any, Any, T]) -> T:
+def drive(work: Coro[T]) -> T:
     """Run *work*, which waits for nothing, to its end, and return its result.
 
     So what both kinds of code do is written once, as coroutines over what waits for them: `def`
@@ -37,13 +39,13 @@ def begin() -> Generator[None, None, None]:
 
 @coroutine
 def go_on(
-    work: Generator[Any, Any, None] | Coroutine[Any, Any, None],
-    awaited: Any,
+    work: Generator[Any, Any, None] | Coro[None],
+    awaited: object,
     error: BaseException | None = None,
 ) -> Generator[Any, Any, None]:
     """Await the rest of *work*, whose first step has come to wait for *awaited*; *error* is
     thrown into it first."""
-    value: Any = None
+    value: object = None
     try:
         if error is not None:
             awaited = work.throw(error)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context
 from types import TracebackType
-from typing import Any, TypeVar, TypeVarTuple, cast
+from typing import TypeVar, TypeVarTuple, cast
+
+from ..typing import Argument, Coro
 
 __all__ = ["PrivateLoop", "on_private_loop"]
 
@@ -17,7 +19,7 @@ Ts = TypeVarTuple("Ts")
 class _AsItIs:
     """Stands for the context of a callback: it runs in the one that is current."""
 
-    def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    def run(self, function: Callable[..., T], *args: Argument, **kwargs: Argument) -> T:
         """Call *function*."""
         return function(*args, **kwargs)
 
@@ -64,7 +66,7 @@ class PrivateLoop:
     def __init__(self) -> None:
         self._runner = asyncio.Runner(loop_factory=_Loop)
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coro[T]) -> T:
         """Run *coroutine* and return its result. Raises what it raises."""
         loop = cast(_Loop, self._runner.get_loop())
         return self._runner.run(coroutine, context=loop.callers)

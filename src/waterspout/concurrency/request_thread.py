@@ -28,13 +28,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
+from ..typing import Argument, Coro, Function
 from .async_to_sync import adopt
 from .coroutines import begin
 from .thread_pools import Lane, LaneFull, for_a_task
@@ -66,7 +67,7 @@ class Step(asyncio.Future[Any]):
     def __init__(
         self,
         thread: RequestThread,
-        call: Callable[[Context], Any],
+        call: Callable[[Context], object],
         is_long: bool,
         enters: bool,
     ) -> None:
@@ -74,7 +75,7 @@ class Step(asyncio.Future[Any]):
         self._thread = thread
         #: The call is made in the request's context, and not in a copy.
         self.enters = enters
-        self._call: Callable[[Context], Any] | None = call
+        self._call: Callable[[Context], object] | None = call
         #: The thread counts as kept during the step, and not only after it.
         self._is_long = is_long
         #: Whoever takes the one item runs the step, or cancels it.
@@ -82,7 +83,7 @@ class Step(asyncio.Future[Any]):
         #: Called on the loop when somebody cancels a step that has begun.
         self.on_cancel: Callable[[], object] | None = None
 
-    def cancel(self, msg: Any | None = None) -> bool:
+    def cancel(self, msg: object | None = None) -> bool:
         """Cancel a step that has not begun; False for one that has: who waits for it is
         cancelled when it has ended."""
         if self.done() or self._thread.must_finish:
@@ -116,7 +117,7 @@ class Step(asyncio.Future[Any]):
             del call
             answer(self._succeed, result)
 
-    def _succeed(self, result: Any) -> None:
+    def _succeed(self, result: object) -> None:
         self._note_end()
         self.set_result(result)
 
@@ -190,7 +191,7 @@ class RequestThread:
         else:
             await self.run(_nothing)
 
-    async def run(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    async def run(self, func: Callable[..., T], /, *args: Argument, **kwargs: Argument) -> T:
         """Call *func* in the thread and return its result; what it sets in context variables is
         seen afterwards.
 
@@ -210,20 +211,20 @@ class RequestThread:
             raise
         return result
 
-    def start(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Step:
+    def start(self, func: Function, /, *args: Argument, **kwargs: Argument) -> Step:
         """Do as `run`, and return the `Step` to wait for."""
         return self._start(partial(func, *args, **kwargs), False)
 
-    def start_long(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Step:
+    def start_long(self, func: Callable[..., object], /, *args: object, **kwargs: object) -> Step:
         """Do as `start`, for a call that may take as long as a client stays: the thread counts
         as kept. Raises `LaneFull` if too many are."""
         self.lane.check_kept(own=int(self._taken))
         return self._start(partial(func, *args, **kwargs), True)
 
-    def _start(self, func: Callable[[], Any], is_long: bool) -> Step:
+    def _start(self, func: Callable[[], object], is_long: bool) -> Step:
         copied = self.context.copy() if self.shares_context else None
 
-        def call(context: Context) -> Any:
+        def call(context: Context) -> object:
             return (copied or context).run(func)
 
         step = Step(self, call, is_long, copied is None)
@@ -314,12 +315,12 @@ class _Ending(asyncio.Future[None]):
     """A future that is done when a task is. A cancellation of its waiter is passed on to the task,
     or put off until the task has ended."""
 
-    def __init__(self, task: asyncio.Future[Any], pass_on: Callable[[], object] | None) -> None:
+    def __init__(self, task: asyncio.Future[T], pass_on: Callable[[], object] | None) -> None:
         super().__init__(loop=task.get_loop())
         self._pass_on = pass_on
         task.add_done_callback(lambda _: self.set_result(None))
 
-    def cancel(self, msg: Any | None = None) -> bool:
+    def cancel(self, msg: object | None = None) -> bool:
         """Return whether the cancellation was passed on."""
         if self._pass_on is None or self.done():
             return False
@@ -327,7 +328,7 @@ class _Ending(asyncio.Future[None]):
         return True
 
 
-async def until_done(task: asyncio.Future[Any]) -> None:
+async def until_done(task: asyncio.Future[T]) -> None:
     """Wait for the end of *task*, whatever it is: if the running task is cancelled meanwhile, the
     cancellation is raised when *task* has ended. *task* may run in the same context, or in a thread
     that does."""
@@ -341,7 +342,7 @@ async def see_through(task: asyncio.Future[T]) -> T:
     return task.result()
 
 
-def task_in(context: Context, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+def task_in(context: Context, work: Coro[T]) -> asyncio.Task[T]:
     """Run *work* as a task in *context*, on the running loop, from its next turn on. It begins in
     any case: an earlier cancellation takes effect at the first point where *work* waits.
 
@@ -353,7 +354,7 @@ def task_in(context: Context, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return asyncio.Task(begun, loop=asyncio.get_running_loop(), context=context)
 
 
-async def _surely(work: Coroutine[Any, Any, T]) -> T:
+async def _surely(work: Coro[T]) -> T:
     """Run *work*. Begun by hand up to here, as into a coroutine that has not begun a cancelled task
     throws at once, and nothing of it is run."""
     try:
@@ -366,12 +367,12 @@ async def _surely(work: Coroutine[Any, Any, T]) -> T:
     return await work
 
 
-def waits_for_thread(task: asyncio.Task[Any]) -> bool:
+def waits_for_thread(task: asyncio.Task[object]) -> bool:
     """Tell whether *task* waits for a running step, directly or by `see_through`."""
     return isinstance(getattr(task, "_fut_waiter", None), (Step, _Ending))
 
 
-async def run_beside(work: Coroutine[Any, Any, T], context: Context) -> T:
+async def run_beside(work: Coro[T], context: Context) -> T:
     """Run *work* as a task of its own in *context*, and wait for its end. A cancellation of the
     running task cancels *work*, which begins in any case, so that its clean-up runs."""
     task = task_in(context, work)

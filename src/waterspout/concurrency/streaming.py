@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerSentEvent", "last_event_id", "sse", "stream_with_context"]
 
-_IDLE: Any = object()
-_END: Any = object()
+_IDLE: object = object()
+_END: object = object()
 
 
 def sse(
-    generator: AsyncIterable[Any] | Iterable[Any],
+    generator: AsyncIterable[object] | Iterable[object],
     *,
     heartbeat: float | None = 15.0,
     retry: int | None = None,
@@ -69,7 +69,7 @@ def sse(
     ctx = app_var.get(None)
     app: Application | None = None if ctx is None else ctx.app
     dumps = json.dumps if app is None else app.json.dumps
-    events: Any = generator
+    events: object = generator
     body: Any
     if hasattr(events, "__aiter__"):
         body = _Events(events, heartbeat, opening, dumps)
@@ -91,7 +91,7 @@ def last_event_id() -> str | None:
     return wire.last_event_id(request.headers)
 
 
-def _frames(events: Iterable[Any], opening: bytes, dumps: wire.Dumps) -> Iterator[bytes]:
+def _frames(events: Iterable[object], opening: bytes, dumps: wire.Dumps) -> Iterator[bytes]:
     # The opening is sent at once: only then does the browser take the connection as open.
     yield opening
     try:
@@ -202,8 +202,8 @@ class _Source:
         self._loop = asyncio.get_running_loop()
         self._asked = asyncio.Event()
         self._owed = False  # an event was asked for and has not been handed over
-        self._kept: Any = _IDLE  # an event that came when nobody waited any more
-        self._answer: asyncio.Future[Any] | None = None
+        self._kept: object = _IDLE  # an event that came when nobody waited any more
+        self._answer: asyncio.Future[object] | None = None
         #: One timer for a stream, which checks how long it has been silent; not one for each event.
         self._timer: asyncio.TimerHandle | None = None
         self._silent_until = 0.0
@@ -214,7 +214,7 @@ class _Source:
         self._task = task_in(variables, self._run(events))
         self._task.add_done_callback(lambda task: self._hand_over(_END))
 
-    async def next(self, seconds: float | None) -> Any:
+    async def next(self, seconds: float | None) -> object:
         """Return the next event, `_END` after the last, `_IDLE` if none came in *seconds*. Raises
         what the generator raised."""
         event, self._kept = self._kept, _IDLE
@@ -239,7 +239,7 @@ class _Source:
             await until_done(self._task)  # it runs in the request's context
             self._raise_error()
 
-    async def _run(self, events: AsyncIterable[Any]) -> None:
+    async def _run(self, events: AsyncIterable[object]) -> None:
         iterator = aiter(events)
         try:
             await self._asked.wait()
@@ -255,7 +255,7 @@ class _Source:
             if aclose is not None:
                 await aclose()
 
-    async def _wait(self, seconds: float | None) -> Any:
+    async def _wait(self, seconds: float | None) -> object:
         self._answer = answer = self._loop.create_future()
         if seconds is not None:
             self._silent_until = self._loop.time() + seconds
@@ -274,7 +274,7 @@ class _Source:
         else:
             _settle(self._answer, _IDLE)
 
-    def _hand_over(self, event: Any) -> None:
+    def _hand_over(self, event: object) -> None:
         if self._answer is None or not _settle(self._answer, event):
             self._kept = event
 
@@ -283,7 +283,7 @@ class _Source:
             raise error
 
 
-def _settle(future: asyncio.Future[Any], value: Any) -> bool:
+def _settle(future: asyncio.Future[object], value: object) -> bool:
     if future.done():
         return False
     future.set_result(value)

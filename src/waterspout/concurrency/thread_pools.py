@@ -27,10 +27,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from werkzeug.exceptions import ServiceUnavailable
 
+from ..typing import Argument, Function, Values
 from . import async_to_sync as bridge
 from .work_queue import Empty, JobQueue
 
@@ -84,10 +85,10 @@ class Lane:
         #: Threads promised to requests whose first `def` step is yet to come; likewise.
         self.reserved = 0
         self._jobs = JobQueue()
-        self._deferred: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._deferred: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._next_calls: asyncio.Handle
         self._will_rouse = self._will_start = False
-        self._done: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._done: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._draining = False
         self._taken = 0
         self._growing = False
@@ -114,7 +115,7 @@ class Lane:
             max_kept=limits.max_kept,
         )
 
-    def submit(self, job: Callable[..., Any], *args: Any) -> None:
+    def submit(self, job: Callable[..., object], *args: object) -> None:
         """Queue ``job(*args)``, on the loop's thread. The job must not raise.
 
         Raises `LaneFull` when the queue is at its limit.
@@ -130,19 +131,19 @@ class Lane:
         if not (has_threads and self._will_rouse and self._growing):
             self._see_to_jobs()
 
-    def submit_after_step(self, job: Callable[..., Any], urgent: bool) -> None:
+    def submit_after_step(self, job: Callable[..., object], urgent: bool) -> None:
         """Queue *job* when the running step of the loop has ended; an urgent one goes before the
         others, and gets a thread above the limit if those there are blocked."""
         self.defer(self._put_late, job, urgent)
 
-    def _put_late(self, job: Callable[..., Any], urgent: bool) -> None:
+    def _put_late(self, job: Callable[..., object], urgent: bool) -> None:
         if urgent:
             self._jobs.put_urgent((job, ()))
         else:
             self._jobs.put((job, ()))
         self._see_to_jobs()
 
-    def defer(self, call: Callable[..., object], *args: Any) -> None:
+    def defer(self, call: Callable[..., object], *args: object) -> None:
         """Call ``call(*args)`` on the loop when the running step has ended: a task has left its
         context by then, and a thread can enter it."""
         if not self._deferred:
@@ -258,7 +259,7 @@ class Lane:
         self._jobs.get_up()
         self.busy += 1
 
-    def answer(self, callback: Callable[..., Any], *args: Any) -> None:
+    def answer(self, callback: Function, *args: Argument) -> None:
         """Call ``callback(*args)`` soon on the loop; called by the pool's threads."""
         self._done.append((callback, args))
         if not self._draining:
@@ -269,7 +270,7 @@ class Lane:
             except RuntimeError:
                 self._draining = False  # the loop has closed: nobody waits for the response
 
-    async def run(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    async def run(self, func: Callable[..., T], /, *args: Argument, **kwargs: Argument) -> T:
         """Call *func* in the pool under the current context and return its result; what it
         sets in context variables is seen afterwards.
 
@@ -278,12 +279,12 @@ class Lane:
         """
         return await self._run(True, func, args, kwargs)
 
-    async def run_or_abandon(self, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    async def run_or_abandon(self, func: Callable[..., T], /, *args: object, **kwargs: object) -> T:
         """Do as `run`, but when cancelled leave the thread to itself."""
         return await self._run(False, func, args, kwargs)
 
     async def _run(
-        self, wait: bool, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, wait: bool, func: Callable[..., T], args: tuple[object, ...], kwargs: Values
     ) -> T:
         future: asyncio.Future[T] = self.loop.create_future()
         context = contextvars.copy_context()
@@ -322,7 +323,7 @@ class Lane:
         self._draining = False
         self._call_all(self._done)
 
-    def _call_all(self, calls: deque[tuple[Callable[..., object], tuple[Any, ...]]]) -> None:
+    def _call_all(self, calls: deque[tuple[Callable[..., object], tuple[object, ...]]]) -> None:
         """Call ``call(*args)`` for each item, and for those that are added meanwhile; an error is
         the loop's to report, and does not touch the calls of other requests that follow."""
         while calls:
@@ -424,12 +425,12 @@ def for_a_task(error: BaseException) -> Exception:
     return told
 
 
-def _succeed(future: asyncio.Future[Any], result: Any) -> None:
+def _succeed(future: asyncio.Future[object], result: object) -> None:
     if not future.done():
         future.set_result(result)
 
 
-def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+def _fail(future: asyncio.Future[object], error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
 

@@ -19,15 +19,16 @@ PERF: 0.3 switches between threads for each request of 64 clients at once, not 2
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from queue import Empty
 from threading import Lock
 from typing import Any
 
+from ..typing import Function
+
 __all__ = ["Empty", "Job", "JobQueue"]
 
 #: A function and its arguments.
-Job = tuple[Callable[..., Any], tuple[Any, ...]]
+Job = tuple[Function, tuple[Any, ...]]
 
 
 class JobQueue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import Token
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,19 +18,23 @@ if TYPE_CHECKING:
 
     from ..interfaces import Application
 
-F = TypeVar("F", bound=Callable[[], Any])
+F = TypeVar("F", bound=Callable[[], object])
 
 _unset: Any = object()
+
+
+#: What a program keeps in `g`, and who it says the user is.
+OwnValue = Any
 
 
 class _AppCtxGlobals:
     """The namespace behind `g` (Flask's `_AppCtxGlobals`): attributes that live as
     long as the application context."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         raise AttributeError(name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         self.__dict__[name] = value
 
     def __delattr__(self, name: str) -> None:
@@ -38,18 +43,18 @@ class _AppCtxGlobals:
         except KeyError:
             raise AttributeError(name) from None
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: OwnValue = None) -> OwnValue:
         """Return the attribute *name*, or *default*."""
         return self.__dict__.get(name, default)
 
-    def pop(self, name: str, default: Any = _unset) -> Any:
+    def pop(self, name: str, default: OwnValue = _unset) -> OwnValue:
         """Remove and return the attribute *name*; without *default*, a missing one is a
         `KeyError`."""
         if default is _unset:
             return self.__dict__.pop(name)
         return self.__dict__.pop(name, default)
 
-    def setdefault(self, name: str, default: Any = None) -> Any:
+    def setdefault(self, name: str, default: OwnValue = None) -> OwnValue:
         """Return the attribute *name*, setting it to *default* first if it is missing."""
         return self.__dict__.setdefault(name, default)
 
@@ -74,22 +79,22 @@ class AppContext:
     """
 
     # Extensions set attributes of their own on contexts: no __slots__ here.
-    _g: Any = None
+    _g: OwnValue = None
     _url_adapter: Any = _unset
-    known_user: Any = _unset
+    known_user: OwnValue = _unset
     user_error: Exception | None = None
     #: Somebody has asked for what is one client's, see `sessions.ClientUse`.
     waterspout_client_was_asked = False
     #: Functions to call when this context ends, see `call_on_close`; None: there are none.
-    close_funcs: list[Callable[[], Any]] | None = None
+    close_funcs: list[Callable[[], object]] | None = None
 
     def __init__(self, app: Application) -> None:
         self.app = app
-        self._tokens: list[Any] = []
+        self._tokens: list[Token[AppContext]] = []
         self._url_adapter = app.create_url_adapter(None)
 
     @property
-    def g(self) -> Any:
+    def g(self) -> OwnValue:
         """The namespace of this application context, made on first use."""
         found = self._g
         if found is None:
@@ -97,7 +102,7 @@ class AppContext:
         return found
 
     @g.setter
-    def g(self, value: Any) -> None:
+    def g(self, value: OwnValue) -> None:
         self._g = value
 
     @property
@@ -110,7 +115,7 @@ class AppContext:
     def url_adapter(self, value: MapAdapter | None) -> None:
         self._url_adapter = value
 
-    def user(self) -> Any:
+    def user(self) -> OwnValue:
         """Return the user of this request by `App.identify`, None for nobody; asked at most
         once. Raises what that has raised, also if it was asked before the handler ran."""
         self.waterspout_client_was_asked = True

@@ -13,11 +13,20 @@ No step runs teardown functions. They run once, at the end of the request:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from contextvars import Context
 from functools import wraps
 from typing import Any, Generic, TypeVar, overload
 
+from ..typing import Argument, Function
 from .variables import pushed_var, request_var
 
 __all__ = ["AsyncContextStream", "ContextStream", "Entered", "carry", "stream_with_context"]
@@ -47,7 +56,7 @@ class Entered:
         """Whether the contexts are current here."""
         return request_var.get(None) is self._request and pushed_var.get(None) is self._application
 
-    def run(self, function: Callable[..., T], /, *args: Any) -> T:
+    def run(self, function: Callable[..., T], /, *args: Argument) -> T:
         """Call *function* with the contexts current, and put back what was current before."""
         of_request = request_var.set(self._request)
         of_application = pushed_var.set(self._application)
@@ -111,15 +120,15 @@ class _InContext(Generic[T]):
 
     __slots__ = ("_context", "_function")
 
-    def __init__(self, context: Entered, function: Callable[[], Any]) -> None:
+    def __init__(self, context: Entered, function: Callable[[], Awaitable[T]]) -> None:
         self._context = context
         self._function = function
 
-    def __await__(self) -> Generator[Any, Any, T]:
+    def __await__(self) -> Generator[object, object, T]:
         run = self._context.run
         steps = _awaited(self._function)
-        resume: Callable[[Any], Any] = steps.send
-        value: Any = None
+        resume: Function = steps.send
+        value: object = None
         while True:
             try:
                 waiting_for = run(resume, value)
@@ -134,7 +143,7 @@ class _InContext(Generic[T]):
                 resume = steps.throw
 
 
-async def _awaited(function: Callable[[], Any]) -> Any:
+async def _awaited(function: Callable[[], Awaitable[T]]) -> T:
     return await function()
 
 
@@ -146,7 +155,7 @@ def carry(items: AsyncIterable[T]) -> AsyncContextStream[T]: ...
 def carry(items: Iterable[T]) -> ContextStream[T]: ...
 
 
-def carry(items: Any) -> Any:
+def carry(items: Any) -> object:
     """Wrap an iterable, sync or async, so that its steps run in the current context."""
     return AsyncContextStream(items) if hasattr(items, "__aiter__") else ContextStream(items)
 
@@ -190,7 +199,7 @@ def stream_with_context(generator_or_function: Any) -> Any:
     if not (hasattr(source, "__aiter__") or _is_iterable(source)):
 
         @wraps(source)
-        def decorated(*args: Any, **kwargs: Any) -> Any:
+        def decorated(*args: Argument, **kwargs: Argument) -> object:
             return stream_with_context(source(*args, **kwargs))
 
         return decorated
@@ -203,9 +212,9 @@ def stream_with_context(generator_or_function: Any) -> Any:
     return carry(source)
 
 
-def _is_iterable(value: Any) -> bool:
+def _is_iterable(value: object) -> bool:
     try:
-        iter(value)
+        iter(value)  # type: ignore[call-overload]  # it is asked
     except TypeError:
         return False
     return True

@@ -18,10 +18,10 @@ class LocalProxy(WerkzeugProxy[Any]):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._get_current_object(), name)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         return self._get_current_object()[key]
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         self._get_current_object()[key] = value
 
     def __contains__(self, key: object) -> bool:

@@ -26,12 +26,13 @@ from ..dispatch.admission import check_host, check_sender
 from ..http.upgrade import UpgradeRequired
 from ..sessions.interface import StoredSessionInterface
 from ..signals import appcontext_popped, appcontext_pushed
+from ..typing import Function, Values
 from .app_context import AppContext as AppContext
+from .app_context import OwnValue, _unset
 from .app_context import _AppCtxGlobals as _AppCtxGlobals
-from .app_context import _unset
 from .propagation import Entered
 from .proxies import LocalProxy
-from .variables import NO_APP, app_var, enter, request_var
+from .variables import NO_APP, Current, app_var, enter, request_var
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from ..interfaces import Application
     from ..sessions import SessionMixin
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 
 class RequestContext(AppContext):
@@ -54,7 +55,7 @@ class RequestContext(AppContext):
     flashes: list[tuple[str, str]] | None = None
     #: The `dispatch.plan.Plan` of the matched route.
     plan: Any = None
-    made_request: Any = None
+    made_request: Request | None = None
     #: The unhandled exception that ended the request; teardown functions are passed it.
     error: BaseException | None = None
     #: Set while a body is streamed that needs the context: teardown runs after its end.
@@ -64,9 +65,9 @@ class RequestContext(AppContext):
     live_session: SessionMixin | None = None
     incoming: Incoming | None = None
     matched_rule: Any = None  # a `Rule`, Werkzeug's or ours, or a `PatternRule`
-    matched_args: dict[str, Any] | None = None
+    matched_args: Values | None = None
     borrowed: AppContext | None = None
-    after_funcs: list[Callable[..., Any]] | None = None
+    after_funcs: list[Function] | None = None
     opened = False
     _tokens: Any = None
     #: The `contextvars.Context` that all code of this request runs in, on our server and ASGI.
@@ -127,7 +128,7 @@ class RequestContext(AppContext):
         self._url_adapter = value
 
     @property
-    def g(self) -> Any:
+    def g(self) -> OwnValue:
         """The namespace of the application context this request runs in."""
         if self.borrowed is not None:
             return self.borrowed.g
@@ -137,7 +138,7 @@ class RequestContext(AppContext):
         return found
 
     @g.setter
-    def g(self, value: Any) -> None:
+    def g(self, value: OwnValue) -> None:
         if self.borrowed is not None:
             self.borrowed.g = value
         else:
@@ -169,7 +170,7 @@ class RequestContext(AppContext):
         self.live_session = value
 
     @property
-    def _after_request_functions(self) -> list[Callable[..., Any]]:
+    def _after_request_functions(self) -> list[Function]:
         found = self.after_funcs
         if found is None:
             found = self.after_funcs = []
@@ -224,7 +225,7 @@ class RequestContext(AppContext):
         )
 
     @property
-    def view_args(self) -> dict[str, Any]:
+    def view_args(self) -> Values:
         """The view's keyword arguments."""
         request = self.made_request
         found = self.matched_args if request is None else request.view_args
@@ -301,7 +302,7 @@ class RequestContext(AppContext):
         except HTTPException as error:
             request.routing_exception = error
 
-    def enter(self) -> Token[Any]:
+    def enter(self) -> Token[RequestContext]:
         """Make this current in a `contextvars.Context` that only this request uses (the
         native server and ASGI): no outer context is borrowed or restored. `pipeline.respond` sends
         the signal, where an error of a receiver becomes a response."""
@@ -473,13 +474,13 @@ def _running_request() -> RequestContext:
     return ctx
 
 
-def _proxy(var: ContextVar[Any] | Callable[[], Any], name: str | None, message: str) -> Any:
+def _proxy(var: ContextVar[Current] | Callable[[], object], name: str | None, message: str) -> Any:
     return LocalProxy(var, name, unbound_message=message)
 
 
 app_ctx: AppContext = _proxy(_cv_app, None, _no_app_msg)
 current_app: Application = _proxy(_cv_app, "app", _no_app_msg)
-g: Any = _proxy(_cv_app, "g", _no_app_msg)
+g: OwnValue = _proxy(_cv_app, "g", _no_app_msg)
 request_ctx: RequestContext = _proxy(_running_request, None, _no_req_msg)
 request: Request = _proxy(_running_request, "request", _no_req_msg)
 session: SessionMixin = _proxy(_running_request, "session", _no_req_msg)
@@ -550,7 +551,7 @@ def copy_current_request_context(f: F) -> F:
     """
     ctx = _required_request_context("copy_current_request_context").copy()
 
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: object, **kwargs: object) -> object:
         with ctx:
             return ctx.app.ensure_sync(f)(*args, **kwargs)
 

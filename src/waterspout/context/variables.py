@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from typing import Any, cast
 
+from ..typing import SettingValue
+
 NO_APP = """\
 Working outside of application context.
 
@@ -22,9 +24,12 @@ the current application. To solve this, set up an application context
 with app.app_context(). See the documentation for more information.\
 """
 
-request_var: ContextVar[Any] = ContextVar("flask.request_ctx")
+#: A `RequestContext` or an `AppContext`, which stand on a floor above.
+Current = Any
+
+request_var: ContextVar[Current] = ContextVar("flask.request_ctx")
 #: The application context that was pushed, if one was.
-pushed_var: ContextVar[Any] = ContextVar("flask.app_ctx")
+pushed_var: ContextVar[Current] = ContextVar("flask.app_ctx")
 
 
 class _AppVar:
@@ -35,7 +40,7 @@ class _AppVar:
     set = staticmethod(pushed_var.set)
     reset = staticmethod(pushed_var.reset)
 
-    def get(self, *default: Any) -> Any:
+    def get(self, *default: Current) -> Current:
         """Return the context; outside of one *default*, without which it is a `LookupError`."""
         ctx = _running()
         if ctx is None:
@@ -44,7 +49,7 @@ class _AppVar:
             raise LookupError(self)
         return ctx
 
-    def __call__(self) -> Any:
+    def __call__(self) -> Current:
         """Return the context for a `LocalProxy`."""
         ctx = _running()
         if ctx is None:
@@ -52,7 +57,7 @@ class _AppVar:
         return ctx
 
 
-def _running() -> Any:
+def _running() -> Current:
     """Return the current application context, None outside of one."""
     ctx = pushed_var.get(None)
     if ctx is None:
@@ -62,20 +67,20 @@ def _running() -> Any:
     return ctx
 
 
-app_var = cast("ContextVar[Any]", _AppVar())
+app_var = cast("ContextVar[Current]", _AppVar())
 
 
-def enter(ctx: Any) -> Token[Any]:
+def enter(ctx: object) -> Token[Current]:
     """Make a request's context, or None, current where no outer one is borrowed or restored."""
     if pushed_var.get(None) is not None:
         pushed_var.set(None)
     return request_var.set(ctx)
 
 
-def current_config() -> Mapping[str, Any] | None:
+def current_config() -> Mapping[str, SettingValue] | None:
     """Return the configuration of the current application, None outside of one."""
     ctx = _running()
     if ctx is None:
         return None
-    config: Mapping[str, Any] = ctx.app.config
+    config: Mapping[str, SettingValue] = ctx.app.config
     return config

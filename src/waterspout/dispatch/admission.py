@@ -18,7 +18,10 @@ from werkzeug.sansio.utils import get_host
 from ..security.origins import SAFE_METHODS, refusal, sender
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.wrappers import Request as WerkzeugRequest
 
     from ..http.message import Incoming
     from ..interfaces import Application
@@ -40,7 +43,7 @@ class CrossSiteRequest(Forbidden):
     unsure = False
 
 
-def check_host(app: Application, request: Any) -> None:
+def check_host(app: Application, request: WerkzeugRequest) -> None:
     """Raise `SecurityError` (400) if *request* names a host that is not trusted."""
     trusted = app.config["TRUSTED_HOSTS"]
     if trusted is not None:
@@ -69,7 +72,7 @@ def takes_environ(app: Application, environ: WSGIEnvironment) -> bool:
     return _is_trusted(environ["wsgi.url_scheme"], host, server, _hashable(trusted))
 
 
-def _hashable(trusted: Any) -> str | tuple[str, ...]:
+def _hashable(trusted: str | Iterable[str]) -> str | tuple[str, ...]:
     return trusted if isinstance(trusted, str) else tuple(trusted)
 
 
@@ -90,7 +93,7 @@ def _is_trusted(
 # -- cross-site requests ---------------------------------------------------------------------------
 
 
-def check_sender(app: Application, request: Any, rule: Any) -> None:
+def check_sender(app: Application, request: WerkzeugRequest, rule: Any) -> None:
     """Raise `CrossSiteRequest` if *request* changes something and a page of another site sent it,
     unless the *rule* allows that."""
     if request.method in SAFE_METHODS or not app.config["CROSS_SITE_CHECK"]:
@@ -102,7 +105,7 @@ def check_sender(app: Application, request: Any, rule: Any) -> None:
         raise error
 
 
-def refused_sender(app: Application, incoming: Incoming, rule: Any) -> CrossSiteRequest | None:
+def refused_sender(app: Application, incoming: Incoming, rule: object) -> CrossSiteRequest | None:
     """Return the same as an error, None if there is none, for a message whose method is not
     safe."""
     site, origin = sender(incoming.headers)
@@ -114,7 +117,12 @@ def refused_sender(app: Application, incoming: Incoming, rule: Any) -> CrossSite
 
 
 def _judged(
-    app: Application, rule: Any, site: str | None, origin: str | None, scheme: str, host: str | None
+    app: Application,
+    rule: object,
+    site: str | None,
+    origin: str | None,
+    scheme: str,
+    host: str | None,
 ) -> CrossSiteRequest | None:
     reason = refusal(site, origin, scheme, host, app.config["CROSS_SITE_ORIGINS"])
     if reason is None or getattr(rule, "cross_site", False):

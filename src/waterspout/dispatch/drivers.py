@@ -13,13 +13,14 @@ called, and so where synchronous code runs:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..concurrency.coroutines import drive
 from ..concurrency.request_thread import RequestThread
+from ..typing import Argument, Coro, Function, ReturnValue
 from .plan import Hook, is_async
 
 if TYPE_CHECKING:
@@ -36,20 +37,20 @@ class Driver(Protocol):
     on_loop: bool
 
     async def call(
-        self, app: Application, func: Callable[..., Any], /, *args: Any, **kw: Any
-    ) -> Any:
+        self, app: Application, func: Function, /, *args: Argument, **kw: Argument
+    ) -> ReturnValue:
         """Call a function of the program, `def` or `async def`, and return its result."""
 
-    async def call_hook(self, app: Application, hook: Hook, /, *args: Any) -> Any:
+    async def call_hook(self, app: Application, hook: Hook, /, *args: object) -> object:
         """Call a function of the plan."""
 
-    async def call_io(self, app: Application, func: Callable[..., T], /, *args: Any) -> T:
+    async def call_io(self, app: Application, func: Callable[..., T], /, *args: object) -> T:
         """Call a synchronous function that may wait for a file or a store."""
 
-    async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
+    async def call_stage(self, stage: Coro[T]) -> T:
         """Drive a stage whose functions are all `def`, and which was given the `SYNC` driver."""
 
-    async def send(self, app: Application, signal: NamedSignal, /, **kw: Any) -> None:
+    async def send(self, app: Application, signal: NamedSignal, /, **kw: object) -> None:
         """Send a signal for *app*."""
 
     async def take_thread(self) -> None:
@@ -66,24 +67,24 @@ class SyncDriver:
     on_loop = False
 
     async def call(
-        self, app: Application, func: Callable[..., Any], /, *args: Any, **kw: Any
-    ) -> Any:
+        self, app: Application, func: Function, /, *args: Argument, **kw: Argument
+    ) -> ReturnValue:
         result = app.ensure_sync(func)(*args, **kw)
         if type(result) is CoroutineType:  # of a `def`, such as a lambda
             result = app.async_to_sync(settle)(result)
         return result
 
-    async def call_hook(self, app: Application, hook: Hook, /, *args: Any) -> Any:
+    async def call_hook(self, app: Application, hook: Hook, /, *args: object) -> object:
         func, asynchronous = hook
         result = app.ensure_sync(func)(*args) if asynchronous else func(*args)
         if type(result) is CoroutineType:
             result = app.async_to_sync(settle)(result)
         return result
 
-    async def call_io(self, app: Application, func: Callable[..., T], /, *args: Any) -> T:
+    async def call_io(self, app: Application, func: Callable[..., T], /, *args: object) -> T:
         return func(*args)
 
-    async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
+    async def call_stage(self, stage: Coro[T]) -> T:
         return drive(stage)
 
     async def take_thread(self) -> None:
@@ -92,7 +93,7 @@ class SyncDriver:
     def begin(self) -> None:
         """Nothing follows from it."""
 
-    async def send(self, app: Application, signal: NamedSignal, /, **kw: Any) -> None:
+    async def send(self, app: Application, signal: NamedSignal, /, **kw: object) -> None:
         signal.send(app, _async_wrapper=app.ensure_sync, **kw)
 
 
@@ -106,15 +107,15 @@ class LoopDriver:
         self.thread = thread
 
     async def call(
-        self, app: Application, func: Callable[..., Any], /, *args: Any, **kw: Any
-    ) -> Any:
+        self, app: Application, func: Function, /, *args: Argument, **kw: Argument
+    ) -> ReturnValue:
         if is_async(func):
             self.begin()
             return await func(*args, **kw)
         result = await self.thread.run(func, *args, **kw)
         return await result if isawaitable(result) else result
 
-    async def call_hook(self, app: Application, hook: Hook, /, *args: Any) -> Any:
+    async def call_hook(self, app: Application, hook: Hook, /, *args: object) -> object:
         func, asynchronous = hook
         if asynchronous:
             self.begin()
@@ -122,10 +123,10 @@ class LoopDriver:
         result = await self.thread.run(func, *args)
         return await result if isawaitable(result) else result
 
-    async def call_io(self, app: Application, func: Callable[..., T], /, *args: Any) -> T:
+    async def call_io(self, app: Application, func: Callable[..., T], /, *args: object) -> T:
         return await self.thread.run(func, *args)
 
-    async def call_stage(self, stage: Coroutine[Any, Any, T]) -> T:
+    async def call_stage(self, stage: Coro[T]) -> T:
         try:
             return await self.thread.run(drive, stage)
         finally:
@@ -137,7 +138,7 @@ class LoopDriver:
     def begin(self) -> None:
         self.thread.must_not_queue = True
 
-    async def send(self, app: Application, signal: NamedSignal, /, **kw: Any) -> None:
+    async def send(self, app: Application, signal: NamedSignal, /, **kw: object) -> None:
         asynchronous = [is_async(receiver) for receiver in signal.receivers_for(app)]
         if any(asynchronous):
             if not all(asynchronous):
@@ -145,8 +146,8 @@ class LoopDriver:
             self.begin()
         await signal.send_async(app, _sync_wrapper=self._as_async, **kw)
 
-    def _as_async(self, func: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
-        async def call(*args: Any, **kwargs: Any) -> T:
+    def _as_async(self, func: Callable[..., T]) -> Callable[..., Coro[T]]:
+        async def call(*args: Argument, **kwargs: Argument) -> T:
             return await self.thread.run(func, *args, **kwargs)
 
         return call

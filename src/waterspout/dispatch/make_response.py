@@ -16,6 +16,7 @@ from ..context.request_context import current_app
 from ..context.variables import app_var
 from ..http.prepared import Written
 from ..json.records import is_record
+from ..typing import ReturnValue
 
 if TYPE_CHECKING:
     from ..http import Request, Response
@@ -34,7 +35,7 @@ _KINDS = (
 )
 
 
-def to_response(app: Application, request: Request, rv: Any) -> Response:
+def to_response(app: Application, request: Request, rv: ReturnValue) -> Response:
     """Make a response of *rv*:
 
     ========================  ====================================================
@@ -86,7 +87,7 @@ def to_response(app: Application, request: Request, rv: Any) -> Response:
 
 
 def as_response(
-    app: Application, request: Request, value: Any, func: Callable[..., Any]
+    app: Application, request: Request, value: Any, func: Callable[..., object]
 ) -> Response:
     """Return what *func* gave in place of a response: a WSGI callable's answer, as Flask sends
     one too. Raises `TypeError` for anything else."""
@@ -126,7 +127,7 @@ def _response_of(app: Application, written: Written) -> Response:
     return response
 
 
-def _unpack(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+def _unpack(rv: tuple[object, ...]) -> tuple[object, object, object]:
     if len(rv) == 3:
         return rv
     if len(rv) == 2:
@@ -140,7 +141,7 @@ def _unpack(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
     )
 
 
-def _coerced(app: Application, request: Request, rv: Any) -> Any:
+def _coerced(app: Application, request: Request, rv: ReturnValue) -> object:
     kind = type(rv).__name__
     if isinstance(rv, HTTPException):
         # Not through WSGI, whose body would be streamed.
@@ -163,7 +164,7 @@ def _coerced(app: Application, request: Request, rv: Any) -> Any:
     raise TypeError("The view function did not return a valid response." + _KINDS.format(kind))
 
 
-def make_response(*args: Any) -> Response:
+def make_response(*args: ReturnValue) -> Response:
     """Make the response that a view would make by returning *args*, to change it before it is sent.
 
         response = make_response(render_template("missing.html"), 404)
@@ -177,7 +178,7 @@ def make_response(*args: Any) -> Response:
     return current_app.make_response(args[0] if len(args) == 1 else args)
 
 
-def jsonify(*args: Any, **kwargs: Any) -> Response:
+def jsonify(*args: object, **kwargs: object) -> Response:
     """Make a JSON response of one value, a list of several, or a dict of keywords.
 
     No arguments make ``null``. `App.json` of the current application makes it. (Flask's `jsonify`.)

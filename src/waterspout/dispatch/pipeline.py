@@ -12,7 +12,6 @@ program that overrides one has its own called here instead (`App.waterspout_over
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from ..csrf import repeats_token
 from ..http import Response
 from ..http.prepared import Sent, Written
 from ..import_paths import load
+from ..typing import Argument, Function, ReturnValue
 from .admission import CrossSiteRequest
 from .drivers import SYNC, Driver, settle
 from .make_response import as_response, check_status
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 #: Tasks that run functions of `AppContext.call_on_close`.
-_closing: set[asyncio.Task[Any]] = set()
+_closing: set[asyncio.Task[object]] = set()
 
 
 class Plain(tuple[bytes, bytes]):
@@ -75,7 +75,7 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
             if plan.is_async:
                 drv.begin()
             try:
-                rv: Any = plan.view(**ctx.matched_args)  # type: ignore[arg-type]  # bare: set
+                rv: ReturnValue = plan.view(**ctx.matched_args)  # type: ignore[arg-type]  # bare: set
                 if type(rv) is CoroutineType:
                     rv = await rv if drv.on_loop else ctx.app.async_to_sync(settle)(rv)
             except Exception as error:
@@ -91,7 +91,7 @@ async def respond(ctx: RequestContext, drv: Driver) -> Answer:
         return await stage_handle_exception(ctx, drv, error)
 
 
-async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Answer:
+async def conclude(ctx: RequestContext, drv: Driver, rv: ReturnValue) -> Answer:
     """Make the response of a `Plan.bare` route's value."""
     short = as_it_is(ctx, ctx.plan, rv)
     if short is not None:
@@ -103,7 +103,7 @@ async def conclude(ctx: RequestContext, drv: Driver, rv: Any) -> Answer:
         return await stage_handle_exception(ctx, drv, error)
 
 
-def as_it_is(ctx: RequestContext, plan: Plan, rv: Any) -> Plain | Written | Sent | None:
+def as_it_is(ctx: RequestContext, plan: Plan, rv: ReturnValue) -> Plain | Written | Sent | None:
     """Return what can be sent of an endpoint's value without a response object; None if
     somebody wants to see one."""
     if isinstance(rv, Sent):
@@ -247,13 +247,13 @@ async def first_request(ctx: RequestContext, drv: Driver) -> None:
         done.set_result(None)
 
 
-async def approach(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
+async def approach(ctx: RequestContext, drv: Driver, plan: Plan) -> ReturnValue:
     """Run the functions before the view, and the view unless one of them has answered."""
     rv = await preprocess(ctx, drv, plan)
     return await dispatch(ctx, drv) if rv is None else rv
 
 
-async def preprocess(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
+async def preprocess(ctx: RequestContext, drv: Driver, plan: Plan) -> ReturnValue:
     """Run URL value preprocessors and before-request functions; a value that is not None
     takes the place of the view's (Flask's `preprocess_request`)."""
     app = ctx.app
@@ -267,7 +267,7 @@ async def preprocess(ctx: RequestContext, drv: Driver, plan: Plan) -> Any:
     return None
 
 
-async def dispatch(ctx: RequestContext, drv: Driver) -> Any:
+async def dispatch(ctx: RequestContext, drv: Driver) -> ReturnValue:
     """Call the endpoint, or answer OPTIONS, or raise the routing error (Flask's
     `dispatch_request`)."""
     app = ctx.app
@@ -290,7 +290,7 @@ async def _is_excused(ctx: RequestContext, drv: Driver, refused: Exception) -> b
     return await drv.call_io(ctx.app, repeats_token, streams)
 
 
-async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
+async def finish_early(ctx: RequestContext, drv: Driver, rv: ReturnValue) -> Response:
     """Make the response of a response whose endpoint goes on working."""
     try:
         if "finalize_request" in ctx.app.waterspout_overridden:
@@ -304,7 +304,9 @@ async def finish_early(ctx: RequestContext, drv: Driver, rv: Any) -> Response:
 # -- errors ------------------------------------------------------------------------
 
 
-async def stage_handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
+async def stage_handle_user_exception(
+    ctx: RequestContext, drv: Driver, error: Exception
+) -> ReturnValue:
     """Run `handle_user_exception`, the program's own if it has one."""
     if "handle_user_exception" in ctx.app.waterspout_overridden:
         return await drv.call(ctx.app, ctx.app.handle_user_exception, error)
@@ -318,7 +320,7 @@ async def stage_handle_exception(ctx: RequestContext, drv: Driver, error: Except
     return await handle_exception(ctx, drv, error)
 
 
-async def handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> Any:
+async def handle_user_exception(ctx: RequestContext, drv: Driver, error: Exception) -> ReturnValue:
     """Return an error handler's value for *error*, or raise it on (Flask's
     `handle_user_exception`)."""
     app = ctx.app
@@ -336,7 +338,9 @@ async def handle_user_exception(ctx: RequestContext, drv: Driver, error: Excepti
     return await drv.call(app, handler, error)
 
 
-async def handle_http_exception(ctx: RequestContext, drv: Driver, error: HTTPException) -> Any:
+async def handle_http_exception(
+    ctx: RequestContext, drv: Driver, error: HTTPException
+) -> ReturnValue:
     """Return an error handler's value for an HTTP error, or the error itself as the response
     (Flask's `handle_http_exception`)."""
     if error.code is None or isinstance(error, RoutingException):
@@ -374,7 +378,7 @@ async def handle_exception(ctx: RequestContext, drv: Driver, error: Exception) -
 
 
 async def finalize(
-    ctx: RequestContext, drv: Driver, rv: Any, from_error_handler: bool = False
+    ctx: RequestContext, drv: Driver, rv: ReturnValue, from_error_handler: bool = False
 ) -> Response:
     """Turn a view's value into a response and run the after-request functions (Flask's
     `finalize_request`). With *from_error_handler*, errors of these are only logged."""
@@ -399,7 +403,7 @@ async def finalize(
 
 
 async def _call_for_response(
-    ctx: RequestContext, drv: Driver, func: Callable[..., Any], /, *args: Any, **kw: Any
+    ctx: RequestContext, drv: Driver, func: Function, /, *args: Argument, **kw: Argument
 ) -> Response:
     """Call a function of the program that returns a response. Raises `TypeError` if it does not."""
     value = await drv.call(ctx.app, func, *args, **kw)
@@ -425,7 +429,7 @@ async def process_response(ctx: RequestContext, drv: Driver, response: Response)
         value = await drv.call_hook(app, hook, response)
         if not isinstance(value, WerkzeugResponse):
             value = as_response(app, ctx.request, value, hook[0])
-        response = value
+        response = value  # type: ignore[assignment]  # Werkzeug's own passes
     try:
         await save_session(ctx, drv, response)
     except HTTPException as error:
@@ -506,7 +510,7 @@ async def teardown_appcontext(app: Application, drv: Driver, error: BaseExceptio
                 app.logger.exception("Error in a function that was to be called on close")
 
 
-async def _call_on_close(app: Application, drv: Driver, func: Callable[[], Any]) -> None:
+async def _call_on_close(app: Application, drv: Driver, func: Function) -> None:
     """Call a function of `AppContext.call_on_close`.
 
     Where the context ends in synchronous code on the thread of a running loop (``with

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from ..http.awaitable import AwaitableStr
 from ..http.request import split_blueprint_path
 from ..http.response import Response
+from ..typing import Function, JSONValue
 from ..views import loop_view
 from .before_send import default_fields
 
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
     from ..interfaces import Application
 
-Hook = tuple[Callable[..., Any], bool]
+Hook = tuple[Function, bool]
 """A function and whether it is `async def`."""
 
-Heads = dict[type, tuple[bytes, Callable[[Any], bytes]]]
+Heads = dict[type, tuple[bytes, Callable[[JSONValue], bytes]]]
 """By type of a view's return value: the head of the response, up to the number of
 Content-Length, and what makes the body."""
 
@@ -110,11 +111,11 @@ class Plan:
         names = _scope(endpoint)
         outward = tuple(reversed(names))
         view = None if endpoint is None else app.view_functions.get(endpoint)
-        self.view: Callable[..., Any] | None = None if view is None else loop_view(view)
+        self.view: Callable[..., object] | None = None if view is None else loop_view(view)
         self.is_async = self.view is not None and is_async(self.view)
         overridden = app.waterspout_overridden
         #: Header fields of static files, see `static_files`.
-        self.kept_files: dict[tuple[Any, ...], Any] = {}
+        self.kept_files: dict[tuple[object, ...], Any] = {}
         self.preprocessors = _collect(app, app.url_value_preprocessors, names)
         self.before = _collect(app, app.before_request_funcs, names)
         if self.is_async:
@@ -205,7 +206,7 @@ def _scope(endpoint: str | None) -> tuple[str | None, ...]:
     return (None, *reversed(split_blueprint_path(endpoint.rpartition(".")[0])))
 
 
-def _aside(app: Application) -> list[Callable[..., Any]]:
+def _aside(app: Application) -> list[Callable[..., object]]:
     """List the functions that may run for any route: error handlers, functions that run once, the
     end of the application context."""
     handlers = [
@@ -225,7 +226,11 @@ def _for_async_view(hook: Hook) -> Hook:
 
 
 def _collect(
-    app: Application, registry: Any, names: tuple[str | None, ...], *, newest_first: bool = False
+    app: Application,
+    registry: Mapping[str | None, Sequence[Function]],
+    names: tuple[str | None, ...],
+    *,
+    newest_first: bool = False,
 ) -> tuple[Hook, ...]:
     found: list[Hook] = []
     # A program's own `ensure_sync` is asked for every function, as on Flask.
@@ -299,10 +304,10 @@ def has_async_code(app: Application) -> bool:
     return any(map(is_async, (*app.view_functions.values(), *hooks)))
 
 
-_known: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+_known: WeakKeyDictionary[object, bool] = WeakKeyDictionary()
 
 
-def is_async(func: Any) -> bool:
+def is_async(func: object) -> bool:
     """Tell whether calling *func* gives a coroutine: `async def` functions, partials and
     bound methods of them, objects with an `async def __call__`."""
     try:

@@ -101,7 +101,7 @@ def _is_simple(ctx: RequestContext) -> bool:
     )
 
 
-def _keep(ctx: RequestContext, key: tuple[Any, ...], second: int, response: Any) -> None:
+def _keep(ctx: RequestContext, key: tuple[object, ...], second: int, response: Response) -> None:
     body = response.response
     size = response.content_length
     if (

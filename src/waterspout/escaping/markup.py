@@ -6,13 +6,13 @@ import html
 import json
 import json.encoder
 from collections.abc import Callable, Iterable
-from typing import Any
 
+from ..typing import JSONValue
 from .strings import to_unicode
 
 _ENCODER = json.JSONEncoder()
 
-_Encode = Callable[[Any, int], Iterable[str]]
+_Encode = Callable[[object, int], Iterable[str]]
 #: The encoder in C; None where Python has none.
 _make_encode: Callable[..., _Encode] | None = getattr(json.encoder, "c_make_encoder", None)
 # NOTE: encoders that are not in use: each remembers the containers it is in, to detect cycles.
@@ -49,7 +49,7 @@ def xhtml_unescape(value: str | bytes) -> str:
     return html.unescape(to_unicode(value))
 
 
-def json_encode(value: Any) -> str:
+def json_encode(value: object) -> str:
     """Return *value* as JSON that may stand in a ``<script>``: ``</`` becomes ``<\\/``."""
     try:
         encode = _idle.pop()
@@ -72,10 +72,10 @@ def _encode() -> _Encode:
     )
 
 
-def _default(value: Any) -> Any:
+def _default(value: object) -> object:
     return _ENCODER.default(value)  # looked up at each call: programs replace it in the class
 
 
-def json_decode(value: str | bytes) -> Any:
+def json_decode(value: str | bytes) -> JSONValue:
     """Return the value of the JSON text *value*."""
     return json.loads(value)

@@ -44,7 +44,7 @@ def to_unicode(value: str | bytes | None) -> str | None:
     raise TypeError(f"Expected bytes, unicode, or None; got {type(value)!r}")
 
 
-def recursive_unicode(obj: Any) -> Any:
+def recursive_unicode(obj: object) -> Any:
     """Return *obj* with the bytes in its dicts, lists and tuples decoded, at any depth."""
     if isinstance(obj, bytes):
         return obj.decode()

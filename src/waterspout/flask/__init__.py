@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..peers.imported_names import imported_names
 from ..peers.removed_names import removed_names
@@ -59,7 +59,7 @@ if not TYPE_CHECKING:  # a type checker should call a removed name what it is: m
     #: Modules that `import flask` brings along; here they are loaded when they are asked for.
     _MODULES = frozenset({"cli", "logging", "sansio", "sessions", "typing"})
 
-    def _other(name: str) -> Any:
+    def _other(name: str) -> object:
         if name in _MODULES:
             return importlib.import_module(f".{name}", __name__)
         if name == "__version__":

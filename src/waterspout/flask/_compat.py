@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..peers.removed_names import Removed, removed_names
+from ..typing import Values
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -48,7 +49,7 @@ def _with_metaclass(meta: Any, *bases: type) -> Any:
     """Make a base class such that a class derived from it is `meta(name, bases, namespace)`."""
 
     class Maker(type):
-        def __new__(cls, name: str, this_bases: tuple[type, ...], d: dict[str, Any]) -> Any:
+        def __new__(cls, name: str, this_bases: tuple[type, ...], d: Values) -> Any:
             return meta(name, bases, d)
 
     return type.__new__(Maker, "temporary_class", (), {})

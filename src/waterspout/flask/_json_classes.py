@@ -10,13 +10,14 @@ import json
 from typing import Any
 
 from ..json.provider import DefaultJSONProvider, _default, read_json
+from ..typing import Argument, JSONValue, OwnApp
 from ._old_app import warn
 
 
 class JSONEncoder(json.JSONEncoder):
     """Python's encoder with the extra types of `DefaultJSONProvider`; `default` gives more."""
 
-    def default(self, o: Any) -> Any:
+    def default(self, o: JSONValue) -> JSONValue:
         """Turn *o* into something JSON has a word for, or raise `TypeError`."""
         return _default(o)
 
@@ -31,14 +32,14 @@ class ClassesProvider(DefaultJSONProvider):
     json_encoder: type[json.JSONEncoder] = JSONEncoder
     json_decoder: type[json.JSONDecoder] = JSONDecoder
 
-    def dumps(self, obj: Any, **kwargs: Any) -> str:
+    def dumps(self, obj: JSONValue, **kwargs: Argument) -> str:
         """Return *obj* as JSON text. *kwargs* are those of `json.dumps`."""
         kwargs.setdefault("cls", self.json_encoder)
         kwargs.setdefault("ensure_ascii", self.ensure_ascii)
         kwargs.setdefault("sort_keys", self.sort_keys)
         return json.dumps(obj, **kwargs)
 
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+    def loads(self, s: str | bytes, **kwargs: Argument) -> JSONValue:
         """Return the value of JSON text or bytes. *kwargs* are those of `json.loads`."""
         kwargs.setdefault("cls", self.json_decoder)
         return read_json(s, **kwargs)
@@ -50,12 +51,12 @@ class JSONClassAttribute:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, app: Any, owner: type) -> type:
+    def __get__(self, app: OwnApp, owner: type) -> type:
         provider = ClassesProvider if app is None else app.json
         found: type = getattr(provider, self.name, getattr(ClassesProvider, self.name))
         return found
 
-    def __set__(self, app: Any, value: type) -> None:
+    def __set__(self, app: OwnApp, value: type) -> None:
         _warn(self.name)
         provider = app.json
         if not isinstance(provider, ClassesProvider):

@@ -16,6 +16,7 @@ from weakref import ReferenceType, ref
 
 from ..config import Config
 from ..peers.added_names import Added
+from ..typing import Argument, Values
 from ._standins import _make_timedelta
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def env() -> str:
 
 
 #: Setting → what it was when nobody set it.
-_DEFAULTS: dict[str, Callable[[], Any]] = {
+_DEFAULTS: dict[str, Callable[[], object]] = {
     "ENV": env,
     "PRESERVE_CONTEXT_ON_EXCEPTION": lambda: None,
     "JSON_AS_ASCII": lambda: True,
@@ -54,11 +55,11 @@ class FlaskConfig(Config):
         """Pass removed settings of JSON on to ``app.json`` from now on."""
         self._waterspout_app = ref(app)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Values:
         # A copy, in this process or another, belongs to no application.
         return {name: value for name, value in vars(self).items() if name != "_waterspout_app"}
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         super().__setitem__(key, value)
         app = None if self._waterspout_app is None else self._waterspout_app()
         if key in _OF_JSON and app is not None:
@@ -66,7 +67,7 @@ class FlaskConfig(Config):
             warn(f"The setting {key!r} was removed; set 'app.json.{name}'.")
             setattr(app.json, name, convert(value))
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
+    def update(self, *args: Argument, **kwargs: Argument) -> None:
         """Set several values (`dict.update`)."""
         for key, value in dict(*args, **kwargs).items():
             self[key] = value
@@ -83,7 +84,7 @@ class Old(NamedTuple):
     """An attribute of the application that was removed."""
 
     instead: str
-    get: Callable[[App], Any]
+    get: Callable[[App], object]
     #: The setting in which a value that is assigned is kept; None: nothing kept it.
     setting: str | None = None
 
@@ -172,7 +173,7 @@ def _get_old(name: str, app: App) -> Any:
     return old.get(app)
 
 
-def set_old(app: App, name: str, value: Any) -> bool:
+def set_old(app: App, name: str, value: object) -> bool:
     """Keep *value* where the removed attribute *name* kept it; False if that was nowhere."""
     old = OLD.get(name)
     if old is None or old.setting is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, cast
@@ -18,9 +18,12 @@ from werkzeug.security import safe_join as _safe_join
 from .. import signals
 from ..context.request_context import app_ctx, current_app, request, request_ctx
 from ..import_paths import load
+from ..typing import Function, Values
 
 if TYPE_CHECKING:
     from hashlib import _Hash
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SIGNALS_AVAILABLE = True
 
@@ -51,7 +54,7 @@ def _make_timedelta(value: timedelta | float | None) -> timedelta | None:
     return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
 
 
-def _prepare_send_file_kwargs(**kwargs: Any) -> dict[str, Any]:
+def _prepare_send_file_kwargs(**kwargs: object) -> Values:
     """Add to the arguments of `werkzeug.utils.send_file` those that the application decides."""
     app = current_app
     if kwargs.get("max_age") is None:
@@ -94,7 +97,7 @@ def find_app() -> Any:
     return cast("Any", current_app)._get_current_object()
 
 
-def make_test_environ_builder(app: Any, *args: Any, **kwargs: Any) -> Any:
+def make_test_environ_builder(app: object, *args: object, **kwargs: object) -> Any:
     """Make what the test client makes a request of."""
     return load("waterspout.testing:EnvironBuilder")(app, *args, **kwargs)
 
@@ -102,18 +105,23 @@ def make_test_environ_builder(app: Any, *args: Any, **kwargs: Any) -> Any:
 class DispatchingApp:
     """A WSGI application that is loaded when it is called first (of `flask run`)."""
 
-    def __init__(self, loader: Callable[[], Any], use_eager_loading: bool | None = None) -> None:
+    def __init__(
+        self, loader: Callable[[], WSGIApplication], use_eager_loading: bool | None = None
+    ) -> None:
         self.loader = loader
         self._app = None if use_eager_loading is False else loader()
 
-    def __call__(self, environ: Any, start_response: Any) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._app is None:
             self._app = self.loader()
         return self._app(environ, start_response)
 
 
 def call_factory(
-    script_info: Any, app_factory: Callable[..., Any], args: Any = None, kwargs: Any = None
+    script_info: object,
+    app_factory: Function,
+    args: tuple[object, ...] | None = None,
+    kwargs: Values | None = None,
 ) -> Any:
     """Call an application's factory; *script_info* is passed to one that takes it."""
     taken = inspect.signature(app_factory).parameters

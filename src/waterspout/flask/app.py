@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import ImmutableDict
 
@@ -47,11 +47,11 @@ class Flask(App):
             own = vars(self)
             return [name for name in super().__dir__() if name not in OLD or name in own]
 
-        def __setattr__(self, name: str, value: Any) -> None:
+        def __setattr__(self, name: str, value: object) -> None:
             if not (name in OLD and not hasattr(type(self), name) and set_old(self, name, value)):
                 super().__setattr__(name, value)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         JSONClassAttribute.adopt_all(cls)
 

@@ -8,7 +8,7 @@ returns at once let both ways of writing run.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Self
 
 from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict
 
@@ -18,7 +18,7 @@ __all__ = ["AwaitableStr", "Ready", "awaitable"]
 class Ready:
     """Base of values whose ``await value`` gives the value at once, without suspending."""
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[object, None, Self]:
         yield from ()
         return self
 
@@ -71,7 +71,7 @@ _WRAPPERS: dict[type, Any] = {
 }
 
 
-def awaitable(value: Any) -> Any:
+def awaitable(value: object) -> Any:
     """Return *value* as an equal value that also accepts `await`; values of other types
     (`None`, `bool`, own classes) as they are."""
     wrap = _WRAPPERS.get(type(value))

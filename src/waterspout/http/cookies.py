@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 __all__ = ["check_cookie", "check_prefix"]
 
@@ -11,7 +10,7 @@ _NAME = re.compile(r"[^\x00-\x20\x7f=;,]+").fullmatch
 _ATTRIBUTE = re.compile(r"[^\x00-\x1f\x7f;]*").fullmatch
 
 
-def check_cookie(name: str, domain: str | None, expires: Any) -> None:
+def check_cookie(name: str, domain: str | None, expires: object) -> None:
     """Raise `ValueError` for a character that would end the name or an attribute early, and begin
     another attribute. Value and path are quoted; the other attributes have few possible values."""
     if _NAME(name) is None:

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import SEEK_END, BytesIO
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
-from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.datastructures import Headers, ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
@@ -49,7 +49,10 @@ _CHARSETS = frozenset({"ascii", "us-ascii", "utf-8", "iso-8859-1"})
 #: An extended parameter (RFC 8187), which has no place in a form (RFC 7578 §4.2).
 _EXTENDED = re.compile(r";\s*name\*[0-9]*\*?=[^;]*", re.IGNORECASE)
 
-Parsed = tuple[Any, Any, Any]
+_Dict = TypeVar("_Dict", bound=MultiDict[str, Any])
+
+#: A stream, fields and files: multi-dicts of the request's class of them.
+Parsed = tuple[IO[bytes], Any, Any]
 
 
 def parse_fields(data: bytes) -> list[tuple[str, list[str]]]:
@@ -74,11 +77,11 @@ def _unquote(text: str) -> str:
     return unquote_to_bytes(text.encode()).decode("utf-8", _STAY_ESCAPED)
 
 
-def multi_dict(made_of: Any, fields: list[tuple[str, list[str]]]) -> Any:
+def multi_dict(made_of: type[_Dict], fields: list[tuple[str, list[str]]]) -> _Dict:
     """Return the dict of *fields*, which may have several values for a name."""
     if made_of is ImmutableMultiDict:
         # PERF: 1.0 µs instead of 5.8 for three fields; what the constructor makes of single values.
-        made: Any = made_of.__new__(made_of)
+        made = made_of.__new__(made_of)
         dict.update(made, fields)
         if len(made) == len(fields):
             return made

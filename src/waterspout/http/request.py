@@ -25,6 +25,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from .. import json
 from ..context.variables import current_config, request_var
 from ..observed import ObservedType
+from ..typing import Argument, JSONValue, Values
 from .awaitable import awaitable
 from .cached_property import made_once
 from .debugging import attach_enctype_error_multidict
@@ -57,7 +58,7 @@ def split_blueprint_path(name: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def asks_for_socket(request: Any) -> bool:
+def asks_for_socket(request: WerkzeugRequest) -> bool:
     """Tell whether a request (of Werkzeug's class, too) asks for a WebSocket."""
     if isinstance(request, Request):
         upgrade = request.waterspout_field(b"upgrade")
@@ -66,7 +67,7 @@ def asks_for_socket(request: Any) -> bool:
     return upgrade is not None and upgrade.lower() == "websocket"
 
 
-def names_prefix_alone(request: Any) -> bool:
+def names_prefix_alone(request: WerkzeugRequest) -> bool:
     """Tell whether a request names the application's prefix without a slash: ``/app``, where the
     application's root is ``/app/``."""
     incoming: Incoming | None = getattr(request, "waterspout_incoming", None)
@@ -89,7 +90,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
     #: The rule that matched, None if none did.
     url_rule: Rule | None = None
     #: The converted variable parts of the URL, None if no rule matched.
-    view_args: dict[str, Any] | None = None
+    view_args: Values | None = None
     #: The error or redirect that routing ended in.
     routing_exception: HTTPException | None = None
     #: The message of the native server or ASGI; None for a request from a WSGI environ.
@@ -441,7 +442,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
         found = super().values
         return awaitable(found) if self._waterspout_awaitable_values else found
 
-    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+    def get_data(self, *args: Argument, **kwargs: Argument) -> Any:
         """Return the body as bytes, or as str with ``as_text=True`` (Werkzeug's `get_data`)."""
         value = super().get_data(*args, **kwargs)
         if not self._waterspout_awaitable_values:
@@ -451,7 +452,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             self._cached_data = value
         return value
 
-    def get_json(self, *args: Any, **kwargs: Any) -> Any:
+    def get_json(self, *args: Argument, **kwargs: Argument) -> JSONValue:
         """Return the body parsed as JSON (Werkzeug's `get_json`): 415 for another content
         type, 400 for bad JSON, unless *force* or *silent* say otherwise."""
         value = super().get_json(*args, **kwargs)
@@ -463,7 +464,7 @@ class Request(WerkzeugRequest, metaclass=ObservedType):
             self._cached_json = (made, made)
         return made
 
-    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+    def on_json_loading_failed(self, e: ValueError | None) -> JSONValue:
         """Respond with 400 for a body that is not JSON; the parser's message only in debug mode.
 
         Raises `BadRequest` (400).

@@ -41,7 +41,7 @@ class Limit:
         config = current_config()
         return self.default if config is None else config[self.setting]
 
-    def __set__(self, request: Any, value: int | None) -> None:
+    def __set__(self, request: object, value: int | None) -> None:
         request.__dict__[self.slot] = value
 
 
@@ -67,7 +67,7 @@ class Dated:
     """A property of Werkzeug's request that is read from a date. For text that is no date it is
     the value of *nothing*; Werkzeug's own fails at a date with too large a number in it."""
 
-    def __init__(self, nothing: Callable[[], Any] = lambda: None) -> None:
+    def __init__(self, nothing: Callable[[], object] = lambda: None) -> None:
         self.nothing = nothing
 
     def __set_name__(self, owner: type, name: str) -> None:

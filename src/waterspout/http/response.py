@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from werkzeug.http import dump_cookie, http_date
@@ -71,8 +72,8 @@ class Response(Ready, WerkzeugResponse, metaclass=ObservedType):
     def __init__(
         self,
         response: Iterable[bytes] | bytes | Iterable[str] | str | None = None,
-        status: Any = None,
-        headers: Mapping[str, Any] | Iterable[tuple[str, str]] | None = None,
+        status: int | str | HTTPStatus | None = None,
+        headers: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
         direct_passthrough: bool = False,
@@ -260,7 +261,7 @@ def _cookie_frame(
     return f"{name}=", middle, end
 
 
-def _encoded(items: Iterator[Any]) -> Iterator[bytes]:
+def _encoded(items: Iterator[str | bytes]) -> Iterator[bytes]:
     try:
         for item in items:
             yield item.encode() if isinstance(item, str) else item
@@ -275,7 +276,7 @@ def blocking_iterator(source: Any) -> Iterator[Any]:
     closed with the iterator. It sees, and changes, the context variables of the reader."""
     iterator = source.__aiter__()
 
-    async def step() -> Any:
+    async def step() -> object:
         return await iterator.__anext__()
 
     with PrivateLoop() as private:

@@ -11,9 +11,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from werkzeug.datastructures import Headers
+
+from ..typing import JSONValue
 
 __all__ = ["COMMENT", "MIMETYPE", "ServerSentEvent", "encode_event", "last_event_id"]
 
@@ -26,7 +27,7 @@ COMMENT = b":\n\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NOT_IN_A_LINE = re.compile(r"[\r\n\0]")
 
-Dumps = Callable[[Any], str]
+Dumps = Callable[[JSONValue], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class ServerSentEvent:
     that. *comment* is ignored by browsers.
     """
 
-    data: Any = None
+    data: JSONValue = None
     event: str | None = None
     id: str | int | None = None
     retry: int | None = None
@@ -66,7 +67,7 @@ class ServerSentEvent:
 _FIELDS = frozenset(field.name for field in fields(ServerSentEvent))
 
 
-def encode_event(item: Any, dumps: Dumps = json.dumps) -> bytes:
+def encode_event(item: object, dumps: Dumps = json.dumps) -> bytes:
     """Encode what a generator of events yields: a `ServerSentEvent`, a mapping of its fields, text
     or bytes for its data, or None for an empty comment. Anything else is a `TypeError`."""
     if item is None:
@@ -116,7 +117,7 @@ def _one_line(field: str, value: str) -> str:
     return value
 
 
-def _text(data: Any, dumps: Dumps) -> str:
+def _text(data: object, dumps: Dumps) -> str:
     if isinstance(data, str):
         return data
     if isinstance(data, (bytes, bytearray, memoryview)):

@@ -8,9 +8,10 @@ format: `tag`; the faster provider on msgspec: `fast`.
 from __future__ import annotations
 
 import json as _json
-from typing import IO, Any, AnyStr
+from typing import IO, AnyStr
 
 from ..context.variables import app_var
+from ..typing import Argument, JSONValue
 from .provider import JSONProvider, _default, read_json
 
 __all__ = ["dump", "dumps", "load", "loads"]
@@ -21,7 +22,7 @@ def _provider() -> JSONProvider | None:
     return None if ctx is None else ctx.app.json
 
 
-def dumps(obj: Any, **kwargs: Any) -> str:
+def dumps(obj: JSONValue, **kwargs: Argument) -> str:
     """Return *obj* as JSON text. *kwargs* go to the provider's `dumps`."""
     provider = _provider()
     if provider is not None:
@@ -30,7 +31,7 @@ def dumps(obj: Any, **kwargs: Any) -> str:
     return _json.dumps(obj, **kwargs)
 
 
-def dump(obj: Any, fp: IO[str], **kwargs: Any) -> None:
+def dump(obj: JSONValue, fp: IO[str], **kwargs: Argument) -> None:
     """Write *obj* as JSON to a text file. *kwargs* go to the provider's `dump`."""
     provider = _provider()
     if provider is not None:
@@ -40,7 +41,7 @@ def dump(obj: Any, fp: IO[str], **kwargs: Any) -> None:
     _json.dump(obj, fp, **kwargs)
 
 
-def loads(s: str | bytes, **kwargs: Any) -> Any:
+def loads(s: str | bytes, **kwargs: Argument) -> JSONValue:
     """Return the value of JSON text or UTF-8 bytes. *kwargs* go to the provider's `loads`.
 
     Bad JSON, and JSON nested too deeply to read, is a `ValueError`.
@@ -49,7 +50,7 @@ def loads(s: str | bytes, **kwargs: Any) -> Any:
     return read_json(s, **kwargs) if provider is None else provider.loads(s, **kwargs)
 
 
-def load(fp: IO[AnyStr], **kwargs: Any) -> Any:
+def load(fp: IO[AnyStr], **kwargs: object) -> JSONValue:
     """Return the value of the JSON in a text file, or in a binary file of UTF-8."""
     provider = _provider()
     return read_json(fp.read(), **kwargs) if provider is None else provider.load(fp, **kwargs)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
+from ..typing import JSONValue, Values
+
 __all__ = ["is_record", "note_where", "record_fields"]
 
 _SEARCHED = 100_000  # values of one object that are looked at for an error's note
 
 
-def is_record(value: Any) -> bool:
+def is_record(value: object) -> bool:
     """Tell whether *value* is an instance of a dataclass, a msgspec struct or an attrs class."""
     kind = type(value)
     return (
@@ -22,7 +24,7 @@ def is_record(value: Any) -> bool:
     )
 
 
-def record_fields(value: Any) -> dict[str, Any] | None:
+def record_fields(value: Any) -> Values | None:
     """Return a record's fields by name, None for another value. Those of a dataclass are copied
     deeply, as Flask does."""
     kind = type(value)
@@ -34,7 +36,7 @@ def record_fields(value: Any) -> dict[str, Any] | None:
     return None if names is None else {name: getattr(value, name) for name in names}
 
 
-def note_where(error: Exception, value: Any, default: Callable[[Any], Any]) -> None:
+def note_where(error: Exception, value: object, default: Callable[[JSONValue], JSONValue]) -> None:
     """Add a note to *error*, with which *value* could not be written: the place in *value* of the
     first fault. *default* is the provider's."""
     try:
@@ -45,7 +47,9 @@ def note_where(error: Exception, value: Any, default: Callable[[Any], Any]) -> N
         error.add_note(found)
 
 
-def _faults(value: Any, default: Callable[[Any], Any], path: str, seen: set[int]) -> Iterator[str]:
+def _faults(
+    value: object, default: Callable[[object], object], path: str, seen: set[int]
+) -> Iterator[str]:
     if value is None or isinstance(value, str | int | float):
         return
     if id(value) in seen or len(seen) > _SEARCHED:

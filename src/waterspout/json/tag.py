@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from markupsafe import Markup
 from werkzeug.http import http_date, parse_date
 
+from ..typing import JSONValue, Values
 from . import dumps, loads
 
 __all__ = ["JSONTag", "TaggedJSONSerializer"]
@@ -39,19 +39,19 @@ class JSONTag:
     def __init__(self, serializer: TaggedJSONSerializer) -> None:
         self.serializer = serializer
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         """Return whether *value* is of this type."""
         raise NotImplementedError
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         """Return *value* as JSON can express it, without the mark."""
         raise NotImplementedError
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: JSONValue) -> JSONValue:
         """Make the value again from what `to_json` returned."""
         raise NotImplementedError
 
-    def tag(self, value: Any) -> dict[str, Any]:
+    def tag(self, value: JSONValue) -> Values:
         """Return the marked object for *value*."""
         return {self.key: self.to_json(value)}
 
@@ -62,18 +62,18 @@ class TagDict(JSONTag):
     __slots__ = ()
     key = " di"
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return (
             isinstance(value, dict)
             and len(value) == 1
             and next(iter(value)) in self.serializer.tags
         )
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         ((key, item),) = value.items()
         return {f"{key}__": self.serializer.tag(item)}
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: JSONValue) -> JSONValue:
         ((key, item),) = value.items()
         return {key.removesuffix("__"): item}
 
@@ -83,10 +83,10 @@ class PassDict(JSONTag):
 
     __slots__ = ()
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return isinstance(value, dict)
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         tag = self.serializer.tag
         return {key: tag(item) for key, item in value.items()}
 
@@ -99,13 +99,13 @@ class TagTuple(JSONTag):
     __slots__ = ()
     key = " t"
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return isinstance(value, tuple)
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         return list(map(self.serializer.tag, value))
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: JSONValue) -> JSONValue:
         return tuple(value)
 
 
@@ -114,10 +114,10 @@ class PassList(JSONTag):
 
     __slots__ = ()
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return isinstance(value, list)
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         return list(map(self.serializer.tag, value))
 
     tag = to_json
@@ -129,13 +129,13 @@ class TagBytes(JSONTag):
     __slots__ = ()
     key = " b"
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return isinstance(value, bytes)
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         return b64encode(value).decode("ascii")
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: JSONValue) -> JSONValue:
         return b64decode(value)
 
 
@@ -145,13 +145,13 @@ class TagMarkup(JSONTag):
     __slots__ = ()
     key = " m"
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return callable(getattr(value, "__html__", None))
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         return str(value.__html__())
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: JSONValue) -> JSONValue:
         return Markup(value)
 
 
@@ -161,13 +161,13 @@ class TagUUID(JSONTag):
     __slots__ = ()
     key = " u"
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return isinstance(value, UUID)
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         return value.hex
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: JSONValue) -> JSONValue:
         return UUID(value)
 
 
@@ -177,13 +177,13 @@ class TagDateTime(JSONTag):
     __slots__ = ()
     key = " d"
 
-    def check(self, value: Any) -> bool:
+    def check(self, value: object) -> bool:
         return isinstance(value, datetime)
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: JSONValue) -> JSONValue:
         return http_date(value)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: JSONValue) -> JSONValue:
         return parse_date(value)
 
 
@@ -233,7 +233,7 @@ class TaggedJSONSerializer:
         if tag_class not in TaggedJSONSerializer.default_tags:
             self._untagged = frozenset()
 
-    def tag(self, value: Any) -> Any:
+    def tag(self, value: JSONValue) -> JSONValue:
         """Return *value* as JSON can express it, marked where needed."""
         kind = type(value)
         untagged = self._untagged
@@ -252,7 +252,7 @@ class TaggedJSONSerializer:
                 return tag.tag(value)
         return value
 
-    def untag(self, value: dict[str, Any]) -> Any:
+    def untag(self, value: Values) -> JSONValue:
         """Return the value of a marked object, and any other dict unchanged."""
         if len(value) == 1:
             ((key, item),) = value.items()
@@ -261,7 +261,7 @@ class TaggedJSONSerializer:
                 return tag.to_python(item)
         return value
 
-    def _untag_scan(self, value: Any) -> Any:
+    def _untag_scan(self, value: object) -> JSONValue:
         # Bottom up: the parts of a marked object are values already when it is read.
         if isinstance(value, dict):
             read = {}
@@ -274,10 +274,10 @@ class TaggedJSONSerializer:
             ]
         return value
 
-    def dumps(self, value: Any) -> str:
+    def dumps(self, value: JSONValue) -> str:
         """Return *value* as compact tagged JSON."""
         return dumps(self.tag(value), separators=(",", ":"))
 
-    def loads(self, value: str) -> Any:
+    def loads(self, value: str) -> JSONValue:
         """Return the value of tagged JSON."""
         return self._untag_scan(loads(value))

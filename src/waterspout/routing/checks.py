@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any
 
 from werkzeug.routing import Map
 from werkzeug.routing import Rule as WerkzeugRule
 
 from ..import_paths import load
+from ..typing import Function
 
 __all__ = ["add_rule", "check_braces", "endpoint_of_class", "methods_of"]
 
@@ -20,7 +20,7 @@ _CONVERTERS = {"int": "int", "float": "float", "UUID": "uuid", "path": "path"}
 _OFF = "If that is meant, set CHECK_ROUTES to False."
 
 
-def check_braces(rule: str, view_func: Callable[..., Any] | None) -> None:
+def check_braces(rule: str, view_func: Callable[..., object] | None) -> None:
     """Raise `ValueError` for a rule in the syntax of other frameworks: ``/items/{id}``."""
     found = _BRACES.search(rule)
     if found is None:
@@ -40,7 +40,7 @@ def check_braces(rule: str, view_func: Callable[..., Any] | None) -> None:
     )
 
 
-def add_rule(url_map: Map, rule: WerkzeugRule, view_func: Callable[..., Any] | None) -> None:
+def add_rule(url_map: Map, rule: WerkzeugRule, view_func: Function | None) -> None:
     """Add *rule* to *url_map*, and check that it has the parameters that *view_func* needs, if
     given.
 
@@ -54,7 +54,7 @@ def add_rule(url_map: Map, rule: WerkzeugRule, view_func: Callable[..., Any] | N
         _check_parameters(rule, view_func)
 
 
-def _check_parameters(rule: WerkzeugRule, view_func: Callable[..., Any]) -> None:
+def _check_parameters(rule: WerkzeugRule, view_func: Callable[..., object]) -> None:
     """Raise `TypeError` if *view_func* needs a parameter that *rule*, which belongs to a map,
     does not have.
 
@@ -73,11 +73,11 @@ def _check_parameters(rule: WerkzeugRule, view_func: Callable[..., Any]) -> None
 
 
 def _functions(
-    view_func: Callable[..., Any], methods: Collection[str]
-) -> Iterator[tuple[Callable[..., Any], int]]:
+    view_func: Callable[..., object], methods: Collection[str]
+) -> Iterator[tuple[Callable[..., object], int]]:
     """Yield the functions that requests call, and how many parameters of each are not the
     rule's."""
-    kind: Any = view_func if isinstance(view_func, type) else None
+    kind: object = view_func if isinstance(view_func, type) else None
     kind = getattr(view_func, "view_class", kind)
     if kind is None:
         yield view_func, 0
@@ -88,7 +88,7 @@ def _functions(
                 yield method, 1
 
 
-def _needed(function: Callable[..., Any], skip: int) -> list[str]:
+def _needed(function: Callable[..., object], skip: int) -> list[str]:
     try:
         parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
     except (TypeError, ValueError):  # a callable that hides its signature
@@ -101,7 +101,7 @@ def _needed(function: Callable[..., Any], skip: int) -> list[str]:
     ]
 
 
-def _missing(rule: WerkzeugRule, function: Any, name: str) -> str:
+def _missing(rule: WerkzeugRule, function: object, name: str) -> str:
     code = getattr(function, "__code__", None)
     where = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
     called = getattr(function, "__qualname__", repr(function))
@@ -128,18 +128,18 @@ def _unknown_converter(rule: str, error: LookupError, url_map: Map) -> LookupErr
     return LookupError(f"Route {rule!r}: {error}.{hint} Known converters: {names}.")
 
 
-def endpoint_of_class(kind: type, endpoint: str) -> Callable[..., Any]:
+def endpoint_of_class(kind: type, endpoint: str) -> Callable[..., object]:
     """Return the view for the class *kind*: the endpoint that it makes, as request handlers do,
     or the class itself. Raises `TypeError` for a handler of the installed Tornado."""
     make = getattr(kind, "_waterspout_endpoint", None)
     if make is not None:
-        made: Callable[..., Any] = make(endpoint)
+        made: Function = make(endpoint)
         return made
     load("waterspout.dropin.hints:refuse_peer")(kind, "a view here")
     return kind
 
 
-def methods_of(view_func: Callable[..., Any] | None, given: Any) -> set[str]:
+def methods_of(view_func: Callable[..., object] | None, given: Iterable[str] | None) -> set[str]:
     """Return the methods of a route, upper case: those *given*, else those of the view, else GET.
     Raises TypeError for a str, which would be taken as a list of letters."""
     if given is None:

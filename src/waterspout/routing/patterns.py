@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..typing import Values
+
 __all__ = ["EVERYTHING", "PatternRule", "Patterns", "is_below"]
 
 #: The pattern of every path.
@@ -105,7 +107,7 @@ class Patterns:
         """Return the longest prefix of a mounted program that *path* belongs to."""
         return next((prefix for prefix in self._prefixes if is_below(path, prefix)), None)
 
-    def find(self, path: str) -> tuple[PatternRule, dict[str, Any]] | None:
+    def find(self, path: str) -> tuple[PatternRule, Values] | None:
         """Return the first rule that matches *path* and the view's arguments, or None."""
         for rule in self.rules:
             match = rule.regex.fullmatch(path)
@@ -113,6 +115,6 @@ class Patterns:
                 regex = rule.regex
                 if not regex.groups:
                     return rule, {}
-                named: Mapping[str, Any] = match.groupdict()
+                named: Mapping[str, object] = match.groupdict()
                 return rule, dict(named) if named else {"path_args": match.groups()}
         return None

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import werkzeug.routing
 
+from ..typing import Argument
+
 
 class Rule(werkzeug.routing.Rule):
     """One URL pattern and the options of its route.
@@ -47,14 +49,14 @@ class Rule(werkzeug.routing.Rule):
     def __init__(
         self,
         string: str,
-        *args: Any,
+        *args: Argument,
         timeout: float | None = None,
         on_disconnect: Literal["cancel", "finish"] | None = None,
         stream: bool = False,
         inline: bool = False,
         max_content_length: int | None = None,
         cross_site: bool = False,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         super().__init__(string, *args, **options)
         _check_timeout(string, timeout)
@@ -89,7 +91,7 @@ class Rule(werkzeug.routing.Rule):
         self.max_content_length = max_content_length
         self.cross_site = cross_site
 
-    def get_empty_kwargs(self) -> Mapping[str, Any]:
+    def get_empty_kwargs(self) -> Mapping[str, object]:
         """Return the keyword arguments of a copy (Werkzeug: Submount and its like copy rules)."""
         return {
             **super().get_empty_kwargs(),
@@ -102,7 +104,7 @@ class Rule(werkzeug.routing.Rule):
         }
 
 
-def _check_timeout(rule: str, value: Any) -> None:
+def _check_timeout(rule: str, value: object) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -116,7 +118,7 @@ def _check_timeout(rule: str, value: Any) -> None:
         )
 
 
-def _check_max_content_length(rule: str, value: Any) -> None:
+def _check_max_content_length(rule: str, value: object) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int):
@@ -131,6 +133,6 @@ def _check_max_content_length(rule: str, value: Any) -> None:
         )
 
 
-def _check_switch(rule: str, option: str, value: Any) -> None:
+def _check_switch(rule: str, option: str, value: object) -> None:
     if not isinstance(value, bool):
         raise TypeError(f"Route '{rule}': {option} must be True or False, not {value!r}.")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 #: Matches no rule, so the request becomes a 404 (Werkzeug's value).
 INVALID = "<invalid>"
 
 _standard_ports = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
-_shown: dict[Any, Any] = {}
+_shown: dict[str | tuple[str, type[Warning], int], int] = {}
 
 
 def subdomain_of(host: str, server_name: str, scheme: str) -> str:

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from threading import RLock
-from typing import Any
 
 from werkzeug.routing import Map, Rule, RuleFactory
 from werkzeug.routing.matcher import StateMachineMatcher
 
+from ..typing import Values
 from .patterns import PatternRule, Patterns
-from .tree import Leaf, Node, Param, Values, compile_tree, is_stock, search
+from .tree import Leaf, Node, Param, Texts, compile_tree, is_stock, search
 
-Match = tuple[Rule | PatternRule, dict[str, Any]]
+Match = tuple[Rule | PatternRule, Values]
 
 #: What the last segment of a path may be: one of these texts, or else a text that is accepted and
 #: becomes the only argument of the rule.
-Tail = tuple[dict[str, Node], Callable[[str], Any], Rule, Param]
+Tail = tuple[dict[str, Node], Callable[[str], object], Rule, Param]
 
 
 #: Shared by all tails without such texts.
@@ -168,10 +168,10 @@ def _is_plain(url_map: Map) -> bool:
     return own and type(url_map._matcher) is StateMachineMatcher and not url_map.host_matching
 
 
-def _answer(leaf: Leaf, values: Values) -> Match | None:
+def _answer(leaf: Leaf, values: Texts) -> Match | None:
     if leaf.rule is None:
         return None
-    args: dict[str, Any] = {}
+    args: Values = {}
     for (name, convert), value in zip(leaf.params, values, strict=False):
         args[name] = value if convert is None else convert(value)
     args.update(leaf.defaults or ())

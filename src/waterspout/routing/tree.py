@@ -33,11 +33,13 @@ from werkzeug.routing.converters import NumberConverter
 from werkzeug.routing.matcher import State
 from werkzeug.routing.rules import RulePart
 
+from ..typing import Values
+
 #: The texts of the dynamic segments, in the order of the path.
-Values = tuple[str, ...]
+Texts = tuple[str, ...]
 
 #: An argument's name, and the conversion of its text (``None``: none).
-Param = tuple[str, Callable[[str], Any] | None]
+Param = tuple[str, Callable[[str], object] | None]
 
 _GROUP = "__werkzeug_"
 
@@ -53,7 +55,7 @@ class Leaf:
         self.params: tuple[Param, ...] = ()
         #: The only argument, if there is one and no defaults.
         self.single: Param | None = None
-        self.defaults: dict[str, Any] | None = None
+        self.defaults: Values | None = None
         if rule is not None:
             if not hasattr(rule, "plan"):  # it is of Werkzeug's class
                 rule.plan = None  # type: ignore[attr-defined]
@@ -71,7 +73,7 @@ UNSURE = Leaf(None)
 Ends = dict[str | None, Leaf]
 
 #: The result of a search.
-Found = tuple[Leaf, Values] | None
+Found = tuple[Leaf, Texts] | None
 
 
 class Edge:
@@ -174,7 +176,7 @@ def is_stock(converter: BaseConverter) -> bool:
     return module == "werkzeug.routing.converters" and "to_python" not in vars(converter)
 
 
-def _conversion(converter: BaseConverter) -> Callable[[str], Any] | None:
+def _conversion(converter: BaseConverter) -> Callable[[str], object] | None:
     """Return the conversion of a segment's text to the view's value, or ``None`` if there is
     none."""
     if is_stock(converter):
@@ -203,13 +205,13 @@ def _segment(converter: BaseConverter) -> str:
 
 # PERF: 20 % of the regular expression's time. `isdecimal` tests for Unicode category Nd, as
 # `\d` does; a segment contains no slash, so `[^/]{1,}` asks only that it is not empty.
-_WITHOUT_REGEX: dict[str, Callable[[str], Any]] = {
+_WITHOUT_REGEX: dict[str, Callable[[str], object]] = {
     _segment(UnicodeConverter(Map())): len,
     _segment(IntegerConverter(Map())): str.isdecimal,
 }
 
 
-def search(node: Node, method: str, parts: Sequence[str], at: int, values: Values) -> Found:
+def search(node: Node, method: str, parts: Sequence[str], at: int, values: Texts) -> Found:
     """Return the end that ``parts[at:]`` leads to from *node*; ``None`` if there is none.
 
     *values* are the texts found on the way to *node*. No node is visited twice.
@@ -243,7 +245,7 @@ def search(node: Node, method: str, parts: Sequence[str], at: int, values: Value
     return _pick(node.ends, method, values)
 
 
-def _follow(edge: Edge, method: str, parts: Sequence[str], at: int, values: Values) -> Found:
+def _follow(edge: Edge, method: str, parts: Sequence[str], at: int, values: Texts) -> Found:
     target = "/".join(parts[at:]) if edge.final else parts[at]
     match = edge.accepts(target)
     if not match:
@@ -256,7 +258,7 @@ def _follow(edge: Edge, method: str, parts: Sequence[str], at: int, values: Valu
     return search(edge.node, method, rest, 0, values)
 
 
-def _pick(ends: Ends, method: str, values: Values) -> Found:
+def _pick(ends: Ends, method: str, values: Texts) -> Found:
     leaf = ends.get(method)
     if leaf is None:
         if None not in ends:

@@ -17,15 +17,18 @@ from ..context.request_context import _cv_app, _cv_request, current_app, request
 from ..http.location import plain_location
 from ..http.request import asks_for_socket, names_prefix_alone
 from ..security.redirects import is_on_host
+from ..typing import Values
 
 if TYPE_CHECKING:
+    from werkzeug.wrappers import Request as WerkzeugRequest
+
     from ..http import Response as OwnResponse
     from ..interfaces import Application
 
 __all__ = ["abort", "bind_map", "build_beyond", "build_url", "is_local_url", "redirect", "url_for"]
 
 
-def bind_map(url_map: Map, request: Any, name: str) -> MapAdapter:
+def bind_map(url_map: Map, request: WerkzeugRequest, name: str) -> MapAdapter:
     """Bind *url_map* to the server *name* and to a request's scheme, prefix and path."""
     scheme = request.scheme
     if asks_for_socket(request):
@@ -63,7 +66,7 @@ def _to_ascii(host: str) -> str:
 def build_url(
     app: Application,
     endpoint: str,
-    values: dict[str, Any],
+    values: Values,
     *,
     anchor: str | None,
     method: str | None,
@@ -112,7 +115,7 @@ def build_url(
     return url
 
 
-def build_beyond(app: Application, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+def build_beyond(app: Application, error: BuildError, endpoint: str, values: Values) -> str:
     """Build the URL of an *endpoint* that *app* itself has no rule for.
 
     It may be a handler's; or, as ``shop.admin.index``, belong to what is mounted at
@@ -139,7 +142,7 @@ _WORDS = ("_anchor", "_method", "_scheme", "_external")
 
 
 def _path_beyond(
-    app: Application, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
+    app: Application, endpoint: str, values: Values, adapter: MapAdapter, root: str
 ) -> str | None:
     path = _path_of_builders(app, endpoint, values, root)
     if path is not None:
@@ -159,7 +162,7 @@ def _path_beyond(
 
 
 def _path_in(
-    app: Application, endpoint: str, values: dict[str, Any], adapter: MapAdapter, root: str
+    app: Application, endpoint: str, values: Values, adapter: MapAdapter, root: str
 ) -> str | None:
     """Return the path of an endpoint of *app*, which is at *root*; None if it has no such."""
     values = values.copy()
@@ -171,9 +174,7 @@ def _path_in(
         return _path_of_builders(app, endpoint, values, root)
 
 
-def _path_of_builders(
-    app: Application, endpoint: str, values: dict[str, Any], root: str
-) -> str | None:
+def _path_of_builders(app: Application, endpoint: str, values: Values, root: str) -> str | None:
     for build in app.waterspout_path_builders:
         path = build(endpoint, values)
         if path is not None:
@@ -192,7 +193,7 @@ def url_for(
     _method: str | None = None,
     _scheme: str | None = None,
     _external: bool | None = None,
-    **values: Any,
+    **values: object,
 ) -> str:
     """Build the URL that leads to *endpoint*, through `App.url_for` of the current application.
 
@@ -237,7 +238,7 @@ def is_local_url(url: str | None) -> bool:
     return bool(url) and is_on_host(str(url), request.host)
 
 
-def abort(code: int | WerkzeugResponse, *args: Any, **kwargs: Any) -> NoReturn:
+def abort(code: int | WerkzeugResponse, *args: object, **kwargs: object) -> NoReturn:
     """Raise the HTTP error of a status code, or one whose response is the given one.
 
     With a current application its `App.aborter` decides which exception belongs to *code*; an

@@ -18,11 +18,13 @@ import hashlib
 import hmac
 import zlib
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from itsdangerous import BadSignature, Serializer, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import want_bytes
+
+from ..typing import Argument, Function, JSONValue
 
 __all__ = ["BadSignature", "key_ring", "serializer", "sha1", "sha256", "signer"]
 
@@ -37,7 +39,7 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _PADDING = (b"", b"===", b"==", b"=")
 
 Key = str | bytes
-Digest = Callable[..., Any]
+Digest = Function
 
 
 def sha1(data: bytes = b"") -> Any:
@@ -68,7 +70,7 @@ def key_ring(secret_key: Key, fallbacks: Iterable[Key] | None = None) -> tuple[K
 class _Signer(TimestampSigner):
     """A `TimestampSigner` that derives each key once."""
 
-    def __init__(self, secret_key: Any, **kwargs: Any) -> None:
+    def __init__(self, secret_key: Argument, **kwargs: Argument) -> None:
         super().__init__(secret_key, **kwargs)
         self._macs = [
             hmac.new(self.derive_key(key), digestmod=self.digest_method) for key in self.secret_keys
@@ -138,7 +140,7 @@ class _Serializer(URLSafeTimedSerializer):
         max_age: int | None = None,
         return_timestamp: bool = False,
         salt: Key | None = None,
-    ) -> Any:
+    ) -> JSONValue:
         """Return the value of a signed text; see `serializer`."""
         if salt is None and not return_timestamp:
             text = s if isinstance(s, bytes) else s.encode()
@@ -156,12 +158,12 @@ class _Serializer(URLSafeTimedSerializer):
                     pass
         return super().loads(s, max_age, return_timestamp, salt)
 
-    def dumps(self, obj: Any, salt: Key | None = None) -> Any:
+    def dumps(self, obj: JSONValue, salt: Key | None = None) -> Any:
         """Return the signed text of a value, as its parent does."""
         signed = self.make_signer(salt).sign(self.dump_payload(obj))
         return signed.decode() if self.is_text_serializer else signed
 
-    def dump_payload(self, obj: Any) -> bytes:
+    def dump_payload(self, obj: object) -> bytes:
         """Return the payload of a value, as its parent does."""
         data: Any = self.serializer.dumps(obj, **self.serializer_kwargs)
         if isinstance(data, str):
@@ -195,7 +197,7 @@ def signer(
     *salt* names the purpose: a value signed for one purpose is refused for another.
     ``sign(value)`` returns bytes; ``unsign(value, max_age=seconds)`` raises `BadSignature`.
     """
-    keys: Any = key_ring(secret_key, fallbacks)
+    keys: object = key_ring(secret_key, fallbacks)
     return _Signer(keys, salt=salt, key_derivation=key_derivation, digest_method=digest)
 
 
@@ -204,7 +206,7 @@ def serializer(
     *,
     salt: Key,
     fallbacks: Iterable[Key] | None = None,
-    payload: Any = None,
+    payload: JSONValue = None,
     key_derivation: str = "hmac",
     digest: Digest = sha256,
 ) -> URLSafeTimedSerializer:

@@ -73,7 +73,7 @@ def close_response(response: Any) -> None:
         _logger.exception("Error while closing a response")
 
 
-def closes_by_code(response: Any) -> bool:
+def closes_by_code(response: object) -> bool:
     """Tell whether closing *response* runs code that may block, or needs its request's thread:
     functions of the program, or the closing of a body or file."""
     pieces = getattr(response, "response", None)
@@ -84,7 +84,7 @@ def closes_by_code(response: Any) -> bool:
     )
 
 
-async def close_in_thread(response: Any, thread: RequestThread) -> None:
+async def close_in_thread(response: object, thread: RequestThread) -> None:
     """Run a response's close functions in the request's thread, if there are any."""
     if closes_by_code(response):
         thread.must_not_queue = thread.must_finish = True
@@ -141,7 +141,7 @@ def _comes_from_outside(error: BaseException) -> bool:
     return isinstance(error, GeneratorExit) and task is None
 
 
-def _current_task() -> asyncio.Task[Any] | None:
+def _current_task() -> asyncio.Task[object] | None:
     return None if asyncio._get_running_loop() is None else asyncio.current_task()
 
 

@@ -62,9 +62,9 @@ class Exchange:
     #: The `contextvars.Context` that all code of the request runs in.
     context: Context | None = None
     driver: LoopDriver | None = None
-    task: asyncio.Task[Any] | None = None
+    task: asyncio.Task[object] | None = None
     #: The task that sends the response while the endpoint still works (`task`).
-    early: asyncio.Task[Any] | None = None
+    early: asyncio.Task[object] | None = None
     #: Called when the client disconnects before its response is sent.
     on_gone: Callable[[], object] | None = None
     #: The budget in which the bytes of its body are counted while they wait in memory.

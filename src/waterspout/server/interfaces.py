@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from ..typing import Coro
 
 if TYPE_CHECKING:
     import threading
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from ..concurrency.request_thread import RequestThread
     from ..concurrency.thread_pools import Lanes
     from ..http.message import Incoming
+    from ..interfaces import Application
     from .access_log import Access
     from .conduct import Conduct
     from .exchange import Exchange
@@ -59,7 +62,7 @@ class Served(Protocol):
 class ServerView(Protocol):
     """The members of a `Server` that its connections use."""
 
-    app: Any
+    app: Application
     settings: ServerSettings
     loop: asyncio.AbstractEventLoop
     lanes: Lanes
@@ -84,7 +87,7 @@ class ServerView(Protocol):
     def has_begun(self) -> bool: ...
     def keep(
         self,
-        work: Coroutine[Any, Any, T] | asyncio.Task[T],
+        work: Coro[T] | asyncio.Task[T],
         is_wanted: Callable[[], bool] | None = None,
     ) -> asyncio.Future[T]: ...
     def believe(self, incoming: Incoming) -> None: ...
@@ -95,7 +98,7 @@ class ServerView(Protocol):
 class ConnectionView(Served, Protocol):
     """The members of a connection that the code which handles a request uses."""
 
-    app: Any
+    app: Application
     server: ServerView
     loop: asyncio.AbstractEventLoop
     starter: Starter
@@ -106,6 +109,8 @@ class ConnectionView(Served, Protocol):
     """The request whose body still arrives."""
     running: Exchange | None
     """The request that is being handled."""
+    waiting: list[Exchange]
+    """The complete requests behind it."""
     shut: bool
     """True if nothing can be written any more."""
     stalled: bool
@@ -123,7 +128,7 @@ class ConnectionView(Served, Protocol):
     def take_answer(
         self,
         exchange: Exchange,
-        result: Any,
+        result: object,
         outgoing: Outgoing | None,
         thread: RequestThread | None,
     ) -> None: ...

@@ -49,7 +49,7 @@ class LentSocket:
         self._lending = threading.Lock()
         self._finished = False
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name in _ASKING:
             return getattr(self._connection.transport.get_extra_info("socket"), name)
         return getattr(self._lent(), name)

@@ -20,7 +20,7 @@ import logging
 import resource
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from functools import partial
 from heapq import nsmallest
@@ -32,6 +32,7 @@ from ..concurrency.background import cancel_spawned, spawned
 from ..concurrency.thread_pools import Lanes, LaneSettings
 from ..context.variables import request_var
 from ..import_paths import load
+from ..typing import Coro
 from . import error_responses as answers
 from .access_log import Access, open_log
 from .conduct import OURS
@@ -92,7 +93,7 @@ class Server:
 
     def __init__(
         self,
-        app: Any,
+        app: object,
         settings: ServerSettings | None = None,
         *,
         listeners: Sequence[Listener] | None = None,
@@ -296,7 +297,7 @@ class Server:
 
     def keep(
         self,
-        work: Coroutine[Any, Any, T] | asyncio.Task[T],
+        work: Coro[T] | asyncio.Task[T],
         is_wanted: Callable[[], bool] | None = None,
     ) -> asyncio.Future[T]:
         """Run `work` to its end as a background task; a stop waits for it too, but not while

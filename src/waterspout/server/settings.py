@@ -23,6 +23,8 @@ from ipaddress import (
 )
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from ..typing import SettingValue, Values
+
 _KIB = 1024
 _TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
 _FALSE = frozenset({"0", "false", "no", "off", "n", "f", ""})
@@ -286,12 +288,12 @@ class ServerSettings:
         found = _parsed(address)
         return found is not None and any(found in network for network in self._proxy_networks)
 
-    def evolve(self, **changes: Any) -> ServerSettings:
+    def evolve(self, **changes: object) -> ServerSettings:
         """Return a copy with `changes`; the names are checked as in `from_mapping`."""
         return _build(ServerSettings, changes, base=self, where="")
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> ServerSettings:
+    def from_mapping(cls, mapping: Mapping[str, object]) -> ServerSettings:
         """Build from a mapping such as a parsed TOML table; text is converted by field type.
 
         The groups are nested: ``{"port": 8000, "timeouts": {"graceful": 30}}``.
@@ -309,7 +311,7 @@ class ServerSettings:
         """
         environ = os.environ if environ is None else environ
         names = {item.name for item in fields(cls)}
-        found: dict[str, Any] = {}
+        found: Values = {}
         for variable, text in environ.items():
             if not variable.startswith("WATERSPOUT_"):
                 continue
@@ -327,9 +329,9 @@ _NETWORKS = {"trusted_proxies": "_proxy_networks", "proxy_protocol": "_preamble_
 _GROUPS: Mapping[str, type] = {"limits": Limits, "timeouts": Timeouts, "threads": Threads}
 
 
-def _build(cls: type[_T], values: Mapping[str, Any], *, base: _T, where: str) -> _T:
+def _build(cls: type[_T], values: Mapping[str, object], *, base: _T, where: str) -> _T:
     hints = _types(cls)
-    changes: dict[str, Any] = {}
+    changes: Values = {}
     for name, value in values.items():
         label = f"{where}{name.upper()}" if where.startswith("WATERSPOUT_") else f"{where}{name}"
         if name not in hints:
@@ -345,13 +347,13 @@ def _build(cls: type[_T], values: Mapping[str, Any], *, base: _T, where: str) ->
     return replace(base, **changes)  # type: ignore[type-var]  # _T is one of our dataclasses
 
 
-def _types(cls: type) -> dict[str, Any]:
+def _types(cls: type) -> Values:
     """Map the public field names to their types."""
     hints = get_type_hints(cls)
     return {item.name: hints[item.name] for item in fields(cls) if item.init}
 
 
-def _convert(name: str, value: Any, kind: Any) -> Any:
+def _convert(name: str, value: object, kind: object) -> object:
     """Convert text to `kind`; return values of another type unchanged."""
     allowed = [part for part in get_args(kind) if part is not type(None)]
     optional = type(None) in get_args(kind)
@@ -376,7 +378,7 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
         raise SettingsError(f"{name} is {value!r}; expected {_spoken(target)}.") from None
 
 
-def _as_given(name: str, value: Any, target: Any) -> Any:
+def _as_given(name: str, value: SettingValue, target: Any) -> object:
     if target is float and type(value) is int:
         return float(value)
     if target is FileMode and type(value) is int:
@@ -388,7 +390,7 @@ def _as_given(name: str, value: Any, target: Any) -> Any:
     raise SettingsError(f"{name} is {value!r}; expected {_spoken(target)}.")
 
 
-def _from_text(text: str, target: Any) -> Any:
+def _from_text(text: str, target: object) -> object:
     if target is bool:
         if text.lower() in _TRUE:
             return True
@@ -415,7 +417,7 @@ def _spoken(target: Any) -> str:
     return names.get(target, getattr(target, "__name__", str(target)))
 
 
-def _check_positive(group: Any, *, allow_zero: Collection[str]) -> None:
+def _check_positive(group: Limits | Timeouts | Threads, *, allow_zero: Collection[str]) -> None:
     for item in fields(group):
         value = getattr(group, item.name)
         name = f"{type(group).__name__.lower()}.{item.name}"

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ..typing import SettingValue, Values
 from . import settings as definitions
 from .settings import Limits, ServerSettings, Threads, Timeouts
 
@@ -31,7 +32,7 @@ class Setting(NamedTuple):
 
     name: str
     """As in the documentation: ``port``, ``timeouts.graceful``."""
-    default: Any
+    default: SettingValue
     about: str
     """One sentence, with the unit; empty where the source code is not available."""
 
@@ -41,9 +42,9 @@ class Setting(NamedTuple):
         return _PREFIX + self.name.upper().replace(".", "_")
 
 
-def values(settings: ServerSettings) -> dict[str, Any]:
+def values(settings: ServerSettings) -> Values:
     """Return every setting by its name."""
-    found: dict[str, Any] = {}
+    found: Values = {}
     for item in fields(settings):
         value = getattr(settings, item.name)
         if is_dataclass(value):
@@ -82,7 +83,7 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
 
 def sources(
     layers: Sequence[tuple[str, ServerSettings]], environ: Mapping[str, str]
-) -> Iterator[tuple[Setting, Any, str]]:
+) -> Iterator[tuple[Setting, object, str]]:
     """Yield each setting with its value and the source of that.
 
     Args:

@@ -8,13 +8,14 @@ the browser handles last wins.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.http import dump_cookie
 
 from ..json.tag import TaggedJSONSerializer
 from ..security.signing import key_ring, serializer, sha1
+from ..typing import Values
 from .interface import (
     SecureCookieSession,
     SessionInterface,
@@ -53,7 +54,7 @@ class SecureCookieSessionInterface(SessionInterface):
     #: The class of sessions that `open_session` makes.
     session_class = SecureCookieSession
 
-    _waterspout_serializers: dict[Any, URLSafeTimedSerializer] | None = None
+    _waterspout_serializers: dict[object, URLSafeTimedSerializer] | None = None
 
     def get_signing_serializer(self, app: Application) -> URLSafeTimedSerializer | None:
         """Return the signing serializer for the app's keys, None without a secret key."""
@@ -128,7 +129,7 @@ class SecureCookieSessionInterface(SessionInterface):
         keep_from_caches(app, response)
 
 
-def _check_size(name: str, value: str, attributes: dict[str, Any], limit: int) -> None:
+def _check_size(name: str, value: str, attributes: Values, limit: int) -> None:
     # Attributes are short; only a value near the limit is measured exactly.
     if not limit or len(value) + 512 < limit:
         return

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from werkzeug.datastructures import CallbackDict
 
 from ..http.fields import add_field
 from ..observed import Observed
+from ..typing import JSONValue, OwnApp, Values
 
 if TYPE_CHECKING:
     from ..http import Request, Response
@@ -31,10 +32,9 @@ __all__ = [
 ]
 
 #: An application: `waterspout.App`. Not its type, so that an override may name a class of its own.
-_App = Any
 
 
-class SessionMixin(MutableMapping[str, Any]):
+class SessionMixin(MutableMapping[str, JSONValue]):
     """The attributes that make a mapping a session: ``class Session(dict, SessionMixin)``."""
 
     #: The session was made in this request, where the interface can tell.
@@ -60,7 +60,7 @@ def _mark_modified(session: SecureCookieSession) -> None:
     session.modified = True
 
 
-class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
+class SecureCookieSession(CallbackDict[str, JSONValue], SessionMixin):
     """A session in a dict that notices changes of its own items.
 
     A change inside a value (a list in the session, say) is not noticed: set `modified` then.
@@ -68,14 +68,14 @@ class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
 
     modified = False
 
-    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, initial: Mapping[str, JSONValue] | None = None) -> None:
         super().__init__(initial, _mark_modified)
 
 
 class NullSession(SecureCookieSession):
     """The session of an app without a secret key: empty; writing to it raises `RuntimeError`."""
 
-    def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def _fail(self, *args: object, **kwargs: object) -> NoReturn:
         raise RuntimeError(
             "The session is unavailable because no secret key was set. Set app.secret_key (the"
             " setting SECRET_KEY) to a value that is random and stays secret."
@@ -98,7 +98,7 @@ class SessionInterface(Observed):
     #: Whether sessions are pickled, for extensions that ask. Ours never are.
     pickle_based = False
 
-    def open_session(self, app: _App, request: Request) -> SessionMixin | None:
+    def open_session(self, app: OwnApp, request: Request) -> SessionMixin | None:
         """Return the session of *request*, or None for the null session.
 
         Runs when the request's context is current, before the URL is matched or on the
@@ -106,14 +106,14 @@ class SessionInterface(Observed):
         """
         raise NotImplementedError
 
-    def save_session(self, app: _App, session: SessionMixin, response: Response) -> None:
+    def save_session(self, app: OwnApp, session: SessionMixin, response: Response) -> None:
         """Save *session* and set its cookie. Not called for a null session.
 
         An HTTP error that it raises, such as 503, becomes the response in place of *response*.
         """
         raise NotImplementedError
 
-    def make_null_session(self, app: _App) -> NullSession:
+    def make_null_session(self, app: OwnApp) -> NullSession:
         """Return the session that is used where `open_session` returns None."""
         return self.null_session_class()
 
@@ -121,42 +121,42 @@ class SessionInterface(Observed):
         """Tell whether *obj* is a null session, which is not saved."""
         return isinstance(obj, self.null_session_class)
 
-    def get_cookie_name(self, app: _App) -> str:
+    def get_cookie_name(self, app: OwnApp) -> str:
         """The cookie's name: SESSION_COOKIE_NAME."""
         name: str = app.config["SESSION_COOKIE_NAME"]
         return name
 
-    def get_cookie_domain(self, app: _App) -> str | None:
+    def get_cookie_domain(self, app: OwnApp) -> str | None:
         """The cookie's domain: SESSION_COOKIE_DOMAIN. None: only the host that set it."""
         domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
         return domain
 
-    def get_cookie_path(self, app: _App) -> str:
+    def get_cookie_path(self, app: OwnApp) -> str:
         """The cookie's path: SESSION_COOKIE_PATH, else APPLICATION_ROOT."""
         path: str = app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"]
         return path
 
-    def get_cookie_httponly(self, app: _App) -> bool:
+    def get_cookie_httponly(self, app: OwnApp) -> bool:
         """Whether the cookie is hidden from scripts: SESSION_COOKIE_HTTPONLY."""
         flag: bool = app.config["SESSION_COOKIE_HTTPONLY"]
         return flag
 
-    def get_cookie_secure(self, app: _App) -> bool:
+    def get_cookie_secure(self, app: OwnApp) -> bool:
         """Whether the cookie goes over HTTPS only: SESSION_COOKIE_SECURE."""
         flag: bool = app.config["SESSION_COOKIE_SECURE"]
         return flag
 
-    def get_cookie_samesite(self, app: _App) -> str | None:
+    def get_cookie_samesite(self, app: OwnApp) -> str | None:
         """The cookie's SameSite: SESSION_COOKIE_SAMESITE."""
         value: str | None = app.config["SESSION_COOKIE_SAMESITE"]
         return value
 
-    def get_cookie_partitioned(self, app: _App) -> bool:
+    def get_cookie_partitioned(self, app: OwnApp) -> bool:
         """Whether the cookie is partitioned: SESSION_COOKIE_PARTITIONED."""
         flag: bool = app.config["SESSION_COOKIE_PARTITIONED"]
         return flag
 
-    def get_expiration_time(self, app: _App, session: SessionMixin) -> datetime | None:
+    def get_expiration_time(self, app: OwnApp, session: SessionMixin) -> datetime | None:
         """The end of the cookie: PERMANENT_SESSION_LIFETIME from now for a permanent session,
         None (the end of the browser's session) for another."""
         if not session.permanent:
@@ -164,7 +164,7 @@ class SessionInterface(Observed):
         expires: datetime = datetime.now(UTC) + app.permanent_session_lifetime
         return expires
 
-    def should_set_cookie(self, app: _App, session: SessionMixin) -> bool:
+    def should_set_cookie(self, app: OwnApp, session: SessionMixin) -> bool:
         """Whether the response sets the cookie: the session was changed, or it is permanent
         and SESSION_REFRESH_EACH_REQUEST extends its lifetime."""
         if session.modified:
@@ -182,11 +182,11 @@ class StoredSessionInterface(SessionInterface):
 
     #: Coroutine functions with the arguments of `open_session` and `save_session`, awaited in
     #: their place where an event loop runs the request. None: those run in the request's thread.
-    open_session_async: Callable[[_App, Request], Awaitable[SessionMixin | None]] | None = None
-    save_session_async: Callable[[_App, SessionMixin, Response], Awaitable[None]] | None = None
+    open_session_async: Callable[[OwnApp, Request], Awaitable[SessionMixin | None]] | None = None
+    save_session_async: Callable[[OwnApp, SessionMixin, Response], Awaitable[None]] | None = None
 
 
-def cookie_attributes(interface: SessionInterface, app: _App) -> dict[str, Any]:
+def cookie_attributes(interface: SessionInterface, app: OwnApp) -> Values:
     """Return the attributes of the session's cookie, except its end, for `Response.set_cookie`."""
     return {
         "domain": interface.get_cookie_domain(app),
@@ -198,7 +198,7 @@ def cookie_attributes(interface: SessionInterface, app: _App) -> dict[str, Any]:
     }
 
 
-def keep_from_caches(app: _App, response: Response) -> None:
+def keep_from_caches(app: OwnApp, response: Response) -> None:
     """Mark *response*, which sets the session's cookie, as private to one client."""
     vary_on_cookie(response)
     if app.config.get("SESSION_COOKIE_PRIVATE"):

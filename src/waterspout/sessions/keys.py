@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..config import ConfigAttribute
+from ..typing import OwnApp
 
 if TYPE_CHECKING:
     from ..interfaces import Application
@@ -42,6 +43,6 @@ def fallbacks_of(app: Application) -> Iterable[Key] | None:
 class SecretKey(ConfigAttribute[Key | None]):
     """The attribute `secret_key` of an application: its own once set, else as `keys_of` says."""
 
-    def __get__(self, obj: Any, owner: Any = None) -> Any:
+    def __get__(self, obj: OwnApp, owner: object = None) -> Any:
         own = super().__get__(obj, owner)
         return keys_of(obj)[0] if own is None else own

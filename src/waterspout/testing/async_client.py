@@ -11,7 +11,7 @@ application's `send` waits until the client has taken the piece before, as with 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from functools import partial
@@ -28,8 +28,11 @@ from ..concurrency.thread_pools import Lanes, lanes_of
 from ..dispatch.entry import context_of
 from ..gateways.asgi.cycle import Answer
 from ..gateways.asgi.scopes import Scope, message_of
+from ..typing import Function, Values
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
     from ..interfaces import Application
     from ..sessions import SessionMixin
 
@@ -52,7 +55,7 @@ class Visit:
     """
 
     def __init__(
-        self, app: Application, environ: Any, body: bytes, respond: Callable[..., Any]
+        self, app: Application, environ: WSGIEnvironment, body: bytes, respond: Function
     ) -> None:
         self._respond = respond
         self._unsent = body
@@ -135,7 +138,7 @@ class Visit:
     def _note_error(self, error: Exception) -> None:
         self._error = error
 
-    async def _receive(self) -> dict[str, Any]:
+    async def _receive(self) -> Values:
         if self._sent_all:
             await self._gone.wait()
         if self._gone.is_set():
@@ -253,7 +256,7 @@ class AsyncDriver:
         )
 
 
-def scope_of(environ: Any) -> Scope:
+def scope_of(environ: WSGIEnvironment) -> Scope:
     """Return the ASGI scope of the request that a WSGI environ describes."""
     fields = [("Content-Type", "CONTENT_TYPE"), ("Content-Length", "CONTENT_LENGTH")]
     fields += [(key[5:].replace("_", "-"), key) for key in environ if key.startswith("HTTP_")]

@@ -20,6 +20,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Request as WerkzeugRequest
 
+from ..typing import Argument, JSONValue, Values
 from .async_client import AsyncDriver, Visit, scope_of
 from .sockets import BlockingVisit, SocketVisit, socket_scope
 
@@ -51,8 +52,8 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
         base_url: str | None = None,
         subdomain: str | None = None,
         url_scheme: str | None = None,
-        *args: Any,
-        **kwargs: Any,
+        *args: Argument,
+        **kwargs: Argument,
     ) -> None:
         if base_url is not None and (subdomain or url_scheme):
             raise AssertionError('Cannot pass "subdomain" or "url_scheme" with "base_url".')
@@ -68,7 +69,7 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
         self.app = app
         super().__init__(path, base_url, *args, **kwargs)
 
-    def json_dumps(self, obj: Any, **kwargs: Any) -> str:
+    def json_dumps(self, obj: JSONValue, **kwargs: Argument) -> str:
         """Write *obj* as the app's JSON provider does."""
         text: str = self.app.json.dumps(obj, **kwargs)
         return text
@@ -90,15 +91,15 @@ class FlaskClient(Client):
     application: Application
     _waterspout_async: AsyncDriver | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Argument, **kwargs: Argument) -> None:
         super().__init__(*args, **kwargs)
         self.preserve_context = False
-        self._new_contexts: list[AbstractContextManager[Any]] = []
+        self._new_contexts: list[AbstractContextManager[object]] = []
         self._context_stack = ExitStack()
         #: Environ keys of every request; change them as needed.
         self.environ_base = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _user_agent()}
 
-    def session_transaction(self, *args: Any, **kwargs: Any) -> Any:
+    def session_transaction(self, *args: Argument, **kwargs: Argument) -> Any:
         """Open the client's session for reading and changing, in a ``with`` (or ``async
         with``) block; it is saved at the end. The arguments are those of
         `App.test_request_context`.
@@ -114,7 +115,9 @@ class FlaskClient(Client):
         return self._waterspout_session_transaction(*args, **kwargs)
 
     @contextmanager
-    def _waterspout_session_transaction(self, *args: Any, **kwargs: Any) -> Iterator[SessionMixin]:
+    def _waterspout_session_transaction(
+        self, *args: object, **kwargs: object
+    ) -> Iterator[SessionMixin]:
         app = self.application
         ctx = app.test_request_context(*args, **kwargs)
         self._add_cookies_to_wsgi(ctx.request.environ)
@@ -134,14 +137,14 @@ class FlaskClient(Client):
             response.headers.getlist("Set-Cookie"),
         )
 
-    def _copy_environ(self, other: Mapping[str, Any]) -> WSGIEnvironment:
+    def _copy_environ(self, other: Mapping[str, object]) -> WSGIEnvironment:
         environ = {**self.environ_base, **other}
         if self.preserve_context:
             environ["werkzeug.debug.preserve_context"] = self._new_contexts.append
         return environ
 
     def _request_from_builder_args(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, args: tuple[Argument, ...], kwargs: Values
     ) -> WerkzeugRequest:
         kwargs["environ_base"] = self._copy_environ(kwargs.get("environ_base", {}))
         builder = EnvironBuilder(self.application, *args, **kwargs)
@@ -150,7 +153,7 @@ class FlaskClient(Client):
         finally:
             builder.close()
 
-    def _waterspout_request_from(self, given: Any) -> WerkzeugRequest:
+    def _waterspout_request_from(self, given: Argument) -> WerkzeugRequest:
         if isinstance(given, werkzeug.test.EnvironBuilder):
             builder = copy(given)
             builder.environ_base = self._copy_environ(builder.environ_base or {})
@@ -165,10 +168,10 @@ class FlaskClient(Client):
 
     def open(
         self,
-        *args: Any,
+        *args: Argument,
         buffered: bool = False,
         follow_redirects: bool = False,
-        **kwargs: Any,
+        **kwargs: Argument,
     ) -> TestResponse:
         """Send a request: arguments of `EnvironBuilder`, or a builder, environ or request."""
         request = self._waterspout_request(args, kwargs)
@@ -178,13 +181,13 @@ class FlaskClient(Client):
         # Contexts are kept for one request only, not across redirects or later requests.
         self._context_stack.close()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
-        response.json_module = self.application.json
+        response.json_module = self.application.json  # type: ignore[assignment]  # as good as a module
         for context in self._new_contexts:
             self._context_stack.enter_context(context)
         self._new_contexts.clear()
         return response
 
-    def stream(self, *args: Any, **kwargs: Any) -> Visit:
+    def stream(self, *args: Argument, **kwargs: Argument) -> Visit:
         """Send a request as `open` does and return it while it runs, to read its response piece
         by piece or to disconnect.
 
@@ -194,7 +197,9 @@ class FlaskClient(Client):
             raise RuntimeError("stream() belongs to 'async with app.test_client() as client'.")
         return self._waterspout_async.visit(self._waterspout_request(args, kwargs))
 
-    def websocket(self, *args: Any, subprotocols: Sequence[str] = (), **kwargs: Any) -> Any:
+    def websocket(
+        self, *args: Argument, subprotocols: Sequence[str] = (), **kwargs: Argument
+    ) -> Any:
         """Open a WebSocket; the other arguments are those of `open`.
 
             with client.websocket("/chat", subprotocols=["v1"]) as ws:
@@ -219,10 +224,10 @@ class FlaskClient(Client):
             self._update_cookies_from_response(host, request.path, headers.getlist("Set-Cookie"))
         line = f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown').upper()}"
         response: TestResponse = self.response_wrapper(pieces, line, headers, request=request)
-        response.json_module = self.application.json
+        response.json_module = self.application.json  # type: ignore[assignment]  # as good as a module
         return response
 
-    def _waterspout_request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WerkzeugRequest:
+    def _waterspout_request(self, args: tuple[Argument, ...], kwargs: Values) -> WerkzeugRequest:
         given = args[0] if args else None
         if isinstance(given, werkzeug.test.EnvironBuilder | dict | WerkzeugRequest):
             return self._waterspout_request_from(given)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import Headers
 
 from ..concurrency.thread_pools import lanes_of
 from ..gateways.asgi.websocket import SocketAnswer
+from ..typing import Coro, JSONValue, Values
 from ..websockets.errors import NO_STATUS, WebSocketClosed
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class SocketVisit:
         self._app = app
         self._scope = scope
         self._respond = respond
-        self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._to_app: asyncio.Queue[Values] = asyncio.Queue()
+        self._from_app: asyncio.Queue[Values] = asyncio.Queue()
         self._room = asyncio.Semaphore(_AHEAD)
         self._task: asyncio.Task[None] | None = None
         self._error: Exception | None = None
@@ -123,11 +124,11 @@ class SocketVisit:
             await self._finish(raising=True)
         raise WebSocketClosed(self.close_code or NO_STATUS, self.close_reason or "")
 
-    async def send_json(self, value: Any) -> None:
+    async def send_json(self, value: object) -> None:
         """Send *value* as JSON text."""
         await self.send(self._app.json.dumps(value))
 
-    async def receive_json(self) -> Any:
+    async def receive_json(self) -> JSONValue:
         """Return the next message, read as JSON."""
         return self._app.json.loads(await self.receive())
 
@@ -137,7 +138,7 @@ class SocketVisit:
             self._said_goodbye = True
             await self._to_app.put({"type": "websocket.disconnect", "code": code, "reason": reason})
 
-    async def _next(self) -> dict[str, Any]:
+    async def _next(self) -> Values:
         async with asyncio.timeout(self.patience):
             event = await self._from_app.get()
         self._room.release()
@@ -203,7 +204,7 @@ def socket_scope(scope: Scope, subprotocols: Sequence[str]) -> Scope:
     }
 
 
-def _fields(event: dict[str, Any]) -> Headers:
+def _fields(event: Values) -> Headers:
     pairs = event.get("headers") or ()
     return Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs])
 
@@ -230,7 +231,7 @@ class BlockingVisit:
             lanes.release()
             self._loop.close()
 
-    def _call(self, call: Coroutine[Any, Any, T]) -> T:
+    def _call(self, call: Coro[T]) -> T:
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
 
     def __enter__(self) -> BlockingVisit:
@@ -260,11 +261,11 @@ class BlockingVisit:
         """Return the next message."""
         return self._call(self._visit.receive())
 
-    def send_json(self, value: Any) -> None:
+    def send_json(self, value: object) -> None:
         """Send *value* as JSON text."""
         self._call(self._visit.send_json(value))
 
-    def receive_json(self) -> Any:
+    def receive_json(self) -> JSONValue:
         """Return the next message, read as JSON."""
         return self._call(self._visit.receive_json())
 

@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO
 
-from ..typing import Setting, Settings
+from ..typing import Settings, SettingValue
 from .escape import native_str
 from .option_values import Error, Option
 from .util import exec_in
@@ -56,7 +56,7 @@ class OptionParser:
         metavar: str | None = None,
         multiple: bool = False,
         group: str | None = None,
-        callback: Callable[[Setting], None] | None = None,
+        callback: Callable[[SettingValue], None] | None = None,
     ) -> None:
         """Add an option. Raises `Error` if there is one of that name.
 
@@ -98,7 +98,7 @@ class OptionParser:
             raise AttributeError(f"Unrecognized option {self._normalize_name(name)!r}")
         return option
 
-    def __getattr__(self, name: str) -> Setting:
+    def __getattr__(self, name: str) -> SettingValue:
         if name in ("_options", "_parse_callbacks"):  # a copy that is being made
             raise AttributeError(name)
         return self._get(name).value()
@@ -106,7 +106,7 @@ class OptionParser:
     def __setattr__(self, name: str, value: object) -> None:
         self._get(name).set(value)
 
-    def __getitem__(self, name: str) -> Setting:
+    def __getitem__(self, name: str) -> SettingValue:
         return self._get(name).value()
 
     def __setitem__(self, name: str, value: object) -> None:
@@ -118,7 +118,7 @@ class OptionParser:
     def __contains__(self, name: str) -> bool:
         return self._normalize_name(name) in self._options
 
-    def items(self) -> Iterable[tuple[str, Setting]]:
+    def items(self) -> Iterable[tuple[str, SettingValue]]:
         """Return (name, value) of every option."""
         return list(self.as_dict().items())
 
@@ -267,7 +267,7 @@ class _Mockable:
     def __init__(self, options: OptionParser) -> None:
         vars(self).update(_options=options, _originals={})
 
-    def __getattr__(self, name: str) -> Setting:
+    def __getattr__(self, name: str) -> SettingValue:
         return getattr(self._options, name)
 
     def __setattr__(self, name: str, value: object) -> None:

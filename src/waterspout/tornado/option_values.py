@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from numbers import Integral
 
-from ..typing import Setting
+from ..typing import SettingValue
 from .escape import to_unicode
 
 __all__ = ["Error", "Option"]
@@ -33,7 +33,7 @@ class Option:
         multiple: bool = False,
         file_name: str | None = None,
         group_name: str | None = None,
-        callback: Callable[[Setting], None] | None = None,
+        callback: Callable[[SettingValue], None] | None = None,
     ) -> None:
         if type is None:
             raise ValueError("type must not be None")
@@ -48,11 +48,11 @@ class Option:
         self.default = [] if default is None and multiple else default
         self._value = _UNSET
 
-    def value(self) -> Setting:
+    def value(self) -> SettingValue:
         """Return the value, or the default where none was set."""
         return self.default if self._value is _UNSET else self._value
 
-    def parse(self, value: str) -> Setting:
+    def parse(self, value: str) -> SettingValue:
         """Set the value from text. Raises `Error`, or what the type itself raises.
 
         Text for a multiple option is split at commas; among integers ``2:5`` stands for
@@ -60,7 +60,7 @@ class Option:
         """
         convert = _CONVERTERS.get(self.type, self.type)
         if self.multiple:
-            found: Setting = []
+            found: SettingValue = []
             for piece in value.split(","):
                 if issubclass(self.type, Integral):
                     first, _, last = piece.partition(":")
@@ -155,7 +155,7 @@ def _to_bool(value: str) -> bool:
     return value.lower() not in ("false", "0", "f")
 
 
-_CONVERTERS: dict[type[object], Callable[[str], Setting]] = {
+_CONVERTERS: dict[type[object], Callable[[str], SettingValue]] = {
     datetime: _to_moment,
     timedelta: _to_duration,
     bool: _to_bool,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from ..peers.imported_names import imported_names
-from ..typing import Setting
+from ..typing import SettingValue
 from .log import define_logging_options
 from .option_parser import OptionParser, _Mockable, options
 from .option_values import Error
@@ -39,7 +39,7 @@ def define(
     metavar: str | None = None,
     multiple: bool = False,
     group: str | None = None,
-    callback: Callable[[Setting], None] | None = None,
+    callback: Callable[[SettingValue], None] | None = None,
 ) -> None:
     """Add an option to those of the process; see `OptionParser.define`."""
     options.define(name, default, type, help, metavar, multiple, group, callback)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from ..config import SOCKET_OPTIONS
-from ..typing import Setting
+from ..typing import SettingValue
 
 if TYPE_CHECKING:
     from ..interfaces import Application
@@ -83,7 +83,7 @@ class SocketSettings:
                 )
 
 
-def from_app(app: Application, options: Mapping[str, Setting]) -> SocketSettings:
+def from_app(app: Application, options: Mapping[str, SettingValue]) -> SocketSettings:
     """Return the settings of a route with *options*; raises `ValueError`."""
     config = app.config
     settings = SocketSettings(

@@ -14,11 +14,11 @@ import re
 import secrets
 import sys
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
 from ... import __version__
+from ...typing import Values
 
 __all__ = ["TEMPLATES", "WINGS", "Project", "ProjectError"]
 
@@ -120,7 +120,7 @@ class Project:
         parts[-1] = re.sub(r"^DOT", ".", parts[-1].removesuffix(".jinja"))
         return Path(*parts)
 
-    def _names(self) -> dict[str, Any]:
+    def _names(self) -> Values:
         return {
             "name": self.name,
             "package": self.package,

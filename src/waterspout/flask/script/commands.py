@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from ...app import App
 from ...context.request_context import app_ctx, current_app
+from ...typing import Argument, Function, Values
 
 
 class InvalidCommand(Exception):
@@ -24,7 +25,7 @@ class InvalidCommand(Exception):
 class Option:
     """The arguments of one `ArgumentParser.add_argument`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Argument, **kwargs: Argument) -> None:
         self.args = args
         self.kwargs = kwargs
 
@@ -64,7 +65,7 @@ class Command:
     capture_all_args = False
     """Pass the arguments that no option takes to `run`, as a list, before the options."""
 
-    def __init__(self, func: Callable[..., Any] | None = None) -> None:
+    def __init__(self, func: Function | None = None) -> None:
         self.option_list = list(self.option_list)
         if func is not None:
             self.run = func  # type: ignore[method-assign]  # the documented way to make one
@@ -89,16 +90,16 @@ class Command:
         """Return the options; override it to work them out."""
         return self.option_list
 
-    def __call__(self, app: App, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, app: App, *args: Argument, **kwargs: Argument) -> Any:
         """Do the command's work for *app*."""
         return self.handle(app, *args, **kwargs)
 
-    def handle(self, app: App, *args: Any, **kwargs: Any) -> Any:
+    def handle(self, app: App, *args: Argument, **kwargs: Argument) -> Any:
         """Call `run` inside a test request context of *app*."""
         with app.test_request_context():
             return app.ensure_sync(self.run)(*args, **kwargs)
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Argument, **kwargs: Argument) -> Any:
         """Do the work; the return value is the exit status."""
         raise NotImplementedError(f"{type(self).__name__}.run")
 
@@ -113,13 +114,13 @@ class ClickCommand(Command):
         self.option_list = [Option("arguments", nargs=argparse.REMAINDER)]
         self._command = command
 
-    def handle(self, app: App, *args: Any, **kwargs: Any) -> Any:
+    def handle(self, app: App, *args: Argument, **kwargs: Argument) -> Any:
         """Run it inside the application's context; it ends with `SystemExit`."""
         with app.app_context():
             return self._command.main(kwargs["arguments"], prog_name=self.name)
 
 
-def _options_of(func: Callable[..., Any]) -> list[Option | Group]:
+def _options_of(func: Callable[..., object]) -> list[Option | Group]:
     """Make a positional argument of each parameter, an option if it has a default, a flag if
     that is a boolean."""
     options: list[Option | Group] = []
@@ -128,7 +129,7 @@ def _options_of(func: Callable[..., Any]) -> list[Option | Group]:
         if parameter.default is parameter.empty:
             options.append(Option(name, type=str))
             continue
-        kind: dict[str, Any] = {"type": str}
+        kind: Values = {"type": str}
         if isinstance(parameter.default, bool):
             kind = {"action": "store_true"}
         flags = [f"--{name}"] if name[0] in letters else [f"-{name[0]}", f"--{name}"]
@@ -145,7 +146,7 @@ class Shell(Command):
     def __init__(
         self,
         banner: str | None = None,
-        make_context: Callable[[], Mapping[str, Any]] | None = None,
+        make_context: Callable[[], Mapping[str, object]] | None = None,
         use_ipython: bool = True,
         use_bpython: bool = True,
         use_ptipython: bool = True,
@@ -168,7 +169,7 @@ class Shell(Command):
             for name, used in self.use.items()
         ]
 
-    def get_context(self) -> Mapping[str, Any]:
+    def get_context(self) -> Mapping[str, object]:
         """Return the names that the shell knows."""
         return self.make_context()
 
@@ -185,12 +186,12 @@ class Shell(Command):
         import_module("code").interact(self.banner, local=names)
 
 
-def _only_the_app() -> dict[str, Any]:
+def _only_the_app() -> Values:
     return {"app": app_ctx.app}
 
 
-def _ptpython(module: str) -> Callable[[str, dict[str, Any]], None]:
-    def start(banner: str, names: dict[str, Any]) -> None:
+def _ptpython(module: str) -> Callable[[str, Values], None]:
+    def start(banner: str, names: Values) -> None:
         embed = import_module(module).embed
         sys.stdout.write(f"{banner}\n" if banner else "")
         embed(globals=names)
@@ -198,16 +199,16 @@ def _ptpython(module: str) -> Callable[[str, dict[str, Any]], None]:
     return start
 
 
-def _bpython(banner: str, names: dict[str, Any]) -> None:
+def _bpython(banner: str, names: Values) -> None:
     import_module("bpython").embed(banner=banner, locals_=names)
 
 
-def _ipython(banner: str, names: dict[str, Any]) -> None:
+def _ipython(banner: str, names: Values) -> None:
     embedded = import_module("IPython.terminal.embed")
     embedded.InteractiveShellEmbed(banner1=banner, user_ns=names)()
 
 
-_SHELLS: dict[str, Callable[[str, dict[str, Any]], None]] = {
+_SHELLS: dict[str, Callable[[str, Values], None]] = {
     "ptipython": _ptpython("ptpython.ipython"),
     "ptpython": _ptpython("ptpython.repl"),
     "bpython": _bpython,
@@ -229,7 +230,7 @@ class Server(Command):
         passthrough_errors: bool = False,
         ssl_crt: str | None = None,
         ssl_key: str | None = None,
-        **options: Any,
+        **options: Argument,
     ) -> None:
         super().__init__()
         self.host = host

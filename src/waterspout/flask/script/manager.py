@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import click
 
 from ...app import App
+from ...typing import Argument, Function, Values
 from .commands import ClickCommand, Command, Group, InvalidCommand, Option, Server, Shell
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 
 @dataclass(eq=False, slots=True)
@@ -24,7 +25,7 @@ class _Step:
     """One call on the way to a command (the manager's, a sub-manager's, its own), and the
     names of the parsed options that are its arguments."""
 
-    call: Callable[..., Any]
+    call: Function
     names: list[str] = field(default_factory=list)
 
     def add(self, parser: argparse.ArgumentParser, options: Iterable[Option | Group]) -> None:
@@ -71,7 +72,7 @@ class Manager:
         self.help = usage if help is None else help
         self.description = usage if description is None else description
         self.disable_argcomplete = disable_argcomplete
-        self._commands: dict[str, Any] = {}
+        self._commands: Values = {}
         self._options: list[Option | Group] = []
         if with_default_commands or (app is not None and with_default_commands is None):
             self.add_default_commands()
@@ -81,7 +82,7 @@ class Manager:
         self._commands.setdefault("shell", Shell())
         self._commands.setdefault("runserver", Server())
 
-    def add_option(self, *args: Any, **kwargs: Any) -> None:
+    def add_option(self, *args: Argument, **kwargs: Argument) -> None:
         """Add an option of the whole program; its value is an argument of the factory."""
         self._options.append(Option(*args, **kwargs))
 
@@ -89,7 +90,7 @@ class Manager:
         """Return the options of the whole program."""
         return self._options
 
-    def __call__(self, app: App | None = None, **kwargs: Any) -> App:
+    def __call__(self, app: App | None = None, **kwargs: Argument) -> App:
         """Return the application: *app* of the manager above, or one's own."""
         if app is not None:
             return app
@@ -101,7 +102,7 @@ class Manager:
 
     create_app = __call__
 
-    def add_command(self, *args: Any, namespace: str | None = None) -> None:
+    def add_command(self, *args: Argument, namespace: str | None = None) -> None:
         """Add a command: `add_command("name", command)`, or `add_command(command)` under the
         name it has. It may be a `Command` or its class, a function, a `Manager`, or a command of
         click."""
@@ -131,7 +132,7 @@ class Manager:
         self.add_command(func.__name__, Command(func))
         return func
 
-    def option(self, *args: Any, **kwargs: Any) -> Callable[[F], F]:
+    def option(self, *args: Argument, **kwargs: Argument) -> Callable[[F], F]:
         """Decorate a function: it becomes a command with this option, and further ones."""
 
         def decorate(func: F) -> F:
@@ -167,7 +168,7 @@ class Manager:
         if rest and not getattr(command, "capture_all_args", False):
             chosen.error(f"unrecognized arguments: {' '.join(rest)}")
 
-        app: Any = None
+        app: App | None = None
         for step in steps[:-1]:
             given = {name: options.pop(name) for name in step.names}
             app = step.call(app, **given)
@@ -198,7 +199,7 @@ class Manager:
                 sub.set_defaults(_steps=(*steps, last), _parser=sub)
 
     def run(
-        self, commands: Mapping[str, Any] | None = None, default_command: str | None = None
+        self, commands: Mapping[str, object] | None = None, default_command: str | None = None
     ) -> None:
         """Run the command that `sys.argv` names, or *default_command*, and exit with its result.
 

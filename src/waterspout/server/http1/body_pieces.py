@@ -66,7 +66,7 @@ class AsyncPieces:
         self._count = 0
         self._now = thread.lane.loop.time
         self._last = 0.0
-        self._iterator: AsyncIterator[Any] | None = None
+        self._iterator: AsyncIterator[object] | None = None
 
     def is_wanted(self) -> bool:
         """Return True: what an `async def` body waits for can be cancelled."""
@@ -226,7 +226,7 @@ def _settle(arrival: asyncio.Future[None]) -> None:
         arrival.set_result(None)
 
 
-def _as_bytes(piece: Any) -> bytes:
+def _as_bytes(piece: object) -> bytes:
     if isinstance(piece, str):
         return piece.encode()
     if isinstance(piece, (bytes, bytearray, memoryview)):

@@ -4,8 +4,9 @@ Each request of the parser becomes an `Exchange`. One is handled at a time, and 
 wait, up to `Limits.pipeline`. The request's `Plan` decides where its pipeline runs:
 in a task on the loop, in one worker thread, or at once.
 
-The states are in the fields `receiving` (a request whose body still arrives), `running` (the one
-being answered), `waiting` (complete ones behind it) and `closing` (no further request is read).
+The states are named in `state`. They are in the fields `receiving` (a request whose body still
+arrives), `running` (the one being answered), `waiting` (complete ones behind it) and `closing` (no
+further request is read).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ...dispatch.plan import LOOP, THREAD
 from ...http.prepared import SENT
 from ...import_paths import load
 from ...log import printable
+from ...typing import ReturnValue
 from .. import error_responses as answers
 from ..exchange import Exchange, gone, log_refused
 from . import detaching, half_closed
@@ -255,7 +257,7 @@ class Connection(Receiver):
         self.app.logger.warning("503: %s", error)
         self._fail(exchange, 503)
 
-    async def answer_early(self, ctx: RequestContext, rv: Any) -> None:
+    async def answer_early(self, ctx: RequestContext, rv: ReturnValue) -> None:
         """Send the response to the request of *ctx*, whose endpoint goes on working."""
         exchange = self.running
         if exchange is not None and exchange.ctx is ctx:

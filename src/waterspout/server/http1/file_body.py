@@ -201,7 +201,7 @@ async def _until_writable(
 
 
 def file_body(
-    connection: ConnectionView, response: Any, outgoing: Outgoing, thread: RequestThread
+    connection: ConnectionView, response: object, outgoing: Outgoing, thread: RequestThread
 ) -> FileBody | None:
     """Return the body of *response* as a `FileBody`, None if it has to be made piece by piece."""
     part = _part_of(response, outgoing)

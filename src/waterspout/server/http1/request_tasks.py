@@ -29,20 +29,21 @@ import asyncio
 import contextvars
 import sys
 from asyncio.tasks import _enter_task, _leave_task
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
 from ...concurrency.coroutines import begin, go_on
 from ...concurrency.thread_pools import Lanes
 from ...context.variables import enter, request_var
+from ...typing import Coro
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
 
 __all__ = ["Starter"]
 
-Work = Coroutine[Any, Any, None]
+Work = Coro[None]
 
 
 #: What a carrier's generator yields between two coroutines.
@@ -64,7 +65,7 @@ class _Carrier:
         self.context.run(enter, None)
         self.before = [item for item in self.context.items() if item[0] is not request_var]
         self.size = len(self.context)
-        self._awaited: Any = _IDLE
+        self._awaited: object = _IDLE
         self._wake: asyncio.Future[None] = loop.create_future()
         carrying = self._carry()
         # Begun by hand: into what has not begun, a task that the first request cancels would not
@@ -83,7 +84,7 @@ class _Carrier:
         """Whether the variables that were there before are as they were."""
         return all(self.context[var] is value for var, value in self.before)
 
-    def hand_over(self, awaited: Any) -> None:
+    def hand_over(self, awaited: object) -> None:
         """Let the task drive the coroutine that waits for *awaited*."""
         self._awaited = awaited
         self.task._log_destroy_pending = True  # type: ignore[attr-defined]

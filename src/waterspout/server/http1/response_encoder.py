@@ -40,7 +40,7 @@ _MAX_KINDS = 1000
 
 _GET_WSGI_HEADERS = WerkzeugResponse.get_wsgi_headers
 
-_heads: dict[tuple[Any, ...], bytes] = {}
+_heads: dict[tuple[object, ...], bytes] = {}
 _MAX_HEADS = 500
 _MAX_APPLICATIONS = 100
 
@@ -170,7 +170,7 @@ def _usual_head(usual: Usual, defaults: DefaultFields | None) -> bytes:
     return head
 
 
-def _keep_head(key: tuple[Any, ...], written: Written, defaults: DefaultFields | None) -> bytes:
+def _keep_head(key: tuple[object, ...], written: Written, defaults: DefaultFields | None) -> bytes:
     """Make what `plain_head` looks for; empty for a response it is not for. Raises
     `BadResponse`."""
     fields = written.fields

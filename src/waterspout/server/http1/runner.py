@@ -7,7 +7,6 @@ import asyncio
 import contextvars
 import logging
 import sys
-from collections.abc import Coroutine
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from ...dispatch.drivers import SYNC, LoopDriver
 from ...dispatch.pipeline import Answer, Plain
 from ...http.prepared import SENT, Written
 from ...log import printable
+from ...typing import Coro, ReturnValue
 from ..error_responses import (
     close_in_thread,
     close_quietly,
@@ -34,7 +34,7 @@ from .body_writer import send_stream
 from .response_encoder import plain_head
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
     from ...context.request_context import RequestContext
     from ...http.message import Incoming
@@ -133,7 +133,7 @@ def driver_of(connection: ConnectionView, exchange: Exchange) -> LoopDriver:
 async def _answer(
     connection: ConnectionView,
     exchange: Exchange,
-    stage: Coroutine[Any, Any, Answer],
+    stage: Coro[Answer],
     driver: LoopDriver,
 ) -> None:
     """Await the stage that makes the response, send it, end the request's context, and give back
@@ -218,7 +218,7 @@ def cut(connection: ConnectionView, exchange: Exchange, error: BaseException) ->
     connection.abort()
 
 
-async def answer_early(connection: ConnectionView, exchange: Exchange, rv: Any) -> None:
+async def answer_early(connection: ConnectionView, exchange: Exchange, rv: ReturnValue) -> None:
     """Finish and send the response of an endpoint that goes on working."""
     ctx = exchange.ctx
     assert ctx is not None
@@ -234,7 +234,7 @@ async def answer_early(connection: ConnectionView, exchange: Exchange, rv: Any) 
 async def _deliver(
     connection: ConnectionView,
     exchange: Exchange,
-    result: Any,
+    result: object,
     outgoing: Outgoing,
     thread: RequestThread,
 ) -> None:
@@ -296,7 +296,7 @@ def run_in_thread(connection: ConnectionView, exchange: Exchange) -> None:
 def _hand_over(
     connection: ConnectionView,
     exchange: Exchange,
-    result: Any,
+    result: object,
     outgoing: Outgoing,
     context: contextvars.Context,
 ) -> None:
@@ -338,14 +338,14 @@ async def finish_in_thread(
 
 def answer_sync(
     app: Application, exchange: Exchange, server: ServerView | None
-) -> tuple[Any, Outgoing | None]:
+) -> tuple[object, Outgoing | None]:
     """Drive a request's pipeline synchronously, in its own context. Return the response and
     its bytes, or the plain response and None."""
     ctx = exchange.ctx
     assert ctx is not None
     ctx.enter()
     try:
-        result: Any = drive(pipeline.respond(ctx, SYNC))
+        result: object = drive(pipeline.respond(ctx, SYNC))
     except BaseException as error:
         result = internal_error(app, exchange, error, server)
     outgoing = None
@@ -403,8 +403,8 @@ def wsgi_response(
     incoming: Incoming,
     environ: WSGIEnvironment,
     server: ServerView | None,
-    door: Any = None,
-) -> Any:
+    door: WSGIApplication | None = None,
+) -> object:
     """Return the response of a WSGI application to *environ*; of *app* if *door* is None."""
     body = incoming.body
     environ["wsgi.input"] = BytesIO(body) if isinstance(body, bytes) else body

@@ -19,6 +19,7 @@ from werkzeug.utils import ImportStringError, import_string
 from ...application.handlers import core_of
 from ...application.mounts import is_asgi
 from ...import_paths import load
+from ...typing import Function
 
 _logger = logging.getLogger("waterspout.server")
 
@@ -30,7 +31,7 @@ class ApplicationError(RuntimeError):
     """There is no application at the given name; the text says what was found."""
 
 
-def resolve(app: Any) -> Any:
+def resolve(app: object) -> Any:
     """Return the application that `app` is, names, or makes.  Raises `ApplicationError`.
 
     A function, method or `functools.partial` that needs no arguments is a factory and is called.
@@ -61,7 +62,7 @@ def _warn_if_not_enabled() -> None:
         )
 
 
-def _imported(name: str) -> Any:
+def _imported(name: str) -> object:
     if ":" not in name:
         raise ApplicationError(
             f"{name!r} names no application; write 'module:name', such as 'main:app'."
@@ -74,7 +75,7 @@ def _imported(name: str) -> Any:
         raise ApplicationError(f"{name!r} cannot be imported: {ex.exception}.") from ex
 
 
-def _required(function: Any) -> bool:
+def _required(function: Function) -> bool:
     """Return True if `function` cannot be called without arguments (a WSGI callable)."""
     return any(
         p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)

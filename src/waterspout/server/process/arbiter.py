@@ -20,12 +20,12 @@ import signal
 import time
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter as BaseArbiter
 from gunicorn.errors import HaltServer
 
+from ...typing import Untyped
 from ..listeners.tls import ADHOC, make_context
 from ..settings import ServerSettings
 from ..sockets import Listener, open_listeners
@@ -43,7 +43,7 @@ _LONGEST_PAUSE = 10.0
 _TRIES = 5  # workers that may die in a row before the first one serves
 
 
-def run_workers(app: Any, settings: ServerSettings) -> int:
+def run_workers(app: object, settings: ServerSettings) -> int:
     """Serve `app` with ``settings.workers`` processes until told to stop; return the status.
 
     An import string or a factory is loaded by each worker, so that SIGHUP loads new code.  An
@@ -75,7 +75,7 @@ def run_workers(app: Any, settings: ServerSettings) -> int:
 class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The application object that gunicorn's arbiter expects."""
 
-    def __init__(self, app: Any, settings: ServerSettings) -> None:
+    def __init__(self, app: object, settings: ServerSettings) -> None:
         self.app = app
         self.settings = settings
         super().__init__()
@@ -97,7 +97,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def load(self) -> Any:
+    def load(self) -> object:
         """Return what the worker passes to `resolve`."""
         return self.app
 
@@ -112,7 +112,7 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
         self.pid = os.getpid()
         self.LISTENERS = list(listeners)
         self._boot = app.settings.timeouts.boot
-        self.WORKERS: dict[int, Any] = {}  # gunicorn's is one for all arbiters
+        self.WORKERS: dict[int, Untyped] = {}  # gunicorn's is one for all arbiters
         self._ending = False
         self._reloading = False
         self._has_served = False
@@ -270,11 +270,11 @@ class Arbiter(BaseArbiter):  # type: ignore[misc]  # gunicorn has no types
             self._start_again_at = time.monotonic() + pause
 
 
-def _is_ready(worker: Any) -> bool:
+def _is_ready(worker: Untyped) -> bool:
     """Return True if the worker serves (`Worker._ready`)."""
     return os.fstat(worker.tmp.fileno()).st_size > 0
 
 
-def _is_leaving(worker: Any) -> bool:
+def _is_leaving(worker: Untyped) -> bool:
     """Return True if the worker has served and begun to stop."""
     return os.fstat(worker.tmp.fileno()).st_size > 1

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from gunicorn.sock import ssl_context
 
+from ...typing import Values
 from ..settings import ServerSettings, SettingsError
 
 Kind = Literal["gunicorn's", "honoured", "ignored", "refused"]
@@ -116,7 +117,11 @@ MEANINGS: dict[str, Meaning] = {
 }  # fmt: skip
 
 
-def changed(cfg: Any) -> Iterator[tuple[str, Any, Meaning]]:
+#: `gunicorn.config.Config`: gunicorn has no types, and a setting is an attribute.
+GunicornConfig = Any
+
+
+def changed(cfg: GunicornConfig) -> Iterator[tuple[str, object, Meaning]]:
     """Yield name, value and meaning of each setting that is not at gunicorn's default.
 
     Settings of a later gunicorn that the table does not know are left out.
@@ -127,7 +132,7 @@ def changed(cfg: Any) -> Iterator[tuple[str, Any, Meaning]]:
             yield name, setting.get(), meaning
 
 
-def warnings(cfg: Any) -> list[str]:
+def warnings(cfg: object) -> list[str]:
     """Return a sentence for each setting that was changed and has no effect."""
     return [
         f"gunicorn's {name} has no effect with this worker: {meaning.text}."
@@ -136,7 +141,7 @@ def warnings(cfg: Any) -> list[str]:
     ]
 
 
-def settings_from(cfg: Any) -> ServerSettings:
+def settings_from(cfg: GunicornConfig) -> ServerSettings:
     """Return our settings for gunicorn's `cfg`, on top of the ``WATERSPOUT_…`` variables.
 
     Raises `SettingsError` for what is refused or impossible.
@@ -146,14 +151,14 @@ def settings_from(cfg: Any) -> ServerSettings:
         if meaning.kind == "refused":
             raise SettingsError(f"gunicorn's {name}={value!r} is not supported: {meaning.text}.")
     settings = ServerSettings.from_env()
-    changes: dict[str, Any] = {
+    changes: Values = {
         "workers": 1,
         "reload": False,
         "timeouts": {"graceful": cfg.graceful_timeout * _EARLY},
     }
     if cfg.backlog:  # 0 is for the kernel; only queued connections are accepted then
         changes["backlog"] = cfg.backlog
-    limits: dict[str, Any] = changes.setdefault("limits", {})
+    limits: Values = changes.setdefault("limits", {})
     if "keepalive" in wishes:
         if cfg.keepalive:
             changes["timeouts"]["keep_alive"] = cfg.keepalive
@@ -178,7 +183,9 @@ def settings_from(cfg: Any) -> ServerSettings:
     return settings.evolve(**changes)
 
 
-def _take_limits(cfg: Any, wishes: Any, settings: ServerSettings, limits: dict[str, Any]) -> None:
+def _take_limits(
+    cfg: GunicornConfig, wishes: GunicornConfig, settings: ServerSettings, limits: Values
+) -> None:
     """Take gunicorn's limits on the header section; 0 is "unlimited"."""
     if "limit_request_line" in wishes:
         limits["request_line"] = cfg.limit_request_line or UNLIMITED
@@ -190,7 +197,7 @@ def _take_limits(cfg: Any, wishes: Any, settings: ServerSettings, limits: dict[s
         limits["header_bytes"] = max(settings.limits.header_bytes, 2 * size)
 
 
-def _at_least_one(cfg: Any, name: str) -> int:
+def _at_least_one(cfg: object, name: str) -> int:
     value: int = getattr(cfg, name)
     if value < 1:
         raise SettingsError(f"gunicorn's {name} is {value}: the server could answer nobody.")

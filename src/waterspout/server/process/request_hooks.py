@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from ...http.message import Incoming
+from ...typing import Argument, Untyped
 from ..access_log import Access
 from ..serving import Server
+from .gunicorn_settings import GunicornConfig
 
 __all__ = ["HookedServer", "HookingLog", "Request", "Response", "has_hooks"]
 
 _HOOKS = ("pre_request", "post_request")
 
 
-def has_hooks(cfg: Any) -> bool:
+def has_hooks(cfg: GunicornConfig) -> bool:
     """Tell whether gunicorn's *cfg* has a hook that is not its own, which does nothing."""
     found = (cfg.settings[name] for name in _HOOKS)
     return any(setting.get() is not type(setting)().get() for setting in found)
@@ -67,7 +68,7 @@ class Response:
 class HookedServer(Server):
     """A `Server` of a gunicorn worker whose configuration has hooks around requests."""
 
-    def __init__(self, app: Any, *args: Any, worker: Any, **kwargs: Any) -> None:
+    def __init__(self, app: object, *args: Argument, worker: Untyped, **kwargs: Argument) -> None:
         super().__init__(app, *args, **kwargs)
         self._worker = worker
         self.asks_proxies = True
@@ -92,7 +93,7 @@ class _HookedFields(list[tuple[bytes, bytes]]):
 class HookingLog:
     """An access log (or None) that calls ``post_request`` too."""
 
-    def __init__(self, log: Access | None, worker: Any) -> None:
+    def __init__(self, log: Access | None, worker: Untyped) -> None:
         self._log = log
         self._worker = worker
 

@@ -17,7 +17,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import Any
 
 from ...application.lifespan import StartupError
 from ...concurrency.request_thread import waits_for_thread
@@ -43,7 +42,7 @@ EXIT_STARTUP_FAILED = 3  # the same number tells gunicorn's arbiter not to try a
 _RELOAD_LINGER = 0.2
 
 
-def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> None:
+def serve(app: object, settings: ServerSettings | None = None, **changes: object) -> None:
     """Serve `app` until the process is told to stop.
 
     Args:
@@ -65,7 +64,7 @@ def serve(app: Any, settings: ServerSettings | None = None, **changes: Any) -> N
         raise SystemExit(status)
 
 
-def run_in_workers(app: Any, settings: ServerSettings) -> int:
+def run_in_workers(app: object, settings: ServerSettings) -> int:
     """Serve `app` in processes of their own, `settings.workers` of them; return the status.
 
     Raises `SettingsError` without gunicorn, whose arbiter runs them.
@@ -87,7 +86,7 @@ def announce(server: Server) -> None:
 
 
 def serve_here(
-    app: Any,
+    app: object,
     settings: ServerSettings,
     access_log: Access | None = None,
     ready: Callable[[Server], object] = announce,
@@ -288,7 +287,7 @@ def raise_descriptor_limit(connections: int) -> None:
 
 @contextmanager
 def serve_in_thread(
-    app: Any, settings: ServerSettings | None = None, **changes: Any
+    app: object, settings: ServerSettings | None = None, **changes: object
 ) -> Iterator[Server]:
     """Serve in a thread with a loop of its own, for tests and notebooks, until the block ends.
 

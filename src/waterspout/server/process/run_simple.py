@@ -26,7 +26,7 @@ _logger = logging.getLogger("waterspout.server")
 def run_simple(
     hostname: str,
     port: int,
-    application: Any,
+    application: object,
     use_reloader: bool = False,
     use_debugger: bool = False,
     use_evalex: bool = True,
@@ -36,7 +36,7 @@ def run_simple(
     reloader_type: str = "auto",
     threaded: bool = False,
     processes: int = 1,
-    request_handler: Any = None,
+    request_handler: object = None,
     static_files: dict[str, str | tuple[str, str]] | None = None,
     passthrough_errors: bool = False,
     ssl_context: ssl.SSLContext | tuple[str, str | None] | str | None = None,
@@ -93,7 +93,7 @@ def run_simple(
         raise SystemExit(status)
 
 
-def _settings(hostname: str, port: int, ssl_context: Any) -> ServerSettings:
+def _settings(hostname: str, port: int, ssl_context: object) -> ServerSettings:
     """Return the settings of the environment with the arguments on top."""
     settings = ServerSettings.from_env().evolve(port=port)
     if hostname.startswith("unix://"):
@@ -113,7 +113,7 @@ def _wrapped(
     static_files: dict[str, str | tuple[str, str]] | None,
     debugger: bool,
     evalex: bool,
-) -> Any:
+) -> object:
     """Wrap the program in the WSGI middleware of the arguments."""
     if static_files:
         from werkzeug.middleware.shared_data import SharedDataMiddleware

@@ -31,6 +31,7 @@ from gunicorn.workers.base import Worker as BaseWorker
 
 from ...application.lifespan import StartupError
 from ...log import reopen_files
+from ...typing import Argument, Untyped
 from ..access_log import Access, AccessLog, Record, bounded, escape_word, open_log
 from ..listeners.tls import TlsError
 from ..serving import Server
@@ -38,7 +39,7 @@ from ..settings import ServerSettings, SettingsError
 from ..settings_sources import unknown_variables
 from ..sockets import Listener
 from .app_loader import ApplicationError, resolve
-from .gunicorn_settings import settings_from, warnings
+from .gunicorn_settings import GunicornConfig, settings_from, warnings
 from .interpreter import prepare
 from .per_process import not_shared
 from .request_hooks import HookedServer, HookingLog, has_hooks
@@ -54,7 +55,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     server: Server | None = None
     settings: ServerSettings
-    wsgi: Any = None
+    wsgi: object = None
     _log: AccessLog | None = None
     _has_served = _is_leaving = False
 
@@ -214,7 +215,7 @@ class _Counting:
         self._log = log
         self._worker = worker
 
-    def __call__(self, *fields: Any) -> None:
+    def __call__(self, *fields: Argument) -> None:
         self._worker.count_request()
         if self._log is not None:
             self._log(*fields)
@@ -231,7 +232,7 @@ class GunicornSink:
     a client writes no lines and no terminal codes, and no encoding fails.
     """
 
-    def __init__(self, log: Any, on_stream: bool) -> None:
+    def __init__(self, log: Untyped, on_stream: bool) -> None:
         self._log = log
         self._on_stream = on_stream  # which workers share, and may be a pipe
 
@@ -301,7 +302,7 @@ def _environ(record: Record) -> dict[str, str]:
     return environ
 
 
-def _logs_access(cfg: Any) -> bool:
+def _logs_access(cfg: GunicornConfig) -> bool:
     """Return True if gunicorn was told to write an access log somewhere."""
     by_syslog = cfg.syslog and not cfg.disable_redirect_access_to_syslog
     to_files = cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json

@@ -16,7 +16,7 @@ from ...context.variables import request_var
 from ...import_paths import load
 from ...observed import Revision
 from ...peers.added_names import Added
-from ...typing import Kwargs, Setting, Untyped
+from ...typing import Kwargs, SettingValue, Untyped
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..replaced_methods import NotesReplaced
@@ -73,7 +73,7 @@ class Application(NotesReplaced, ReversibleRouter):
         *,
         on_startup: Iterable[Callable[[], object]] = (),
         on_shutdown: Iterable[Callable[[], object]] = (),
-        **settings: Setting,
+        **settings: SettingValue,
     ) -> None:
         self._waterspout_hooks = list(on_startup), list(on_shutdown)
         if transforms is None:

@@ -9,7 +9,7 @@ from http.cookies import CookieError, SimpleCookie
 from time import struct_time
 from typing import TYPE_CHECKING
 
-from ...typing import Setting, Untyped
+from ...typing import SettingValue, Untyped
 from ..escape import native_str
 from ..httputil import format_timestamp
 from . import signed
@@ -151,6 +151,6 @@ def get_signed_cookie_key_version(self: Handler, name: str, value: str | None = 
     return None if value is None else signed.get_signature_key_version(value)
 
 
-def _secret(self: Handler) -> Setting:
+def _secret(self: Handler) -> SettingValue:
     self.require_setting("cookie_secret", "secure cookies")
     return self.application.settings["cookie_secret"]
