@@ -13,15 +13,15 @@ from waterspout import Response, after_this_request, request, request_line, url_
 from waterspout.concurrency import drive
 
 from . import keys
+from .types import Backend, Value
 
 if TYPE_CHECKING:
     from .stores import Store
 
 __all__ = ["Args", "Function", "FunctionRule", "Kwargs", "Rule", "ViewRule"]
 
-Function = Callable[..., Any]
 Args = tuple[object, ...]
-Kwargs = dict[str, Any]
+Kwargs = dict[str, Value]
 
 #: The methods whose answers are kept.
 _SAFE = frozenset({"GET", "HEAD"})
@@ -40,7 +40,7 @@ class Rule:
 
     def __init__(
         self,
-        cache: Any,
+        cache: Backend,
         function: Function,
         *,
         unless: Function | None = None,
@@ -88,7 +88,7 @@ class Rule:
             return stale(value, *args, **kwargs) is True
         return stale(value) is True
 
-    def hashing(self, *data: bytes) -> Any:
+    def hashing(self, *data: bytes) -> Value:
         method = self.hash_method or self.cache.hash_method
         return method(*data)
 
@@ -115,7 +115,7 @@ class ViewRule(Rule):
 
     def __init__(
         self,
-        cache: Any,
+        cache: Backend,
         function: Function,
         *,
         key_prefix: str | Function,
@@ -223,7 +223,7 @@ class FunctionRule(Rule):
 
     def __init__(
         self,
-        cache: Any,
+        cache: Backend,
         function: Function,
         *,
         make_name: Function | None,
