@@ -155,7 +155,7 @@ class Cache(Asking):
         Raises:
             RuntimeError: `init_app` has not been called for it.
         """
-        here: Backend = current_app
+        here: Any = current_app
         app = here._get_current_object() if here else self.app
         made = None if app is None else app.extensions.get("cache", {}).get(self)
         if made is None:

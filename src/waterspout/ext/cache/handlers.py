@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .types import Value
-
 if TYPE_CHECKING:
     from waterspout.tornado.web import RequestHandler
 
@@ -33,7 +31,7 @@ def _taken(handler: RequestHandler) -> Written | None:
     return Written(status, reason, kept, body)
 
 
-def watch(handler: Any) -> Value:
+def watch(handler: Any) -> Any:
     """Note what *handler* writes; return a function that tells, None if it cannot be kept."""
     finish = handler.finish
     kept: list[Written | None] = []

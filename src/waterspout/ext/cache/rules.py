@@ -13,7 +13,7 @@ from waterspout import Response, after_this_request, request, request_line, url_
 from waterspout.concurrency import drive
 
 from . import keys
-from .types import Backend, Value
+from .types import Backend
 
 if TYPE_CHECKING:
     from .stores import Store
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Args", "Function", "FunctionRule", "Kwargs", "Rule", "ViewRule"]
 
 Args = tuple[object, ...]
-Kwargs = dict[str, Value]
+Kwargs = dict[str, Any]
 
 #: The methods whose answers are kept.
 _SAFE = frozenset({"GET", "HEAD"})
@@ -88,7 +88,7 @@ class Rule:
             return stale(value, *args, **kwargs) is True
         return stale(value) is True
 
-    def hashing(self, *data: bytes) -> Value:
+    def hashing(self, *data: bytes) -> Any:
         method = self.hash_method or self.cache.hash_method
         return method(*data)
 

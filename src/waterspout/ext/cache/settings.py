@@ -9,7 +9,6 @@ from waterspout import App
 from waterspout.typing import Settings
 
 from ..setting_checks import check_number, check_port, check_url, shown, warn_of_misspelt
-from .types import Value
 
 __all__ = ["DEFAULTS", "settings_of"]
 
@@ -57,13 +56,13 @@ _NUMBERS = {
 _LEAST = {"CACHE_DEFAULT_TIMEOUT": -1}
 
 
-def settings_of(app: App, *own: dict[str, Value] | None) -> Settings:
+def settings_of(app: App, *own: Settings | None) -> Settings:
     """Return the settings of *app*, with a cache's *own* over them.
 
     Raises:
         ValueError: A setting is impossible.
     """
-    given: dict[str, Value] = dict(app.config)
+    given: Settings = dict(app.config)
     for more in own:
         if not (more is None or isinstance(more, dict)):
             raise ValueError("`config` must be an instance of dict or None")

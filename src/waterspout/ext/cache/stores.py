@@ -39,7 +39,7 @@ class Store(Protocol):
     async def ask(self, method: str, /, *args: object, **kwargs: object) -> Value:
         """Call a method of the cache and return its result."""
 
-    def alone(self, key: str, seconds: float) -> Value:
+    def alone(self, key: str, seconds: float) -> Any:
         """Return an async context in which no other process computes *key*, if the cache can see
         to that; it waits for *seconds* at most."""
 
@@ -85,11 +85,11 @@ class InThreads:
     async def ask(self, method: str, /, *args: object, **kwargs: object) -> Value:
         return await run_in_thread(getattr(self._cache, method), *args, **kwargs)
 
-    def alone(self, key: str, seconds: float) -> Value:
+    def alone(self, key: str, seconds: float) -> Any:
         return _not_alone()
 
 
-def _or_not(step: Callable[[], Value]) -> Value:
+def _or_not(step: Callable[[], Any]) -> Any:
     """Do a step of a lock; without the server, and after its time, there is none."""
     try:
         return step()
@@ -103,7 +103,7 @@ def _prefix_of(cache: Backend) -> str:
     return prefix
 
 
-def _lock(client: Untyped, cache: Backend, key: str, seconds: float) -> Value:
+def _lock(client: Untyped, cache: Backend, key: str, seconds: float) -> Any:
     return client.lock(
         f"{_prefix_of(cache)}lock:{key}",
         timeout=seconds,

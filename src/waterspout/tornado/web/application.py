@@ -16,7 +16,7 @@ from ...context.variables import request_var
 from ...import_paths import load
 from ...observed import Revision
 from ...peers.added_names import Added
-from ...typing import Kwargs, Setting, Untyped
+from ...typing import Kwargs, Setting
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..replaced_methods import NotesReplaced
@@ -82,7 +82,7 @@ class Application(NotesReplaced, ReversibleRouter):
         self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
-        self.waterspout_mounts: list[tuple[str, Untyped]] = []
+        self.waterspout_mounts: list[tuple[str, Any]] = []
         self.ui_modules: dict[str, type[UIModule]] = {
             "linkify": _linkify,
             "xsrf_form_html": _xsrf_form_html,

@@ -16,10 +16,10 @@ from asyncio import CancelledError, Future, current_task
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from sys import intern
 from types import CoroutineType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...concurrency.coroutines import go_on
-from ...typing import Kwargs, Untyped
+from ...typing import Kwargs
 from ..httputil import HTTPInputError
 from ..iostream import StreamClosedError
 from ..log import app_log
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .transforms import OutputTransform
 
 # Groups that took no part are None; str comes from routers of the program.
-_RAW: Untyped = (bytes, str, type(None))
+_RAW: Any = (bytes, str, type(None))
 
 _ENDED = object()
 

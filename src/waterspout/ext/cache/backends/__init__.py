@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ..types import Backend, Value
+from ..types import Backend
 from .base import BaseCache, BaseSerializer
 from .filesystemcache import FileSystemCache
 from .memcache import MemcachedCache, SASLMemcachedCache, SpreadSASLMemcachedCache
@@ -44,7 +44,7 @@ _MORE = (
     RedisClusterCache,
     RedisSentinelCache,
 )
-_KNOWN: dict[str, Value] = {cls.__name__: cls for cls in (*_OLD.values(), *_MORE)} | _OLD
+_KNOWN: dict[str, Any] = {cls.__name__: cls for cls in (*_OLD.values(), *_MORE)} | _OLD
 
 
 def named(kind: str) -> Backend:

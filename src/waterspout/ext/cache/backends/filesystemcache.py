@@ -8,7 +8,7 @@ import cachelib
 
 from waterspout.typing import Kwargs
 
-from ..types import Backend, Value
+from ..types import Backend
 from .base import BaseCache
 
 __all__ = ["FileSystemCache"]
@@ -38,7 +38,7 @@ class FileSystemCache(BaseCache, cachelib.FileSystemCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Value], kwargs: Kwargs) -> Backend:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         args = [config["CACHE_DIR"], *args]
         hashing = config["CACHE_FILE_HASH_METHOD"]
         own = {"threshold": config["CACHE_THRESHOLD"], "hash_method": hashing}

@@ -33,7 +33,7 @@ class MemcachedCache(BaseCache, cachelib.MemcachedCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Value], kwargs: Kwargs) -> Backend:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         servers = config["CACHE_MEMCACHED_SERVERS"]
         return cls(servers, *args, **{"key_prefix": config["CACHE_KEY_PREFIX"], **kwargs})
 
@@ -60,7 +60,7 @@ class SASLMemcachedCache(MemcachedCache):
         super().__init__(client, default_timeout=default_timeout, key_prefix=key_prefix)
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Value], kwargs: Kwargs) -> Backend:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         kwargs.pop("ignore_delete_many_errors", None)
         given = {
             "servers": config["CACHE_MEMCACHED_SERVERS"],

@@ -8,7 +8,7 @@ import cachelib
 
 from waterspout.typing import Kwargs
 
-from ..types import Backend, Value
+from ..types import Backend
 from .base import BaseCache
 
 __all__ = ["SimpleCache"]
@@ -27,5 +27,5 @@ class SimpleCache(BaseCache, cachelib.SimpleCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Value], kwargs: Kwargs) -> Backend:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         return cls(*args, **{"threshold": config["CACHE_THRESHOLD"], **kwargs})
