@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from waterspout import Response, after_this_request, request, request_line, url_for
 from waterspout.concurrency import drive
+from waterspout.typing import Function
 
 from . import keys
 from .types import Backend

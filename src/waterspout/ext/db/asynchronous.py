@@ -11,7 +11,7 @@ from waterspout.typing import Kwargs
 
 from .pagination import Pagination, SelectPagination
 from .session import ContextRegistry, Session
-from .types import ModelClass, Row
+from .types import Row
 from .unavailable import DatabaseUnavailable
 
 with needs_extra("db"):

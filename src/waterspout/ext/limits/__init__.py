@@ -26,6 +26,7 @@ from typing import Any, TypeVar, overload
 
 from waterspout import Blueprint, has_request_context, request
 from waterspout.concurrency import drive
+from waterspout.typing import Function, Kwargs
 
 from ..handler_methods import is_handler
 from ..request_notes import read_note

@@ -31,7 +31,6 @@ from ..routing import (
 from . import ui_names
 from .dispatch import _HandlerDelegate
 from .handler import RequestHandler
-from .lifecycle import streams
 from .redirects import ErrorHandler
 from .router import Target, _ApplicationRouter
 from .static import StaticFileHandler
@@ -278,7 +277,7 @@ def found_in(application: Application, request: HTTPServerRequest) -> Target | H
         _look(application)
     if application._waterspout_asks_router:
         target = application.default_router.waterspout_match(request)
-        if target is not None and not streams(target[1]):
+        if target is not None and not target[1]._stream_request_body:
             return target
     elif type(application).start_request is not _start_request or "start_request" in vars(
         application

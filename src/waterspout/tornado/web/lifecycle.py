@@ -212,11 +212,11 @@ def _say_prepared(self: Handler) -> None:
 # Values that are neither text nor bytes were made by a converter of the core's routes.
 
 
-def _decoded(handler: Handler, args: Sequence[Untyped]) -> list[Untyped]:
+def _decoded(handler: Handler, args: Sequence[Any]) -> list[Any]:
     return [handler.decode_argument(arg) if isinstance(arg, _RAW) else arg for arg in args]
 
 
-def _decoded_by_name(self: Handler, kwargs: Mapping[str, Untyped]) -> Kwargs:
+def _decoded_by_name(self: Handler, kwargs: Mapping[str, Any]) -> Kwargs:
     return {
         name: self.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
         for name, arg in kwargs.items()

@@ -6,6 +6,8 @@ import time
 from datetime import timedelta
 from typing import Any, Unpack
 
+from waterspout.typing import JSONValue
+
 from ..base import Options, ServerSideSessionInterface
 from ..defaults import Defaults
 from ..stored_session import ServerSideSession

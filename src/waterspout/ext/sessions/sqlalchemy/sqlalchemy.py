@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import Any, Unpack
 
 from waterspout import App
-from waterspout.typing import Untyped
 
 from ... import needs_extra
 from ..base import Options, ServerSideSessionInterface, setting
