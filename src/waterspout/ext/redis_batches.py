@@ -10,6 +10,8 @@ import asyncio
 from contextvars import Context
 from typing import Any
 
+from waterspout.typing import Untyped
+
 __all__ = ["Batches"]
 
 #: Commands in one message, at most.
@@ -20,7 +22,7 @@ class Batches:
     """Sends commands by *client*, a `redis.asyncio.Redis`. A command may be sent twice where its
     connection was lost, so it must not matter if it is."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Untyped) -> None:
         self._client = client
         self._gathered: list[tuple[tuple[object, ...], asyncio.Future[object]]] = []
         self._task: asyncio.Task[None] | None = None

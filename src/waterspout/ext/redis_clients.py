@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from waterspout.typing import Settings, Untyped
+
 from . import needs_extra
 
 with needs_extra("sessions"):
@@ -40,7 +42,7 @@ def client_of(url: str, *, timeout: float, connections: int) -> redis.Redis:
     return client
 
 
-def bounded(client: Any, *, timeout: float, connections: int) -> Any:
+def bounded(client: Untyped, *, timeout: float, connections: int) -> Any:
     """Return a client of the server that *client* talks to, which never waits for long.
 
     *timeout* is in seconds, at most: to connect, for a reply, and to wait for one of the
@@ -73,7 +75,7 @@ def has_async_twin(client: object) -> bool:
     return getattr(pool, "connection_class", None) in _CONNECTIONS
 
 
-def async_twin(client: Any) -> redis_async.Redis:
+def async_twin(client: Untyped) -> redis_async.Redis:
     """Return a client for event loops of the server that *client*, a `bounded` one, talks to, with
     as many connections of its own. It belongs to the event loop that uses it first."""
     pool = client.connection_pool
@@ -87,7 +89,7 @@ def async_twin(client: Any) -> redis_async.Redis:
     return redis_async.Redis(connection_pool=twin)
 
 
-def _shared_settings(pool: Any) -> dict[str, Any]:
+def _shared_settings(pool: Untyped) -> Settings:
     return {
         name: value
         for name, value in pool.connection_kwargs.items()

@@ -11,11 +11,12 @@ closed: by then the chain of parents is complete.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from jinja2 import Template, UndefinedError
 from jinja2.runtime import Context
 
-from ..typing import TemplateNames, Untyped
+from ..typing import TemplateNames
 
 __all__ = ["render_block", "render_block_async"]
 
@@ -48,7 +49,7 @@ async def render_block_async(
     env = template.environment
     context = template.new_context(dict(variables))
     missing: UndefinedError | None = None
-    opening: Untyped = template.root_render_func(context)
+    opening: Any = template.root_render_func(context)
     try:
         await anext(opening, None)
     except UndefinedError as error:
@@ -57,7 +58,7 @@ async def render_block_async(
         env.handle_exception()
     finally:
         await opening.aclose()
-    render: Untyped = _find(template, context, block, missing)
+    render: Any = _find(template, context, block, missing)
     try:
         return env.concat([piece async for piece in render(context)])
     except Exception:
@@ -66,7 +67,7 @@ async def render_block_async(
 
 def _find(
     template: Template, context: Context, block: str, missing: UndefinedError | None
-) -> Callable[[Context], Untyped]:
+) -> Callable[[Context], Any]:
     chain = context.blocks.get(block)
     if chain:
         return chain[0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import isawaitable, iscoroutinefunction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..context.variables import app_var, request_var
-from ..typing import TemplateNames, Untyped
+from ..typing import TemplateNames
 
 if TYPE_CHECKING:
     from ..interfaces import Application
@@ -57,9 +57,9 @@ def has_async_processors(app: Application) -> bool:
     )
 
 
-def _processors(app: Application) -> list[Callable[[], Untyped]]:
+def _processors(app: Application) -> list[Callable[[], Any]]:
     registry = app.template_context_processors
-    found: list[Callable[[], Untyped]] = registry.get(None, [])
+    found: list[Callable[[], Any]] = registry.get(None, [])
     if len(registry) > 1:
         request_ctx = request_var.get(None)
         if request_ctx is not None:

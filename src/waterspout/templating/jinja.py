@@ -28,7 +28,7 @@ from ..context.request_context import after_this_request, app_ctx, request
 from ..context.variables import app_var
 from ..http.awaitable import AwaitableStr, Ready
 from ..signals import before_render_template, template_rendered
-from ..typing import TemplateNames, Untyped
+from ..typing import TemplateNames
 from . import blocks
 from . import tornado_pages as pages
 from .bytecode_cache import MarkedCache
@@ -99,7 +99,7 @@ class Environment(BaseEnvironment):
     printers = printers
     joined = Joined
 
-    def __init__(self, app: Application, **options: Untyped) -> None:
+    def __init__(self, app: Application, **options: Any) -> None:
         if "loader" not in options:
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**options)
@@ -127,7 +127,7 @@ class Environment(BaseEnvironment):
         self.__dict__["_bytecode_cache"] = value
 
     @property
-    def reading(self) -> tuple[type, type, Callable[[Untyped, str], Untyped]]:
+    def reading(self) -> tuple[type, type, Callable[[Any, str], Any]]:
         """How a compiled template reads attributes: the type whose items it reads itself, the type
         of the loops it counts itself, and the function it calls for anything else.
 

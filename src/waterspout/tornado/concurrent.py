@@ -14,7 +14,6 @@ from functools import partial, wraps
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from ..typing import Untyped
 from .log import app_log
 
 __all__ = [
@@ -140,7 +139,7 @@ def future_set_exc_info(future: AnyFuture, exc_info: ExcInfo) -> None:
     future_set_exception_unless_cancelled(future, exc_info[1])
 
 
-def future_add_done_callback(future: AnyFuture, callback: Callable[[Untyped], None]) -> None:
+def future_add_done_callback(future: AnyFuture, callback: Callable[[Any], None]) -> None:
     """Call *callback* with the future: now if it is done, else as soon as it is; if it is one of
     a thread, in that thread."""
     if future.done():
@@ -150,7 +149,7 @@ def future_add_done_callback(future: AnyFuture, callback: Callable[[Untyped], No
 
 
 def call_when_done(
-    loop: asyncio.AbstractEventLoop, future: AnyFuture, callback: Callable[[Untyped], None]
+    loop: asyncio.AbstractEventLoop, future: AnyFuture, callback: Callable[[Any], None]
 ) -> None:
     """Do what `future_add_done_callback` does, but always in the thread of *loop*."""
     if isinstance(future, futures.Future) and not future.done():

@@ -29,7 +29,7 @@ from ..http.message import Incoming
 from ..http.prepared import SENT
 from ..json.provider import DefaultJSONProvider
 from ..routing import EVERYTHING
-from ..typing import Kwargs, Untyped
+from ..typing import Kwargs
 from .app_handlers import application_of, mounted_in, rules_of
 from .connection import ServerConnection, connected
 from .httputil import (
@@ -106,7 +106,7 @@ class Host(App):
 class Front(Protocol):
     """The `HTTPServer` before an application, which requests may have to go by."""
 
-    request_callback: Untyped
+    request_callback: Any
     #: What the class has for `start_request` as long as nobody has put something else there.
     _waterspout_start_request: Callable[..., HTTPMessageDelegate]
     #: The object has one of its own.
@@ -306,7 +306,7 @@ async def _go_on(
 
 
 def _delegate_endpoint(
-    program: Untyped,
+    program: Any,
 ) -> Endpoint:
     async def answer(**_: object) -> Written | Sent:
         ctx = _current()
@@ -325,7 +325,7 @@ def _delegate_endpoint(
     return answer
 
 
-def _set_root(ctx: Untyped, request: HTTPServerRequest, root: str, *, joined: bool) -> None:
+def _set_root(ctx: Any, request: HTTPServerRequest, root: str, *, joined: bool) -> None:
     """Take the *root* that handlers are mounted at from the path, and note it for `web.url_prefix`
     and `Application.reverse_url`; *joined* says that they are part of a core application."""
     request.path = request.path.removeprefix(root) or "/"
@@ -384,7 +384,7 @@ def _malformed(connection: ServerConnection, error: HTTPInputError) -> BadReques
 # -- handlers among views --------------------------------------------------------------------------
 
 
-def add_handlers(app: App, *arguments: Untyped) -> None:
+def add_handlers(app: App, *arguments: Any) -> None:
     """Add rules, as for `Application`, to *app* (`App.add_handlers`).
 
     Raises `ValueError` for a host pattern that does not match every host.

@@ -22,7 +22,6 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any, Literal, Protocol, TypeVar, overload
 
-from ..typing import Untyped
 from .concurrent import AnyFuture, Future, LoopFuture, chain_future, is_future
 from .gen import BadYieldError, convert_yielded
 from .interruption import interruptible
@@ -216,7 +215,7 @@ class IOLoop:
         """Do what `add_callback` does; says that nobody waits for the callback."""
         self.add_callback(callback, *args, **kwargs)
 
-    def add_future(self, future: AnyFuture, callback: Callable[[Untyped], object]) -> None:
+    def add_future(self, future: AnyFuture, callback: Callable[[Any], object]) -> None:
         """Call *callback* with the future on this loop when it is done."""
         if isinstance(future, Future):
             future.add_done_callback(lambda done: self._run_callback(partial(callback, done)))
@@ -279,7 +278,7 @@ class IOLoop:
         call = partial(self._run_callback, partial(callback, *args, **kwargs))
         return self.asyncio_loop.call_later(max(delay, 0), call)
 
-    def remove_timeout(self, timeout: Untyped) -> None:
+    def remove_timeout(self, timeout: Any) -> None:
         """Take back an `add_timeout`; one that has run already does no harm."""
         timeout.cancel()
 

@@ -11,11 +11,10 @@ import logging.handlers
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..peers.imported_names import imported_names
 from ..tracebacks import fold_in_log
-from ..typing import Untyped
 from .option_parser import options as process_options
 
 __all__ = [
@@ -93,7 +92,7 @@ class LogFormatter(logging.Formatter):
         return text.replace("\n", "\n    ")
 
 
-def enable_pretty_logging(options: Untyped = None, logger: logging.Logger | None = None) -> None:
+def enable_pretty_logging(options: Any = None, logger: logging.Logger | None = None) -> None:
     """Set up *logger* (by default the root) as the logging options say.
 
     Called when options have been parsed. Raises ValueError for an unknown
@@ -115,7 +114,7 @@ def enable_pretty_logging(options: Untyped = None, logger: logging.Logger | None
         logger.addHandler(handler)
 
 
-def _file_handler(options: Untyped) -> logging.Handler:
+def _file_handler(options: Any) -> logging.Handler:
     common = {
         "filename": options.log_file_prefix,
         "backupCount": options.log_file_num_backups,
@@ -136,7 +135,7 @@ def _file_handler(options: Untyped) -> logging.Handler:
             )
 
 
-def define_logging_options(options: Untyped = None) -> None:
+def define_logging_options(options: Any = None) -> None:
     """Add the logging options to *options*, and have the logging set up once they are parsed.
 
     The process's own options have them already.

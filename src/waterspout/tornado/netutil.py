@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from ..typing import Untyped
-
 __all__ = ["bind_sockets", "bind_unix_socket", "is_valid_ip", "ssl_options_to_context"]
 
 _BACKLOG = 128
@@ -118,7 +116,7 @@ def is_valid_ip(ip: str) -> bool:
 
 
 def ssl_options_to_context(
-    ssl_options: Mapping[str, Untyped] | ssl.SSLContext, server_side: bool | None = None
+    ssl_options: Mapping[str, Any] | ssl.SSLContext, server_side: bool | None = None
 ) -> ssl.SSLContext:
     """Make a context of Tornado's ``ssl_options``: *certfile*, *keyfile*, *ca_certs* (paths of
     PEM files), *cert_reqs*, *ciphers*, *ssl_version* (as in `ssl`). A context is returned as it

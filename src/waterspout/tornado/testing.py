@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..peers.imported_names import imported_names
-from ..typing import Function, Kwargs, Untyped
+from ..typing import Function, Kwargs
 from . import gen
 from .httpclient import AsyncHTTPClient, HTTPResponse
 from .httpserver import HTTPServer
@@ -87,7 +87,7 @@ class AsyncTestCase(unittest.TestCase):
         self.__running = False
         self.__failure: BaseException | None = None
         self.__stop_args: object = None
-        self._test_generator: Untyped = None
+        self._test_generator: Any = None
 
     def setUp(self) -> None:
         super().setUp()
@@ -412,7 +412,7 @@ class ExpectLog(logging.Filter):
 # -- command line ------------------------------------------------------------------------------
 
 
-def main(**kwargs: Untyped) -> None:
+def main(**kwargs: Any) -> None:
     """Run tests as `unittest.main` does, with Tornado's options on the command line.
 
     Without names there, the suite that the main module's ``all()`` returns.

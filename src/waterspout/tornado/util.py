@@ -11,11 +11,11 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from inspect import getfullargspec
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
 from ..peers.imported_names import imported_names
-from ..typing import Kwargs, TemplateNames, Untyped
+from ..typing import Kwargs, TemplateNames
 from .configurable import Configurable, import_object
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ basestring_type = str
 TimeoutError = asyncio.TimeoutError
 
 
-class ObjectDict(dict[str, Untyped]):
+class ObjectDict(dict[str, Any]):
     """A dict whose keys can be had, and set, as attributes."""
 
-    def __getattr__(self, name: str) -> Untyped:
+    def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
@@ -104,7 +104,7 @@ class GzipDecompressor:
     """
 
     def __init__(self) -> None:
-        self._member: Untyped = None  # None between members, where the stream may end
+        self._member: Any = None  # None between members, where the stream may end
         self._tail = b""
 
     @property

@@ -10,13 +10,14 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from typing import Any
 
 from itsdangerous import BadHeader, BadPayload, BadSignature, SignatureExpired
 from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from itsdangerous.serializer import Serializer
 from itsdangerous.signer import HMACAlgorithm, NoneAlgorithm, Signer, SigningAlgorithm
 
-from ...typing import JSONObject, JSONValue, Untyped
+from ...typing import JSONObject, JSONValue
 
 
 class JSONWebSignatureSerializer(Serializer[bytes]):
@@ -32,7 +33,7 @@ class JSONWebSignatureSerializer(Serializer[bytes]):
 
     def __init__(
         self,
-        secret_key: Untyped,
+        secret_key: Any,
         salt: str | bytes | None = None,
         serializer: object = None,
         serializer_kwargs: JSONObject | None = None,
@@ -117,9 +118,7 @@ class TimedJSONWebSignatureSerializer(JSONWebSignatureSerializer):
 
     DEFAULT_EXPIRES_IN = 3600
 
-    def __init__(
-        self, secret_key: Untyped, expires_in: int | None = None, **kwargs: Untyped
-    ) -> None:
+    def __init__(self, secret_key: Any, expires_in: int | None = None, **kwargs: Any) -> None:
         super().__init__(secret_key, **kwargs)
         self.expires_in = self.DEFAULT_EXPIRES_IN if expires_in is None else expires_in
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from werkzeug.local import LocalProxy
 
 from waterspout import current_app, has_request_context, session
+from waterspout.typing import User
 
 from ..request_notes import read_note
 
@@ -74,7 +75,7 @@ def searched() -> bool:
     return False
 
 
-def find_current_user() -> Any:
+def find_current_user() -> User:
     """Return the user of the running request, nobody in particular if no one is logged in; None
     without a request."""
     if not has_request_context():
@@ -86,7 +87,7 @@ def find_current_user() -> Any:
     return read_note("_login_user")
 
 
-async def load_current_user() -> Any:
+async def load_current_user() -> User:
     """Do as `find_current_user` from ``async def`` code: ``async def`` loaders are awaited, others
     run in a worker thread."""
     if has_request_context() and not searched():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha512
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from waterspout import current_app, request, session
+from waterspout.typing import User
 
 from ..request_notes import keep_note
 from .config import EXEMPT_METHODS
@@ -35,7 +36,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def login_user(
-    user: Any,
+    user: User,
     remember: bool = False,
     duration: timedelta | None = None,
     force: bool = False,

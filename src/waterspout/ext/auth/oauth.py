@@ -42,6 +42,7 @@ from blinker import Namespace
 
 from waterspout import App, current_app, g, redirect, request, session
 from waterspout.ext import needs_extra
+from waterspout.typing import Kwargs, User
 
 with needs_extra("auth"):
     import certifi
@@ -124,7 +125,7 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
         self,
         framework: object,
         name: str,
-        client_kwargs: dict[str, Any] | None = None,
+        client_kwargs: Kwargs | None = None,
         **kwargs: object,
     ) -> None:
         # A client of httpx is made for each exchange; it would read the authorities' file anew.
@@ -229,7 +230,7 @@ class OAuth2App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]  # as 
         """Ask the provider by POST."""
         return await self.request_async("POST", url, **kwargs)
 
-    async def userinfo_async(self, **kwargs: object) -> Any:
+    async def userinfo_async(self, **kwargs: object) -> User:
         """Do as ``userinfo``: ask an OpenID provider who the user is."""
         kwargs["token"] = kwargs.get("token") or await self._found_token()
         return await self._beside.userinfo(**kwargs)

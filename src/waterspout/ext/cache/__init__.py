@@ -30,6 +30,7 @@ from werkzeug.utils import import_string
 from waterspout import Response, current_app
 from waterspout.concurrency import drive
 from waterspout.sessions import ClientUse
+from waterspout.typing import Settings
 
 from ..handler_methods import is_handler
 from ..outage import Outage
@@ -46,6 +47,7 @@ from .rules import Args, Function, FunctionRule, Kwargs, Rule, ViewRule
 from .settings import settings_of
 from .signals import cache_memoize_hit, cache_memoize_miss, cache_view_hit, cache_view_miss
 from .stores import Store
+from .types import Backend, Value
 
 __all__ = [
     "SUPPORTED_HASH_FUNCTIONS",
@@ -59,7 +61,7 @@ __all__ = [
     "make_template_fragment_key",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 R = TypeVar("R", bound=Rule)
 
 _logger = logging.getLogger("waterspout.cache")
@@ -101,11 +103,11 @@ class Cache(Asking):
         self._patience = 0.0
         self._outage = Outage("The cache", _logger, 0.0)
         #: The cache in memory of the one application there is.
-        self._memory: Any = None
+        self._memory: Backend = None
         if app is not None:
             self.init_app(app, config)
 
-    def init_app(self, app: Any, config: dict[str, Any] | None = None) -> None:
+    def init_app(self, app: Any, config: Settings | None = None) -> None:
         """Set up *app*, by its settings with the cache's own and *config* over them.
 
         Raises:
@@ -123,7 +125,7 @@ class Cache(Asking):
             app.jinja_env.add_extension(CacheExtension)
         self._set_cache(app, settings)
 
-    def _set_cache(self, app: Any, config: dict[str, Any]) -> None:
+    def _set_cache(self, app: Any, config: Settings) -> None:
         kind: str = config["CACHE_TYPE"]
         factory = backends.named(kind) or import_string(kind)
         args = list(config["CACHE_ARGS"])
@@ -147,7 +149,7 @@ class Cache(Asking):
         app.on_shutdown(functools.partial(self._close, made))
 
     @property
-    def cache(self) -> Any:
+    def cache(self) -> Backend:
         """The cache itself, an object of cachelib's, of the current application.
 
         Raises:
@@ -171,7 +173,7 @@ class Cache(Asking):
         key_prefix: str | Callable[[], str] = "view/%s",
         unless: Callable[..., bool] | None = None,
         forced_update: Callable[..., bool] | None = None,
-        response_filter: Callable[[Any], bool] | None = None,
+        response_filter: Callable[[Value], bool] | None = None,
         query_string: bool = False,
         hash_method: Function | None = None,
         cache_none: bool = False,
@@ -226,7 +228,7 @@ class Cache(Asking):
         make_name: Callable[[str], str] | None = None,
         unless: Callable[..., bool] | None = None,
         forced_update: Callable[..., bool] | None = None,
-        response_filter: Callable[[Any], bool] | None = None,
+        response_filter: Callable[[Value], bool] | None = None,
         hash_method: Function | None = None,
         cache_none: bool = False,
         source_check: bool | None = None,
@@ -262,12 +264,12 @@ class Cache(Asking):
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
-            async def awaited(*args: Any, **kwargs: Any) -> Any:
+            async def awaited(*args: Any, **kwargs: Any) -> Value:
                 known = self._known_at_once(rule, args)
                 if known is not None:
                     return known
 
-                async def call() -> Any:
+                async def call() -> Value:
                     return await function(*args, **kwargs)
 
                 return await self._answer(self.on_loop(), rule, args, kwargs, call)
@@ -276,14 +278,14 @@ class Cache(Asking):
         else:
 
             @functools.wraps(function)
-            def called(*args: Any, **kwargs: Any) -> Any:
+            def called(*args: Any, **kwargs: Any) -> Value:
                 known = self._known_at_once(rule, args)
                 if known is not None:
                     return known
                 if is_handler(args) and self.would_block():
                     return self._answer_handler(rule, function, args, kwargs)
 
-                async def call() -> Any:
+                async def call() -> Value:
                     return function(*args, **kwargs)
 
                 return drive(self._answer(self.direct(), rule, args, kwargs, call))
@@ -296,7 +298,7 @@ class Cache(Asking):
         rule.decorated = decorated
         return decorated  # type: ignore[no-any-return]  # it is called as the function is
 
-    def _known_at_once(self, rule: Rule, args: Args) -> Any:
+    def _known_at_once(self, rule: Rule, args: Args) -> Value:
         """Return a view's value that is in this process's memory, by the path alone; else None.
 
         PERF: 5 µs; the general way takes 35, most of it to make `request` and coroutines.
@@ -311,18 +313,18 @@ class Cache(Asking):
 
     async def _answer_handler(
         self, rule: Rule, function: Function, args: Args, kwargs: Kwargs
-    ) -> Any:
+    ) -> Value:
         """Return what a handler's `def` method does, on the event loop."""
 
-        async def call() -> Any:
+        async def call() -> Value:
             value = function(*args, **kwargs)
             return await value if inspect.isawaitable(value) else value
 
         return await self._answer(self.on_loop(), rule, args, kwargs, call)
 
     async def _answer(
-        self, store: Store, rule: Rule, args: Args, kwargs: Kwargs, call: Callable[[], Any]
-    ) -> Any:
+        self, store: Store, rule: Rule, args: Args, kwargs: Kwargs, call: Callable[[], Value]
+    ) -> Value:
         """Return a call's value, from the cache or from the function."""
         handler = args[0] if rule.is_view and is_handler(args) else None
         if self._outage.is_on() or rule.bypasses(args[1:] if handler else args, kwargs):
@@ -361,7 +363,7 @@ class Cache(Asking):
 
     async def _find(
         self, store: Store, rule: Rule, key: str, args: Args, kwargs: Kwargs
-    ) -> tuple[bool, Any]:
+    ) -> tuple[bool, Value]:
         value = await store.ask("get", key)
         found = value is not None or (rule.cache_none and await store.ask("has", key))
         if found and rule.finds_stale(value, args, kwargs):
@@ -383,8 +385,8 @@ class Cache(Asking):
         key: str,
         args: Args,
         kwargs: Kwargs,
-        call: Callable[[], Any],
-    ) -> Any:
+        call: Callable[[], Value],
+    ) -> Value:
         """Call the function, and keep its value if it may be kept."""
         handler = args[0] if rule.is_view and is_handler(args) else None
         written = handlers.watch(handler) if handler else None
@@ -447,7 +449,7 @@ class Cache(Asking):
         *,
         per: object = ...,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Value:
         """Forget a view's value: that of *path* and *query_args*, or of the view's arguments. *per*
         is what the option of this name has returned for the client."""
         key = f.make_cache_key(path=path, query_args=query_args, **kwargs)
@@ -523,7 +525,7 @@ def _may_be_kept(rule: Rule, value: object, used: str | None) -> bool:
     return why is None
 
 
-def _given(handler: Any, value: Any) -> Any:
+def _given(handler: Any, value: Value) -> Value:
     """Return a view's value, or raise its HTTP error; of a handler's method, write it."""
     if isinstance(value, Raised):
         raise value.error
@@ -542,7 +544,7 @@ def _rule_of(f: Any, kind: type[R]) -> R:
     return rule
 
 
-def _joined(parts: Any) -> Any:
+def _joined(parts: Any) -> Value:
     """Return what a generator gives as one str or bytes, where it is all of one kind."""
     parts = list(parts)
     for kind in (str, bytes):
@@ -551,7 +553,7 @@ def _joined(parts: Any) -> Any:
     return parts
 
 
-def _set_serializer(cache: Any, serializer: object) -> None:
+def _set_serializer(cache: Backend, serializer: object) -> None:
     base = backends.BaseSerializer
     if serializer is None:
         return

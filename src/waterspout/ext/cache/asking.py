@@ -9,10 +9,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from waterspout import on_private_loop
+from waterspout.typing import Untyped
 
 from .. import needs_extra
 from .backends import NullCache, SimpleCache
 from .stores import METHODS, Direct, InThreads, RedisTwin, Store
+from .types import Backend, Value
 
 with needs_extra("cache"):
     from redis.exceptions import RedisError
@@ -38,7 +40,7 @@ class Asking:
         )
 
     @property
-    def cache(self) -> Any:
+    def cache(self) -> Backend:
         """The cache itself."""
         raise NotImplementedError
 
@@ -63,7 +65,7 @@ class Asking:
         cache = self.cache
         if isinstance(cache, SimpleCache | NullCache) or on_private_loop():
             return self.direct()  # it never waits, or may
-        client: Any = getattr(cache, "_write_client", None)
+        client: Untyped = getattr(cache, "_write_client", None)
         if not has_async_twin(client):
             return InThreads(cache)
         twins = self._twins.setdefault(asyncio.get_running_loop(), {})
@@ -83,27 +85,27 @@ class Asking:
         except RuntimeError:  # no loop runs here
             return False
 
-    async def _close(self, cache: Any) -> None:
+    async def _close(self, cache: Backend) -> None:
         """Close the connections of a cache; the next call opens new ones."""
         twin = self._twins.get(asyncio.get_running_loop(), {}).pop(id(cache), None)
         if twin is not None:
             await twin.client.aclose(close_connection_pool=True)
-        client: Any = getattr(cache, "_write_client", None)
+        client: Untyped = getattr(cache, "_write_client", None)
         if has_async_twin(client):
             client.connection_pool.disconnect()
 
     # -- for `def` code --------------------------------------------------------------------
 
-    def get(self, key: str) -> Any:
+    def get(self, key: str) -> Value:
         """Return the value of *key*, None if there is none."""
         return self.cache.get(key)
 
-    def get_many(self, *keys: str) -> list[Any]:
+    def get_many(self, *keys: str) -> list[Value]:
         """Return the values of *keys*, None for those that have none."""
         found: list[object] = self.cache.get_many(*keys)
         return found
 
-    def get_dict(self, *keys: str) -> dict[str, Any]:
+    def get_dict(self, *keys: str) -> dict[str, Value]:
         """Return the values of *keys* by key."""
         found: dict[str, object] = self.cache.get_dict(*keys)
         return found
@@ -112,55 +114,55 @@ class Asking:
         """Tell whether *key* has a value."""
         return bool(self.cache.has(key))
 
-    def set(self, key: str, value: Any, timeout: Any = None) -> Any:
+    def set(self, key: str, value: Value, timeout: Any = None) -> Value:
         """Give *key* a value for so many seconds; return whether it was taken."""
         return self.cache.set(key, value, timeout=timeout)
 
-    def add(self, key: str, value: object, timeout: float | None = None) -> Any:
+    def add(self, key: str, value: object, timeout: float | None = None) -> Value:
         """Give *key* a value if it has none; return whether it was taken."""
         return self.cache.add(key, value, timeout=timeout)
 
-    def set_many(self, mapping: Mapping[str, object], timeout: float | None = None) -> Any:
+    def set_many(self, mapping: Mapping[str, object], timeout: float | None = None) -> Value:
         """Give each key of *mapping* its value; return the keys that took it."""
         return self.cache.set_many(mapping, timeout=timeout)
 
-    def delete(self, key: str) -> Any:
+    def delete(self, key: str) -> Value:
         """Forget *key*; return whether it had a value."""
         return self.cache.delete(key)
 
-    def delete_many(self, *keys: str) -> Any:
+    def delete_many(self, *keys: str) -> Value:
         """Forget *keys*; return those that had a value."""
         return self.cache.delete_many(*keys)
 
-    def unlink(self, *keys: str) -> Any:
+    def unlink(self, *keys: str) -> Value:
         """Forget *keys*, in Redis without waiting for their memory."""
         unlink = getattr(self.cache, "unlink", None)
         return self.cache.delete_many(*keys) if unlink is None else unlink(*keys)
 
-    def clear(self) -> Any:
+    def clear(self) -> Value:
         """Forget everything under the prefix."""
         return self.cache.clear()
 
-    def inc(self, key: str, delta: int = 1) -> Any:
+    def inc(self, key: str, delta: int = 1) -> Value:
         """Add *delta* to a number; return the new one."""
         return self.cache.inc(key, delta)
 
-    def dec(self, key: str, delta: int = 1) -> Any:
+    def dec(self, key: str, delta: int = 1) -> Value:
         """Take *delta* from a number; return the new one."""
         return self.cache.dec(key, delta)
 
     # -- for `async def` code ----------------------------------------------------------------
 
-    async def get_async(self, key: str) -> Any:
+    async def get_async(self, key: str) -> Value:
         """Do what `get` does, on the event loop."""
         return await self.on_loop().ask("get", key)
 
-    async def get_many_async(self, *keys: str) -> list[Any]:
+    async def get_many_async(self, *keys: str) -> list[Value]:
         """Do what `get_many` does, on the event loop."""
         found: list[object] = await self.on_loop().ask("get_many", *keys)
         return found
 
-    async def get_dict_async(self, *keys: str) -> dict[str, Any]:
+    async def get_dict_async(self, *keys: str) -> dict[str, Value]:
         """Do what `get_dict` does, on the event loop."""
         found: dict[str, object] = await self.on_loop().ask("get_dict", *keys)
         return found
@@ -169,34 +171,34 @@ class Asking:
         """Do what `has` does, on the event loop."""
         return bool(await self.on_loop().ask("has", key))
 
-    async def set_async(self, key: str, value: object, timeout: float | None = None) -> Any:
+    async def set_async(self, key: str, value: object, timeout: float | None = None) -> Value:
         """Do what `set` does, on the event loop."""
         return await self.on_loop().ask("set", key, value, timeout=timeout)
 
-    async def add_async(self, key: str, value: object, timeout: float | None = None) -> Any:
+    async def add_async(self, key: str, value: object, timeout: float | None = None) -> Value:
         """Do what `add` does, on the event loop."""
         return await self.on_loop().ask("add", key, value, timeout=timeout)
 
-    async def set_many_async(self, mapping: Mapping[str, object], timeout: object = None) -> Any:
+    async def set_many_async(self, mapping: Mapping[str, object], timeout: object = None) -> Value:
         """Do what `set_many` does, on the event loop."""
         return await self.on_loop().ask("set_many", mapping, timeout=timeout)
 
-    async def delete_async(self, key: str) -> Any:
+    async def delete_async(self, key: str) -> Value:
         """Do what `delete` does, on the event loop."""
         return await self.on_loop().ask("delete", key)
 
-    async def delete_many_async(self, *keys: str) -> Any:
+    async def delete_many_async(self, *keys: str) -> Value:
         """Do what `delete_many` does, on the event loop."""
         return await self.on_loop().ask("delete_many", *keys)
 
-    async def clear_async(self) -> Any:
+    async def clear_async(self) -> Value:
         """Do what `clear` does, on the event loop."""
         return await self.on_loop().ask("clear")
 
-    async def inc_async(self, key: str, delta: int = 1) -> Any:
+    async def inc_async(self, key: str, delta: int = 1) -> Value:
         """Do what `inc` does, on the event loop."""
         return await self.on_loop().ask("inc", key, delta)
 
-    async def dec_async(self, key: str, delta: int = 1) -> Any:
+    async def dec_async(self, key: str, delta: int = 1) -> Value:
         """Do what `dec` does, on the event loop."""
         return await self.on_loop().ask("dec", key, delta)

@@ -17,6 +17,10 @@ from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import MultiDict
 
+from waterspout.typing import Args, Function, Kwargs
+
+from .types import Value
+
 __all__ = [
     "SUPPORTED_HASH_FUNCTIONS",
     "arguments_of",
@@ -96,7 +100,7 @@ def namespace_of(f: Callable[..., object], args: Any = None) -> tuple[str, str |
 
 
 def arguments_of(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], ignored: Iterable[str]
+    f: Function, args: Args, kwargs: Kwargs, ignored: Iterable[str]
 ) -> tuple[tuple[Any, ...], list[tuple[str, Any]]]:
     """Return a call's arguments in one order, whether they were given by place or by name, with
     defaults; *ignored* ones are None. ``self`` is what the object is known by.
@@ -105,7 +109,7 @@ def arguments_of(
     """
     named, ignored = _named(f), set(ignored)
     rest = {key: value for key, value in kwargs.items() if key not in ignored}
-    placed: list[Any] = []
+    placed: list[Value] = []
     place = 0
     for number, parameter in enumerate(named):
         name = parameter.name

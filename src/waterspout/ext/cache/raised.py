@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
+
+from .types import Value
 
 __all__ = ["Raised", "outcome"]
 
@@ -33,7 +34,7 @@ class Raised:
         return self.error.code in _KEPT
 
 
-async def outcome(call: Callable[[], Awaitable[Any]]) -> Any:
+async def outcome(call: Callable[[], Awaitable[Value]]) -> Value:
     """Return a view's value, or the `Raised` that holds its HTTP error."""
     try:
         return await call()

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from waterspout import Response, after_this_request, request, request_line, url_for
 from waterspout.concurrency import drive
+from waterspout.typing import Function
 
 from . import keys
+from .types import Backend
 
 if TYPE_CHECKING:
     from .stores import Store
 
 __all__ = ["Args", "Function", "FunctionRule", "Kwargs", "Rule", "ViewRule"]
 
-Function = Callable[..., Any]
 Args = tuple[object, ...]
 Kwargs = dict[str, Any]
 
@@ -40,7 +41,7 @@ class Rule:
 
     def __init__(
         self,
-        cache: Any,
+        cache: Backend,
         function: Function,
         *,
         unless: Function | None = None,
@@ -115,7 +116,7 @@ class ViewRule(Rule):
 
     def __init__(
         self,
-        cache: Any,
+        cache: Backend,
         function: Function,
         *,
         key_prefix: str | Function,
@@ -223,7 +224,7 @@ class FunctionRule(Rule):
 
     def __init__(
         self,
-        cache: Any,
+        cache: Backend,
         function: Function,
         *,
         make_name: Function | None,

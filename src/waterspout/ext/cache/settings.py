@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from typing import Any
 
 from waterspout import App
+from waterspout.typing import Settings
 
 from ..setting_checks import check_number, check_port, check_url, shown, warn_of_misspelt
 
 __all__ = ["DEFAULTS", "settings_of"]
 
-DEFAULTS: dict[str, Any] = {
+DEFAULTS: Settings = {
     "CACHE_DEFAULT_TIMEOUT": 300,  # seconds; 0: for ever
     "CACHE_IGNORE_ERRORS": False,  # whether delete_many passes over keys that cannot be deleted
     "CACHE_THRESHOLD": 500,  # values in memory or in files, at most
@@ -56,13 +56,13 @@ _NUMBERS = {
 _LEAST = {"CACHE_DEFAULT_TIMEOUT": -1}
 
 
-def settings_of(app: App, *own: dict[str, Any] | None) -> dict[str, Any]:
+def settings_of(app: App, *own: Settings | None) -> Settings:
     """Return the settings of *app*, with a cache's *own* over them.
 
     Raises:
         ValueError: A setting is impossible.
     """
-    given: dict[str, Any] = dict(app.config)
+    given: Settings = dict(app.config)
     for more in own:
         if not (more is None or isinstance(more, dict)):
             raise ValueError("`config` must be an instance of dict or None")
@@ -91,7 +91,7 @@ def settings_of(app: App, *own: dict[str, Any] | None) -> dict[str, Any]:
     return config
 
 
-def _take_url(config: dict[str, Any]) -> None:
+def _take_url(config: Settings) -> None:
     url = DEFAULTS["CACHE_URL"] if config["CACHE_URL"] is None else str(config["CACHE_URL"])
     scheme, _, rest = url.partition("://")
     if scheme in {"memory", "mem"}:

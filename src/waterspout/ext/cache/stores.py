@@ -13,8 +13,10 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from waterspout import run_in_thread
+from waterspout.typing import Untyped
 
 from .. import needs_extra
+from .types import Backend, Value
 
 with needs_extra("cache"):
     from redis.exceptions import RedisError
@@ -34,7 +36,7 @@ class Store(Protocol):
     #: Whether other processes have the same values.
     is_shared: bool
 
-    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Any:
+    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Value:
         """Call a method of the cache and return its result."""
 
     def alone(self, key: str, seconds: float) -> Any:
@@ -50,12 +52,12 @@ async def _not_alone() -> AsyncIterator[None]:
 class Direct:
     """Calls the methods here and now: those of *asked*, which is the cache or what wraps it."""
 
-    def __init__(self, cache: Any, asked: Any) -> None:
+    def __init__(self, cache: Backend, asked: Backend) -> None:
         self._cache = cache
         self._asked = asked
         self.is_shared = hasattr(getattr(cache, "_write_client", None), "lock")
 
-    async def ask(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+    async def ask(self, method: str, /, *args: Any, **kwargs: Any) -> Value:
         return getattr(self._asked, method)(*args, **kwargs)
 
     @asynccontextmanager
@@ -77,10 +79,10 @@ class InThreads:
 
     is_shared = False
 
-    def __init__(self, cache: Any) -> None:
+    def __init__(self, cache: Backend) -> None:
         self._cache = cache
 
-    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Any:
+    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Value:
         return await run_in_thread(getattr(self._cache, method), *args, **kwargs)
 
     def alone(self, key: str, seconds: float) -> Any:
@@ -95,13 +97,13 @@ def _or_not(step: Callable[[], Any]) -> Any:
         return False
 
 
-def _prefix_of(cache: Any) -> str:
+def _prefix_of(cache: Backend) -> str:
     """Return what the keys of *cache*, one of cachelib's, begin with."""
     prefix: str = cache._get_prefix()
     return prefix
 
 
-def _lock(client: Any, cache: Any, key: str, seconds: float) -> Any:
+def _lock(client: Untyped, cache: Backend, key: str, seconds: float) -> Any:
     return client.lock(
         f"{_prefix_of(cache)}lock:{key}",
         timeout=seconds,
@@ -119,21 +121,21 @@ class RedisTwin:
 
     is_shared = True
 
-    def __init__(self, cache: Any, client: Any) -> None:
+    def __init__(self, cache: Backend, client: Untyped) -> None:
         self._cache = cache
         self.client = client
 
     def _key(self, key: str) -> str:
         return f"{_prefix_of(self._cache)}{key}"
 
-    def _dump(self, value: Any, timeout: Any) -> tuple[bytes, int | None]:
+    def _dump(self, value: Value, timeout: Any) -> tuple[bytes, int | None]:
         seconds = self._cache._normalize_timeout(timeout)
         return self._cache.serializer.dumps(value), None if seconds <= 0 else seconds
 
-    def _load(self, stored: Any) -> Any:
+    def _load(self, stored: Value) -> Value:
         return self._cache.serializer.loads(stored)
 
-    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Any:
+    async def ask(self, method: str, /, *args: object, **kwargs: object) -> Value:
         return await getattr(self, method)(*args, **kwargs)
 
     @asynccontextmanager
@@ -152,25 +154,25 @@ class RedisTwin:
                 except (RedisError, OSError):  # it took longer than that, or the server is gone
                     pass
 
-    async def get(self, key: str) -> Any:
+    async def get(self, key: str) -> Value:
         return self._load(await self.client.get(self._key(key)))
 
-    async def get_many(self, *keys: str) -> list[Any]:
+    async def get_many(self, *keys: str) -> list[Value]:
         found = await self.client.mget([self._key(key) for key in keys])
         return [self._load(stored) for stored in found]
 
-    async def get_dict(self, *keys: str) -> dict[str, Any]:
+    async def get_dict(self, *keys: str) -> dict[str, Value]:
         return dict(zip(keys, await self.get_many(*keys), strict=True))
 
-    async def set(self, key: str, value: Any, timeout: Any = None) -> bool:
+    async def set(self, key: str, value: Value, timeout: Any = None) -> bool:
         stored, seconds = self._dump(value, timeout)
         return bool(await self.client.set(self._key(key), stored, ex=seconds))
 
-    async def add(self, key: str, value: Any, timeout: Any = None) -> bool:
+    async def add(self, key: str, value: Value, timeout: Any = None) -> bool:
         stored, seconds = self._dump(value, timeout)
         return bool(await self.client.set(self._key(key), stored, ex=seconds, nx=True))
 
-    async def set_many(self, mapping: dict[str, Any], timeout: Any = None) -> list[str]:
+    async def set_many(self, mapping: dict[str, Value], timeout: Any = None) -> list[str]:
         pipe = self.client.pipeline(transaction=False)
         for key, value in mapping.items():
             stored, seconds = self._dump(value, timeout)
@@ -191,7 +193,7 @@ class RedisTwin:
         done = await pipe.execute()
         return [key for key, gone in zip(keys, done, strict=True) if gone]
 
-    async def unlink(self, *keys: str) -> Any:
+    async def unlink(self, *keys: str) -> Value:
         return await self.client.unlink(*map(self._key, keys)) if keys else None
 
     async def clear(self) -> bool:

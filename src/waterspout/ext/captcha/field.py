@@ -11,13 +11,13 @@ application's; with an answer that is wrong the form is shown with a new one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import uuid4
 
 from markupsafe import Markup
 
 from waterspout import current_app, url_for
 from waterspout.ext import needs_extra
+from waterspout.typing import Untyped
 
 from . import Captcha
 
@@ -31,7 +31,7 @@ __all__ = ["CaptchaField", "CaptchaWidget"]
 class CaptchaWidget(TextInput):  # type: ignore[misc]  # WTForms has no types
     """Renders the picture and both inputs; the keywords are attributes of the visible one."""
 
-    def __call__(self, field: Any, **kwargs: object) -> Markup:
+    def __call__(self, field: Untyped, **kwargs: object) -> Markup:
         kwargs.setdefault("autocomplete", "off")
         kwargs.setdefault("autocapitalize", "characters")
         kwargs["value"] = ""
@@ -63,7 +63,7 @@ class CaptchaField(StringField):  # type: ignore[misc]  # as above
         self.captcha_id: object = uuid4()
         self._sent_id: str | None = None
 
-    def process(self, formdata: Any, *args: object, **kwargs: object) -> None:
+    def process(self, formdata: Untyped, *args: object, **kwargs: object) -> None:
         """Take the letters, and the id of the picture that they answer."""
         super().process(formdata, *args, **kwargs)
         if formdata is not None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from waterspout import abort
 from waterspout.ext import needs_extra
+from waterspout.typing import Kwargs
 
 from .pagination import Pagination, SelectPagination
 from .session import ContextRegistry, Session
+from .types import Row
 from .unavailable import DatabaseUnavailable
 
 with needs_extra("db"):
@@ -51,7 +53,7 @@ class AsyncSessions:
     def _engines_here(self) -> AppEngines:
         raise NotImplementedError
 
-    def _set_up_async(self, options: dict[str, Any]) -> None:
+    def _set_up_async(self, options: Kwargs) -> None:
         """Make `async_session` with the *options* of the session."""
         of_session = {k: v for k, v in options.items() if k not in {"class_", "query_cls"}}
         # What was read stays readable after a commit: to load it anew would have to be awaited.
@@ -114,7 +116,7 @@ class AsyncSessions:
 
     async def async_first_or_404(
         self, statement: sa.Select[object], *, description: str | None = None
-    ) -> Any:
+    ) -> Row:
         """Return the first result of *statement*: an object, or the first column.
 
         Raises:
@@ -127,7 +129,7 @@ class AsyncSessions:
 
     async def async_one_or_404(
         self, statement: sa.Select[object], *, description: str | None = None
-    ) -> Any:
+    ) -> Row:
         """Return the only result of *statement*.
 
         Raises:

@@ -22,6 +22,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from waterspout.ext import needs_extra
+from waterspout.typing import Kwargs, SettingValue, Untyped
 
 from . import record_queries, unavailable
 from .urls import asynchronous, is_memory, named_driver
@@ -71,7 +72,7 @@ def _close_all() -> None:
 class AppEngines:
     """The engines of one application, by bind key; *settings* are its configuration."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, SettingValue]) -> None:
         self.sync: dict[str | None, sa.Engine] = {}
         self._settings = settings
         #: What the setting was when it was read.
@@ -83,7 +84,7 @@ class AppEngines:
         self._serving: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
         self._held: dict[str | None, sa.Connection] = {}
 
-    def add(self, key: str | None, engine: sa.Engine, options: dict[str, Any]) -> None:
+    def add(self, key: str | None, engine: sa.Engine, options: Kwargs) -> None:
         """Take an engine that was made with *options*."""
         self.sync[key] = engine
         self._options[key] = options
@@ -202,7 +203,7 @@ _NAMED_DRIVER = "_waterspout_named_driver"
 _RESETS = "_waterspout_resets"
 
 
-def apply_defaults(options: dict[str, Any], url: sa.URL, settings: Mapping[str, Any]) -> None:
+def apply_defaults(options: Kwargs, url: sa.URL, settings: Mapping[str, SettingValue]) -> None:
     """Add to the *options* of `create_engine` for *url* what is safe for a server."""
     options[_NAMED_DRIVER] = named_driver(options["url"])
     options["url"] = url
@@ -254,7 +255,9 @@ def _bound_connecting(url: sa.URL, connect_args: dict[str, object], seconds: flo
 # -- what is done to connections ---------------------------------------------------------
 
 
-def prepare(engine: sa.Engine, settings: Mapping[str, Any], options: Mapping[str, object]) -> None:
+def prepare(
+    engine: sa.Engine, settings: Mapping[str, SettingValue], options: Mapping[str, object]
+) -> None:
     """Add what each of our engines has, of either kind; *options* are those of `apply_defaults`."""
     _engines.add(engine)
     unavailable.watch(engine)
@@ -278,14 +281,14 @@ def _ask_only_the_socket(engine: sa.Engine) -> None:
     dialect = engine.dialect
     asks = dialect.do_ping
 
-    def do_ping(dbapi_connection: Any) -> bool:
+    def do_ping(dbapi_connection: Untyped) -> bool:
         driver = getattr(dbapi_connection, "driver_connection", dbapi_connection)
         return _is_quiet(driver) or asks(dbapi_connection)
 
     dialect.do_ping = do_ping  # type: ignore[method-assign]  # of this engine alone
 
 
-def _is_quiet(driver: Any) -> bool:
+def _is_quiet(driver: Untyped) -> bool:
     if hasattr(driver, "is_closed"):  # asyncpg: the loop has seen the end
         return not driver.is_closed()
     fileno = getattr(driver, "fileno", None)
@@ -301,7 +304,7 @@ def _roll_back_when_given_back(engine: sa.Engine) -> None:
     dropped. The pool itself would log a stack for each of them."""
 
     @event.listens_for(engine, "reset")
-    def reset(dbapi_connection: Any, record: Any, state: Any) -> None:
+    def reset(dbapi_connection: Untyped, record: Any, state: Any) -> None:
         if state.transaction_was_reset or not state.asyncio_safe:
             return
         try:
@@ -317,7 +320,7 @@ def _set_pragmas(engine: sa.Engine, pragmas: Mapping[str, object]) -> None:
     in_memory = is_memory(engine.url)
 
     @event.listens_for(engine, "connect")
-    def connect(dbapi_connection: Any, _record: object) -> None:
+    def connect(dbapi_connection: Untyped, _record: object) -> None:
         cursor = dbapi_connection.cursor()
         try:
             for name, value in pragmas.items():

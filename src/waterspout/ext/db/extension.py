@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from waterspout import App, abort, current_app, has_app_context
 from waterspout.config import DEFAULT_CONFIG, MODERN_DEFAULTS
 from waterspout.ext import needs_extra
+from waterspout.typing import Kwargs
 
 from ..setting_checks import warn_of_misspelt
 from . import track_modifications, unavailable
@@ -24,6 +25,7 @@ from .pagination import Pagination, SelectPagination
 from .query import Query
 from .session import ContextRegistry, Session
 from .table import table_class
+from .types import ModelClass, Row
 from .urls import check_url, in_folder, is_memory, malformed, setting_of, synchronous
 
 with needs_extra("db"):
@@ -87,9 +89,9 @@ class SQLAlchemy(AsyncSessions):
         app: App | None = None,
         *,
         metadata: sa.MetaData | None = None,
-        session_options: dict[str, Any] | None = None,
+        session_options: Kwargs | None = None,
         query_class: type[Query] = Query,
-        model_class: Any = Model,
+        model_class: ModelClass = Model,
         engine_options: Mapping[str, object] | None = None,
         add_models_to_shell: bool = True,
         disable_autonaming: bool = False,
@@ -116,7 +118,7 @@ class SQLAlchemy(AsyncSessions):
                 self.metadatas[None] = metadata
         #: ``Table(name, *columns, bind_key=None)``.
         self.Table = table_class(self)
-        self.Model: Any = declarative_base(self, model_class, disable_autonaming)
+        self.Model: ModelClass = declarative_base(self, model_class, disable_autonaming)
         """The class that models are subclasses of. Without ``__tablename__`` the table has the
         class's name in ``snake_case``; ``__bind_key__`` names the database."""
         self._engine_options = dict(engine_options or {})
@@ -212,7 +214,7 @@ class SQLAlchemy(AsyncSessions):
                 raise malformed(setting_of(key), given, str(error)) from error
         self._app_engines[app] = engines
 
-    def _apply_driver_defaults(self, options: dict[str, Any], app: App) -> None:
+    def _apply_driver_defaults(self, options: Kwargs, app: App) -> None:
         """Give the URL in *options* a driver and a whole path, and add options that are safe."""
         url = synchronous(options["url"])
         if url.get_backend_name() == "sqlite" and not is_memory(url):
@@ -227,7 +229,7 @@ class SQLAlchemy(AsyncSessions):
         prepare(engine, app.config, options)
         return engine
 
-    def _make_scoped_session(self, options: dict[str, Any]) -> orm.scoped_session[Session]:
+    def _make_scoped_session(self, options: Kwargs) -> orm.scoped_session[Session]:
         factory = self._make_session_factory(options)
         if self._scopefunc is not None:
             return orm.scoped_session(factory, self._scopefunc)
@@ -236,7 +238,7 @@ class SQLAlchemy(AsyncSessions):
         scoped.registry = self._sessions  # type: ignore[assignment]  # it has the same methods
         return scoped
 
-    def _make_session_factory(self, options: dict[str, Any]) -> orm.sessionmaker[Session]:
+    def _make_session_factory(self, options: Kwargs) -> orm.sessionmaker[Session]:
         """Return what makes sessions; a subclass may do it in its own way."""
         options.setdefault("class_", Session)
         options.setdefault("query_cls", self.Query)
@@ -338,7 +340,7 @@ class SQLAlchemy(AsyncSessions):
             abort(404, description=description)
         return found
 
-    def first_or_404(self, statement: sa.Select[object], *, description: str | None = None) -> Any:
+    def first_or_404(self, statement: sa.Select[object], *, description: str | None = None) -> Row:
         """Return the first result of *statement*: an object, or the first column.
 
         Raises:
@@ -349,7 +351,7 @@ class SQLAlchemy(AsyncSessions):
             abort(404, description=description)
         return found
 
-    def one_or_404(self, statement: sa.Select[object], *, description: str | None = None) -> Any:
+    def one_or_404(self, statement: sa.Select[object], *, description: str | None = None) -> Row:
         """Return the only result of *statement*.
 
         Raises:
@@ -419,17 +421,17 @@ class SQLAlchemy(AsyncSessions):
 
     # -- relationships ---------------------------------------------------------------------
 
-    def relationship(self, *args: Any, **kwargs: Any) -> orm.RelationshipProperty[Any]:
+    def relationship(self, *args: Any, **kwargs: Any) -> orm.RelationshipProperty[Row]:
         """SQLAlchemy's ``relationship``, whose dynamic queries are of the class `Query`."""
         self._set_query_class(kwargs)
         return orm.relationship(*args, **kwargs)
 
-    def dynamic_loader(self, argument: Any, **kwargs: object) -> orm.RelationshipProperty[Any]:
+    def dynamic_loader(self, argument: Any, **kwargs: object) -> orm.RelationshipProperty[Row]:
         """SQLAlchemy's ``dynamic_loader``, whose queries are of the class `Query`."""
         self._set_query_class(kwargs)
         return orm.dynamic_loader(argument, **kwargs)
 
-    def _set_query_class(self, kwargs: dict[str, Any]) -> None:
+    def _set_query_class(self, kwargs: Kwargs) -> None:
         kwargs.setdefault("query_class", self.Query)
         backref = kwargs.get("backref")
         if backref is not None:

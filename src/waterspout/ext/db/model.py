@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from waterspout.ext import needs_extra
 
 from .query import Query
+from .types import ModelClass
 
 with needs_extra("db"):
     import sqlalchemy as sa
@@ -78,7 +79,7 @@ class Model:
 # -- the database of a class -----------------------------------------------------------
 
 
-def _choose_metadata(cls: Any) -> None:
+def _choose_metadata(cls: ModelClass) -> None:
     """Give *cls* the metadata of its bind key, unless it says itself what it belongs to."""
     if "metadata" in cls.__dict__ or "__table__" in cls.__dict__:
         return
@@ -132,12 +133,12 @@ def should_set_tablename(cls: type) -> bool:
     return owner is not cls and is_model and not owner.__dict__.get("__abstract__", False)
 
 
-def _set_name(cls: Any) -> None:
+def _set_name(cls: ModelClass) -> None:
     if should_set_tablename(cls):
         cls.__tablename__ = camel_to_snake_case(cls.__name__)
 
 
-def _make_table(cls: Any, *args: Any, **kwargs: Any) -> sa.Table | None:
+def _make_table(cls: ModelClass, *args: Any, **kwargs: Any) -> sa.Table | None:
     """Return the table of a model; None for one without a primary key whose parent has a table: it
     is in that one (single-table inheritance), and keeps no name."""
     schema = kwargs.get("schema")
@@ -156,7 +157,7 @@ def _make_table(cls: Any, *args: Any, **kwargs: Any) -> sa.Table | None:
     return None
 
 
-def _drop_empty_table(cls: Any) -> None:
+def _drop_empty_table(cls: ModelClass) -> None:
     """Let a model for which no table was made have its parent's."""
     own = cls.__dict__
     if "__tablename__" not in own and "__table__" in own and own["__table__"] is None:
@@ -231,7 +232,7 @@ def is_2x_base(model_class: type) -> bool:
     return bool(bases)
 
 
-def declarative_base(db: Any, model_class: Any, disable_autonaming: bool) -> Any:
+def declarative_base(db: Any, model_class: ModelClass, disable_autonaming: bool) -> Any:
     """Return `db.Model`, made of *model_class*: a subclass of `Model` or any class, a subclass of
     ``DeclarativeBase`` or ``DeclarativeBaseNoMeta``, of either with `ModelMixin`, or a finished
     declarative class."""

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from waterspout import abort, has_request_context, request
 from waterspout.ext import needs_extra
 
+from .types import Row
+
 with needs_extra("db"):
     import sqlalchemy as sa
     from sqlalchemy import orm
@@ -45,7 +47,7 @@ class Pagination:
         )
         self.max_per_page = max_per_page
         #: The rows of this page.
-        self.items: list[Any] = self._query_items()
+        self.items: list[Row] = self._query_items()
         if error_out and not self.items and self.page != 1:
             _not_found()
         #: The number of all rows.
@@ -162,14 +164,14 @@ class Pagination:
         if before != count:
             yield None
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Row]:
         yield from self.items
 
 
 class SelectPagination(Pagination):
     """A page of a ``select()`` of one entity, run in a session: what `db.paginate` returns."""
 
-    def _query_items(self) -> list[Any]:
+    def _query_items(self) -> list[Row]:
         statement = self._query_args["select"].limit(self.per_page).offset(self._query_offset)
         return list(self._query_args["session"].execute(statement).unique().scalars())
 
@@ -183,7 +185,7 @@ class SelectPagination(Pagination):
 class QueryPagination(Pagination):
     """A page of a query: what `Query.paginate` returns."""
 
-    def _query_items(self) -> list[Any]:
+    def _query_items(self) -> list[Row]:
         query = self._query_args["query"].limit(self.per_page).offset(self._query_offset)
         return list(query.all())
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from waterspout import abort
 from waterspout.ext import needs_extra
 
 from .pagination import Pagination, QueryPagination
+from .types import Row
 
 with needs_extra("db"):
     from sqlalchemy import exc, orm
@@ -15,10 +14,10 @@ with needs_extra("db"):
 __all__ = ["Query"]
 
 
-class Query(orm.Query[Any]):
+class Query(orm.Query[Row]):
     """SQLAlchemy's (legacy) query, whose missing rows are 404 answers."""
 
-    def get_or_404(self, ident: object, description: str | None = None) -> Any:
+    def get_or_404(self, ident: object, description: str | None = None) -> Row:
         """Return the row with the primary key *ident*.
 
         Raises:
@@ -29,7 +28,7 @@ class Query(orm.Query[Any]):
             abort(404, description=description)
         return found
 
-    def first_or_404(self, description: str | None = None) -> Any:
+    def first_or_404(self, description: str | None = None) -> Row:
         """Return the first row.
 
         Raises:
@@ -40,7 +39,7 @@ class Query(orm.Query[Any]):
             abort(404, description=description)
         return found
 
-    def one_or_404(self, description: str | None = None) -> Any:
+    def one_or_404(self, description: str | None = None) -> Row:
         """Return the only row.
 
         Raises:

@@ -14,6 +14,7 @@ from typing import Any
 
 from waterspout import current_app, g, has_app_context
 from waterspout.ext import needs_extra
+from waterspout.typing import Untyped
 
 with needs_extra("db"):
     import sqlalchemy as sa
@@ -56,11 +57,15 @@ def listen(engine: sa.Engine, *, record: bool, slow: float | None) -> None:
     """Time the queries of *engine*: *record* them in `g`, log those of *slow* seconds and more."""
 
     @event.listens_for(engine, "before_cursor_execute")
-    def begin(_conn: Any, _cursor: Any, _sql: str, _params: Any, context: Any, _many: bool) -> None:
+    def begin(
+        _conn: Any, _cursor: Untyped, _sql: str, _params: Any, context: Any, _many: bool
+    ) -> None:
         context.waterspout_began = perf_counter()
 
     @event.listens_for(engine, "after_cursor_execute")
-    def end(_conn: Any, _cursor: Any, _sql: str, _params: Any, context: Any, _many: bool) -> None:
+    def end(
+        _conn: Any, _cursor: Untyped, _sql: str, _params: Any, context: Any, _many: bool
+    ) -> None:
         began, ended = context.waterspout_began, perf_counter()
         if slow is not None and ended - began >= slow:
             statement = " ".join(context.statement.split())[:_SHOWN]

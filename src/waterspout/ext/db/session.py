@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 from waterspout import app_ctx, current_app
 from waterspout.ext import needs_extra
 
+from .types import Row
+
 with needs_extra("db"):
     import sqlalchemy as sa
     from sqlalchemy import exc, orm
@@ -37,7 +39,7 @@ class Session(orm.Session):
         super().__init__(**kwargs)
         self._db = db
         self._engines = engines
-        self.model_changes: dict[object, tuple[Any, str]] = {}
+        self.model_changes: dict[object, tuple[Row, str]] = {}
 
     def add(self, instance: object, *args: Any, **kwargs: Any) -> None:
         """Put *instance* into the session.

@@ -35,6 +35,7 @@ from waterspout import (
 )
 from waterspout.ext import needs_extra
 from waterspout.ext.request_notes import keep_note, read_note
+from waterspout.typing import Untyped
 
 with needs_extra("forms"):
     from wtforms import ValidationError  # type: ignore[import-untyped]  # it has no types
@@ -197,14 +198,14 @@ def _setting(name: str) -> Any:
 class FormCSRF(CSRF):  # type: ignore[misc]  # WTForms has no types
     """The token field of a form."""
 
-    def setup_form(self, form: Any) -> Any:
+    def setup_form(self, form: Untyped) -> Any:
         self.meta = form.meta
         return super().setup_form(form)
 
     def generate_csrf_token(self, csrf_token_field: object) -> str:
         return generate_csrf(self.meta.csrf_secret, self.meta.csrf_field_name)
 
-    def validate_csrf_token(self, form: Any, field: Any) -> None:
+    def validate_csrf_token(self, form: Untyped, field: Untyped) -> None:
         if read_note("csrf_valid"):
             return
         meta = self.meta

@@ -18,6 +18,7 @@ from werkzeug.datastructures import FileStorage
 
 from waterspout import run_in_thread
 from waterspout.ext import needs_extra
+from waterspout.typing import Untyped
 
 from .file_kinds import extension_of, kind_of, known_kinds, smuggles
 
@@ -72,7 +73,7 @@ class MultipleFileField(_MultipleFileField):  # type: ignore[misc]  # as above
             self.raw_data = ()
 
 
-def _files(field: Any) -> list[FileStorage]:
+def _files(field: Untyped) -> list[FileStorage]:
     """Return the files of a field; an empty list if one of its values is none."""
     values = field.data if isinstance(field.data, list) else [field.data]
     found = _chosen(values)
@@ -82,7 +83,7 @@ def _files(field: Any) -> list[FileStorage]:
 class FileRequired(DataRequired):  # type: ignore[misc]  # as above
     """A file must have been chosen."""
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Untyped, field: Untyped) -> None:
         if not _files(field):
             raise StopValidation(self.message or field.gettext("This field is required."))
 
@@ -95,7 +96,7 @@ class FileAllowed:
         self.upload_set = upload_set
         self.message = message
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Untyped, field: Untyped) -> None:
         files = _files(field)
         for file in files:
             name = (file.filename or "").lower()
@@ -123,7 +124,7 @@ class FileSize:
         self.max_size = max_size
         self.message = message
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Untyped, field: Untyped) -> None:
         for file in _files(field):
             if not self.min_size <= _size_of(file) <= self.max_size:
                 text = f"File must be between {self.min_size} and {self.max_size} bytes."
@@ -162,7 +163,7 @@ class FileContent:
             )
         self.message = message
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Untyped, field: Untyped) -> None:
         for file in _files(field):
             if not self._is_allowed(file):
                 text = "File content is not of an approved type: {kinds}"

@@ -18,6 +18,7 @@ from werkzeug.datastructures import CombinedMultiDict, FileStorage, ImmutableMul
 
 from waterspout import current_app, has_request_context, request, run_in_thread, session
 from waterspout.ext import needs_extra
+from waterspout.typing import Untyped
 
 from .csrf import FormCSRF
 from .i18n import translations
@@ -82,7 +83,7 @@ class FlaskForm(WTForm, _Validating):  # type: ignore[misc]  # as above
         def csrf_time_limit(self) -> Any:
             return current_app.config.get("WTF_CSRF_TIME_LIMIT", 3600)
 
-        def wrap_formdata(self, form: Any, formdata: object) -> Any:
+        def wrap_formdata(self, form: Untyped, formdata: object) -> Any:
             if formdata is not _Auto:
                 return formdata
             handler = form._handler
@@ -168,7 +169,7 @@ def _called(validator: object) -> object:
     return call
 
 
-def _call(validator: Any, form: object, field: object) -> None:
+def _call(validator: Untyped, form: object, field: object) -> None:
     result = validator(form, field)
     if not isawaitable(result):
         return

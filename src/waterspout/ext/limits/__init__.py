@@ -26,6 +26,7 @@ from typing import Any, TypeVar, overload
 
 from waterspout import Blueprint, has_request_context, request
 from waterspout.concurrency import drive
+from waterspout.typing import Function, Kwargs
 
 from ..handler_methods import is_handler
 from ..request_notes import read_note
@@ -46,7 +47,7 @@ __all__ = [
     "RouteLimit",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 
 class Limiter(Enforcing):
@@ -78,7 +79,7 @@ class Limiter(Enforcing):
         header_name_mapping: dict[HeaderNames, str] | None = None,
         strategy: str | None = None,
         storage_uri: str | None = None,
-        storage_options: dict[str, Any] | None = None,
+        storage_options: Kwargs | None = None,
         swallow_errors: bool | None = None,
         fail_on_first_breach: bool | None = None,
         on_breach: Callable[[RequestLimit], object] | None = None,

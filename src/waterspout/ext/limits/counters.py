@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from waterspout import run_in_thread
+from waterspout.typing import Kwargs, Untyped
 
 from .. import needs_extra
 
@@ -73,7 +74,7 @@ class InThreads:
 class OnLoop:
     """Counts over a client of `redis.asyncio`, which belongs to one event loop."""
 
-    def __init__(self, limiter: Any, client: Any) -> None:
+    def __init__(self, limiter: Any, client: Untyped) -> None:
         self.limiter = limiter
         self.client = client
 
@@ -88,7 +89,7 @@ class OnLoop:
         return found
 
 
-def storage_of(url: str, options: dict[str, Any], timeout: float, connections: int) -> Storage:
+def storage_of(url: str, options: Kwargs, timeout: float, connections: int) -> Storage:
     """Return the storage at *url*, any of `limits`; one in Redis never waits for longer than
     *timeout* seconds. Raises `ValueError` for one that is for event loops only."""
     if url.partition("://")[0] in {"redis", "rediss", "redis+unix"} and not options:
@@ -107,13 +108,13 @@ def on_loop(storage: Storage, strategy: str, url: str) -> Counter:
     limiter = kinds[strategy](storage)
     if isinstance(storage, MemoryStorage):
         return Direct(limiter)
-    client: Any = getattr(storage, "storage", None)
+    client: Untyped = getattr(storage, "storage", None)
     if type(storage) is not RedisStorage or not has_async_twin(client):
         return InThreads(limiter)
     if not hasattr(client.connection_pool, "timeout"):
         client = bounded(client, timeout=5, connections=20)
     twin = async_twin(client)
-    pool: Any = twin.connection_pool
+    pool: Untyped = twin.connection_pool
     twins = AsyncRedisStorage(f"async+{url}", implementation="redispy", connection_pool=pool)
     on_loops: dict[str, Any] = ASYNC_STRATEGIES
     return OnLoop(on_loops[strategy](twins), twin)

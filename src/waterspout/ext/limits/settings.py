@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from waterspout.typing import Kwargs
+
 from ..setting_checks import check_number, check_url, shown, warn_of_misspelt
 from .constants import HeaderNames
 
@@ -82,7 +84,7 @@ class Settings:
         return {name: self.values[f"{group}_limits_{name}"] for name in names}
 
 
-def settings_of(app: Any, given: dict[str, Any]) -> Settings:
+def settings_of(app: Any, given: Kwargs) -> Settings:
     """Return what the program has given, else what the settings of *app* say.
 
     RATELIMIT_URL is our name for RATELIMIT_STORAGE_URI. Raises `ValueError` for a malformed one,

@@ -16,6 +16,8 @@ from copy import copy
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
+from waterspout.typing import Untyped
+
 __all__ = ["LogQueue"]
 
 #: Seconds that a fork waits for a sink which is stuck in a line.
@@ -49,7 +51,7 @@ class LogQueue(QueueHandler):
     wait for the sinks.
     """
 
-    listener: Any = None  # also logging's own attribute, since Python 3.12
+    listener: Untyped = None  # also logging's own attribute, since Python 3.12
 
     def __init__(self, sinks: list[logging.Handler], most: int, seconds: float) -> None:
         self._waiting: queue.Queue[Any] = queue.Queue(most)

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from waterspout.typing import Kwargs
+
 from .addresses import Address, mailbox, sanitize_address, sanitize_addresses
 from .errors import as_mail_error
 from .message import Message
@@ -68,7 +70,7 @@ class Connection:
     def configure_host(self) -> smtplib.SMTP | smtplib.SMTP_SSL:
         """Connect to the server, encrypt and log in as the settings say."""
         mail = self.mail
-        options: dict[str, Any] = {"timeout": mail.timeout}
+        options: Kwargs = {"timeout": mail.timeout}
         kind: type[smtplib.SMTP] = smtplib.SMTP
         if mail.use_ssl:
             kind, options["context"] = smtplib.SMTP_SSL, mail.tls_context()

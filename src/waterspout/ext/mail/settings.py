@@ -6,8 +6,9 @@ import os
 import ssl
 import threading
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from waterspout.typing import SettingValue
 
 from ..setting_checks import check_flag, check_number, check_port, warn_of_misspelt
 from .addresses import Address
@@ -45,7 +46,7 @@ class MailSettings:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], debug: bool | int = False, testing: bool = False
+        self, config: Mapping[str, SettingValue], debug: bool | int = False, testing: bool = False
     ) -> None:
         self.server: str = config.get("MAIL_SERVER", "127.0.0.1")
         self.port: int | None = check_port("MAIL_PORT", config.get("MAIL_PORT", 25))
@@ -93,7 +94,7 @@ class MailSettings:
             self.username = unquote(parts.username)
             self.password = unquote(parts.password or "")
 
-    def note_testing(self, config: Mapping[str, Any]) -> None:
+    def note_testing(self, config: Mapping[str, SettingValue]) -> None:
         """Suppress sending from now on, if TESTING was set after the settings were read."""
         if not self.testing:
             self.testing = True

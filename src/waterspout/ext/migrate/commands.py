@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 
 from waterspout import current_app
 from waterspout.ext import needs_extra
+from waterspout.typing import Untyped
 
 from .config import Config
 
@@ -261,5 +262,5 @@ def _without_foreign_keys() -> Iterator[None]:
             engine.dispose()
 
 
-def _switch_off(dbapi_connection: Any, _record: object) -> None:
+def _switch_off(dbapi_connection: Untyped, _record: object) -> None:
     dbapi_connection.execute("PRAGMA foreign_keys = OFF")

@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from waterspout.typing import Untyped
+
 from .. import needs_extra
 from .settings import Settings
 
@@ -71,7 +73,7 @@ class RedisBus:
         self._channel = settings.channel
         times = {"socket_connect_timeout": settings.timeout, "socket_timeout": settings.timeout}
         # NOTE: without the client's own retries: what is lost between would be told to nobody.
-        self._redis: Any = client.from_url(settings.url, retry=None, **times)
+        self._redis: Untyped = client.from_url(settings.url, retry=None, **times)
         self._told = _Told("Redis")
 
     async def run(self) -> None:
@@ -132,7 +134,7 @@ class NatsBus:
 
     def __init__(self, settings: Settings, user: User) -> None:
         with needs_extra("rooms"):
-            self._client: Any = import_module("nats.aio.client").Client()
+            self._client: Untyped = import_module("nats.aio.client").Client()
             errors = import_module("nats.errors")
         self.gone = (errors.Error, OSError, asyncio.TimeoutError)
         self._settings = settings

@@ -30,6 +30,7 @@ from waterspout.sessions import (
     keep_from_caches,
     vary_on_cookie,
 )
+from waterspout.typing import JSONValue
 
 from ..outage import Outage, StoreUnavailable
 from .defaults import Defaults
@@ -47,6 +48,7 @@ from .store import (
     public_id,
 )
 from .stored_session import CREATED, Origin, ServerSideSession, UnavailableSession
+from .types import Stored
 
 __all__ = [
     "Defaults",
@@ -155,7 +157,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         """Return what the store keeps of a session's dict."""
         return deepcopy(data) if self._by_methods else self.serializer.encode(data)
 
-    def _unpack(self, value: Any) -> dict[str, object]:
+    def _unpack(self, value: Stored) -> dict[str, object]:
         """Return the dict of what the store has kept. Raises `ValueError`."""
         return deepcopy(value) if self._by_methods else self.serializer.decode(value)
 
@@ -355,7 +357,7 @@ class ServerSideSessionInterface(StoredSessionInterface, ABC):
         self,
         app: App,
         session: ServerSideSession,
-        data: dict[str, Any],
+        data: dict[str, JSONValue],
         origin: Origin | None,
         old_user: str | None,
     ) -> Write:

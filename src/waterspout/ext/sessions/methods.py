@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from copy import deepcopy
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from .store import Entry, Outcome, Write
 from .stored_session import ServerSideSession
+from .types import Stored
 
 __all__ = ["MethodStore"]
 
@@ -37,11 +38,11 @@ class MethodStore:
         self._interface = interface
         self._lock = threading.Lock()
 
-    def load(self, sid: str, lifetime: int | None) -> Any:
+    def load(self, sid: str, lifetime: int | None) -> Stored:
         store_id = self._interface._get_store_id(sid)
         return deepcopy(self._interface._retrieve_session_data(store_id))
 
-    def commit(self, write: Write) -> Any:
+    def commit(self, write: Write) -> Stored:
         interface = self._interface
         with self._lock:
             if write.read_sid is not None:

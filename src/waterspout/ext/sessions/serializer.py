@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from waterspout.typing import JSONValue
+
 __all__ = ["MsgSpecSerializer", "Serializer"]
 
 _logger = logging.getLogger("waterspout.sessions")
@@ -21,7 +23,7 @@ class Serializer(ABC):
         """Return the mapping *session* as bytes."""
 
     @abstractmethod
-    def decode(self, serialized_data: bytes) -> dict[str, Any]:
+    def decode(self, serialized_data: bytes) -> dict[str, JSONValue]:
         """Return the dict that was written. Raises `ValueError` if it cannot be read."""
 
 
@@ -57,7 +59,7 @@ class MsgSpecSerializer(Serializer):
             ) from error
         return written
 
-    def decode(self, serialized_data: bytes) -> dict[str, Any]:
+    def decode(self, serialized_data: bytes) -> dict[str, JSONValue]:
         """Return the dict that was written. Raises `ValueError` if it cannot be read."""
         for decoder in (self.decoder, self.alternate_decoder):
             try:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, Unpack
 from .base import Options, ServerSideSessionInterface, setting
 from .store import Entry, Outcome, Store, Write
 from .stored_session import ServerSideSession
+from .types import Stored
 
 __all__ = ["SqliteSession", "SqliteSessionInterface"]
 
@@ -124,7 +125,7 @@ class SqliteStore:
         self._idle.put(connection)
         return result
 
-    def load(self, sid: str, lifetime: int | None) -> Any:
+    def load(self, sid: str, lifetime: int | None) -> Stored:
         key, now = self._prefix + sid, time.time()
 
         def work(connection: sqlite3.Connection) -> object:
@@ -143,7 +144,7 @@ class SqliteStore:
 
         return self._run(work)
 
-    def commit(self, write: Write) -> Any:
+    def commit(self, write: Write) -> Stored:
         def work(connection: sqlite3.Connection) -> object:
             connection.execute("BEGIN IMMEDIATE")
             outcome = self._commit(connection, write)

@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from .turns import Turns
+from .types import Stored
 
 __all__ = ["AsyncStore", "Entry", "Outcome", "SessionInfo", "Store", "Waiting", "Write"]
 
@@ -35,12 +36,12 @@ class Write:
     """One save of a session, which a store does at once or not at all."""
 
     sid: str
-    value: Any
+    value: Stored
     #: Seconds from now after which the session ends.
     lifetime: int
     #: The id and the value that the session was read by; None: it is new.
     read_sid: str | None = None
-    seen: Any = None
+    seen: Stored = None
     #: Whose it is and was, None: nobody's.
     user: str | None = None
     user_before: str | None = None
@@ -58,7 +59,7 @@ class Entry(NamedTuple):
     """A live session in a user's list: times in seconds since 1970."""
 
     sid: str
-    value: Any
+    value: Stored
     created: float
     expires: float
 
@@ -69,11 +70,11 @@ class Store(Protocol):
     #: What the methods raise where the store cannot be reached.
     errors: tuple[type[BaseException], ...]
 
-    def load(self, sid: str, lifetime: int | None) -> Any:
+    def load(self, sid: str, lifetime: int | None) -> Stored:
         """Return the value of a live session, or None; with a *lifetime*, let it end that many
         seconds from now."""
 
-    def commit(self, write: Write) -> Any:
+    def commit(self, write: Write) -> Stored:
         """Write the session if it still has the value that was seen. Return an `Outcome`, or the
         value that it has now."""
 
@@ -97,10 +98,10 @@ class AsyncStore(Protocol):
     #: Who writes which session now.
     turns: Turns
 
-    async def load(self, sid: str, lifetime: int | None) -> Any:
+    async def load(self, sid: str, lifetime: int | None) -> Stored:
         """As `Store.load`."""
 
-    async def commit(self, write: Write) -> Any:
+    async def commit(self, write: Write) -> Stored:
         """As `Store.commit`."""
 
     async def delete(self, sid: str, user: str | None) -> bool:
@@ -121,10 +122,10 @@ class Waiting:
         self.errors = store.errors
         self.turns = Turns(threading.Lock)
 
-    async def load(self, sid: str, lifetime: int | None) -> Any:
+    async def load(self, sid: str, lifetime: int | None) -> Stored:
         return self.store.load(sid, lifetime)
 
-    async def commit(self, write: Write) -> Any:
+    async def commit(self, write: Write) -> Stored:
         return self.store.commit(write)
 
     async def delete(self, sid: str, user: str | None) -> bool:

@@ -11,6 +11,7 @@ from werkzeug.datastructures import CallbackDict
 from waterspout.sessions import NullSession, SessionMixin
 
 from ..outage import StoreUnavailable
+from .types import Stored
 
 __all__ = ["Origin", "ServerSideSession", "UnavailableSession"]
 
@@ -22,7 +23,7 @@ class Origin(NamedTuple):
     """What a session was read as: the id, and the value in the store."""
 
     sid: str
-    value: Any
+    value: Stored
 
 
 def _note_change(session: ServerSideSession) -> None:

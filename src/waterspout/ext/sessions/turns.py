@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from waterspout.typing import Untyped
+
 from .stored_session import Origin
 
 __all__ = ["Turn", "Turns"]
@@ -19,7 +21,7 @@ class Turn:
 
     __slots__ = ("latest", "lock", "waiting")
 
-    def __init__(self, lock: Any) -> None:
+    def __init__(self, lock: Untyped) -> None:
         self.lock = lock
         self.waiting = 0
         #: What the last one of them has written.

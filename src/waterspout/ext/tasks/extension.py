@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from waterspout import App, current_app, g, has_app_context, has_request_context, request
 from waterspout.log import request_id
+from waterspout.typing import Args, Function, Kwargs
 
 from .. import needs_extra
 from ..per_process import keeps_per_process
@@ -40,8 +41,8 @@ class Enqueued:
     """A task that `Tasks.record_tasks` caught: its arguments as a worker would get them."""
 
     task: Task[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    args: Args
+    kwargs: Kwargs
     delay: float
     """Seconds until it is due."""
     id: str
@@ -281,7 +282,7 @@ class Tasks:
             await engine.wait_async(lambda: _store_progress(engine, running, progress))
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _name_of(function: Function) -> str:
     """Return ``module.function``; a module that is run has the name it is imported by."""
     module = function.__module__
     if module == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+
+from waterspout.typing import SettingValue
 
 from ..setting_checks import check_number, check_url, warn_of_misspelt
 
@@ -50,7 +51,7 @@ class Settings:
     """Run a task at once, where it is enqueued: for tests."""
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+    def from_config(cls, config: Mapping[str, SettingValue]) -> Settings:
         """Return the settings that *config* has. Raises `ValueError` for an impossible one."""
         given = {
             item.name: config[name]

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
+from waterspout.typing import Args, Kwargs
+
 if TYPE_CHECKING:
     from .result import Result
 
@@ -121,8 +123,8 @@ class Task(Generic[P, R]):
 
     def apply_async(
         self,
-        args: tuple[Any, ...] | list[Any] = (),
-        kwargs: dict[str, Any] | None = None,
+        args: Args | list[Any] = (),
+        kwargs: Kwargs | None = None,
         countdown: float | None = None,
         eta: datetime | None = None,
     ) -> Result:
@@ -149,7 +151,7 @@ class Task(Generic[P, R]):
 
     # -- for `Tasks` -------------------------------------------------------------------------------
 
-    def check_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def check_call(self, args: Args, kwargs: Kwargs) -> None:
         """Raise `TypeError` for arguments that the function does not take."""
         try:
             self._signature.bind(*args, **kwargs)

@@ -13,6 +13,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from waterspout import g
+from waterspout.typing import Function
 
 from .. import needs_extra
 from .brokers import Broker
@@ -240,7 +241,7 @@ _NOT_TAKEN = NoResultError()
 _AT_ONCE = NoResultError()
 
 
-def _entered(func: Callable[..., Any], running: Running) -> Callable[..., object]:
+def _entered(func: Function, running: Running) -> Callable[..., object]:
     """Return *func* as it is called by a worker: with the task's id and the request's known."""
 
     def enter() -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from waterspout import App, Response, current_app, request, run_in_thread, session
+from waterspout.typing import JSONObject, JSONValue
 
 from ..per_process import is_in_memory, keeps_per_process
 from . import xml
@@ -188,8 +189,8 @@ class WeChat:
         return await run_async(_state().api.access_token())
 
     def call(
-        self, method: str, path: str, json: Any = None, params: dict[str, str] | None = None
-    ) -> dict[str, Any]:
+        self, method: str, path: str, json: JSONValue = None, params: dict[str, str] | None = None
+    ) -> JSONObject:
         """Call the API at *path* with the access token; return WeChat's object.
 
         Raises:
@@ -200,30 +201,28 @@ class WeChat:
 
     async def call_async(
         self, method: str, path: str, json: object = None, params: dict[str, str] | None = None
-    ) -> dict[str, Any]:
+    ) -> JSONObject:
         """Do the same from async code and handlers."""
         return await run_async(_state().api.call(method, path, json, params))
 
-    def send_template(
-        self, openid: str, template_id: str, data: dict[str, Any], url: str = ""
-    ) -> str:
+    def send_template(self, openid: str, template_id: str, data: JSONObject, url: str = "") -> str:
         """Send a template message to a follower; return its id. Raises what `call` does."""
         found = self.call("POST", _TEMPLATE_PATH, _template(openid, template_id, data, url))
         return str(found.get("msgid", ""))
 
     async def send_template_async(
-        self, openid: str, template_id: str, data: dict[str, Any], url: str = ""
+        self, openid: str, template_id: str, data: JSONObject, url: str = ""
     ) -> str:
         """Do the same from async code and handlers."""
         content = _template(openid, template_id, data, url)
         found = await self.call_async("POST", _TEMPLATE_PATH, content)
         return str(found.get("msgid", ""))
 
-    def js_config(self, url: str) -> dict[str, Any]:
+    def js_config(self, url: str) -> JSONObject:
         """Return what a page at *url* gives to ``wx.config``. Raises what `call` does."""
         return _js_config(run(_state().api.js_ticket()), url)
 
-    async def js_config_async(self, url: str) -> dict[str, Any]:
+    async def js_config_async(self, url: str) -> JSONObject:
         """Do the same from async code and handlers."""
         return _js_config(await run_async(_state().api.js_ticket()), url)
 
@@ -304,9 +303,7 @@ def _plain(text: str) -> Response:
 _TEMPLATE_PATH = "/cgi-bin/message/template/send"
 
 
-def _template(
-    openid: str, template_id: str, data: Mapping[str, object], url: str
-) -> dict[str, Any]:
+def _template(openid: str, template_id: str, data: Mapping[str, object], url: str) -> JSONObject:
     values = {
         name: value if isinstance(value, dict) else {"value": value} for name, value in data.items()
     }

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from waterspout.typing import JSONObject, JSONValue
+
 from .calls import Ask, Call, Calling, NotSent, Pause
 from .errors import TokenRefused, WeChatAPIError, WeChatUnavailable, error_for
 
@@ -27,7 +29,7 @@ class Cache(Protocol):
 
     def get(self, key: str, /) -> Any: ...
 
-    def set(self, key: str, value: Any, /, timeout: int | None = None) -> Any: ...
+    def set(self, key: str, value: JSONValue, /, timeout: int | None = None) -> Any: ...
 
     def add(self, key: str, value: object, /, timeout: int | None = None) -> Any:
         """Set *key* if it is not there; tell whether it was set."""
@@ -47,7 +49,7 @@ class MemoryCache:
         until, value = self._kept.get(key, (0.0, None))
         return value if until > time.monotonic() else None
 
-    def set(self, key: str, value: Any, /, timeout: int | None = None) -> bool:
+    def set(self, key: str, value: JSONValue, /, timeout: int | None = None) -> bool:
         """Keep *value* for *timeout* seconds."""
         with self._lock:
             now = time.monotonic()
@@ -96,7 +98,7 @@ class API:
 
     # -- one call ----------------------------------------------------------------
 
-    def _fetch(self, call: Call) -> Calling[dict[str, Any]]:
+    def _fetch(self, call: Call) -> Calling[JSONObject]:
         """Send *call*, again where that is allowed and may help; return WeChat's object.
 
         Raises:
@@ -126,8 +128,12 @@ class API:
         return Call("GET", self.base + path, params, None, self.timeout, is_repeatable)
 
     def call(
-        self, method: str, path: str, json: Any = None, params: Mapping[str, str] | None = None
-    ) -> Calling[dict[str, Any]]:
+        self,
+        method: str,
+        path: str,
+        json: JSONValue = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Calling[JSONObject]:
         """Send a call with the access token; renew that once if WeChat refuses it.
 
         Raises `TokenRefused` if WeChat refuses the new token too, and the errors of the call.
@@ -154,7 +160,7 @@ class API:
         params = {"grant_type": "client_credential", "appid": self.app_id, "secret": self.secret}
         call = self._get("/cgi-bin/token", params)
 
-        def fetch() -> Calling[dict[str, Any]]:
+        def fetch() -> Calling[JSONObject]:
             return self._fetch(call)
 
         return (yield from self._kept("token", "access_token", fetch))
@@ -162,7 +168,7 @@ class API:
     def js_ticket(self) -> Calling[str]:
         """Return the ticket that pages are signed with for the JS-SDK."""
 
-        def fetch() -> Calling[dict[str, Any]]:
+        def fetch() -> Calling[JSONObject]:
             return self.call("GET", "/cgi-bin/ticket/getticket", params={"type": "jsapi"})
 
         return (yield from self._kept("ticket", "ticket", fetch))
@@ -233,7 +239,7 @@ def _add(cache: Cache, key: str, value: str, seconds: int) -> Any:
     return cache.add(key, value, timeout=seconds)
 
 
-def _object(call: Call, status: int, content: bytes) -> dict[str, Any]:
+def _object(call: Call, status: int, content: bytes) -> JSONObject:
     """Return the object in an answer.
 
     Raises:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
 from waterspout import run_in_thread
 from waterspout.ext import needs_extra
+from waterspout.typing import Args, Function, JSONObject, JSONValue, Untyped
 
 from .errors import WeChatUnavailable
 
@@ -34,7 +35,7 @@ class Call:
     method: str
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
-    json: Any = None
+    json: JSONValue = None
     timeout: float = 5.0
     is_repeatable: bool = True
 
@@ -48,8 +49,8 @@ class Call:
 class Ask:
     """Call a function of the cache."""
 
-    func: Callable[..., Any]
-    args: tuple[Any, ...] = ()
+    func: Function
+    args: Args = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Pause:
     seconds: float
 
 
-Calling = Generator[Call | Ask | Pause, Any, T]
+Calling = Generator[Call | Ask | Pause, Untyped, T]
 
 
 class NotSent(WeChatUnavailable):
@@ -127,7 +128,7 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _request(call: Call) -> dict[str, Any]:
+def _request(call: Call) -> JSONObject:
     request = {
         "method": call.method,
         "url": call.url,

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from waterspout import App, jsonify, redirect, request
 from waterspout.server import serve_in_thread
+from waterspout.typing import JSONObject, Settings
 
 from . import xml
 from .signing import MessageCrypt, signature
@@ -42,7 +43,7 @@ class FakeWeChat:
         self.encrypted = encrypted
         self.crypt = MessageCrypt(self.aes_key, self.app_id)
         self.calls: Counter[str] = Counter()
-        self.sent: list[dict[str, Any]] = []
+        self.sent: list[JSONObject] = []
         self.errors: dict[str, list[int | str]] = {}
         self.url = ""
         self._tokens: list[str] = []
@@ -59,7 +60,7 @@ class FakeWeChat:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Settings:
         """Return the settings of an application that has this account."""
         made = {
             "WECHAT_TOKEN": self.token,
@@ -76,15 +77,15 @@ class FakeWeChat:
 
     # -- messages ----------------------------------------------------------------
 
-    def text(self, content: str) -> dict[str, Any]:
+    def text(self, content: str) -> JSONObject:
         """Return a text message of a user."""
         return self.message("text", Content=content, MsgId=secrets.randbelow(2**60))
 
-    def event(self, kind: str, **fields: object) -> dict[str, Any]:
+    def event(self, kind: str, **fields: object) -> JSONObject:
         """Return an event of a user."""
         return self.message("event", Event=kind, **fields)
 
-    def message(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def message(self, kind: str, **fields: Any) -> JSONObject:
         """Return a message of any type."""
         return {
             "ToUserName": "gh_10f6c3c3ac5a",
@@ -110,7 +111,7 @@ class FakeWeChat:
             content = xml.write({"ToUserName": message["ToUserName"], "Encrypt": sealed})
         return client.post(path, query_string=query, data=content, content_type="text/xml")
 
-    def opened(self, answer: Any) -> dict[str, Any] | str:
+    def opened(self, answer: Any) -> JSONObject | str:
         """Return what an answer says: the fields of a reply, else its text.
 
         Raises:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.parsers import expat
 
+from waterspout.typing import JSONObject
+
 from .errors import BadMessage
 
 __all__ = ["Fields", "parse", "write"]
 
 #: What an element holds: text, or further elements; a list where several have the same name.
-Fields = dict[str, Any]
+Fields = JSONObject
 
 _DEPTH = 6
 #: Characters that XML 1.0 has no way to write.

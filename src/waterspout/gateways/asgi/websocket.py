@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...typing import Untyped
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
 from ...websockets.limits import Capped, capped
 from ...websockets.protocol import is_sendable
@@ -213,6 +212,6 @@ class AsgiEnd:
         await asyncio.wait(tasks)
 
 
-async def _nothing() -> Untyped:
+async def _nothing() -> Any:
     """Receive nothing: the request has no body, and `AsgiEnd` receives the disconnection."""
     await asyncio.Event().wait()

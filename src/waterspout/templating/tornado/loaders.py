@@ -6,8 +6,9 @@ import errno
 import os
 import posixpath
 import threading
+from typing import Any
 
-from ...typing import TemplateNames, Untyped
+from ...typing import TemplateNames
 from .errors import ParseError
 from .template import Template
 
@@ -81,7 +82,7 @@ class Loader(BaseLoader):
 
     confined = True
 
-    def __init__(self, root_directory: str, **kwargs: Untyped) -> None:
+    def __init__(self, root_directory: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.root = os.path.abspath(root_directory)
 
@@ -110,7 +111,7 @@ class Loader(BaseLoader):
 class DictLoader(BaseLoader):
     """Loads templates from a dictionary: name → source."""
 
-    def __init__(self, dict: dict[str, str], **kwargs: Untyped) -> None:
+    def __init__(self, dict: dict[str, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dict = dict
 

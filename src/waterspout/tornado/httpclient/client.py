@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ...typing import Untyped
 from ..concurrent import future_set_exception_unless_cancelled, future_set_result_unless_cancelled
 from .exchange import Exchange
 from .messages import HTTPClientError, HTTPRequest, HTTPResponse, HTTPTimeoutError
@@ -43,7 +43,7 @@ class AsyncHTTPClient:
             task.cancel()
 
     def fetch(
-        self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Untyped
+        self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
     ) -> asyncio.Future[HTTPResponse]:
         """Fetch a URL (*kwargs* are those of `HTTPRequest`) or a request.
 
@@ -133,11 +133,11 @@ def _server_of(url: str) -> tuple[str, str | None, int | None]:
 class HTTPClient:
     """Fetches URLs and waits for the response; for scripts, not for a program with a loop."""
 
-    def __init__(self, **kwargs: Untyped) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         self._runner = asyncio.Runner()
         self._kwargs = kwargs
 
-    def fetch(self, request: str | HTTPRequest, **kwargs: Untyped) -> HTTPResponse:
+    def fetch(self, request: str | HTTPRequest, **kwargs: Any) -> HTTPResponse:
         """Do what `AsyncHTTPClient.fetch` does, and wait."""
 
         async def fetch() -> HTTPResponse:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from re import Pattern
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ...import_paths import load
 from ...observed import Revision
-from ...typing import Kwargs, Untyped
+from ...typing import Kwargs
 from ..util import import_object
 from .matchers import Matcher, PathMatches
 
@@ -28,7 +28,7 @@ class Rule:
     def __init__(
         self,
         matcher: Matcher,
-        target: Untyped,
+        target: Any,
         target_kwargs: Kwargs | None = None,
         name: str | None = None,
     ) -> None:
@@ -91,4 +91,4 @@ class URLSpec(Rule):
 
 # What a router takes for rules: Rule objects, or the arguments of one, with a str in place of
 # a PathMatches.
-_RuleList: TypeAlias = Sequence[Rule | Sequence[Untyped]]
+_RuleList: TypeAlias = Sequence[Rule | Sequence[Any]]

@@ -16,7 +16,7 @@ from ...context.variables import request_var
 from ...import_paths import load
 from ...observed import Revision
 from ...peers.added_names import Added
-from ...typing import Kwargs, SettingValue, Untyped
+from ...typing import Kwargs, SettingValue
 from ..httputil import HTTPMessageDelegate, HTTPServerRequest
 from ..log import access_log
 from ..replaced_methods import NotesReplaced
@@ -31,7 +31,6 @@ from ..routing import (
 from . import ui_names
 from .dispatch import _HandlerDelegate
 from .handler import RequestHandler
-from .lifecycle import streams
 from .redirects import ErrorHandler
 from .router import Target, _ApplicationRouter
 from .static import StaticFileHandler
@@ -82,7 +81,7 @@ class Application(NotesReplaced, ReversibleRouter):
         self.transforms = transforms
         self.default_host = default_host
         self.settings = settings
-        self.waterspout_mounts: list[tuple[str, Untyped]] = []
+        self.waterspout_mounts: list[tuple[str, Any]] = []
         self.ui_modules: dict[str, type[UIModule]] = {
             "linkify": _linkify,
             "xsrf_form_html": _xsrf_form_html,
@@ -278,7 +277,7 @@ def found_in(application: Application, request: HTTPServerRequest) -> Target | H
         _look(application)
     if application._waterspout_asks_router:
         target = application.default_router.waterspout_match(request)
-        if target is not None and not streams(target[1]):
+        if target is not None and not target[1]._stream_request_body:
             return target
     elif type(application).start_request is not _start_request or "start_request" in vars(
         application

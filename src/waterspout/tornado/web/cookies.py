@@ -7,9 +7,9 @@ import warnings
 from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 from time import struct_time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...typing import SettingValue, Untyped
+from ...typing import SettingValue
 from ..escape import native_str
 from ..httputil import format_timestamp
 from . import signed
@@ -43,7 +43,7 @@ def set_cookie(
     httponly: bool = False,
     secure: bool = False,
     samesite: str | None = None,
-    **others: Untyped,
+    **others: Any,
 ) -> None:
     """Set a cookie of the response (RFC 6265 §4.1).
 
@@ -60,7 +60,7 @@ def set_cookie(
             raise CookieError(f"Invalid cookie attribute {attribute}={text!r} for cookie {name!r}")
     if expires_days is not None and not expires:
         expires = datetime.now(UTC) + timedelta(days=expires_days)
-    attributes: dict[str, Untyped] = {
+    attributes: dict[str, Any] = {
         "domain": domain,
         "expires": format_timestamp(expires) if expires else None,
         "path": path,

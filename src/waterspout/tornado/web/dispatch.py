@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from asyncio import Future, ensure_future, wait
 from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...typing import Settings, Untyped
+from ...typing import Settings
 from ..httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .transforms import OutputTransform
 
 # NOTE: shared by all requests without arguments in the path, and so never changed.
-_NONE: Untyped = {}
+_NONE: Any = {}
 
 
 class _HandlerDelegate(HTTPMessageDelegate):

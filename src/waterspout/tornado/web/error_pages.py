@@ -5,11 +5,10 @@ from __future__ import annotations
 import traceback
 from sys import exc_info
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 
-from ...typing import Untyped
 from ..escape import xhtml_escape
 from ..httputil import HTTPHeaders, ResponseStartLine, responses
 from ..httputil.delegates import WholeConnection
@@ -88,7 +87,7 @@ def request_summary(self: Handler) -> str:
     return f"{request.method} {request.uri} ({request.remote_ip})"
 
 
-def send_error(self: Handler, status_code: int = 500, **kwargs: Untyped) -> None:
+def send_error(self: Handler, status_code: int = 500, **kwargs: Any) -> None:
     """Replace what has not been sent yet by an error page, and finish.
 
     When the head has been sent this is not possible; the response is cut off instead.
@@ -166,7 +165,7 @@ def give_up(self: Handler) -> None:
     connection.finish()
 
 
-def write_error(self: Handler, status_code: int, **kwargs: Untyped) -> None:
+def write_error(self: Handler, status_code: int, **kwargs: Any) -> None:
     """Finish with a page that says the status, or with a traceback if the setting
     ``serve_traceback`` asks for it."""
     if self._should_not_send_content(status_code):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from http.client import responses
-
-from ...typing import Untyped
+from typing import Any
 
 __all__ = ["Finish", "HTTPError", "MissingArgumentError"]
 
@@ -25,7 +24,7 @@ class HTTPError(Exception):
         status_code: int = 500,
         log_message: str | None = None,
         *args: object,
-        **kwargs: Untyped,
+        **kwargs: Any,
     ) -> None:
         self.status_code = status_code
         self._log_message = log_message

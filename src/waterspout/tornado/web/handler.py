@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 from ...import_paths import load
 from ...peers.added_names import Added
 from ...templating.tornado import BaseLoader
-from ...typing import Function, JSONValue, Settings, TemplateNames, Untyped, User
+from ...typing import Function, JSONValue, Settings, TemplateNames, User
 from ..httputil import HTTPHeaders, HTTPServerRequest
 from ..locale import Locale
 from ..util import ObjectDict
@@ -67,7 +67,7 @@ class RequestHandler(Arguments):
     waterspout_client_was_asked: bool = False
 
     #: The `Application`, with what a program has put on it.
-    application: Untyped
+    application: Any
     request: HTTPServerRequest
     path_args: list[str]
     path_kwargs: dict[str, str]
@@ -93,7 +93,7 @@ class RequestHandler(Arguments):
     _xsrf_token: bytes
     _raw_xsrf_token: tuple[int | None, bytes, float]
 
-    def __init__(self, application: Untyped, request: HTTPServerRequest, **kwargs: object) -> None:
+    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: object) -> None:
         if self._waterspout_mixed:
             super().__init__()
         self.application = application
@@ -271,7 +271,7 @@ class RequestHandler(Arguments):
         value: str | bytes,
         expires_days: float | None = 30,
         version: int | None = None,
-        **kwargs: Untyped,
+        **kwargs: Any,
     ) -> None:
         """Set a cookie that clients can read but not forge (setting ``cookie_secret``)."""
         signed = self.create_signed_value(name, value, version=version)
@@ -353,7 +353,7 @@ class RequestHandler(Arguments):
     # -- pages -------------------------------------------------------------------------------------
 
     @in_own_context
-    def render(self, template_name: str, **kwargs: Untyped) -> Awaitable[None]:
+    def render(self, template_name: str, **kwargs: Any) -> Awaitable[None]:
         """Finish with a page made by a template, and by the UI modules in it. In an `App` its
         settings JINJA_TEMPLATES and TORNADO_TEMPLATES say which names are for which engine."""
         return rendering.render(self, template_name, **kwargs)

@@ -16,10 +16,10 @@ from asyncio import CancelledError, Future, current_task
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from sys import intern
 from types import CoroutineType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...concurrency.coroutines import go_on
-from ...typing import Kwargs, Untyped
+from ...typing import Kwargs
 from ..httputil import HTTPInputError
 from ..iostream import StreamClosedError
 from ..log import app_log
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .transforms import OutputTransform
 
 # Groups that took no part are None; str comes from routers of the program.
-_RAW: Untyped = (bytes, str, type(None))
+_RAW: Any = (bytes, str, type(None))
 
 _ENDED = object()
 
@@ -212,11 +212,11 @@ def _say_prepared(self: Handler) -> None:
 # Values that are neither text nor bytes were made by a converter of the core's routes.
 
 
-def _decoded(handler: Handler, args: Sequence[Untyped]) -> list[Untyped]:
+def _decoded(handler: Handler, args: Sequence[Any]) -> list[Any]:
     return [handler.decode_argument(arg) if isinstance(arg, _RAW) else arg for arg in args]
 
 
-def _decoded_by_name(self: Handler, kwargs: Mapping[str, Untyped]) -> Kwargs:
+def _decoded_by_name(self: Handler, kwargs: Mapping[str, Any]) -> Kwargs:
     return {
         name: self.decode_argument(arg, name=name) if isinstance(arg, _RAW) else arg
         for name, arg in kwargs.items()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ...escaping import linkify, to_unicode
-from ...typing import Untyped, User
+from ...typing import User
 
 if TYPE_CHECKING:
     from .interfaces import Handler
@@ -32,7 +32,7 @@ class UIModule:
         """The handler's `current_user`."""
         return self.handler.current_user
 
-    def render(self, *args: Untyped, **kwargs: Untyped) -> str | bytes:
+    def render(self, *args: Any, **kwargs: Any) -> str | bytes:
         """Return the module's output, which is not escaped any more."""
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class TemplateModule(UIModule):
 
 
 class _linkify(UIModule):  # named as templates name it
-    def render(self, text: str, **kwargs: Untyped) -> str:
+    def render(self, text: str, **kwargs: Any) -> str:
         return linkify(text, **kwargs)
 
 
@@ -146,7 +146,7 @@ class _UIModuleNamespace:
 def _ui_module(handler: Handler, name: str, module: type[UIModule]) -> Callable[..., str]:
     """Return what renders the one instance of *module* in this response."""
 
-    def render(*args: Untyped, **kwargs: Untyped) -> str:
+    def render(*args: Any, **kwargs: Any) -> str:
         active: dict[str, UIModule] | None = getattr(handler, "_active_modules", None)
         if active is None:
             active = handler._active_modules = {}

@@ -17,9 +17,9 @@ import hashlib
 import sys
 from collections.abc import Awaitable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ...typing import Function, JSONObject, Untyped
+from ...typing import Function, JSONObject
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
 from ...websockets.protocol import is_sendable
 from ..concurrent import LoopFuture
@@ -102,7 +102,7 @@ class WebSocketProtocol(abc.ABC):
 
     def __init__(self, handler: Delegate) -> None:
         self.handler = handler
-        self.stream: Untyped = None
+        self.stream: Any = None
         self.client_terminated = False
         self.server_terminated = False
 
@@ -270,7 +270,7 @@ class WebSocketProtocol13(Pinger, WebSocketProtocol):
         except (Exception, asyncio.CancelledError):
             self._fail(sys.exc_info())
 
-    def _fail(self, info: Untyped) -> None:
+    def _fail(self, info: Any) -> None:
         self.handler.log_exception(*info)
         self.abort()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ..types import Backend
 from .base import BaseCache, BaseSerializer
 from .filesystemcache import FileSystemCache
 from .memcache import MemcachedCache, SASLMemcachedCache, SpreadSASLMemcachedCache
@@ -46,7 +47,7 @@ _MORE = (
 _KNOWN: dict[str, Any] = {cls.__name__: cls for cls in (*_OLD.values(), *_MORE)} | _OLD
 
 
-def named(kind: str) -> Any:
+def named(kind: str) -> Backend:
     """Return the class that CACHE_TYPE *kind* names, if it is one of these.
 
     Also by its path in Flask-Caching (``flask_caching.backends.SimpleCache``). None for another

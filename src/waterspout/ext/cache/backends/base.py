@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from waterspout.typing import Kwargs
+
 from ... import needs_extra
+from ..types import Backend
 
 with needs_extra("cache"):
     import cachelib
@@ -21,6 +24,6 @@ class BaseCache(cachelib.BaseCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: object, config: object, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: object, config: object, args: list[Any], kwargs: Kwargs) -> Backend:
         """Return a cache of the settings *config*."""
         return cls(*args, **kwargs)

@@ -6,6 +6,9 @@ from typing import Any
 
 import cachelib
 
+from waterspout.typing import Kwargs
+
+from ..types import Backend
 from .base import BaseCache
 
 __all__ = ["FileSystemCache"]
@@ -35,7 +38,7 @@ class FileSystemCache(BaseCache, cachelib.FileSystemCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         args = [config["CACHE_DIR"], *args]
         hashing = config["CACHE_FILE_HASH_METHOD"]
         own = {"threshold": config["CACHE_THRESHOLD"], "hash_method": hashing}

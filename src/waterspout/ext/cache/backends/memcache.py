@@ -9,6 +9,9 @@ from typing import Any
 
 import cachelib
 
+from waterspout.typing import Kwargs
+
+from ..types import Backend, Value
 from .base import BaseCache
 
 __all__ = ["MemcachedCache", "SASLMemcachedCache", "SpreadSASLMemcachedCache"]
@@ -30,7 +33,7 @@ class MemcachedCache(BaseCache, cachelib.MemcachedCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         servers = config["CACHE_MEMCACHED_SERVERS"]
         return cls(servers, *args, **{"key_prefix": config["CACHE_KEY_PREFIX"], **kwargs})
 
@@ -57,7 +60,7 @@ class SASLMemcachedCache(MemcachedCache):
         super().__init__(client, default_timeout=default_timeout, key_prefix=key_prefix)
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         kwargs.pop("ignore_delete_many_errors", None)
         given = {
             "servers": config["CACHE_MEMCACHED_SERVERS"],
@@ -82,7 +85,7 @@ class SpreadSASLMemcachedCache(SASLMemcachedCache):
     def _names(self, key: str) -> list[str]:
         return [f"{key}.{number}" for number in range(self.maxchunk)]
 
-    def get(self, key: str, chunk: bool = True) -> Any:
+    def get(self, key: str, chunk: bool = True) -> Value:
         """Return the value of *key*, None where an entry of it is gone; with *chunk* False that of
         one entry."""
         if not chunk:
@@ -96,7 +99,7 @@ class SpreadSASLMemcachedCache(SASLMemcachedCache):
         return None if None in pieces else pickle.loads(b"".join(pieces))
 
     def set(
-        self, key: str, value: Any, timeout: int | timedelta | None = None, chunk: bool = True
+        self, key: str, value: Value, timeout: int | timedelta | None = None, chunk: bool = True
     ) -> bool | None:
         """Keep a value for *timeout* seconds; with *chunk* False as one entry.
 
@@ -108,7 +111,7 @@ class SpreadSASLMemcachedCache(SASLMemcachedCache):
             return kept
         data = pickle.dumps(value)
         size = self.chunksize
-        pieces: list[Any] = [data[start : start + size] for start in range(0, len(data), size)]
+        pieces: list[Value] = [data[start : start + size] for start in range(0, len(data), size)]
         if len(pieces) > self.maxchunk:
             raise ValueError(f"A value of {len(data)} bytes is more than {self.maxchunk} entries.")
         pieces[0] = (len(pieces), pieces[0])

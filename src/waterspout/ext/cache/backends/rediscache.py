@@ -6,7 +6,10 @@ from typing import Any
 
 import cachelib
 
+from waterspout.typing import Kwargs
+
 from ... import needs_extra
+from ..types import Backend
 from .base import BaseCache
 
 with needs_extra("cache"):
@@ -46,7 +49,7 @@ class RedisCache(BaseCache, cachelib.RedisCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         url = config.get("CACHE_REDIS_URL")
         if url:
             options = dict(config["CACHE_OPTIONS"] or {})
@@ -100,7 +103,7 @@ class RedisSentinelCache(RedisCache):
         self._read_client = sentinel.slave_for(master)
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         given = {
             "sentinels": config.get("CACHE_REDIS_SENTINELS"),
             "master": config.get("CACHE_REDIS_SENTINEL_MASTER") or "mymaster",
@@ -142,7 +145,7 @@ class RedisClusterCache(RedisCache):
         )
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         given = {
             "cluster": config.get("CACHE_REDIS_CLUSTER") or "",
             "password": config.get("CACHE_REDIS_PASSWORD"),

@@ -6,6 +6,9 @@ from typing import Any
 
 import cachelib
 
+from waterspout.typing import Kwargs
+
+from ..types import Backend
 from .base import BaseCache
 
 __all__ = ["SimpleCache"]
@@ -24,5 +27,5 @@ class SimpleCache(BaseCache, cachelib.SimpleCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
 
     @classmethod
-    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def factory(cls, app: Any, config: Any, args: list[Any], kwargs: Kwargs) -> Backend:
         return cls(*args, **{"threshold": config["CACHE_THRESHOLD"], **kwargs})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib import request as http
 from urllib.parse import urlencode
 
 from waterspout import current_app, request
 from waterspout.ext import needs_extra
+from waterspout.typing import Untyped
 
 with needs_extra("forms"):
     from wtforms import ValidationError  # type: ignore[import-untyped]  # it has no types
@@ -38,7 +38,7 @@ class Recaptcha:
     def __init__(self, message: str | None = None) -> None:
         self.message = message or RECAPTCHA_ERROR_CODES["missing-input-response"]
 
-    def __call__(self, form: Any, field: Any) -> bool:
+    def __call__(self, form: Untyped, field: Untyped) -> bool:
         if current_app.testing or not current_app.config.get("RECAPTCHA_ENABLED", True):
             return True
         source = request.get_json() if request.is_json else request.form

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
 from waterspout import current_app
 from waterspout.ext import needs_extra
+from waterspout.typing import Untyped
 
 with needs_extra("forms"):
     from wtforms.widgets import html_params  # type: ignore[import-untyped]  # it has no types
@@ -41,7 +41,7 @@ class RecaptchaWidget:
             f"<div {html_params(**kwargs)}></div>\n"
         )
 
-    def __call__(self, field: Any, error: object = None, **kwargs: object) -> Markup:
+    def __call__(self, field: Untyped, error: object = None, **kwargs: object) -> Markup:
         config = current_app.config
         if not config.get("RECAPTCHA_ENABLED", True):
             return Markup("<!-- recaptcha disabled -->")

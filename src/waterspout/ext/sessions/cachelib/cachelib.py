@@ -17,6 +17,7 @@ from ..base import Options, ServerSideSessionInterface
 from ..defaults import Defaults
 from ..store import Entry, Outcome, Store, Write
 from ..stored_session import ServerSideSession
+from ..types import Stored
 
 with needs_extra("sessions"):
     from cachelib import FileSystemCache
@@ -89,7 +90,7 @@ class CacheStore:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
 
-    def load(self, sid: str, lifetime: int | None) -> Any:
+    def load(self, sid: str, lifetime: int | None) -> Stored:
         if lifetime is None:
             return self._cache.get(self._prefix + sid)
         with self._locked():
@@ -98,7 +99,7 @@ class CacheStore:
                 self._cache.set(self._prefix + sid, found, timeout=lifetime)
             return found
 
-    def commit(self, write: Write) -> Any:
+    def commit(self, write: Write) -> Stored:
         """Write one session, or delete it. Raises `OSError` if the cache does not take it."""
         cache, prefix = self._cache, self._prefix
         with self._locked():

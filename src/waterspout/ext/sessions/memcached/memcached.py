@@ -6,6 +6,8 @@ import time
 from datetime import timedelta
 from typing import Any, Unpack
 
+from waterspout.typing import JSONValue
+
 from ..base import Options, ServerSideSessionInterface
 from ..defaults import Defaults
 from ..stored_session import ServerSideSession
@@ -38,7 +40,7 @@ class MemcachedSessionInterface(ServerSideSessionInterface):
         self.client = client
         super().__init__(app, **options)
 
-    def _retrieve_session_data(self, store_id: str) -> dict[str, Any] | None:
+    def _retrieve_session_data(self, store_id: str) -> dict[str, JSONValue] | None:
         found = self.client.get(store_id)
         return self._read(found) if found else None
 

@@ -14,9 +14,12 @@ from typing import Any
 
 from redis.exceptions import NoScriptError, RedisError
 
+from waterspout.typing import JSONValue, Untyped
+
 from ...redis_batches import Batches
 from ..store import Entry, Outcome, Write
 from ..turns import Turns
+from ..types import Stored
 
 __all__ = ["AsyncRedisStore", "RedisStore"]
 
@@ -50,7 +53,7 @@ class _Commands:
 
     errors: tuple[type[BaseException], ...] = (RedisError, OSError)
 
-    def __init__(self, client: Any, prefix: str) -> None:
+    def __init__(self, client: Untyped, prefix: str) -> None:
         self.client = client
         self.prefix = prefix
         self._script = client.register_script(_COMMIT)
@@ -66,7 +69,7 @@ class _Commands:
             return ("GET", self._key(sid))
         return ("GETEX", self._key(sid), "EX", lifetime)
 
-    def _commit(self, write: Write) -> dict[str, Any]:
+    def _commit(self, write: Write) -> dict[str, JSONValue]:
         read_sid = write.read_sid or ""
         seen = "" if write.read_sid is None else hashlib.sha1(write.seen).hexdigest()
         keys = (
@@ -86,7 +89,7 @@ class _Commands:
             return reply
         return Outcome.DONE if reply else Outcome.GONE
 
-    def _ask_about(self, pipe: Any, sids: list[bytes]) -> None:
+    def _ask_about(self, pipe: Untyped, sids: list[bytes]) -> None:
         for sid in sids:
             pipe.get(self._key(sid.decode()))
             pipe.pttl(self._key(sid.decode()))
@@ -106,10 +109,10 @@ class _Commands:
 class RedisStore(_Commands):
     """A `Store` over a `redis.Redis`."""
 
-    def load(self, sid: str, lifetime: int | None) -> Any:
+    def load(self, sid: str, lifetime: int | None) -> Stored:
         return self.client.execute_command(*self._load(sid, lifetime))
 
-    def commit(self, write: Write) -> Any:
+    def commit(self, write: Write) -> Stored:
         return self._outcome(self._script(**self._commit(write)))
 
     def delete(self, sid: str, user: str | None) -> bool:
@@ -144,10 +147,10 @@ class AsyncRedisStore(_Commands):
         self.turns = Turns(asyncio.Lock)
         self._batches = Batches(client)
 
-    async def load(self, sid: str, lifetime: int | None) -> Any:
+    async def load(self, sid: str, lifetime: int | None) -> Stored:
         return await self._batches.ask(*self._load(sid, lifetime))
 
-    async def commit(self, write: Write) -> Any:
+    async def commit(self, write: Write) -> Stored:
         given = self._commit(write)
         keys, args = given["keys"], given["args"]
         run = ("EVALSHA", self._script.sha, len(keys), *keys, *args)

@@ -35,7 +35,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import MEDIUMBLOB
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from waterspout.typing import Untyped
+
 from ..store import Entry, Outcome, Write
+from ..types import Stored
 
 __all__ = ["SqlStore", "own_engine", "own_table"]
 
@@ -140,10 +143,10 @@ class SqlStore:
                         raise
             self._is_made = True
 
-    def load(self, sid: str, lifetime: int | None) -> Any:
+    def load(self, sid: str, lifetime: int | None) -> Stored:
         table, key, now = self._sessions.c, self._prefix + sid, _now()
 
-        def work(connection: Any) -> object:
+        def work(connection: Untyped) -> object:
             asked = select(table.data, table.expiry).where(table.session_id == key)
             row = connection.execute(asked.where(table.expiry > now)).first()
             if row is None:
@@ -157,10 +160,10 @@ class SqlStore:
 
         return self._run(work)
 
-    def commit(self, write: Write) -> Any:
+    def commit(self, write: Write) -> Stored:
         return self._run(lambda connection: self._commit(connection, write))
 
-    def _commit(self, connection: Any, write: Write) -> object:
+    def _commit(self, connection: Untyped, write: Write) -> object:
         table = self._sessions.c
         key = self._prefix + write.sid
         row = {
@@ -190,7 +193,7 @@ class SqlStore:
     def delete(self, sid: str, user: str | None) -> bool:
         key = self._prefix + sid
 
-        def work(connection: Any) -> bool:
+        def work(connection: Untyped) -> bool:
             connection.execute(delete(self._users).where(self._users.c.session_id == key))
             gone = delete(self._sessions).where(self._sessions.c.session_id == key)
             return bool(connection.execute(gone).rowcount)
@@ -218,7 +221,7 @@ class SqlStore:
     def collect(self) -> int:
         table, listed = self._sessions.c, self._users
 
-        def work(connection: Any) -> int:
+        def work(connection: Untyped) -> int:
             gone: int = connection.execute(
                 delete(self._sessions).where(table.expiry <= _now())
             ).rowcount

@@ -23,6 +23,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from waterspout.typing import Untyped
+
 from ... import needs_extra
 from ..settings import Settings
 from .base import DEAD_KEPT, Absence, Broker, DeadLetter, Delivery, heed_cancellation, logger
@@ -63,9 +65,9 @@ class RedisBroker(Broker):
             "socket_timeout": max(settings.broker_timeout, 2 * _BLOCK),
         }
         # Any: its methods are typed for both worlds at once.
-        self._redis: Any = redis.asyncio.from_url(settings.url, **times)
+        self._redis: Untyped = redis.asyncio.from_url(settings.url, **times)
         # NOTE: without the client's own retries, which go on when a waiting read is cancelled.
-        self._reader: Any = redis.asyncio.from_url(settings.url, retry=None, **times)
+        self._reader: Untyped = redis.asyncio.from_url(settings.url, retry=None, **times)
         self._move = self._redis.register_script(_MOVE)
         # The braces keep the keys together in a cluster.
         self._stream = f"{{{settings.queue}}}"
