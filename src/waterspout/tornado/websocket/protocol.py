@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...typing import Function, JSONObject
 from ...websockets.errors import ABNORMAL, NO_STATUS, WebSocketClosed
 from ...websockets.protocol import is_sendable
-from ..concurrent import LoopFuture
 from ..detached import set_nodelay
 from ..escape import json_encode, utf8
 from ..log import gen_log
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from ...websockets.protocol import Link
     from ...websockets.transport import End
+    from ..concurrent import LoopFuture
     from .params import _WebSocketParams
 
 __all__ = ["WebSocketProtocol", "WebSocketProtocol13"]
