@@ -105,7 +105,7 @@ class Login(Handler):
             return
         user = await find_user(form.username.data)
         # SECURITY: a name that nobody has takes as long as a wrong password.
-        right = await verify_password_async(user and user.password, form.password.data)
+        right = await verify_password_async(user.password if user else None, form.password.data)
         if user is None or not right:
             form.form_errors.append(translate("Name or password is wrong."))
             self.show(form, 401)

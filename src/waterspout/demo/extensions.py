@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import DeclarativeBase
+
 from waterspout.ext.auth import LoginManager
 from waterspout.ext.cache import Cache
-from waterspout.ext.db import SQLAlchemy
+from waterspout.ext.db import ModelMixin, SQLAlchemy
 from waterspout.ext.forms import CSRFProtect
 from waterspout.ext.limits import Limiter
 from waterspout.ext.limits.util import get_remote_address
@@ -16,6 +18,7 @@ from waterspout.ext.sessions import Session
 from waterspout.ext.tasks import Tasks
 
 __all__ = [
+    "Model",
     "cache",
     "csrf",
     "db",
@@ -29,9 +32,14 @@ __all__ = [
     "users",
 ]
 
+
+class Model(ModelMixin, DeclarativeBase):
+    """The base of the models; their tables have the class's name in snake case."""
+
+
 cache = Cache()
 csrf = CSRFProtect()
-db = SQLAlchemy()
+db = SQLAlchemy(model_class=Model)
 limiter = Limiter(get_remote_address)
 logs = Logs()
 mail = Mail()

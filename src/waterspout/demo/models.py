@@ -6,21 +6,18 @@ After a change: ``waterspout --app waterspout.demo:make_app db migrate -m "…"`
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Column, DateTime, ForeignKey, Index, Integer, String, Table, Text
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 
 from waterspout.ext.auth import UserMixin
 
-from .extensions import db, users
+from .extensions import Model, db, users
 
 __all__ = ["ROLES", "Comment", "Post", "Tag", "User", "now", "post_tag"]
 
 #: What a user may do, each role more than the one before: comment; write; everything.
 ROLES = ("reader", "author", "admin")
-
-Model: Any = db.Model
 
 
 def now() -> datetime:
@@ -33,7 +30,7 @@ def _owner(table: str) -> MappedColumn[int]:
     return mapped_column(ForeignKey(f"{table}.id", ondelete="CASCADE"))
 
 
-class User(UserMixin, Model):  # type: ignore[misc]  # the base is made at run time
+class User(UserMixin, Model):
     """Who reads, comments and writes."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -62,14 +59,14 @@ post_tag = Table(
 )
 
 
-class Tag(Model):  # type: ignore[misc]  # as above
+class Tag(Model):
     """A word that posts are found by."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40), unique=True)
 
 
-class Post(Model):  # type: ignore[misc]  # as above
+class Post(Model):
     """What an author has written, in Markdown."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -90,7 +87,7 @@ class Post(Model):  # type: ignore[misc]  # as above
     __table_args__ = (Index("ix_post_user", "user_id", "id"),)
 
 
-class Comment(Model):  # type: ignore[misc]  # as above
+class Comment(Model):
     """What a user says about a post, as plain text."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
