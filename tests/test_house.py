@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -440,3 +441,9 @@ def test_the_escapes_from_typing_and_privacy_only_shrink() -> None:
     who removes some lowers the figure here."""
     assert len(house.any_uses()) <= 880
     assert len(house.foreign_private()) <= 40
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """pytest imports them by name: a second file of a name is an error of the whole run."""
+    names = Counter(path.name for path in ROOT.glob("tests/**/test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []
