@@ -20,7 +20,7 @@ Answer = tuple[int, dict[str, str], bytes]
 Ask = Callable[..., Answer]
 
 PLAIN = b"let a = 1;" * 1000
-ZIPPED = gzip.compress(PLAIN)
+ZIPPED = gzip.compress(PLAIN, mtime=0)
 BROTLI = b"as if it were brotli"
 
 
@@ -67,21 +67,22 @@ def ask(app: Any) -> Iterator[Ask]:
 
 @pytest.mark.parametrize("path", ["/static/a.js", "/part/static/a.js"])
 @pytest.mark.parametrize(
-    ("accepted", "coding", "content"),
+    ("accepted", "coding"),
     [
-        ("gzip, deflate, br", "br", BROTLI),
-        ("gzip", "gzip", ZIPPED),
-        ("br;q=0.5, gzip", "gzip", ZIPPED),
-        ("br;q=0, gzip;q=0", None, PLAIN),
-        ("*", "br", BROTLI),
-        ("identity", None, PLAIN),
-        ("", None, PLAIN),
-        (None, None, PLAIN),
+        ("gzip, deflate, br", "br"),
+        ("gzip", "gzip"),
+        ("br;q=0.5, gzip", "gzip"),
+        ("br;q=0, gzip;q=0", None),
+        ("*", "br"),
+        ("identity", None),
+        ("", None),
+        (None, None),
     ],
 )
 def test_a_client_gets_what_it_accepts(
-    ask: Ask, path: str, accepted: str | None, coding: str | None, content: bytes
+    ask: Ask, path: str, accepted: str | None, coding: str | None
 ) -> None:
+    content = {"br": BROTLI, "gzip": ZIPPED, None: PLAIN}[coding]
     for _ in range(3):
         status, headers, body = ask(accepted, path)
         assert (status, body) == (200, content)
