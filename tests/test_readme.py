@@ -68,6 +68,7 @@ def test_the_first_example_works(hello: Path) -> None:
     client = module.app.test_client()
     assert client.get("/").text == "Hello, world!"
     assert client.get("/?name=Ada").text == "Hello, Ada!"
+    assert client.get("/?name=<script>").text == "Hello, &lt;script&gt;!"
     assert client.get("/numbers/12").json == {"number": 12, "square": 144}
 
 
