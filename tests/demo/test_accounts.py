@@ -113,6 +113,65 @@ def test_remember_me(blog: Blog) -> None:
         assert visitor.get("/account").url.path == "/account"
 
 
+def test_another_password_ends_what_the_old_one_began(blog: Blog) -> None:
+    """Sessions and cookies that remember, but those of the browser in which it is changed."""
+    name, new = a_name(), "another password"
+    with blog.visitor() as visitor, blog.visitor() as other:
+        visitor.register(name, email=f"{name}@example.org")
+        visitor.send_form("/logout", at="/")
+        for browser in (visitor, other):
+            assert browser.log_in(name, remember="y").url.path == "/"
+        copied = dict(other.cookies)
+        fields = {"old_password": PASSWORD, "password": new, "password2": new}
+        changed = visitor.send_form("/account/password", at="/account", **fields)
+        assert "Your password is changed." in changed.text
+        assert changed.url.path == "/account"
+        assert other.get("/account").url.path == "/login"
+        visitor.cookies.delete("blog")
+        assert visitor.get("/account").url.path == "/account"
+    for names in (["remember_token"], ["blog"], ["blog", "remember_token"]):
+        with blog.visitor() as thief:
+            thief.cookies.update({cookie: copied[cookie] for cookie in names})
+            assert thief.get("/account").url.path == "/login"
+
+
+def test_a_reset_ends_what_the_old_password_began(blog: Blog) -> None:
+    """All sessions and cookies that remember."""
+    name = a_name()
+    with blog.visitor() as visitor, blog.visitor() as other:
+        visitor.register(name, email=f"{name}@example.org")
+        visitor.send_form("/logout", at="/")
+        visitor.log_in(name, remember="y")
+        other.send_form("/reset", username=name)
+        link = letter_to(blog, f"{name}@example.org")
+        other.send_form(link, password="another password", password2="another password")
+        assert visitor.get("/account").url.path == "/login"
+        visitor.cookies.delete("blog")
+        assert visitor.get("/account").url.path == "/login"
+
+
+def test_an_id_is_given_once(blog: Blog) -> None:
+    """Who comes after a deleted user is another one, in every database."""
+    with blog.visitor() as admin:
+        admin.log_in("admin", blog.admin_password)
+        numbers = []
+        for _ in range(2):
+            name = a_name()
+            with blog.visitor() as visitor:
+                visitor.register(name)
+                path = write(visitor)
+            row = re.search(
+                rf'/admin/users/(\d+)/role(?:(?!/admin/users).)*?Role: {name}"',
+                admin.get("/admin/users").text,
+                re.S,
+            )
+            assert row
+            numbers.append((row[1], path))
+            admin.send_form(f"/admin/users/{row[1]}/delete", at="/admin")
+    assert numbers[0][0] != numbers[1][0]
+    assert numbers[0][1] != numbers[1][1]
+
+
 def test_a_form_without_token_is_refused(blog: Blog) -> None:
     """In a view as in a handler."""
     with blog.visitor() as visitor:

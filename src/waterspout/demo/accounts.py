@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 from waterspout import flash
 from waterspout.ext.auth import (
     hash_password_async,
+    login_remembered,
     login_required,
     login_user,
     logout_user,
@@ -203,7 +204,7 @@ class ChangePassword(Handler):
     @login_required
     @limiter.limit("10/minute")
     async def post(self) -> None:
-        """Ask for the old one, and end all other sessions of the user."""
+        """Ask for the old one; end all other sessions of the user, and cookies that remember."""
         form = PasswordForm()
         me = await db.async_session.get_one(User, self.current_user.id)
         if not await form.validate_async():
@@ -212,9 +213,11 @@ class ChangePassword(Handler):
         elif not await verify_password_async(me.password, form.old_password.data):
             flash(translate("The old password is wrong."), "error")
         else:
+            before = me.get_id()
             me.password = await hash_password_async(form.password.data)
             await db.async_session.commit()
-            await revoke_async(user=me, keep_current=True)
+            await revoke_async(user=before, keep_current=True)
+            login_user(me, remember=login_remembered())
             flash(translate("Your password is changed."), "success")
         self.redirect("/account", status=303)
 

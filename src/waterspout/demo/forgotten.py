@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from waterspout import abort, current_app, flash
 from waterspout.ext.auth import hash_password_async
 from waterspout.ext.sessions import revoke_async
@@ -52,7 +50,7 @@ class Forgotten(Handler):
         here = current_app.config.get("PUBLIC_URL") or (
             f"{self.request.protocol}://{self.request.host}"
         )
-        token = self.create_signed_value("reset", f"{user.id}.{_mark(user)}").decode()
+        token = self.create_signed_value("reset", f"{user.id}.{user.mark('reset')}").decode()
         text = translate("Hello %(name)s,\n\nfor a new password open within an hour:\n%(link)s\n")
         return text % {"name": user.name, "link": f"{here}/reset/{token}"}
 
@@ -66,7 +64,7 @@ class Reset(Handler):
         value = self.get_signed_cookie("reset", token, max_age_days=AN_HOUR) or b""
         user_id, _, mark = value.decode().partition(".")
         user = await db.async_session.get(User, int(user_id)) if user_id else None
-        if user is None or mark != _mark(user):
+        if user is None or not user.has_mark("reset", mark):
             abort(404, translate("This link is too old, or has been used."))
         self.user = user
 
@@ -81,16 +79,12 @@ class Reset(Handler):
             self.set_status(422)
             self.render("tornado/reset.html", form=form)
             return
+        before = self.user.get_id()
         self.user.password = await hash_password_async(form.password.data)
         await db.async_session.commit()
-        await revoke_async(user=self.user)
+        await revoke_async(user=before)
         flash(translate("Your password is changed."), "success")
         self.redirect("/login", status=303)
-
-
-def _mark(user: User) -> str:
-    """Return what changes with the password: it ends a link that was used."""
-    return sha256(user.password.encode()).hexdigest()[:16]
 
 
 ROUTES = [(r"/reset", Forgotten), (r"/reset/(?P<token>.+)", Reset)]

@@ -5,6 +5,7 @@ After a change: ``waterspout --app waterspout.demo:make_app db migrate -m "…"`
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime
 
 from sqlalchemy import Column, DateTime, ForeignKey, Index, Integer, String, Table, Text
@@ -19,6 +20,10 @@ __all__ = ["ROLES", "Comment", "Post", "Tag", "User", "now", "post_tag"]
 #: What a user may do, each role more than the one before: comment; write; everything.
 ROLES = ("reader", "author", "admin")
 
+# SECURITY: SQLite would give the id of what was deleted to what comes next, and with it what still
+# names that id: somebody's session, an open page.
+NO_ID_TWICE = {"sqlite_autoincrement": True}
+
 
 def now() -> datetime:
     """Return the time as the tables keep it: UTC, without a zone, in whole seconds."""
@@ -32,6 +37,8 @@ def _owner(table: str) -> MappedColumn[int]:
 
 class User(UserMixin, Model):
     """Who reads, comments and writes."""
+
+    __table_args__ = NO_ID_TWICE
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40), unique=True)
@@ -49,6 +56,22 @@ class User(UserMixin, Model):
         """Tell whether the user may do what *role* may."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
+    def get_id(self) -> str:
+        """Return what sessions and cookies that remember hold: the id, and a mark of the password.
+
+        SECURITY: with another password they are nobody's, also those that were copied.
+        """
+        return f"{self.id}.{self.mark('session')}"
+
+    def mark(self, purpose: str) -> str:
+        """Return 32 hex digits that change with the password, others for each *purpose*."""
+        # The key has the random salt of the hash in it: a mark says nothing of the password.
+        return hmac.digest(self.password.encode(), purpose.encode(), "sha256").hex()[:32]
+
+    def has_mark(self, purpose: str, mark: str) -> bool:
+        """Tell whether *mark* is that of *purpose*, with the password as it is now."""
+        return hmac.compare_digest(self.mark(purpose).encode(), mark.encode())
+
 
 post_tag = Table(
     "post_tag",
@@ -61,6 +84,8 @@ post_tag = Table(
 
 class Tag(Model):
     """A word that posts are found by."""
+
+    __table_args__ = NO_ID_TWICE
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40), unique=True)
@@ -84,7 +109,7 @@ class Post(Model):
         secondary=post_tag, order_by=Tag.name, passive_deletes=True
     )
 
-    __table_args__ = (Index("ix_post_user", "user_id", "id"),)
+    __table_args__ = (Index("ix_post_user", "user_id", "id"), NO_ID_TWICE)
 
 
 class Comment(Model):
@@ -99,10 +124,12 @@ class Comment(Model):
     author: Mapped[User] = relationship()
     post: Mapped[Post] = relationship()
 
-    __table_args__ = (Index("ix_comment_post", "post_id", "id"),)
+    __table_args__ = (Index("ix_comment_post", "post_id", "id"), NO_ID_TWICE)
 
 
 @users.user_loader
 def load_user(user_id: str) -> User | None:
-    """Return the user whose id is in the session."""
-    return db.session.get(User, int(user_id))
+    """Return the user whose `User.get_id` is in the session; None if the password is another."""
+    number, _, mark = user_id.partition(".")
+    user = db.session.get(User, int(number)) if number.isdecimal() else None
+    return user if user is not None and user.has_mark("session", mark) else None

@@ -12,8 +12,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# MariaDB compares names letter by letter, as the other databases do.
+# SQLite gives no id twice, and MariaDB compares names letter by letter, as the others do.
 OPTIONS: dict[str, Any] = {
+    "sqlite_autoincrement": True,
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
     "mariadb_charset": "utf8mb4",

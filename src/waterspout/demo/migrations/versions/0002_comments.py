@@ -12,8 +12,9 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# MariaDB compares names letter by letter, as the other databases do.
+# SQLite gives no id twice, and MariaDB compares names letter by letter, as the others do.
 OPTIONS: dict[str, Any] = {
+    "sqlite_autoincrement": True,
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
     "mariadb_charset": "utf8mb4",
@@ -37,7 +38,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("user") as user:
+    with op.batch_alter_table("user", table_kwargs={"sqlite_autoincrement": True}) as user:
         user.drop_column("seen")
     op.drop_table("comment")
 
