@@ -13,6 +13,7 @@ sides.
     writing.py       handlers: write, preview, edit, delete; markdown.py renders
     admin.py         handlers: users, posts, comments
     pictures.py      pictures that users send; jobs.py makes small ones, and sends mail
+    texts.py         what a text from a visitor may hold: forms.py and URLs refuse the rest
     translations.py  English and 中文
     start.py         the first start: folder, secret key, tables, samples
 """
@@ -41,6 +42,7 @@ from . import (
     pictures,
     reading,
     start,
+    texts,
     translations,
     writing,
 )
@@ -139,6 +141,7 @@ def _add_pages(app: App) -> None:
     app.context_processor(_theme)
     app.add_template_filter(render, "markdown")
     app.jinja_env.globals.update(may_delete=comments.may_delete, ROLES=models.ROLES)
+    app.register_blueprint(texts.pages)
     app.register_blueprint(reading.pages)
     app.register_blueprint(comments.pages)
     app.register_blueprint(pictures.pages)

@@ -28,6 +28,7 @@ from .extensions import db
 from .forms import Form
 from .models import User
 from .pictures import KINDS, MAX_BYTES, check_upload
+from .texts import fits_in_path
 from .translations import Words, translate
 
 __all__ = [
@@ -62,6 +63,11 @@ class _Profile(Form):
         Words("Picture of you"),
         validators=[FileSize(MAX_BYTES), FileContent(KINDS), check_upload],
     )
+
+    def validate_city(self, field: Field) -> None:
+        """Refuse a city that cannot stand in a URL, by a `ValidationError`."""
+        if not fits_in_path(field.data):
+            raise ValidationError(translate("Without slashes, and not only dots."))
 
 
 class RegisterForm(_Profile):

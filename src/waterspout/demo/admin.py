@@ -11,10 +11,10 @@ from waterspout.ext.sessions import revoke_async
 
 from . import jobs
 from .comments import room_of
-from .extensions import cache, db, rooms
+from .extensions import db, rooms
 from .handlers import Handler
 from .models import ROLES, Comment, Post, User
-from .queries import LARGEST_ID
+from .queries import id_in_query
 from .translations import translate
 
 __all__ = ["ROUTES"]
@@ -36,9 +36,9 @@ class Admin(Handler):
     async def get(self, kind: str | None = None) -> None:
         """Show one page of the list; ``?before=ID`` is what is older."""
         kind = kind or "users"
-        before = self.get_query_argument("before", "")
-        last = min(int(before), LARGEST_ID) if before.isdecimal() else LARGEST_ID
-        query = LISTS[kind].where(IDS[kind] < last).order_by(IDS[kind].desc()).limit(PAGE_SIZE)
+        query = LISTS[kind].order_by(IDS[kind].desc()).limit(PAGE_SIZE)
+        if (before := id_in_query("before")) is not None:
+            query = query.where(IDS[kind] < before)
         rows = list(await db.async_session.scalars(query))
         self.render("tornado/admin.html", kind=kind, rows=rows, full=len(rows) == PAGE_SIZE)
 
@@ -72,7 +72,6 @@ class DeleteUser(Handler):
             await jobs.remove_picture.enqueue_async(name)
         await db.async_session.delete(user)
         await db.async_session.commit()
-        await cache.delete_async("feed")
         flash(translate("%(name)s is gone.") % {"name": user.name}, "success")
         self.redirect("/admin/users", status=303)
 

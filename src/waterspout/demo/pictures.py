@@ -6,6 +6,7 @@ hidden in it. A task makes the small picture for lists afterwards (`jobs`).
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 from typing import IO
@@ -13,7 +14,7 @@ from typing import IO
 from PIL import Image, ImageOps
 from wtforms import Field, ValidationError  # type: ignore[import-untyped]  # WTForms has no types
 
-from waterspout import Blueprint, Response, current_app, send_from_directory
+from waterspout import Blueprint, Response, abort, current_app, send_from_directory
 
 from .translations import translate
 
@@ -25,6 +26,8 @@ MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 LARGE = (1600, 1600)  # pixels: what a picture is fitted into
 SMALL = (480, 480)
+#: What `write` calls a picture.
+NAME = re.compile(r"[0-9a-f]{24}\.jpg")
 A_YEAR = 365 * 24 * 3600  # seconds
 
 pages = Blueprint("pictures", __name__)
@@ -91,12 +94,16 @@ def remove(name: str) -> None:
 @pages.get("/pictures/<name>")
 def large(name: str) -> Response:
     """Send a picture. A name is never used twice, so browsers may keep it."""
+    if not NAME.fullmatch(name):
+        abort(404)
     return send_from_directory(folder(), name, max_age=A_YEAR)
 
 
 @pages.get("/pictures/small/<name>")
 def small(name: str) -> Response:
     """Send the small picture; until there is one, the large one, which is not to be kept."""
-    if (folder() / "small" / Path(name).name).exists():
+    if not NAME.fullmatch(name):
+        abort(404)
+    if (folder() / "small" / name).exists():
         return send_from_directory(folder() / "small", name, max_age=A_YEAR)
     return send_from_directory(folder(), name, max_age=0)

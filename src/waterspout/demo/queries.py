@@ -11,10 +11,12 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
+from waterspout import abort, request
+
 from .extensions import db
 from .models import Comment, Post, Tag, User, post_tag
 
-__all__ = ["LARGEST_ID", "PAGE_SIZE", "Page", "find", "get_post", "list_query"]
+__all__ = ["LARGEST_ID", "PAGE_SIZE", "Page", "find", "get_post", "id_in_query", "list_query"]
 
 LARGEST_ID = 2**31 - 1  # of the databases' integers; a URL can hold larger ones
 PAGE_SIZE = 10
@@ -27,6 +29,20 @@ class Page(NamedTuple):
     posts: list[RowMapping]
     older: int | None
     newer: int | None
+
+
+def id_in_query(key: str) -> int | None:
+    """Return an id of the query string, None where there is none; what is no id is 400."""
+    text = request.args.get(key)
+    if text is None:
+        return None
+    digits = text.lstrip("0") or text[:1]
+    # SECURITY: as many digits as LARGEST_ID has, before int(), whose time grows with their square.
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
+        abort(400, f"'{key}' is an id.")
+    if int(digits) > LARGEST_ID:
+        abort(400, f"'{key}' is an id.")
+    return int(digits)
 
 
 def list_query(

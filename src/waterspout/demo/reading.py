@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, func, select
 
-from waterspout import Blueprint, Response, abort, render_template, request
+from waterspout import Blueprint, Response, render_template, request
 
 from .comments import CommentForm
 from .extensions import db, limiter
 from .models import Post, Tag, User, post_tag
-from .queries import LARGEST_ID, find, get_post, list_query
+from .queries import find, get_post, id_in_query, list_query
+from .texts import CONTROLS
 
 __all__ = ["pages"]
 
@@ -74,21 +75,12 @@ def newest() -> str:
 def feed() -> Response:
     """Offer the newest posts to feed readers (RSS 2.0)."""
     posts = list(db.session.execute(list_query(size=FEED_SIZE)).mappings())[:FEED_SIZE]
-    return Response(render_template("jinja/feed.xml", posts=posts), mimetype="application/rss+xml")
+    text = CONTROLS.sub("", render_template("jinja/feed.xml", posts=posts))
+    return Response(text, mimetype="application/rss+xml")
 
 
 def _show(kind: str, *where: ColumnElement[bool], name: str = "", **more: object) -> str:
     """Render one page of a list: ``?before=ID`` is what is older, ``?after=ID`` what is newer."""
-    places = {key: _id_in_query(key) for key in ("before", "after")}
+    places = {key: id_in_query(key) for key in ("before", "after")}
     page = find(*where, **places)
     return render_template("jinja/index.html", kind=kind, name=name, page=page, **more)
-
-
-def _id_in_query(key: str) -> int | None:
-    """Return an id of the query string, None where there is none; what is no id is 400."""
-    text = request.args.get(key)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and int(text[:11]) <= LARGEST_ID):
-        abort(400, f"'{key}' is the id of a post.")
-    return int(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import (  # type: ignore[import-untyped]  # WTForms has no types
     StringField,
@@ -17,16 +17,18 @@ from waterspout.ext.auth import login_required, roles_required
 from waterspout.ext.forms.file import FileContent, FileField, FileSize
 
 from . import jobs, pictures
-from .extensions import cache, db, limiter
+from .extensions import db, limiter
 from .forms import Form
 from .handlers import Handler
 from .markdown import render_now, summary_of
 from .models import Post, Tag
+from .texts import fits_in_path
 from .translations import Words, translate
 
 __all__ = ["ROUTES"]
 
 MAX_TAGS = 8
+ATTEMPTS = 5  # to save a post, while others save the same tags
 TAG_LENGTH = 40  # characters, as in the table
 
 
@@ -34,6 +36,11 @@ def tag_names(text: str) -> list[str]:
     """Return the tags that somebody has typed, separated by commas: in lower case, each once."""
     parts = text.replace("，", ",").replace("、", ",").split(",")
     return list(dict.fromkeys(name for part in parts if (name := " ".join(part.lower().split()))))
+
+
+def is_tag(name: str) -> bool:
+    """Tell whether *name* can be a tag, which is part of a URL."""
+    return len(name) <= TAG_LENGTH and fits_in_path(name)
 
 
 class PostForm(Form):
@@ -62,34 +69,41 @@ class PostForm(Form):
         """Refuse too many tags, too long ones, and those that cannot stand in a URL, by a
         `ValidationError`."""
         names = tag_names(field.data)
-        if len(names) > MAX_TAGS or any(len(name) > TAG_LENGTH or "/" in name for name in names):
-            raise ValidationError(translate("At most 8 tags of 40 letters each, without slashes."))
+        if len(names) > MAX_TAGS or not all(map(is_tag, names)):
+            raise ValidationError(
+                translate("At most 8 tags of 40 letters each, without slashes, and not only dots.")
+            )
 
 
-async def save(post: Post, form: PostForm) -> None:
-    """Give *post* what the form has, and commit."""
-    post.title, post.content = form.title.data, form.content.data
-    post.summary = await run_in_thread(summary_of, post.content)
-    if form.picture.data:
-        before, post.picture = post.picture, await jobs.keep_picture(form.picture.data)
-        if before:
-            await jobs.remove_picture.enqueue_async(before)
+async def save(post: Post, form: PostForm, summary: str, picture: str) -> None:
+    """Give *post* what the form has, and commit; without a new *picture* it keeps the old one."""
+    post.title, post.content, post.summary = form.title.data, form.content.data, summary
+    before = post.picture
+    post.picture = picture or before
     names = tag_names(form.tags.data)
     known = await db.async_session.scalars(select(Tag).where(Tag.name.in_(names)))
     by_name = {tag.name: tag for tag in known}
     post.tags = [by_name.get(name) or Tag(name=name) for name in names]
     db.async_session.add(post)
     await db.async_session.commit()
-    await cache.delete_async("feed")
+    if picture and before:
+        await jobs.remove_picture.enqueue_async(before)
 
 
 class Editor(Handler):
     """What writing and editing have in common: a form with a preview."""
 
-    async def get_post(self, number: str | None) -> Post:
-        """Return the post to be written, or answer 404, or 403 to who may not."""
+    async def get_post(self, number: str | None, *, lock: bool = False) -> Post:
+        """Return the post to be written, or answer 404, or 403 to who may not. With *lock* others
+        who want to change it wait until this transaction ends."""
         if number is None:
             return Post(user_id=self.current_user.id, picture="", tags=[])
+        if lock:
+            # NOTE: a change that changes nothing locks in SQLite too, which has no FOR UPDATE. A
+            # new transaction, else MariaDB shows the post as it was when the old one began.
+            await db.async_session.rollback()
+            same = {"id": Post.id, "updated": Post.updated}
+            await db.async_session.execute(update(Post).where(Post.id == int(number)).values(same))
         options = [selectinload(Post.tags), joinedload(Post.author)]
         post: Post = await db.async_get_or_404(Post, int(number), options=options)
         if self.current_user.id != post.user_id and not self.current_user.has_role("admin"):
@@ -125,12 +139,19 @@ class Write(Editor):
         if not good or self.get_body_argument("preview", None) is not None:
             await self.show(post, form, 200 if good else 422)
             return
-        try:
-            await save(post, form)
-        except IntegrityError:  # somebody else made one of the tags in this moment: now it is there
-            await db.async_session.rollback()
-            post = await self.get_post(number)
-            await save(post, form)
+        summary = await run_in_thread(summary_of, form.content.data)
+        picture = await jobs.keep_picture(form.picture.data)
+        for tries_left in reversed(range(ATTEMPTS)):
+            post = await self.get_post(number, lock=True)
+            try:
+                await save(post, form, summary, picture)
+                break
+            except (IntegrityError, OperationalError):
+                # Somebody else made one of the tags in this moment, or the database chose this
+                # transaction to end a deadlock: now the way is free.
+                await db.async_session.rollback()
+                if not tries_left:
+                    raise
         flash(translate("Your post is there."), "success")
         self.redirect(f"/post/{post.id}", status=303)
 
@@ -156,11 +177,11 @@ class Delete(Editor):
     @login_required
     async def post(self, number: str) -> None:
         """Delete the post; its comments go with it."""
-        post = await self.get_post(number)
+        post = await self.get_post(number, lock=True)
+        picture = post.picture
         await db.async_session.delete(post)
         await db.async_session.commit()
-        await cache.delete_async("feed")
-        await jobs.remove_picture.enqueue_async(post.picture)
+        await jobs.remove_picture.enqueue_async(picture)
         flash(translate("The post is gone."), "success")
         self.redirect("/", status=303)
 
