@@ -79,7 +79,8 @@ def csrf_token() -> str:
 
 
 def check_csrf() -> None:
-    """Raise `CSRFError` unless the request repeats the token of its cookie.
+    """Raise `CSRFError` unless the request repeats the token of its cookie;
+    `RequestEntityTooLarge` if the body, which may have it, was too large.
 
     Call it in a view, or for all requests that change something:
 
@@ -92,6 +93,8 @@ def check_csrf() -> None:
     source = source_here()
     if source is not None and sent:
         return source.check(sent)
+    if not sent and request.url_rule is not None and request.routing_exception is not None:
+        raise request.routing_exception  # the body was refused: 413
     sent = sent or next(filter(None, map(request.form.get, _FIELDS)), None)
     if source is not None:
         return source.check(sent)

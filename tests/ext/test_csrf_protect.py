@@ -372,3 +372,28 @@ def test_requests_within_a_context_of_the_test_have_their_own_tokens() -> None:
         assert second.post("/view", data={"csrf_token": own[1]}).text == "viewed"
         assert second.post("/view", data={"csrf_token": own[0]}).status_code == 400
         assert second.post("/asks-itself", data={}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/view", "/async", "/handled"])
+@pytest.mark.parametrize("own", [False, True], ids=["CSRFProtect", "check_csrf"])
+def test_a_body_above_the_limit_gets_413(path: str, own: bool) -> None:
+    """Not 400 for the token that was in the body."""
+    if own:
+        app = App(__name__)
+        app.config["SECRET_KEY"] = "a secret of these tests"
+        app.before_request(check_csrf)
+        app.post("/view")(lambda: "viewed")
+
+        @app.post("/async")
+        async def async_view() -> str:
+            return "viewed"
+
+        app.add_handlers([("/handled", Guarded)])
+    else:
+        app = protected_site()
+        app.add_handlers([("/handled", Guarded)])
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    with visiting(app) as client:
+        for size, status in ((50_000, 400), (200_000, 413), (3_000_000, 413)):
+            answer = client.post(path, data={"csrf_token": "bad", "text": "x" * size})
+            assert answer.status_code == status, answer.text

@@ -85,7 +85,9 @@ def _wsgi_view(prefix: str, program: Callable[..., object]) -> Endpoint:
         ctx = request_var.get()
         environ = below(ctx.request.environ, prefix)
         # SECURITY: under WSGI the body has not been counted yet; 413 above the limit.
-        environ["wsgi.input"] = ctx.request.stream
+        environ["wsgi.input"] = stream = ctx.request.stream
+        if ctx.incoming is not None and stream.seekable():
+            stream.seek(0)  # a hook may have read it
         return ctx.app.response_class.from_app(program, environ)
 
     return answer

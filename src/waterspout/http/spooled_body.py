@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from .multipart_split import MultipartSplitter, Split
 
-__all__ = ["SpooledBody", "open_spool", "write_pieces"]
+__all__ = ["SpooledBody", "open_spool", "read_content", "write_pieces"]
 
 #: Bytes of a content from which on it has a file of its own.
 #: SECURITY: so much a client has to send for each file that it makes the server open.
@@ -52,6 +52,16 @@ def write_pieces(handle: int, pieces: Sequence[bytes | memoryview]) -> None:
             rest = memoryview(b"".join(some))[-left:]
             while rest:
                 rest = rest[os.write(handle, rest) :]
+
+
+def read_content(file: IO[bytes]) -> bytes:
+    """Return all of a content that `SpooledBody.split` has given. Its position stays: it is that of
+    the program's file, too. Raises `OSError`."""
+    handle, found = file.fileno(), bytearray()
+    size = os.fstat(handle).st_size
+    while piece := os.pread(handle, size, len(found)):
+        found += piece
+    return bytes(found)
 
 
 class _Part:

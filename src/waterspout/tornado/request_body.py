@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected
 
@@ -74,6 +74,13 @@ class Connection(Protocol):
     def abort(self) -> None: ...
 
 
+def _read_from_begin(body: IO[bytes]) -> bytes:
+    """Return a whole body; a hook may have read it before."""
+    if body.seekable():
+        body.seek(0)
+    return body.read()
+
+
 async def pieces_of_body(connection: Connection) -> AsyncIterator[bytes]:
     """Yield the pieces of a body that is streamed to us, or a whole one that is at hand.
 
@@ -85,7 +92,7 @@ async def pieces_of_body(connection: Connection) -> AsyncIterator[bytes]:
     limit = connection.max_body_size
     if incoming.channel is None:
         body = incoming.body
-        whole = body if isinstance(body, bytes) else await run_in_thread(body.read)
+        whole = body if isinstance(body, bytes) else await run_in_thread(_read_from_begin, body)
         if limit is not None and len(whole) > limit:
             raise HTTPInputError(_TOO_LARGE if length is None else _TOO_LONG)
         yield whole

@@ -258,6 +258,7 @@ class CSRFProtect:
 
         Raises:
             CSRFError: There is no good token.
+            RequestEntityTooLarge: The body, which may have one, is too large.
         """
         if apply_exemptions and (not request.endpoint or self._is_exempt(request.endpoint)):
             return
@@ -308,6 +309,8 @@ class CSRFProtect:
     def _get_csrf_token(self) -> str | None:
         config = current_app.config
         field_name: str = config["WTF_CSRF_FIELD_NAME"]
+        if request.url_rule is not None and request.routing_exception is not None:
+            raise request.routing_exception  # the body was refused: 413
         # A body that the endpoint is to take in pieces is not here yet, and not ours to read.
         form = {} if getattr(request.url_rule, "stream", False) else request.form
         found = [form.get(field_name), *(form[key] for key in form if key.endswith(field_name))]

@@ -15,7 +15,7 @@ from time import time
 from typing import IO, TYPE_CHECKING, Any
 
 from ...http.multipart_split import Split
-from ...http.spooled_body import SpooledBody
+from ...http.spooled_body import SpooledBody, read_content
 from ...typing import Untyped
 from ..escape import parse_qs_bytes
 from .cookies import morsels
@@ -400,8 +400,7 @@ def _put_in(split: Split[IO[bytes]], files: dict[str, list[HTTPFile]]) -> bool:
     for file in chain.from_iterable(files.values()):
         content = known.pop(file.body, None)
         if content is not None:
-            content.seek(0)
-            file.body = content.read()
+            file.body = read_content(content)
     return not known
 
 
