@@ -66,7 +66,7 @@ class Blog:
 
 
 @contextmanager
-def blog_on(url: str, folder: Path, **settings: Any) -> Iterator[Blog]:
+def blog_on(url: str, folder: Path, *, fresh: bool = False, **settings: Any) -> Iterator[Blog]:
     """Serve a blog with the samples, its data in the database *url*."""
     given = {"FOLDER": str(folder / "blog"), "SQLALCHEMY_DATABASE_URI": url, "TESTING": True}
     app = make_app({**given, "MAIL_SUPPRESS_SEND": False, **settings})  # into the outbox
@@ -76,6 +76,6 @@ def blog_on(url: str, folder: Path, **settings: Any) -> Iterator[Blog]:
         # What is tested is not the cost of passwords.
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         patch.setattr("waterspout.ext.auth.passwords.hasher", cheap)
-        prepare(app)
+        prepare(app, fresh=fresh)
         with serve_in_thread(app) as server:
             yield Blog(app, str(server.urls[0]), said[-1].rpartition(" ")[2])

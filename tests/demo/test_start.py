@@ -6,8 +6,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from blog_people import blog_on
+from services import service_url
 from sqlalchemy import func, select
 
 from databases import KINDS, database
@@ -42,6 +45,29 @@ def test_starts(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             assert db.session.scalar(select(func.count()).select_from(User)) == 9
             db.session.remove()
             db.engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_fresh_start_knows_no_old_cookies(kind: str, tmp_path: Path) -> None:
+    """The old admin is not the new one, neither by session nor by a cookie that remembers."""
+    settings = {"SESSION_KEY_PREFIX": f"{uuid4()}:"}
+    if kind == "redis":
+        settings["SESSION_URL"] = service_url("redis")
+    url = f"sqlite:///{tmp_path}/blog.db"
+    with blog_on(url, tmp_path, **settings) as old, old.visitor() as admin:
+        assert admin.log_in("admin", old.admin_password, remember="y").url.path == "/"
+        assert admin.get("/admin/users").status_code == 200
+        kept, key = dict(admin.cookies), old.app.secret_key
+    with blog_on(url, tmp_path, fresh=True, **settings) as new:
+        for names in (["remember_token"], ["blog"], ["blog", "remember_token"]):
+            with new.visitor() as visitor:
+                visitor.cookies.update({name: kept[name] for name in names})
+                assert visitor.get("/admin/users").url.path == "/login"
+        assert new.app.secret_key != key
+        again = make_app({"FOLDER": new.app.instance_path, "TESTING": True})
+        assert again.secret_key == new.app.secret_key  # what another worker signs with
+        with new.visitor() as admin:
+            assert admin.log_in("admin", new.admin_password).url.path == "/"
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,9 @@ def make_app(settings: Mapping[str, object] | None = None) -> App:
 
     *settings* are the application's, on top of those of the environment (``BLOG_…``). FOLDER keeps
     all files (default: ``waterspout-blog`` in the working directory), SQLALCHEMY_DATABASE_URI names
-    another database than an SQLite file there, and REDIS_URL a Redis for sessions, cache, limits
-    and live comments.
+    another database than an SQLite file there, REDIS_URL a Redis for sessions, cache, limits and
+    live comments, and PUBLIC_URL where the site is (default: ``http://127.0.0.1:5000``; ``waterspout
+    demo`` gives its own address): the links in mails begin with it.
 
     Raises:
         OSError: The folder cannot be made.
@@ -95,6 +96,7 @@ def make_app(settings: Mapping[str, object] | None = None) -> App:
         MAIL_OUTBOX="outbox",
         MAIL_DEFAULT_SENDER=("Waterspout Blog", "blog@localhost"),
         WTF_CSRF_TIME_LIMIT=None,
+        PUBLIC_URL="http://127.0.0.1:5000",
     )
     if redis := given.get("REDIS_URL"):
         names = ("SESSION_URL", "CACHE_URL", "ROOMS_URL", "RATELIMIT_URL")

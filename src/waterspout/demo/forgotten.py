@@ -45,11 +45,9 @@ class Forgotten(Handler):
 
     def letter(self, user: User) -> str:
         """Return the text of the message."""
-        # SECURITY: PUBLIC_URL says where the site is; without it the request does, and who can send
-        # requests with a host of his own could have links sent that lead there.
-        here = current_app.config.get("PUBLIC_URL") or (
-            f"{self.request.protocol}://{self.request.host}"
-        )
+        # SECURITY: never the request's host: who asks for a letter to somebody else could have its
+        # link lead to a host of his own.
+        here = current_app.config["PUBLIC_URL"].rstrip("/")
         token = self.create_signed_value("reset", f"{user.id}.{user.mark('reset')}").decode()
         text = translate("Hello %(name)s,\n\nfor a new password open within an hour:\n%(link)s\n")
         return text % {"name": user.name, "link": f"{here}/reset/{token}"}

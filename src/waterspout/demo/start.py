@@ -66,12 +66,11 @@ def tell_of_migration(step: MigrationInfo, **_: object) -> None:
 
 def prepare(app: App, *, fresh: bool = False) -> None:
     """Bring the database up to date, and fill an empty one with samples; print how far it is. With
-    *fresh* everything that was there is deleted before."""
+    *fresh* everything that was there is deleted before, and there is another secret key."""
     with app.app_context():
         if fresh:
             downgrade(revision="base")
-            for name in ("pictures", "outbox"):
-                shutil.rmtree(Path(app.instance_path, name), ignore_errors=True)
+            _delete_files(app)
         upgrade()
         if not db.session.scalar(select(func.count()).select_from(User)):
             password = secrets.token_urlsafe(9)
@@ -79,3 +78,20 @@ def prepare(app: App, *, fresh: bool = False) -> None:
             click.echo(f"Admin login, shown this once: name admin, password {password}")
         db.session.remove()
         db.engine.dispose()
+
+
+def _delete_files(app: App) -> None:
+    """Delete pictures, mail, sessions and secret key, and give *app* another key.
+
+    SECURITY: what is elsewhere, as sessions in a Redis, is nobody's: it has marks of the old
+    passwords, see `User.get_id`.
+    """
+    folder = Path(app.instance_path)
+    for name in ("pictures", "outbox"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in folder.glob("sessions.sqlite*"):
+        path.unlink(missing_ok=True)
+    was_ours = app.secret_key == secret_key(folder)  # and not that of the settings
+    (folder / "secret_key").unlink()
+    if was_ours:
+        app.secret_key = secret_key(folder)
