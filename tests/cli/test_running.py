@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 from cli_program import HELLO, LISTENING, SECONDS, Program
 
+from waterspout.cli import demo_command
+
 FACTORY = """
     from waterspout import App
 
@@ -291,6 +293,27 @@ def test_demo_serves_the_blog(program: Program) -> None:
     assert "Migration 0001" in served.said
     assert re.search(r"Admin login, shown this once: name admin, password \S+", served.said)
     assert LISTENING.search(served.said)
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ({}, "http://127.0.0.1:5000"),
+        ({"host": "0.0.0.0", "port": 80}, "http://127.0.0.1:80"),
+        ({"host": "::"}, "http://[::1]:5000"),
+        ({"public_url": "https://blog.example"}, "https://blog.example"),
+    ],
+)
+def test_demo_tells_the_blog_its_address(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, object], url: str
+) -> None:
+    """Links in mails begin with it."""
+    told: list[object] = []
+    monkeypatch.setattr("waterspout.demo.start_app", lambda settings, **_: told.append(settings))
+    monkeypatch.setattr("waterspout.server.serve", lambda *_: None)
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    demo_command.main(arguments, standalone_mode=False)
+    assert told == [{"PUBLIC_URL": url}]
 
 
 PLAIN = """

@@ -326,8 +326,31 @@ def test_a_forgotten_password(blog: Blog) -> None:
         assert visitor.log_in(name, "another password").url.path == "/"
 
 
+def test_the_link_of_a_letter_never_leads_to_the_host_of_who_asked(blog: Blog) -> None:
+    """PUBLIC_URL alone says where it leads."""
+    name = a_name()
+    with blog.visitor() as visitor, blog.visitor(Host="evil.example") as stranger:
+        visitor.register(name, email=f"{name}@example.org")
+        token = stranger.token("/reset")
+        # Its cookies are those of the address that was asked.
+        answer = stranger.post(
+            "/reset", data={"username": name, "csrf_token": token}, follow_redirects=False
+        )
+        assert answer.status_code == 303
+    text = letter_text(blog, f"{name}@example.org")
+    assert "http://127.0.0.1:5000/reset/" in text
+    assert "evil.example" not in text
+
+
 def letter_to(blog: Blog, recipient: str) -> str:
     """Return the path of the link in the message to *recipient*, when it has come."""
+    found = re.search(r"(/reset/\S+)", letter_text(blog, recipient))
+    assert found
+    return found[1]
+
+
+def letter_text(blog: Blog, recipient: str) -> str:
+    """Return the text of the message to *recipient*, when it has come."""
     from email import message_from_bytes, policy
 
     from processes import wait_until
@@ -342,9 +365,7 @@ def letter_to(blog: Blog, recipient: str) -> str:
         return [letter for letter in read if recipient in letter["To"]]
 
     wait_until(lambda: bool(letters()))
-    found = re.search(r"(/reset/\S+)", letters()[0].get_content())
-    assert found
-    return found[1]
+    return str(letters()[0].get_content())
 
 
 def test_two_languages_on_both_sides(blog: Blog) -> None:

@@ -244,9 +244,18 @@ run_command.params.insert(0, debug_option)
 )  # fmt: skip
 @click.option("--workers", "-w", type=click.IntRange(1), default=1, show_default=True,
               help="The number of processes.")  # fmt: skip
+@click.option("--public-url", metavar="URL", envvar="BLOG_PUBLIC_URL",
+              help="Begin links in mails with this (default: the host and port of this command).",
+)  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Delete what is there, and begin with the samples.")
 def demo_command(
-    host: str, port: int, database: str | None, redis: str | None, workers: int, fresh: bool
+    host: str,
+    port: int,
+    database: str | None,
+    redis: str | None,
+    workers: int,
+    public_url: str | None,
+    fresh: bool,
 ) -> None:
     """Serve a blog, to look at and to read.
 
@@ -267,9 +276,17 @@ def demo_command(
     settings = {name: value for name, value in given.items() if value}
     with _errors_in_words():
         of_server = _settings(host, port, None, workers=workers)
+        settings["PUBLIC_URL"] = public_url or _own_url(of_server)
         app = start_app(settings, fresh=fresh)
         # Each of several workers makes the application for itself.
         server.serve(app if workers == 1 else lambda: make_app(settings), of_server)
+
+
+def _own_url(settings: ServerSettings) -> str:
+    """Return the URL that a browser on this machine has for the server."""
+    host = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    scheme = "https" if settings.tls else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def run_app(
