@@ -71,8 +71,8 @@ def make_app(settings: Mapping[str, object] | None = None) -> App:
 
     *settings* are the application's, on top of those of the environment (``BLOG_…``). FOLDER keeps
     all files (default: ``waterspout-blog`` in the working directory), SQLALCHEMY_DATABASE_URI names
-    another database than an SQLite file there, REDIS_URL a Redis for sessions, cache, limits and
-    live comments. Links in mails begin with PUBLIC_URL (default: ``http://127.0.0.1:5000``;
+    another database than an SQLite file there, and REDIS_URL a Redis for sessions, cache, limits
+    and live comments. Links in mails begin with PUBLIC_URL (default: ``http://127.0.0.1:5000``;
     ``waterspout demo`` gives its own address).
 
     Raises:
