@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from urllib.request import urlopen
 
 import pytest
@@ -16,6 +17,7 @@ from server_process import Start
 
 from waterspout import App, current_app
 from waterspout.application.lifespan import StartupError
+from waterspout.concurrency.thread_pools import lanes_of
 from waterspout.server import Server, ServerSettings, serve_in_thread
 from waterspout.server.process.run import loop_factory
 from waterspout.server.sockets import ListenError
@@ -247,6 +249,9 @@ def test_a_loop_let_go_of_without_a_stop_says_nothing(caplog: pytest.LogCaptureF
         loop.close()
         del loop
         gc.collect()
+    with closing(asyncio.new_event_loop()) as last:
+        lanes_of(last).close()
+    gc.collect()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 

@@ -131,6 +131,7 @@ if not TYPE_CHECKING:  # what Tornado's module has by its imports
         __package__,
         """
         import codecs, csv, datetime, glob, os, re
+        from typing import Any
         from . import escape
         from .log import gen_log
         """,

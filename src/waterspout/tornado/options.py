@@ -72,6 +72,7 @@ if not TYPE_CHECKING:  # what Tornado's module has by its imports
         """
         import datetime, numbers, os, re, sys, textwrap
         from collections.abc import Iterable, Iterator
+        from typing import Any
         from .escape import _unicode, native_str
         from .util import basestring_type, exec_in
         """,

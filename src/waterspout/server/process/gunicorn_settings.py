@@ -85,7 +85,7 @@ MEANINGS: dict[str, Meaning] = {
     # Done by gunicorn, whichever worker runs
     **dict.fromkeys(_BY_GUNICORN.split(), _ARBITER),
     # No meaning here
-    "sendfile": Meaning("ignored", "files are sent by the server in pieces"),
+    "sendfile": Meaning("ignored", "static files go by the kernel's sendfile without it"),
     "tmp_upload_dir": Meaning("ignored", "the variable TMPDIR names the directory"),
     "secure_scheme_headers": Meaning(
         "ignored", "X-Forwarded-Proto of a trusted proxy names the scheme"
