@@ -13,6 +13,7 @@ sides.
     writing.py       handlers: write, preview, edit, delete; markdown.py renders
     admin.py         handlers: users, posts, comments
     pictures.py      pictures that users send; jobs.py makes small ones, and sends mail
+    rights.py        who may change and delete what
     texts.py         what a text from a visitor may hold: forms.py and URLs refuse the rest
     translations.py  English and 中文
     start.py         the first start: folder, secret key, tables, samples
@@ -41,6 +42,7 @@ from . import (
     models,
     pictures,
     reading,
+    rights,
     start,
     texts,
     translations,
@@ -142,8 +144,9 @@ def _add_pages(app: App) -> None:
     translations.install(app)
     app.context_processor(_theme)
     app.add_template_filter(render, "markdown")
-    app.jinja_env.globals.update(may_delete=comments.may_delete, ROLES=models.ROLES)
+    app.jinja_env.globals.update(ROLES=models.ROLES)
     app.register_blueprint(texts.pages)
+    app.register_blueprint(rights.pages)
     app.register_blueprint(reading.pages)
     app.register_blueprint(comments.pages)
     app.register_blueprint(pictures.pages)

@@ -67,11 +67,14 @@ class DeleteUser(Handler):
         """Delete, and end the user's sessions; oneself is 403."""
         user = await _other_user(self, number)
         await revoke_async(user=user)
-        shown = await db.async_session.scalars(select(Post.picture).where(Post.user_id == user.id))
-        for name in [user.avatar, *shown]:
+        written = select(Post.id, Post.picture).where(Post.user_id == user.id)
+        posts = (await db.async_session.execute(written)).all()
+        for name in [user.avatar, *(post.picture for post in posts)]:
             await jobs.remove_picture.enqueue_async(name)
         await db.async_session.delete(user)
         await db.async_session.commit()
+        for post in posts:
+            await rooms.send(room_of(post.id), {"gone": True})
         flash(translate("%(name)s is gone.") % {"name": user.name}, "success")
         self.redirect("/admin/users", status=303)
 

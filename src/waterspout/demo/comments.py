@@ -7,6 +7,7 @@ processes and machines.
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 from wtforms import TextAreaField  # type: ignore[import-untyped]  # it has no types
 from wtforms.validators import DataRequired, Length  # type: ignore[import-untyped]  # as above
@@ -18,7 +19,6 @@ from waterspout import (
     flash,
     redirect,
     render_template,
-    request,
     url_for,
 )
 from waterspout.ext.auth import current_user, login_required
@@ -27,10 +27,11 @@ from waterspout.typing import ResponseReturnValue
 from .extensions import db, limiter, rooms
 from .forms import Form
 from .models import Comment, Post
-from .queries import get_post
+from .queries import get_post, id_in_query
+from .rights import may_delete
 from .translations import Words, translate
 
-__all__ = ["CommentForm", "may_delete", "pages", "room_of"]
+__all__ = ["CommentForm", "pages", "room_of"]
 
 pages = Blueprint("comments", __name__)
 
@@ -52,7 +53,11 @@ def add(post_id: int) -> ResponseReturnValue:
     db.get_or_404(Post, post_id)
     comment = Comment(post_id=post_id, user_id=current_user.id, content=form.comment.data)
     db.session.add(comment)
-    db.session.commit()
+    try:
+        db.session.commit()
+    except IntegrityError:  # somebody has deleted the post in this moment
+        db.session.rollback()
+        abort(404)
     rooms.send_sync(room_of(post_id), _message(comment))
     flash(translate("Your comment is there."), "success")
     return redirect(url_for("reading.post", post_id=post_id, _anchor=f"comment-{comment.id}"), 303)
@@ -61,8 +66,10 @@ def add(post_id: int) -> ResponseReturnValue:
 @pages.websocket("/post/<id:post_id>/live")
 async def live(ws: WebSocket, post_id: int) -> None:
     """Send each new comment as a JSON object with ``id`` and ``html``, and of each that goes ``id``
-    and ``deleted``; first those after ``?after=ID``, which came since the page was made."""
-    after = request.args.get("after", 0, type=int)
+    and ``deleted``; first those after ``?after=ID``, which came since the page was made. ``gone``
+    tells that the post is deleted."""
+    after = id_in_query("after") or 0
+    await db.async_get_or_404(Post, post_id)
     await ws.accept()
     rooms.join(ws, room_of(post_id))
     missed = await db.async_session.scalars(
@@ -70,7 +77,6 @@ async def live(ws: WebSocket, post_id: int) -> None:
         .where(Comment.post_id == post_id, Comment.id > after)
         .options(joinedload(Comment.author))
         .order_by(Comment.id)
-        .limit(50)
     )
     for comment in missed.all():
         await ws.send_json(_message(comment))
@@ -93,14 +99,6 @@ def delete(comment_id: int) -> ResponseReturnValue:
     rooms.send_sync(room_of(comment.post_id), {"id": comment.id, "deleted": True})
     flash(translate("The comment is gone."), "success")
     return redirect(url_for("reading.post", post_id=comment.post_id), 303)
-
-
-def may_delete(comment: Comment, post: Post) -> bool:
-    """Tell whether the current user may delete *comment*."""
-    if not current_user.is_authenticated:
-        return False
-    own = current_user.id in {comment.user_id, post.user_id}
-    return own or bool(current_user.has_role("admin"))
 
 
 def room_of(post_id: int) -> str:

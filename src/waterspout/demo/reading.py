@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, func, select
 
 from waterspout import Blueprint, Response, render_template, request
+from waterspout.ext.auth import current_user
 
 from .comments import CommentForm
 from .extensions import db, limiter
@@ -60,7 +61,9 @@ def search() -> str:
 @pages.get("/post/<id:post_id>")
 def post(post_id: int) -> str:
     """Show a post with its comments."""
-    return render_template("jinja/post.html", form=CommentForm(), **get_post(post_id))
+    # The token of a form makes a session, which who only reads does not need.
+    form = CommentForm() if current_user.is_authenticated else None
+    return render_template("jinja/post.html", form=form, **get_post(post_id))
 
 
 @pages.get("/newest")

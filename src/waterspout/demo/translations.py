@@ -7,12 +7,15 @@ written in English and looked up in ``locale/zh_CN.csv``.
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from markupsafe import Markup, escape
 
-from waterspout import App, Response, g, redirect, request
+from waterspout import App, Response, flash, g, redirect, request
 from waterspout.ext.auth import next_url
 from waterspout.tornado import locale
+
+from .extensions import users
 
 __all__ = ["LANGUAGES", "Words", "current_locale", "install", "translate"]
 
@@ -26,6 +29,7 @@ def install(app: App) -> None:
     """Load the translations, give them to the templates of both engines, add the switch."""
     locale.load_translations(str(Path(__file__).parent / "locale"))
     app.context_processor(_names)
+    app.after_request(_vary)
     app.add_url_rule("/language/<any(en, zh):code>", "language", switch)
 
 
@@ -65,10 +69,35 @@ def switch(code: str) -> Response:
     return response
 
 
+def _here() -> str:
+    """Return the page where the visitor is. A form that was sent is no page: its page is."""
+    if request.method in ("GET", "HEAD"):
+        return request.full_path.rstrip("?")
+    page = urlsplit(request.referrer or "")
+    if page.netloc != request.host:
+        return "/"
+    return urlunsplit(("", "", page.path or "/", page.query, ""))
+
+
+@users.unauthorized_handler
+def _to_login() -> Response:
+    """Send who is not logged in to the login, and from there back to the page."""
+    flash(translate("Please log in to access this page."), "info")
+    response: Response = redirect(f"/login?{urlencode({'next': _here()})}")
+    return response
+
+
+def _vary(response: Response) -> Response:
+    """Say to caches that pages depend on the language: the cookie's, or else the browser's."""
+    if "locale" in g:
+        response.vary.update(["Accept-Language", "Cookie"])
+    return response
+
+
 def _code() -> str:
     kept = request.cookies.get(COOKIE, "")
     return kept if kept in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or "en"
 
 
 def _names() -> dict[str, object]:
-    return {"_": translate, "languages": LANGUAGES, "language": _code()}
+    return {"_": translate, "languages": LANGUAGES, "language": _code(), "here": _here()}

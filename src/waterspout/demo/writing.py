@@ -17,11 +17,13 @@ from waterspout.ext.auth import login_required, roles_required
 from waterspout.ext.forms.file import FileContent, FileField, FileSize
 
 from . import jobs, pictures
-from .extensions import db, limiter
+from .comments import room_of
+from .extensions import db, limiter, rooms
 from .forms import Form
 from .handlers import Handler
 from .markdown import render_now, summary_of
 from .models import Post, Tag
+from .rights import may_change
 from .texts import fits_in_path
 from .translations import Words, translate
 
@@ -106,7 +108,7 @@ class Editor(Handler):
             await db.async_session.execute(update(Post).where(Post.id == int(number)).values(same))
         options = [selectinload(Post.tags), joinedload(Post.author)]
         post: Post = await db.async_get_or_404(Post, int(number), options=options)
-        if self.current_user.id != post.user_id and not self.current_user.has_role("admin"):
+        if not may_change(post):
             abort(403)
         return post
 
@@ -182,6 +184,7 @@ class Delete(Editor):
         await db.async_session.delete(post)
         await db.async_session.commit()
         await jobs.remove_picture.enqueue_async(picture)
+        await rooms.send(room_of(int(number)), {"gone": True})
         flash(translate("The post is gone."), "success")
         self.redirect("/", status=303)
 

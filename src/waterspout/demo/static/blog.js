@@ -18,7 +18,12 @@ function liveComments(list, wait = 1000) {
     wait = 1000;
   };
   socket.onmessage = (event) => {
-    const { id, html, deleted } = JSON.parse(event.data);
+    const { id, html, deleted, gone } = JSON.parse(event.data);
+    if (gone) {
+      socket.onclose = null; // the post is deleted: there is nothing to connect to again
+      socket.close();
+      return;
+    }
     const shown = document.getElementById(`comment-${id}`);
     if (deleted) shown?.remove();
     if (deleted || shown) return;
