@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from waterspout import App, RequestHandler, g, request
 from waterspout.ext.db import SQLAlchemy
 from waterspout.server import serve_in_thread
 
+# NOTE: of the two transactions that a test holds, one connection of psycopg is left to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
 WAYS = ["def", "async", "handler"]
 
 
@@ -91,6 +94,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         with found.app.app_context():
             for engine in found.db.engines.values():
                 engine.dispose()
+    del found
+    gc.collect()
 
 
 @pytest.mark.parametrize("door", ["client", "server"])
