@@ -18,7 +18,7 @@ from waterspout import App, RequestHandler, g, request
 from waterspout.ext.db import SQLAlchemy
 from waterspout.server import serve_in_thread
 
-# NOTE: of the two transactions that a test holds, one connection of psycopg is left to the collector.
+# NOTE: of the transactions that a test holds, one connection of psycopg is left to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
 WAYS = ["def", "async", "handler"]
 
