@@ -78,6 +78,10 @@ def csrf_token() -> str:
     return xsrf.encode(_token()).decode()
 
 
+#: Statuses of a body that was not read: too large, no memory, no room on the disk.
+_REFUSED_BODY = (413, 503, 507)
+
+
 def check_csrf() -> None:
     """Raise `CSRFError` unless the request repeats the token of its cookie;
     `RequestEntityTooLarge` if the body, which may have it, was too large.
@@ -93,8 +97,9 @@ def check_csrf() -> None:
     source = source_here()
     if source is not None and sent:
         return source.check(sent)
-    if not sent and request.url_rule is not None and request.routing_exception is not None:
-        raise request.routing_exception  # the body was refused: 413
+    refused = request.routing_exception
+    if not sent and refused is not None and getattr(refused, "code", 0) in _REFUSED_BODY:
+        raise refused
     sent = sent or next(filter(None, map(request.form.get, _FIELDS)), None)
     if source is not None:
         return source.check(sent)

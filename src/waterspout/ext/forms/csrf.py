@@ -219,6 +219,10 @@ class FormCSRF(CSRF):  # type: ignore[misc]  # WTForms has no types
 # -- the whole application -------------------------------------------------------------------------
 
 
+#: Statuses of a body that was not read: too large, no memory, no room on the disk.
+_REFUSED_BODY = (413, 503, 507)
+
+
 class CSRFProtect:
     """Asks every request that changes something for a token: ``CSRFProtect(app)``.
 
@@ -309,8 +313,9 @@ class CSRFProtect:
     def _get_csrf_token(self) -> str | None:
         config = current_app.config
         field_name: str = config["WTF_CSRF_FIELD_NAME"]
-        if request.url_rule is not None and request.routing_exception is not None:
-            raise request.routing_exception  # the body was refused: 413
+        refused = request.routing_exception
+        if refused is not None and getattr(refused, "code", 0) in _REFUSED_BODY:
+            raise refused
         # A body that the endpoint is to take in pieces is not here yet, and not ours to read.
         form = {} if getattr(request.url_rule, "stream", False) else request.form
         found = [form.get(field_name), *(form[key] for key in form if key.endswith(field_name))]
