@@ -133,6 +133,9 @@ def names() -> dict[str, Any]:
         "languages": languages,
         "language": request.accept_languages.best_match(languages) or "en",
         "theme": theme if theme in ("dark", "light") else "system",
+        "may_change": lambda post: (
+            current_user.is_authenticated and current_user.id == post.user_id
+        ),
         "may_delete": lambda comment, post: (
             current_user.is_authenticated and current_user.id in {comment.user_id, post.user_id}
         ),
